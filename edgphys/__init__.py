@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""Absolute free energies with symmetric energy-based diffusion generators."""

@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: MIT
+"""Failures of a computation, as types that a caller can catch one by one.
+
+A wrong argument is a plain ``ValueError`` or ``TypeError``; the classes here are for what goes wrong later: a file
+that is not ours, a training that diverges, a chain too short to judge.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "DatasetError",
+    "EdgphysError",
+    "NotExactError",
+    "ShortChainError",
+    "TrainingError",
+    "UnknownNameError",
+]
+
+
+class EdgphysError(Exception):
+    """Base of all errors raised by edgphys on purpose."""
+
+
+class UnknownNameError(EdgphysError, ValueError):
+    """A lattice, system, method or observable that does not exist; the message lists what does."""
+
+
+class DatasetError(EdgphysError, ValueError):
+    """A file or dataset that is missing, damaged, of another schema version, or would be overwritten."""
+
+
+class NotExactError(EdgphysError, ValueError):
+    """An estimate refused because its ingredients cannot give it without bias; the message says why."""
+
+
+class TrainingError(EdgphysError, RuntimeError):
+    """Training that cannot go on: a loss or an energy that is not finite."""
+
+
+class ShortChainError(EdgphysError, RuntimeError):
+    """A chain too short for its autocorrelation time; the partial result comes along.
+
+    Attributes
+    ----------
+    tau_int : float
+        The integrated autocorrelation time estimated so far, a lower bound in practice.
+    """
+
+    def __init__(self, message: str, tau_int: float = float("nan")) -> None:
+        super().__init__(message)
+        self.tau_int = tau_int
