@@ -1,0 +1,19 @@
+# SPDX-License-Identifier: MIT
+"""Lattices: which graph, which site numbering, which boundary, which symmetry group.
+
+Geometry only, no physics.
+
+    lattice = lattices.build("square", (16, 16))
+    lattice = lattices.build("honeycomb", (6, 6), pbc=(True, False))
+    lattice = lattices.build("my_lattice.toml", (8, 8))
+
+Sites are numbered row-major over unit cells, sites within a cell fastest. netket is imported on the first
+`build`.
+"""
+
+from __future__ import annotations
+
+from lattices.build import available, build
+from lattices.lattice import Lattice
+
+__all__ = ["Lattice", "available", "build"]

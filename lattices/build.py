@@ -1,0 +1,244 @@
+# SPDX-License-Identifier: MIT
+"""From a unit cell (a library name or a TOML file) to a finite `Lattice`, through ``netket.graph.Lattice``.
+
+netket takes seconds to import and starts jax, so that happens here, on the first call. An axis of extent 2
+that is periodic joins neighbours twice; such bonds are kept, and only on request, since most results on
+"the 2 x 2 torus" mean single bonds.
+"""
+
+from __future__ import annotations
+
+import functools
+import numbers
+import warnings
+from dataclasses import replace
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+
+from lattices import unit_cell
+from lattices.colouring import proper_colouring
+from lattices.lattice import Lattice
+from lattices.numbering import expand_bonds
+from lattices.symmetry import point_group
+from lattices.unit_cell import UnitCell
+
+__all__ = ["available", "build", "netket_graph"]
+
+_HYPERCUBIC = ("chain", "square", "cubic", "hypercubic")  # the cell with 1, 2, 3, 4 axes
+
+
+def available() -> tuple[str, ...]:
+    """Names that `build` knows.
+
+    Examples
+    --------
+    >>> available()
+    ('chain', 'cubic', 'honeycomb', 'hypercubic', 'kagome', 'square', 'triangular')
+    """
+    files = resources.files("lattices").joinpath("library").iterdir()
+    return tuple(sorted(file.name.removesuffix(".toml") for file in files if file.name.endswith(".toml")))
+
+
+def build(
+    name_or_path: str | Path,
+    extent: int | tuple[int, ...],
+    pbc: bool | tuple[bool, ...] = True,
+    *,
+    allow_double_bonds: bool = False,
+) -> Lattice:
+    """Build a finite lattice. The same arguments give the same object.
+
+    Parameters
+    ----------
+    name_or_path : str or Path
+        A name from `available`, or the path of a TOML file (a `Path`, or a text that ends in ``.toml``) as
+        described in `lattices.unit_cell`. "hypercubic" takes 1 to 4 extents.
+    extent : tuple of int
+        Unit cells along each axis: at least 3 along periodic axes (2 with `allow_double_bonds`), at least 1
+        along open ones. A plain integer stands for one axis.
+    pbc : bool or tuple of bool
+        Periodic (True) or open (False), for all axes or for each.
+    allow_double_bonds : bool
+        Accept pairs of sites that are joined twice because a periodic axis is short. Each bond is then a
+        row of `bonds`, and `adjacency` counts 2.
+
+    Returns
+    -------
+    Lattice
+
+    Raises
+    ------
+    ValueError
+        For an unknown name, a malformed file, or an extent that is too short.
+    TypeError
+        If `extent` or `pbc` is not made of integers or booleans.
+
+    Examples
+    --------
+    >>> build("honeycomb", (4, 4))
+    Lattice('honeycomb', extent=(4, 4), pbc=(True, True), n_sites=32, n_bonds=48)
+    """
+    extent = _extent_tuple(extent)
+    cell = _find_cell(name_or_path, len(extent))
+    if len(extent) != cell.n_axes:
+        raise ValueError(f"extent must have {cell.n_axes} entries for lattice {cell.name!r}, got {extent}")
+    pbc = _pbc_tuple(pbc, cell.n_axes)
+    _check_extent(extent, pbc, cell, bool(allow_double_bonds))
+    return _build(cell, extent, pbc, bool(allow_double_bonds))
+
+
+def netket_graph(cell: UnitCell, extent: tuple[int, ...], pbc: tuple[bool, ...]):
+    """The netket graph behind a lattice, with its point group, for quantum references.
+
+    Parameters
+    ----------
+    cell : UnitCell
+    extent, pbc : one entry per axis
+
+    Returns
+    -------
+    netket.graph.Lattice
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of jax and its friends, on import: nothing the caller could act on
+        from netket.graph import Lattice as NetketLattice
+        from netket.utils.group import Identity, PGSymmetry, PointGroup
+
+        basis, offsets = np.array(cell.basis_vectors), np.array(cell.site_offsets)
+        _, matrices, origin = point_group(cell, extent, pbc)
+        # our matrices act on rows of fractional coordinates, netket's on Cartesian columns
+        rotations = [(np.linalg.inv(basis) @ matrix @ basis).T for matrix in matrices[1:]]
+        symmetries = [PGSymmetry(rotation).change_origin(origin @ basis) for rotation in rotations]
+        periods = basis * np.array(extent)[:, None]
+        group = PointGroup([Identity(), *symmetries], ndim=cell.n_axes, unit_cell=periods)
+        edges = []
+        for bond in _fitting_bonds(cell, extent, pbc):
+            start, end = bond.sites
+            step = (np.array(bond.cell) + offsets[end] - offsets[start]) @ basis
+            edges.append((start, end, step, bond.colour))
+        return NetketLattice(
+            basis_vectors=basis,
+            extent=list(extent),
+            pbc=list(pbc),
+            site_offsets=offsets @ basis,
+            custom_edges=edges,
+            point_group=group,
+        )
+
+
+@functools.lru_cache(maxsize=32)
+def _build(
+    cell: UnitCell, extent: tuple[int, ...], pbc: tuple[bool, ...], allow_double_bonds: bool
+) -> Lattice:
+    if not _fitting_bonds(cell, extent, pbc):
+        raise ValueError(f"extent {extent} is too short: no bond of lattice {cell.name!r} fits")
+    bonds, bond_colours = _sorted_bonds(*expand_bonds(cell, extent, pbc))
+    is_double = bool(np.any(np.all(bonds[1:] == bonds[:-1], axis=1)))
+    if is_double and not allow_double_bonds:
+        raise ValueError(
+            f"extent {extent} joins some sites of lattice {cell.name!r} twice; give longer extents, "
+            "or allow_double_bonds=True to count such bonds twice"
+        )
+    graph = netket_graph(cell, extent, pbc)
+    if not is_double:  # netket makes no promise on repeated edges
+        edges = np.array(graph.edges(return_color=True), dtype=np.int64)
+        bonds, bond_colours = _sorted_bonds(edges[:, :2], edges[:, 2])
+    cells = np.ascontiguousarray(graph.basis_coords[:, :-1], dtype=np.int32)
+    sublattices = np.ascontiguousarray(graph.basis_coords[:, -1], dtype=np.int32)
+    return Lattice(
+        name=cell.name,
+        extent=extent,
+        pbc=pbc,
+        positions=np.array(graph.positions, dtype=np.float64),
+        bonds=bonds,
+        bond_colours=bond_colours,
+        colours=proper_colouring(len(cells), bonds, cells, sublattices, extent, pbc),
+        sublattices=sublattices,
+        cells=cells,
+        point_group=point_group(cell, extent, pbc)[0],
+        critical_temperature=cell.critical_temperature,
+        critical_temperature_kind=cell.critical_temperature_kind,
+        basis_vectors=np.array(cell.basis_vectors),
+    )
+
+
+def _sorted_bonds(bonds: np.ndarray, colours: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    bonds = np.sort(bonds, axis=1)
+    order = np.lexsort((colours, bonds[:, 1], bonds[:, 0]))
+    return bonds[order].astype(np.int32), colours[order].astype(np.int32)
+
+
+def _fitting_bonds(cell: UnitCell, extent: tuple[int, ...], pbc: tuple[bool, ...]) -> list[unit_cell.Bond]:
+    """Bonds that occur at all: an open axis must be longer than the step along it."""
+    limits, open_axes = np.array(extent), ~np.array(pbc)
+    return [bond for bond in cell.bonds if np.all((np.abs(bond.cell) < limits)[open_axes])]
+
+
+def _find_cell(name_or_path: str | Path, n_axes: int) -> UnitCell:
+    if isinstance(name_or_path, Path) or str(name_or_path).endswith(".toml"):
+        return unit_cell.read(name_or_path)
+    if name_or_path not in available():
+        raise ValueError(
+            f"lattice must be one of {', '.join(available())}, or the path of a .toml file, "
+            f"got {name_or_path!r}"
+        )
+    if name_or_path != "hypercubic":
+        return _library_cell(name_or_path)
+    if not 1 <= n_axes <= len(_HYPERCUBIC):
+        raise ValueError(f"extent must have 1 to {len(_HYPERCUBIC)} entries for 'hypercubic', got {n_axes}")
+    return replace(_library_cell(_HYPERCUBIC[n_axes - 1]), name="hypercubic")
+
+
+@functools.cache
+def _library_cell(name: str) -> UnitCell:
+    file = resources.files("lattices").joinpath("library", f"{name}.toml")
+    return unit_cell.parse(file.read_text(encoding="utf-8"), source=f"library/{name}.toml")
+
+
+def _extent_tuple(extent: object) -> tuple[int, ...]:
+    entries = (extent,) if isinstance(extent, numbers.Integral) else extent
+    try:
+        entries = tuple(entries)
+    except TypeError:
+        entries = (None,)
+    if not all(isinstance(n, numbers.Integral) and not isinstance(n, bool) for n in entries):
+        raise TypeError(f"extent must be a tuple of integers, one per axis, got {extent!r}")
+    return tuple(int(n) for n in entries)
+
+
+def _pbc_tuple(pbc: object, n_axes: int) -> tuple[bool, ...]:
+    entries = (pbc,) * n_axes if isinstance(pbc, bool | np.bool_) else pbc
+    try:
+        entries = tuple(entries)
+    except TypeError:
+        entries = (None,)
+    if not all(isinstance(p, bool | np.bool_) for p in entries):
+        raise TypeError(f"pbc must be a bool or a tuple of bools, one per axis, got {pbc!r}")
+    if len(entries) != n_axes:
+        raise ValueError(f"pbc must have {n_axes} entries, one per axis, got {len(entries)}")
+    return tuple(bool(p) for p in entries)
+
+
+def _check_extent(
+    extent: tuple[int, ...], pbc: tuple[bool, ...], cell: UnitCell, allow_double_bonds: bool
+) -> None:
+    rule = "extent must be integers >= 3 along periodic axes and >= 1 along open axes"
+    shortest_periodic = min((n for n, p in zip(extent, pbc, strict=True) if p), default=3)
+    if min(extent) < 1 or shortest_periodic < 2:
+        raise ValueError(f"{rule}, got extent {extent} with pbc {pbc}")
+    if shortest_periodic == 2 and not allow_double_bonds:
+        raise ValueError(
+            f"{rule}, got extent {extent} with pbc {pbc}: around a periodic axis of extent 2 the bonds to "
+            "both sides reach the same cell; pass allow_double_bonds=True to count such bonds twice"
+        )
+    if np.prod(extent) * cell.n_sites < 2:
+        raise ValueError(f"extent must give at least 2 sites, got extent {extent} for lattice {cell.name!r}")
+    for bond in cell.bonds:
+        wound = [p and abs(step) >= n for step, n, p in zip(bond.cell, extent, pbc, strict=True)]
+        if any(wound):
+            raise ValueError(
+                f"extent must exceed the longest bond along periodic axes, got extent {extent} for a bond "
+                f"over {bond.cell} cells of lattice {cell.name!r}"
+            )

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: MIT
+"""Site numbers: row-major over unit cells, the site within its cell fastest.
+
+A site is ``(cell, sublattice)``, `cell` one integer per axis. With ``n`` sites per cell and extents ``L_0
+.. L_d``
+
+    index = ((cell_0 L_1 + cell_1) L_2 + ...) n + sublattice
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+__all__ = ["all_sites", "expand_bonds", "site_index", "strides"]
+
+
+def strides(extent: tuple[int, ...], n_sites_per_cell: int) -> np.ndarray:
+    """Distance in site numbers between neighbouring cells, int64 (n_axes,).
+
+    Examples
+    --------
+    >>> strides((4, 5), 2).tolist()
+    [10, 2]
+    """
+    return np.array([math.prod(extent[axis + 1 :]) * n_sites_per_cell for axis in range(len(extent))])
+
+
+def all_sites(extent: tuple[int, ...], n_sites_per_cell: int) -> tuple[np.ndarray, np.ndarray]:
+    """Cells, int64 (n_sites, n_axes), and sublattices, int64 (n_sites,), of all sites in order.
+
+    Examples
+    --------
+    >>> cells, sublattices = all_sites((2,), 2)
+    >>> cells.ravel().tolist(), sublattices.tolist()
+    ([0, 0, 1, 1], [0, 1, 0, 1])
+    """
+    sites = np.indices((*extent, n_sites_per_cell)).reshape(len(extent) + 1, -1).T
+    return np.ascontiguousarray(sites[:, :-1]), np.ascontiguousarray(sites[:, -1])
+
+
+def site_index(
+    cells: np.ndarray, sublattices: np.ndarray | int, extent: tuple[int, ...], n_sites_per_cell: int
+) -> np.ndarray:
+    """Site numbers, int64 (...), of cells (..., n_axes), which are wrapped into the extent.
+
+    Examples
+    --------
+    >>> int(site_index(np.array([5, -1]), 0, (4, 4), 1))
+    7
+    """
+    return (cells % np.array(extent)) @ strides(extent, n_sites_per_cell) + sublattices
+
+
+def expand_bonds(cell, extent: tuple[int, ...], pbc: tuple[bool, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """All bonds of the lattice straight from its unit cell, repeated ones kept.
+
+    Parameters
+    ----------
+    cell : UnitCell
+    extent, pbc : one entry per axis
+
+    Returns
+    -------
+    bonds : int64 (n_bonds, 2), unsorted
+    colours : int64 (n_bonds,)
+    """
+    cells, _ = all_sites(extent, 1)
+    limits, open_axes = np.array(extent), ~np.array(pbc)
+    bonds, colours = [np.empty((0, 2), dtype=np.int64)], []
+    for bond in cell.bonds:
+        ends = cells + np.array(bond.cell)
+        fits = np.all(((ends >= 0) & (ends < limits))[:, open_axes], axis=1)
+        first = site_index(cells[fits], bond.sites[0], extent, cell.n_sites)
+        second = site_index(ends[fits], bond.sites[1], extent, cell.n_sites)
+        bonds.append(np.stack([first, second], axis=1))
+        colours += [bond.colour] * len(first)
+    return np.concatenate(bonds), np.array(colours, dtype=np.int64)
