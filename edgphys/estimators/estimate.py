@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: MIT
+"""One call from samples of any kind to estimates with errors, and exact results in the same shape.
+
+Which estimator runs follows from the dims: ``(draw,)`` with ``log_weight_joint`` are independent weighted
+draws, ``(chain, draw)`` are Markov chains. Names and definitions are those of
+`edgphys.estimators.observables` for both, so results of different methods may be compared line by line. What
+a method cannot give is NaN.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from edgphys.errors import UnknownNameError
+from edgphys.estimators.chains import estimate_chains
+from edgphys.estimators.observables import DEFINITIONS, ESTIMATES
+from edgphys.estimators.weighted import estimate_weighted
+from edgphys.schema import SCHEMA_VERSION
+
+__all__ = ["DIAGNOSTICS", "estimate", "estimates_from_exact"]
+
+DIAGNOSTICS = {
+    "log_z_low": "16 % quantile of log_z over bootstrap copies",
+    "log_z_high": "84 % quantile of log_z over bootstrap copies",
+    "n_draws": "number of draws, over all chains",
+    "ess": "Kish effective sample size of the joint weights, (sum w)^2 / sum w^2, as a fraction of n_draws",
+    "ess_count": "Kish effective sample size of the joint weights, (sum w)^2 / sum w^2",
+    "max_weight": "largest joint weight as a share of the sum",
+    "pareto_k": "tail index of the joint weights (arXiv:1507.02646)",
+    "reliable": "1 when the weights pass all limits, else 0 with the reasons in the attribute warning",
+    "tau_int": "largest integrated autocorrelation time of the primary observables, in draws; 1/2 at least",
+    "tau_int_err": "standard error of tau_int",
+    "n_eff": "n_draws / (2 tau_int)",
+    "r_hat": "largest rank-normalised split R-hat over the primary observables",
+    "converged": "1 when the chains pass all limits, else 0 with the reasons in the attribute warning",
+}
+_JOINT = ("ess", "ess_count", "max_weight", "pareto_k")
+
+
+def estimate(samples: xr.Dataset, *, seed: int = 0) -> xr.Dataset:
+    """Estimates with error bars from weighted draws or from Markov chains.
+
+    Parameters
+    ----------
+    samples : Dataset
+        Dims ``(draw,)`` with ``log_weight_joint``, or ``(chain, draw)``; observables per draw; attrs of the
+        system.
+    seed : int
+        For the bootstrap interval of log_z, the only random number used; chains need none.
+
+    Returns
+    -------
+    Dataset
+        Scalars, float64: ``<name>`` and ``<name>_err`` (one standard error) for each name in
+        `edgphys.estimators.observables.ESTIMATES`, and the names in `DIAGNOSTICS`; NaN where the method gives
+        none. attrs are those of `samples`, with ``kind="estimates"``, ``estimate_seed``, and ``warning``: why
+        the result is not to be trusted, empty otherwise.
+
+    Raises
+    ------
+    TypeError
+        If `samples` is no Dataset.
+    ValueError
+        If the dims are of neither kind, or values are not finite.
+    ShortChainError
+        If chains have fewer than 16 draws; otherwise a short chain gives ``converged = 0`` and the reason.
+
+    Notes
+    -----
+    Conventions: <m> of a Z2-symmetric system is 0 with error 0, exactly; elbo is a lower bound on
+    log_z. Estimates of nonlinear quantities are bias-corrected by the jackknife.
+
+    Examples
+    --------
+    >>> attrs = dict(temperature=2.0, beta=0.5, n_sites=4, linear_size=2.0, z2_symmetric=1)
+    >>> draws = {"energy": ("draw", np.full(200, -8.0)), "log_weight_joint": ("draw", np.full(200, 3.0))}
+    >>> table = estimate(xr.Dataset(draws, attrs=attrs))
+    >>> float(table.log_z), float(table.free_energy), float(table.energy), float(table.ess)
+    (3.0, -6.0, -8.0, 1.0)
+    """
+    if not isinstance(samples, xr.Dataset):
+        raise TypeError(f"samples must be an xarray.Dataset, got {type(samples).__name__}")
+    if "chain" in samples.dims and "draw" in samples.dims:
+        values, notes = estimate_chains(samples)
+    elif "draw" in samples.dims and "log_weight_joint" in samples:
+        values, notes = estimate_weighted(samples, np.random.default_rng(seed))
+    else:
+        raise ValueError(
+            "samples must have the dims (draw,) with log_weight_joint, or (chain, draw), "
+            f"got dims {tuple(samples.dims)} and variables {tuple(samples.data_vars)}"
+        )
+    return _assemble(values, {**samples.attrs, **notes, "estimate_seed": int(seed)})
+
+
+def estimates_from_exact(values: Mapping[str, float], attrs: Mapping[str, Any]) -> xr.Dataset:
+    """Exact results as an estimates dataset: every error is 0, every other name NaN.
+
+    Parameters
+    ----------
+    values : mapping of name -> float
+        Names from `edgphys.estimators.observables.ESTIMATES`. A missing ``free_energy`` is filled in from
+        ``log_z``.
+    attrs : mapping
+        Attributes of the system, ``temperature`` among them; ``method`` becomes ``"exact"`` unless given.
+
+    Returns
+    -------
+    Dataset
+        As `estimate` gives.
+
+    Raises
+    ------
+    UnknownNameError
+        If a name is none of the estimates.
+
+    Examples
+    --------
+    >>> table = estimates_from_exact({"log_z": 10.0}, {"temperature": 2.0})
+    >>> float(table.free_energy), float(table.free_energy_err), bool(np.isnan(table.energy))
+    (-20.0, 0.0, True)
+    >>> table.attrs["method"]
+    'exact'
+    """
+    unknown = sorted(set(values) - set(ESTIMATES))
+    if unknown:
+        raise UnknownNameError(f"values must have names from {ESTIMATES}, got {unknown}")
+    filled = {name: float(value) for name, value in values.items()}
+    if "log_z" in filled and "temperature" in attrs:
+        filled.setdefault("free_energy", -float(attrs["temperature"]) * filled["log_z"])
+    errors = {f"{name}_err": 0.0 for name, value in filled.items() if np.isfinite(value)}
+    return _assemble(filled | errors, {"method": "exact", "warning": "", **attrs})
+
+
+def _assemble(values: Mapping[str, float], attrs: Mapping[str, Any]) -> xr.Dataset:
+    """Dataset with all names there are, NaN where `values` has none; definitions on every variable."""
+    given = json.loads(attrs.get("definitions", "{}"))
+    definitions = {name: given.get(name, text) for name, text in DEFINITIONS.items()}
+    described = {}
+    for name, text in definitions.items():
+        described[name] = text
+        described[f"{name}_err"] = f"one standard error of {name}"
+    described |= DIAGNOSTICS
+    variables = {}
+    for name, text in described.items():
+        extra = {"space": "joint space of configurations and latents"} if name in _JOINT else {}
+        variables[name] = ((), np.float64(values.get(name, np.nan)), {"definition": text, **extra})
+    merged = {
+        **attrs,
+        "schema_version": SCHEMA_VERSION,
+        "kind": "estimates",
+        "definitions": json.dumps({**given, **described}),
+    }
+    return xr.Dataset(variables, attrs=merged)

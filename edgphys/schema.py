@@ -1,0 +1,188 @@
+# SPDX-License-Identifier: MIT
+"""Schema 1 of datasets: which attributes, dims, variables and dtypes each kind has.
+
+    kind       dims                              variables
+    samples    (draw,) or (chain, draw)          observables per draw, log_weight_joint if there is no chain,
+                                                 optional configurations (draw dims, site dims)
+    estimates  none                              <name>, <name>_err, diagnostics
+    scan       (method, <scanned couplings>)     the same, NaN where a method gives none
+
+All variables are float64, configurations any real type. Attributes are text, numbers and lists of numbers, or
+JSON text.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from edgphys.errors import DatasetError
+
+__all__ = [
+    "COSTS",
+    "GEOMETRY",
+    "JSON_ATTRS",
+    "KINDS",
+    "LISTS",
+    "SCHEMA_VERSION",
+    "STATE",
+    "is_number",
+    "validate",
+]
+
+SCHEMA_VERSION = 1
+KINDS = ("samples", "estimates", "scan")
+
+GEOMETRY = ("system", "lattice", "extent", "pbc")
+STATE = ("n_sites", "temperature", "beta", "z2_symmetric", "linear_size")
+_REQUIRED = {
+    "samples": (*GEOMETRY, *STATE, "parameters", "definitions", "method", "seed"),
+    "estimates": (*GEOMETRY, *STATE, "parameters", "definitions", "method"),
+    "scan": (*GEOMETRY, "parameters", "definitions", "couplings"),
+}
+LISTS = ("extent", "pbc")  # netCDF gives a list of one number back as a number
+JSON_ATTRS = {
+    "parameters": dict,
+    "definitions": dict,
+    "couplings": list,
+    "settings": dict,
+    "versions": dict,
+    "algorithms": dict,
+    "warnings": dict,
+}
+_TEXT = ("system", "lattice", "method")
+_NUMBERS = STATE
+COSTS = ("wall_time", "n_energy_calls", "n_gradient_calls")
+
+
+def validate(ds: xr.Dataset) -> None:
+    """Check that a dataset is one of schema 1.
+
+    Parameters
+    ----------
+    ds : Dataset
+        Of any of the three kinds in the module docstring.
+
+    Raises
+    ------
+    TypeError
+        If `ds` is no Dataset.
+    DatasetError
+        If an attribute, a dim, a variable or a dtype is not as the schema has it; the message names the
+        first.
+
+    Examples
+    --------
+    >>> validate(xr.Dataset())
+    Traceback (most recent call last):
+    edgphys.errors.DatasetError: schema_version must be 1, got none: not a dataset of edgphys
+    """
+    if not isinstance(ds, xr.Dataset):
+        raise TypeError(f"ds must be an xarray.Dataset, got {type(ds).__name__}")
+    _check_version(ds.attrs)
+    kind = ds.attrs.get("kind")
+    if kind not in KINDS:
+        raise DatasetError(f"kind must be one of {', '.join(KINDS)}, got {kind!r}")
+    _check_attrs(ds.attrs, kind)
+    {"samples": _check_samples, "estimates": _check_estimates, "scan": _check_scan}[kind](ds)
+
+
+def _check_version(attrs: dict[str, Any]) -> None:
+    version = attrs.get("schema_version")
+    if version is None:
+        raise DatasetError(f"schema_version must be {SCHEMA_VERSION}, got none: not a dataset of edgphys")
+    if isinstance(version, bool) or not isinstance(version, int | np.integer) or version != SCHEMA_VERSION:
+        raise DatasetError(
+            f"schema_version must be {SCHEMA_VERSION}, got {version}: written by another version of edgphys"
+        )
+
+
+def _check_attrs(attrs: dict[str, Any], kind: str) -> None:
+    missing = [name for name in _REQUIRED[kind] if name not in attrs]
+    if missing:
+        raise DatasetError(f"attrs of kind {kind} must have {', '.join(missing)}, which is missing")
+    for name in attrs:
+        value = attrs[name]
+        if name in _TEXT and not isinstance(value, str):
+            raise DatasetError(f"attr {name} must be text, got {value!r}")
+        if name in _NUMBERS and not is_number(value):
+            raise DatasetError(f"attr {name} must be a finite number, got {value!r}")
+        if name in LISTS and not all(isinstance(v, int | np.integer) for v in np.atleast_1d(value).tolist()):
+            raise DatasetError(f"attr {name} must be a list of integers, got {value!r}")
+        if name in JSON_ATTRS:
+            _parse(name, value)
+    if "z2_symmetric" in attrs and int(attrs["z2_symmetric"]) not in (0, 1):
+        raise DatasetError(f"attr z2_symmetric must be 0 or 1, got {attrs['z2_symmetric']!r}")
+
+
+def is_number(value: Any) -> bool:
+    return isinstance(value, int | float | np.integer | np.floating) and bool(np.isfinite(value))
+
+
+def _parse(name: str, value: Any) -> Any:
+    expected = {dict: "an object", list: "a list"}[JSON_ATTRS[name]]
+    try:
+        parsed = json.loads(value)
+    except (TypeError, ValueError):
+        raise DatasetError(f"attr {name} must be JSON text of {expected}, got {value!r}") from None
+    if not isinstance(parsed, JSON_ATTRS[name]):
+        raise DatasetError(f"attr {name} must be JSON text of {expected}, got {value!r}")
+    return parsed
+
+
+def _check_samples(ds: xr.Dataset) -> None:
+    dims = ("chain", "draw") if "chain" in ds.dims else ("draw",)
+    if "draw" not in ds.dims:
+        raise DatasetError(f"samples must have the dims (draw,) or (chain, draw), got {tuple(ds.dims)}")
+    needed = ("energy",) if "chain" in dims else ("energy", "log_weight_joint")
+    for name in needed:
+        if name not in ds.data_vars:
+            raise DatasetError(
+                f"samples with the dims {dims} must have the variable {name}, which is missing"
+            )
+    for name, variable in ds.data_vars.items():
+        if name == "configurations":
+            if variable.dims[: len(dims)] != dims or variable.dtype.kind not in "fiu":
+                raise DatasetError(
+                    f"configurations must be real numbers with the first dims {dims}, "
+                    f"got {variable.dtype} with {variable.dims}"
+                )
+        else:
+            _check_variable(name, variable, dims)
+
+
+def _check_estimates(ds: xr.Dataset) -> None:
+    _check_pairs(ds)
+    for name, variable in ds.data_vars.items():
+        _check_variable(name, variable, ())
+
+
+def _check_scan(ds: xr.Dataset) -> None:
+    couplings = json.loads(ds.attrs["couplings"])
+    dims = ("method", *couplings)
+    for name in dims:
+        if name not in ds.coords or name not in ds.dims:
+            raise DatasetError(f"scan must have the dimension and coordinate {name}, which is missing")
+    _check_pairs(ds)
+    for name, variable in ds.data_vars.items():
+        _check_variable(name, variable, dims)
+
+
+def _check_variable(name: Any, variable: xr.DataArray, dims: tuple[str, ...]) -> None:
+    if set(variable.dims) != set(dims):
+        raise DatasetError(f"variable {name} must have the dims {dims}, got {variable.dims}")
+    if variable.dtype != np.float64:
+        raise DatasetError(f"variable {name} must be float64, got {variable.dtype}")
+
+
+def _check_pairs(ds: xr.Dataset) -> None:
+    if not ds.data_vars:
+        raise DatasetError("estimates and scans must have at least one variable, got none")
+    for name in ds.data_vars:
+        if str(name).endswith("_err") and str(name).removesuffix("_err") not in ds.data_vars:
+            raise DatasetError(
+                f"variable {name} must come with {str(name).removesuffix('_err')}, got it alone"
+            )
