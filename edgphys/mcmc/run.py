@@ -28,7 +28,7 @@ from edgphys.mcmc.metropolis import IsingMetropolis
 from edgphys.mcmc.phi4_metropolis import Phi4Metropolis
 from edgphys.mcmc.sampler import AbstractSampler, ChainState
 from edgphys.mcmc.wolff import IsingWolff, why_not_wolff
-from edgphys.systems.provenance import sample_attrs
+from edgphys.systems.provenance import sample_attrs, site_dims
 
 __all__ = ["algorithms_for", "make_sampler", "run"]
 
@@ -40,7 +40,6 @@ _SAMPLERS: dict[str, dict[str, type[AbstractSampler]]] = {
 _REFUSALS = {("ising", "wolff"): why_not_wolff}
 # Site updates between two looks at the progress bar and the stop flag: a fraction of a second.
 _UPDATES_PER_PIECE = 20_000_000
-_AXES = ("x", "y", "z", "t")
 
 
 @dataclass(frozen=True)
@@ -292,7 +291,7 @@ def _dataset(sampler: AbstractSampler, rows: np.ndarray, kept: np.ndarray, attrs
     }
     if kept.shape[1]:
         lattice = sampler.system.lattice
-        dims = _AXES[: len(lattice.extent)] + (("basis",) if len(lattice.shape) > len(lattice.extent) else ())
+        dims = site_dims(lattice)
         shape = (*kept.shape[:2], *lattice.shape)
         variables["configurations"] = (("chain", "draw", *dims), kept.reshape(shape))
     return xr.Dataset(variables, attrs=attrs)

@@ -15,12 +15,18 @@ from importlib import metadata
 from typing import Any
 
 from edgphys.systems.base import AbstractSystem
+from lattices import Lattice
 
-__all__ = ["SCHEMA_VERSION", "package_versions", "sample_attrs"]
+__all__ = ["SCHEMA_VERSION", "package_versions", "sample_attrs", "site_dims"]
 
 SCHEMA_VERSION = 1
 
 _PACKAGES = ("edgphys", "torch", "numpy", "scipy", "numba", "netket", "xarray")
+
+
+def site_dims(lattice: Lattice) -> tuple[str, ...]:
+    """Names of the dimensions of one configuration: x, y, z, t, and ``basis`` if a cell has several sites."""
+    return ("x", "y", "z", "t")[: len(lattice.extent)] + ("basis",) * (len(lattice.shape) - len(lattice.extent))
 
 
 def package_versions() -> dict[str, str]:

@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: MIT
+"""The generative model as a whole: sign, latents, decoder, encoder, and the variances of the path kernel.
+
+    g = +1 or -1 with equal probability (always +1 without a Z2 symmetry),   z ~ N(0, 1),   x ~ p_D(x | z, g)
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import final
+
+import torch
+from torch import Tensor, nn
+
+from edgphys.edg.decoders import FieldDecoder
+from edgphys.edg.encoder import FieldEncoder
+from edgphys.edg.spectral import SpectralBasis
+from edgphys.edg.target import AbstractTarget
+
+__all__ = ["Draw", "EDGModel", "log_normal"]
+
+
+@dataclass(frozen=True)
+class Draw:
+    """A batch from the decoder.
+
+    Attributes
+    ----------
+    z : tensor, shape (n_batch, n_latent)
+    sign : tensor, shape (n_batch,)
+    x : tensor, shape (n_batch, n_dims)
+    log_prob : float64 tensor, shape (n_batch,)
+        log of p(g) N(z) p_D(x | z, g).
+    """
+
+    z: Tensor
+    sign: Tensor
+    x: Tensor
+    log_prob: Tensor
+
+
+@final
+class EDGModel(nn.Module):
+    """Decoder and encoder for one target.
+
+    Parameters
+    ----------
+    target : AbstractTarget
+    n_path_steps : int
+        K for which the variances of the path kernel are trained.
+    decoder_size, encoder_size : tuple of int
+        Channels and blocks of the two networks.
+    seed : int
+        Of the initial weights.
+    """
+
+    def __init__(
+        self,
+        target: AbstractTarget,
+        *,
+        n_path_steps: int,
+        decoder_size: tuple[int, int],
+        encoder_size: tuple[int, int],
+        seed: int,
+    ) -> None:
+        super().__init__()
+        generator = torch.Generator().manual_seed(seed)
+        start = target.gaussian_start()
+        basis = SpectralBasis(start.covariance)
+        self.target = target
+        self.decoder = FieldDecoder(
+            target, start, basis, n_channels=decoder_size[0], n_blocks=decoder_size[1], generator=generator
+        )
+        self.encoder = FieldEncoder(
+            target, self.decoder, n_channels=encoder_size[0], n_blocks=encoder_size[1], generator=generator
+        )
+        # log of (variance of the reverse kernel's estimate of z0) over its linear theory, per step and level.
+        self.path_log_variance = nn.Parameter(torch.zeros(n_path_steps, basis.n_levels))
+
+    @property
+    def n_path_steps(self) -> int:
+        """K that the path variances belong to."""
+        return len(self.path_log_variance)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return self.path_log_variance.device
+
+    def drive(self, z: Tensor, x: Tensor, sigma: Tensor, sign: Tensor) -> Tensor:
+        """H(z, x, sigma, g) of the encoder, shape (n_batch, n_latent)."""
+        return self.encoder.drive(self.decoder, z, x, sigma, sign)
+
+    def log_prob_sign(self, x: Tensor, sign: Tensor) -> Tensor:
+        """log p_E(g | x); 0 where g is fixed."""
+        if not self.target.symmetric:
+            return torch.zeros_like(sign)
+        return self.encoder.log_prob_sign(self.decoder, x, sign)
+
+    @property
+    def log_prior_sign(self) -> float:
+        """log p(g)."""
+        return -math.log(2.0) if self.target.symmetric else 0.0
+
+    def draw(self, n_samples: int, generator: torch.Generator) -> Draw:
+        """Latents, sign and x, with the density they were drawn from.
+
+        Parameters
+        ----------
+        n_samples : int
+        generator : torch.Generator
+            On `device`.
+        """
+        like = {"generator": generator, "device": self.device}
+        z = torch.randn(n_samples, self.decoder.n_latent, **like)
+        xi = torch.randn(n_samples, self.decoder.n_dims, **like)
+        sign = torch.ones(n_samples, device=self.device)
+        if self.target.symmetric:
+            sign = 2.0 * (torch.rand(n_samples, **like) < 0.5).to(z.dtype) - 1.0
+        x = self.decoder.add_noise(self.decoder.mean(z, sign), xi)
+        log_prob = self.decoder.log_prob_of_noise(xi.double()) + log_normal(z) + self.log_prior_sign
+        return Draw(z, sign, x, log_prob)
+
+    def log_prob_given(self, x: Tensor, z: Tensor, sign: Tensor) -> Tensor:
+        """log of p(g) N(z) p_D(x | z, g) at a given x, float64, shape (n_batch,)."""
+        decoder = self.decoder
+        xi = decoder.basis.apply_multiplier((x - decoder.mean(z, sign)).double(), 1.0 / decoder.noise().double())
+        return decoder.log_prob_of_noise(xi) + log_normal(z) + self.log_prior_sign
+
+
+def log_normal(z: Tensor) -> Tensor:
+    """log N(z; 0, 1), summed over dimensions in float64."""
+    return -0.5 * z.double().square().sum(1) - 0.5 * z.shape[1] * math.log(2.0 * math.pi)
+
+
