@@ -1,2 +1,59 @@
 # SPDX-License-Identifier: MIT
-"""Absolute free energies with symmetric energy-based diffusion generators."""
+"""Absolute free energies with symmetric energy-based diffusion generators.
+
+The names below are the public face; each loads what it needs at first use, so that ``import edgphys`` and the
+command line's ``--help`` start neither torch nor netket.
+
+>>> import edgphys as ep
+>>> sorted(ep.__all__)[:3]
+['EDG', 'Ising', 'Phi4']
+"""
+
+from __future__ import annotations
+
+import importlib
+
+# Bound here and now, not lazily: importing the submodule later would put the module in place of the function.
+from edgphys.scan import scan
+
+__all__ = [
+    "EDG",
+    "Ising",
+    "Phi4",
+    "__version__",
+    "dataset",
+    "edg",
+    "errors",
+    "estimate",
+    "estimators",
+    "exact",
+    "mcmc",
+    "plot",
+    "scan",
+    "systems",
+]
+
+__version__ = "0.1.0"
+
+_MEMBERS = {
+    "EDG": "edgphys.edg",
+    "Ising": "edgphys.systems",
+    "Phi4": "edgphys.systems",
+    "estimate": "edgphys.estimators",
+    "plot": "edgphys.plotting",
+}
+_SUBMODULES = {"dataset", "edg", "errors", "estimators", "exact", "mcmc", "systems"}
+
+
+def __getattr__(name: str):
+    if name in _MEMBERS:
+        value = getattr(importlib.import_module(_MEMBERS[name]), name)
+        globals()[name] = value
+        return value
+    if name in _SUBMODULES:
+        return importlib.import_module(f"edgphys.{name}")
+    raise AttributeError(f"module 'edgphys' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(set(globals()) | set(__all__))

@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: MIT
 r"""The encoder: a diffusion model of the latents given x, and the probability of the sign given x.
 
-Forward diffusion on the angle schedule, ``z_t = alpha z0 + sigma eps``, ``alpha^2 + sigma^2 = 1``. The score is
-written as
+Forward diffusion on the angle schedule, ``z_t = alpha z0 + sigma eps``, ``alpha^2 + sigma^2 = 1``. The score
+is written as
 
     grad log p(z_t | x) = -z_t + alpha H(z_t, x, sigma, g),      <z0 | z_t, x> = alpha z_t + sigma^2 H .
 
-For a linear decoder H is known (METHOD: H = A (s^2 + sigma^2 A^2)^{-1} (x - alpha A z_t) mode by mode). Here the
-residual is that of the trained decoder, and a network corrects it in normalised units:
+For a linear decoder H is known (METHOD: H = A (s^2 + sigma^2 A^2)^{-1} (x - alpha A z_t) mode by mode). Here
+the residual is that of the trained decoder, and a network corrects it in normalised units:
 
-    H = D [ rho + h(z_t, S z_t, x, rho, S rho, g; sigma) ],   D_k = A_k / r_k,   rho = r^{-1} (x - mu(alpha z_t, g)),
-    r_k^2 = s_k^2 + sigma^2 A_k^2 .
+    H = D [ rho + h(z_t, S z_t, x, rho, S rho, g; sigma) ],     D_k = A_k / r_k,
+    rho = r^{-1} (x - mu(alpha z_t, g)),     r_k^2 = s_k^2 + sigma^2 A_k^2 .
 
 H has the symmetries of the decoder: ``H(T z, T x) = T H(z, x)`` and odd under a change of sign of (z, x, g).
 The sign is a logistic model, ``p_E(g | x) = sigmoid(g l(x))`` with l odd and invariant.
@@ -23,6 +23,7 @@ Wang, Guo, Wu, Zhou, arXiv:2401.02080, Th. 1 (the diffusion encoder).
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from typing import final
 
 import torch
@@ -33,13 +34,73 @@ from edgphys.edg.decoders.field import FieldDecoder
 from edgphys.edg.layers import OddNetwork, TimeEmbedding
 from edgphys.edg.target import AbstractTarget
 
-__all__ = ["FieldEncoder"]
+__all__ = ["AbstractEncoder", "FieldEncoder"]
 
 _N_CONDITIONS = 32
 
 
+class AbstractEncoder(nn.Module, ABC):
+    """What the encoders of a `FieldDecoder` share: the linear theory mode by mode, and the model of the sign.
+
+    Parameters
+    ----------
+    target : AbstractTarget
+    decoder : FieldDecoder
+        Gives the modes and the initial amplitudes.
+    generator : torch.Generator
+        For the initial weights.
+    """
+
+    def __init__(self, target: AbstractTarget, decoder: FieldDecoder, generator: torch.Generator) -> None:
+        super().__init__()
+        self.n_dims, self.n_latent, self.basis = target.n_dims, decoder.n_latent, decoder.basis
+        self.log_noise = nn.Parameter(decoder.log_noise.detach().clone())
+        self.log_amplitude = nn.Parameter(decoder.log_amplitude.detach().clone())
+        self.scale = decoder.scale
+        self.size = math.sqrt(
+            decoder.scale**2 + float((decoder.order.detach() * decoder.profile).square().mean())
+        )
+        self.sign_slope = nn.Parameter(torch.tensor(0.2 * self.n_dims))
+        self.sign_network = OddNetwork(1, 1, 8, 2, target.orbits, generator)
+
+    @abstractmethod
+    def drive(self, decoder: FieldDecoder, z: Tensor, x: Tensor, sigma: Tensor, sign: Tensor) -> Tensor:
+        """H(z, x, sigma, g), shape (n_batch, n_latent).
+
+        Parameters
+        ----------
+        decoder : FieldDecoder
+        z : tensor, shape (n_batch, n_latent)
+            Noisy latents.
+        x : tensor, shape (n_batch, n_dims)
+        sigma : tensor, shape (n_batch,)
+            In [0, 1].
+        sign : tensor, shape (n_batch,)
+        """
+
+    def amplitude(self) -> Tensor:
+        """A_k of the linear theory, shape (n_dims,)."""
+        return self.basis.expand(torch.exp(self.log_amplitude))
+
+    def noise(self) -> Tensor:
+        """s_k of the linear theory, shape (n_dims,)."""
+        return self.basis.expand(torch.exp(self.log_noise))
+
+    def log_prob_sign(self, decoder: FieldDecoder, x: Tensor, sign: Tensor) -> Tensor:
+        """log p_E(g | x), shape (n_batch,)."""
+        scaled = x / self.size
+        order = (decoder.pattern.to(x.dtype) * scaled).mean(1)
+        learned = (decoder.pattern.to(x.dtype) * self.sign_network(scaled[None])[0]).mean(1)
+        return F.logsigmoid(sign * (self.sign_slope * order + self.n_dims * learned))
+
+    def posterior_variance(self, sigma: Tensor) -> Tensor:
+        """Var(z0 | z_t, x) of the linear theory in each mode, shape (..., n_latent) for sigma (..., 1)."""
+        ratio = (self.amplitude() / self.noise()).to(sigma.dtype) ** 2
+        return sigma**2 / (1.0 + sigma**2 * ratio)
+
+
 @final
-class FieldEncoder(nn.Module):
+class FieldEncoder(AbstractEncoder):
     """Encoder that goes with `FieldDecoder`; see the module docstring.
 
     Parameters
@@ -61,57 +122,21 @@ class FieldEncoder(nn.Module):
         n_blocks: int,
         generator: torch.Generator,
     ) -> None:
-        super().__init__()
-        self.n_dims, self.n_latent, self.basis = target.n_dims, decoder.n_latent, decoder.basis
-        self.log_noise = nn.Parameter(decoder.log_noise.detach().clone())
-        self.log_amplitude = nn.Parameter(decoder.log_amplitude.detach().clone())
-        self.scale = decoder.scale
-        self.size = math.sqrt(decoder.scale**2 + float((decoder.order.detach() * decoder.profile).square().mean()))
+        super().__init__(target, decoder, generator)
         self.embedding = TimeEmbedding(_N_CONDITIONS, generator)
         self.network = OddNetwork(6, 1, n_channels, n_blocks, target.orbits, generator, _N_CONDITIONS)
-        self.sign_slope = nn.Parameter(torch.tensor(0.2 * self.n_dims))
-        self.sign_network = OddNetwork(1, 1, 8, 2, target.orbits, generator)
-
-    def amplitude(self) -> Tensor:
-        """A_k of the linear theory, shape (n_dims,)."""
-        return self.basis.expand(torch.exp(self.log_amplitude))
-
-    def noise(self) -> Tensor:
-        """s_k of the linear theory, shape (n_dims,)."""
-        return self.basis.expand(torch.exp(self.log_noise))
 
     def drive(self, decoder: FieldDecoder, z: Tensor, x: Tensor, sigma: Tensor, sign: Tensor) -> Tensor:
-        """H(z, x, sigma, g), shape (n_batch, n_latent).
-
-        Parameters
-        ----------
-        decoder : FieldDecoder
-        z : tensor, shape (n_batch, n_latent)
-            Noisy latents.
-        x : tensor, shape (n_batch, n_dims)
-        sigma : tensor, shape (n_batch,)
-            In [0, 1].
-        sign : tensor, shape (n_batch,)
-        """
+        """H as in the module docstring."""
         alpha = torch.sqrt((1.0 - sigma * sigma).clamp(min=0.0))[:, None]
         amplitude, noise = self.amplitude().to(z.dtype), self.noise().to(z.dtype)
         width = torch.sqrt(noise**2 + sigma[:, None] ** 2 * amplitude**2)
         residual = self.basis.project(x - decoder.mean(alpha * z, sign))
-        coefficients = torch.stack([amplitude * self.basis.project(z), residual / width, residual * amplitude / width])
+        coefficients = torch.stack(
+            [amplitude * self.basis.project(z), residual / width, residual * amplitude / width]
+        )
         linear, rho, smooth = self.basis.combine(coefficients)
         broken = sign[:, None] * decoder.pattern.to(z.dtype)
         inputs = [z, linear / self.scale, x / self.size, rho, smooth / self.scale, broken]
         correction = self.network(torch.stack(inputs), self.embedding(sigma))[0]
         return self.basis.apply_multiplier(rho + correction, amplitude / width)
-
-    def log_prob_sign(self, decoder: FieldDecoder, x: Tensor, sign: Tensor) -> Tensor:
-        """log p_E(g | x), shape (n_batch,)."""
-        scaled = x / self.size
-        order = (decoder.pattern.to(x.dtype) * scaled).mean(1)
-        learned = (decoder.pattern.to(x.dtype) * self.sign_network(scaled[None])[0]).mean(1)
-        return F.logsigmoid(sign * (self.sign_slope * order + self.n_dims * learned))
-
-    def posterior_variance(self, sigma: Tensor) -> Tensor:
-        """Var(z0 | z_t, x) of the linear theory in each mode, shape (..., n_latent) for sigma (..., 1)."""
-        ratio = (self.amplitude() / self.noise()).to(sigma.dtype) ** 2
-        return sigma**2 / (1.0 + sigma**2 * ratio)

@@ -81,7 +81,9 @@ class IsingRelaxationTarget(AbstractTarget):
         identity = torch.eye(self.n_dims, dtype=torch.float64)
         matrix = self.system.fields(identity).numpy()
         bias = self.system.beta * self.system.field
-        phases = (False, True) if self.symmetric else (True,)
+        # A frustrated antiferromagnet has no order that keeps the symmetry of the lattice: no broken start.
+        frustrated = self.system.coupling < 0.0 and self.system.lattice.bipartition is None
+        phases = (True,) if not self.symmetric else (False,) if frustrated else (False, True)
         starts = [GaussianStart(*soft_spin_gaussian(matrix, bias, broken=broken)) for broken in phases]
         return min(starts, key=self.variational_free_energy)
 

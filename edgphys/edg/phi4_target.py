@@ -114,6 +114,8 @@ class Phi4SublatticeTarget(AbstractTarget):
     def _largest_field(self, coupling: np.ndarray) -> float:
         """Field of neighbours at which the action of a uniform configuration is 100 nats a site above phi = 0."""
         system = self.system
+        if system.quartic == 0.0:
+            return 1.0  # any size of table is exact; on open lattices the loop below might not end
         degree = int(system.lattice.coordination.max())
         phi = 1.0
         while (system.quadratic - abs(system.hop) * degree) * phi**2 + system.quartic * phi**4 < 100.0:

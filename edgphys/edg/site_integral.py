@@ -61,8 +61,10 @@ class SiteIntegral(nn.Module):
     def moments(self, h: Tensor) -> tuple[Tensor, Tensor]:
         """log I and its derivative, float64, by interpolation in the table."""
         size = h.abs().double()
+        size = size.where(torch.isfinite(size), torch.nan)
         position = size / self.step
-        index = position.long().clamp(max=self.n_intervals - 1)
+        # What is not finite comes out as NaN: a diverged training is then seen in the loss.
+        index = position.nan_to_num(nan=0.0).clamp(max=self.n_intervals - 1).long()
         value, slope = _quintic(self.table, index, position - index, self.step)
         outside = position > self.n_intervals
         if bool(outside.any()):
@@ -74,20 +76,16 @@ class SiteIntegral(nn.Module):
     def draw(self, h: Tensor, generator: torch.Generator) -> Tensor:
         """phi from the density exp(-V(phi) + h phi) / I(h), elementwise, in the dtype of h."""
         flat = h.double().reshape(-1)
-        index = (flat.abs() / self.step).round().long().clamp(max=self.n_intervals)
-        second_moment = self.table[2][index] + self.table[1][index] ** 2
-        radius2 = second_moment
-        if self.quartic > 0.0:
-            # The envelope must be normalisable also where V has two wells.
-            radius2 = second_moment.clamp(min=-self.quadratic / (2 * self.quartic) + 0.5 / math.sqrt(self.quartic))
-        precision = 2.0 * (self.quadratic + 2.0 * self.quartic * radius2)
+        flat = flat.where(torch.isfinite(flat), torch.nan)
+        precision, radius2 = _envelope(flat, self.quadratic, self.quartic)
         phi = torch.empty_like(flat)
         open_ = torch.arange(len(flat), device=flat.device)
         while len(open_):
             p, r2 = precision[open_], radius2[open_]
             shape = {"generator": generator, "dtype": torch.float64, "device": flat.device}
             trial = flat[open_] / p + torch.randn(len(open_), **shape) / torch.sqrt(p)
-            accept = torch.rand(len(open_), **shape) < torch.exp(-self.quartic * (trial**2 - r2) ** 2)
+            # Written as "not rejected", so that NaN in comes out as NaN instead of being tried for ever.
+            accept = ~(torch.rand(len(open_), **shape) >= torch.exp(-self.quartic * (trial**2 - r2) ** 2))
             phi[open_[accept]] = trial[accept]
             open_ = open_[~accept]
         return phi.reshape(h.shape).to(h.dtype)
@@ -121,11 +119,36 @@ def _quintic(table: Tensor, index: Tensor, t: Tensor, step: float) -> tuple[Tens
     return value, slope
 
 
+def _envelope(h: Tensor, quadratic: float, quartic: float) -> tuple[Tensor, Tensor]:
+    """Precision and r^2 of the Gaussian envelope with the smallest integral: r^2 is its own second moment.
+
+    The precision p solves ``p - 2 quadratic = 4 quartic (1 / p + h^2 / p^2)``; the left minus the right side is
+    concave and increasing, so that Newton's method rises to the root from any lower bound: the solution at h = 0, or
+    that of large h, halved. Where it stops does not matter to the draws, only to how many are rejected.
+    """
+    if quartic == 0.0:
+        return torch.full_like(h, 2.0 * quadratic), torch.zeros_like(h)
+    root = math.sqrt(quadratic**2 + 4.0 * quartic)
+    low = quadratic + root if quadratic > 0.0 else 4.0 * quartic / (root - quadratic)
+    high = (2.0 * quartic * h**2) ** (1.0 / 3.0)
+    if quadratic < 0.0:
+        high = torch.minimum(high, h.abs() * math.sqrt(-quartic / quadratic))
+    p = high.clamp(min=low)
+    for _ in range(6):
+        excess = p - 2.0 * quadratic - 4.0 * quartic * (1.0 + h**2 / p) / p
+        p = p - excess / (1.0 + 4.0 * quartic * (1.0 + 2.0 * h**2 / p) / p**2)
+    return p, (0.5 * p - quadratic) / (2.0 * quartic)
+
+
 def _moments(h: NDArray, quadratic: float, quartic: float) -> tuple[NDArray, NDArray, NDArray]:
     """log I, mean and variance of phi at fields ``h >= 0``, by the trapezoid rule.
 
-    Spectrally accurate: the integrand is analytic and cut `_CUTOFF` nats below its maximum.
+    Spectrally accurate: the integrand is analytic and cut `_CUTOFF` nats below its maximum. Without the quartic
+    term, where h has no natural bound, in closed form.
     """
+    if quartic == 0.0:
+        variance = np.full_like(h, 0.5 / quadratic)
+        return h**2 * variance / 2 + 0.5 * np.log(2 * np.pi * variance), h * variance, variance
     phi = _cut(float(h.max(initial=0.0)), quadratic, quartic) * np.linspace(-1.0, 1.0, 4 * _POINTS)
     results = []
     for block in np.array_split(h, max(1, len(h) // 256)):

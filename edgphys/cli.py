@@ -1,0 +1,352 @@
+# SPDX-License-Identifier: MIT
+"""Command line: ``edgphys scan | show | plot | systems``.
+
+Values of a coupling are a number (``2.3``), numbers with commas (``2.0,2.3``) or a range ``start:stop:count``
+with both ends; a coupling with one value is held fixed, the others are scanned. Anything wrong ends with exit
+code 2 and one line on stderr, before anything is computed or written. Heavy imports wait for the command that
+needs them.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+import edgphys
+from edgphys.errors import EdgphysError, UnknownNameError
+
+__all__ = ["app", "main", "parse_extent", "parse_values"]
+
+app = typer.Typer(
+    name="edgphys",
+    help="Absolute free energies of lattice systems by energy-based diffusion generators, "
+    "beside Markov chains and exact results.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+# Usage errors of typer, or of the click beneath it, by the one name that all versions of typer export.
+_UsageError = typer.BadParameter.__base__
+_SHOW_TRACEBACK = False
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command.
+
+    Parameters
+    ----------
+    argv : list of str, optional
+        Words after ``edgphys``; those of the process by default.
+
+    Returns
+    -------
+    int
+        Exit code: 0, or 2 for anything wrong with the input, or 130 after Ctrl-C.
+    """
+    words = sys.argv[1:] if argv is None else argv
+    try:
+        code = app(words, prog_name="edgphys", standalone_mode=False)
+    except (KeyboardInterrupt, typer.Abort):
+        code = 130
+    except typer.Exit as stop:
+        code = stop.exit_code
+    except _UsageError as error:
+        return _fail(f"{error.format_message()} (edgphys --help lists what there is)")
+    except (EdgphysError, ValueError, TypeError, OSError) as error:
+        if "--traceback" in words:
+            raise
+        return _fail(" ".join([str(error), *(f"({note})" for note in getattr(error, "__notes__", []))]))
+    if code == 130:
+        resumes = "; running the same command again resumes" if words[:1] == ["scan"] else ""
+        print(f"edgphys: interrupted{resumes}", file=sys.stderr)
+    return int(code or 0)
+
+
+def _fail(message: str) -> int:
+    print(f"edgphys: error: {' '.join(message.split())}", file=sys.stderr)
+    return 2
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"edgphys {edgphys.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+# -------------------------------------------------------------------------------------------------- the words
+
+
+def parse_values(text: str, option: str) -> list[float]:
+    """Values of a coupling from the command line.
+
+    Examples
+    --------
+    >>> parse_values("2.0:2.2:3", "--temperature")
+    [2.0, 2.1, 2.2]
+    >>> parse_values("2.0,2.5", "--temperature")
+    [2.0, 2.5]
+    >>> parse_values("2:3", "--field")
+    Traceback (most recent call last):
+    ValueError: --field must be start:stop:count, or a number, or numbers with commas, got '2:3' (no count)
+    """
+    expected = f"{option} must be start:stop:count, or a number, or numbers with commas, got {text!r}"
+    parts = text.split(":")
+    try:
+        if len(parts) == 1:
+            return [float(word) for word in text.split(",")]
+        numbers = [float(word) for word in parts[:2]]
+        count = int(parts[2]) if len(parts) > 2 else None
+    except ValueError:
+        raise ValueError(expected) from None
+    if count is None:
+        raise ValueError(f"{expected} (no count)")
+    if len(parts) > 3:
+        raise ValueError(expected)
+    if count < 1 or (count == 1 and numbers[0] != numbers[1]):
+        raise ValueError(f"{expected} (the count must be at least {1 if count < 1 else 2})")
+    # Ends are exact and what lies between is free of rounding in the last digits, so that labels read well.
+    start, stop = numbers
+    step = (stop - start) / max(count - 1, 1)
+    return [float(f"{start + i * step:.12g}") for i in range(count - 1)] + [stop]
+
+
+def parse_extent(text: str, n_axes: int | None) -> tuple[int, ...]:
+    """Extent of a lattice from ``16`` (the same along all `n_axes`) or ``16x8``.
+
+    Examples
+    --------
+    >>> parse_extent("16", 2)
+    (16, 16)
+    >>> parse_extent("16x8", 2)
+    (16, 8)
+    """
+    if not re.fullmatch(r"-?\d+(x-?\d+)*", text):
+        raise ValueError(f"--extent must be integers such as 16 or 16x8, got {text!r}")
+    extent = tuple(int(word) for word in text.split("x"))
+    return extent * n_axes if len(extent) == 1 and n_axes is not None else extent
+
+
+def _n_axes(lattice: str) -> int | None:
+    """Axes of a lattice by name or path; None where the extent itself says it, or nothing is known."""
+    from importlib import resources
+
+    from lattices import available, unit_cell
+
+    if lattice.endswith(".toml"):
+        return unit_cell.read(lattice).n_axes
+    if lattice == "hypercubic" or lattice not in available():
+        return None
+    return unit_cell.read(Path(str(resources.files("lattices") / "library" / f"{lattice}.toml"))).n_axes
+
+
+@dataclass(frozen=True)
+class _Maker:
+    """Builds the system at a point; a record rather than a closure, so that it travels to other processes."""
+
+    system: str
+    lattice: Any
+    fixed: dict[str, float]
+    convention: str | None
+
+    def __call__(self, **point: float) -> Any:
+        from edgphys import systems
+
+        if self.convention is not None:
+            return systems.Phi4.from_mass(self.lattice, **self.fixed, **point, convention=self.convention)
+        return systems.build(self.system, self.lattice, **self.fixed, **point)
+
+
+def _parameters_of(
+    system: str, given: dict[str, str | None], convention: str | None
+) -> dict[str, list[float]]:
+    """Values of every parameter of the system, those given checked against what it has."""
+    from edgphys import systems
+
+    records = {record.name: record for record in systems.available()}
+    if system not in records:
+        raise UnknownNameError(f"system must be one of {', '.join(records)}, got {system!r}")
+    names = {parameter.name: parameter.default for parameter in records[system].parameters}
+    by_mass = system == "phi4" and (given["m2"] is not None or convention is not None)
+    if by_mass:
+        names = {"m2": None, "lam": None}
+        if convention is None:
+            raise ValueError("--convention must be flow or standard where --m2 is given, got none")
+    elif convention is not None:
+        raise ValueError(f"--convention belongs to phi4 with --m2, got it with {system}")
+    values = {}
+    for name, text in given.items():
+        if text is not None and name not in names:
+            raise ValueError(f"--{name} is no parameter of {system} here; it takes {', '.join(names)}")
+        if text is not None:
+            values[name] = parse_values(text, f"--{name}")
+    missing = [f"--{name}" for name, default in names.items() if default is None and name not in values]
+    if missing:
+        raise ValueError(f"{system} needs {' and '.join(missing)}")
+    return values
+
+
+# ----------------------------------------------------------------------------------------------- the commands
+
+_Coupling = Annotated[str | None, typer.Option(metavar="VALUES", rich_help_panel="Couplings")]
+
+
+@app.command()
+def scan(
+    system: Annotated[str, typer.Argument(help="ising or phi4; edgphys systems tells more.")],
+    lattice: Annotated[str, typer.Option(help="Name of a lattice, or path of a .toml file.")] = "square",
+    extent: Annotated[str, typer.Option(help="Unit cells along each axis: 16, or 16x8.")] = "8",
+    pbc: Annotated[bool, typer.Option("--pbc/--open", help="Boundary along all axes.")] = True,
+    allow_double_bonds: Annotated[
+        bool, typer.Option("--allow-double-bonds", help="Accept extent 2 along periodic axes.")
+    ] = False,
+    temperature: _Coupling = None,
+    coupling: _Coupling = None,
+    field: _Coupling = None,
+    kappa: _Coupling = None,
+    lam: _Coupling = None,
+    m2: _Coupling = None,
+    convention: Annotated[
+        str | None, typer.Option(help="flow or standard, with --m2.", rich_help_panel="Couplings")
+    ] = None,
+    method: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="edg, wolff, metropolis, hmc, embedded_wolff, mcmc (the best of these), exact; repeat."
+        ),
+    ] = None,
+    out: Annotated[Path, typer.Option(help="netCDF file to write.")] = ...,
+    seed: Annotated[int, typer.Option(help="Seed of all random numbers.")] = 0,
+    n_samples: Annotated[int, typer.Option(help="Weighted samples of edg at each point.")] = 10_000,
+    n_steps: Annotated[int | None, typer.Option(help="Training steps of edg.")] = None,
+    n_sweeps: Annotated[int | None, typer.Option(help="Sweeps of each Markov chain.")] = None,
+    n_chains: Annotated[int | None, typer.Option(help="Markov chains.")] = None,
+    device: Annotated[str | None, typer.Option(help="Torch device of edg: cpu, cuda.")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar.")] = False,
+    traceback: Annotated[bool, typer.Option("--traceback", help="Show where an error came from.")] = False,
+) -> None:
+    """Estimate free energies and observables over a grid of couplings, by several methods.
+
+    VALUES are 2.3, or 2.0,2.3, or start:stop:count. Run again on the same --out, an unfinished scan goes on.
+    """
+    start = time.perf_counter()
+    given = {"temperature": temperature, "coupling": coupling, "field": field}
+    given |= {"kappa": kappa, "lam": lam, "m2": m2}
+    _check_out(out, ".nc")
+    values = _parameters_of(system, given, convention)
+    scanned = {name: listed for name, listed in values.items() if len(listed) > 1}
+    if not scanned:
+        first = next(iter(values))
+        scanned = {first: values[first]}
+    fixed = {name: listed[0] for name, listed in values.items() if name not in scanned}
+    cells = parse_extent(extent, _n_axes(lattice))
+
+    import lattices
+
+    graph = lattices.build(lattice, cells, pbc, allow_double_bonds=allow_double_bonds)
+    table = edgphys.scan(
+        _Maker(system, graph, fixed, convention),
+        methods=method or ["edg", "mcmc"],
+        seed=seed,
+        out=out,
+        overwrite=overwrite,
+        n_samples=n_samples,
+        edg=_given(n_steps=n_steps, device=device),
+        mcmc=_given(n_sweeps=n_sweeps, n_chains=n_chains),
+        progress=not quiet,
+        **scanned,
+    )
+    n_methods, n_cells = table.sizes["method"], table["wall_time"].size
+    words = f"{_counted(n_methods, 'method')} at {_counted(n_cells // n_methods, 'point')}"
+    print(f"wrote {out} ({words}) in {_duration(time.perf_counter() - start)}")
+
+
+@app.command()
+def show(
+    file: Annotated[Path, typer.Argument(help="A scan.")],
+    variable: Annotated[
+        list[str] | None, typer.Option("--variable", "-v", help="Result to show; repeat.")
+    ] = None,
+    traceback: Annotated[bool, typer.Option("--traceback", help="Show where an error came from.")] = False,
+) -> None:
+    """Print a scan as a table, with standard errors and z-scores."""
+    from edgphys import dataset
+    from edgphys.show import print_scan
+
+    print_scan(dataset.read(file), variable or None)
+
+
+@app.command()
+def plot(
+    file: Annotated[Path, typer.Argument(help="A scan.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Picture to write: png, pdf or svg.")] = ...,
+    variable: Annotated[
+        list[str] | None, typer.Option("--variable", "-v", help="Result to draw; repeat.")
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")] = False,
+    traceback: Annotated[bool, typer.Option("--traceback", help="Show where an error came from.")] = False,
+) -> None:
+    """Draw a scan: results with error bars, residuals beneath."""
+    start = time.perf_counter()
+    from edgphys import dataset, plotting
+
+    plotting.plot(dataset.read(file), variable or None, path=output, overwrite=overwrite)
+    print(f"wrote {output} in {_duration(time.perf_counter() - start)}")
+
+
+@app.command()
+def systems() -> None:
+    """List the systems that ship, with their parameters and what is exactly known."""
+    from edgphys.show import print_systems
+
+    print_systems()
+
+
+# ---------------------------------------------------------------------------------------------------- helpers
+
+
+def _check_out(path: Path, suffix: str) -> None:
+    """What is wrong with the path alone, before torch is loaded; the rest is for `edgphys.scan`."""
+    if not path.parent.is_dir():
+        raise ValueError(f"--out: the folder {path.parent} does not exist")
+    if path.suffix != suffix:
+        raise ValueError(f"--out must end in {suffix}, got {str(path)!r}")
+
+
+def _given(**options: Any) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}" + ("s" if count != 1 else "")
+
+
+def _duration(seconds: float) -> str:
+    """
+    >>> _duration(3.14159), _duration(75.2)
+    ('3.1 s', '1 min 15 s')
+    """
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,15 @@
+# SPDX-License-Identifier: MIT
+"""Exact results: plain float64 functions of a few numbers, or of a lattice.
+
+* `kaufman`: Ising on finite square tori: ln Z, energy, specific heat;
+* `onsager`: Ising on the infinite square lattice, per site;
+* `enumeration`: Ising on any lattice up to 20 spins, any field;
+* `transfer`: Ising ring, phi^4 ring, small phi^4 tori;
+* `gaussian`: free scalar field on any lattice.
+"""
+
+from __future__ import annotations
+
+from edgphys.exact import enumeration, gaussian, kaufman, onsager, transfer
+
+__all__ = ["enumeration", "gaussian", "kaufman", "onsager", "transfer"]

@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: MIT
+"""Finished cells of a scan on disk, so that a killed scan goes on where it stopped.
+
+Beside the output file ``NAME`` a folder ``NAME.partial`` holds ``scan.json`` (what the scan is: system,
+settings, seed) and one JSON file per finished cell. Each file is written under another name and renamed, so
+it is either complete or absent. The folder goes when the dataset is written.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from edgphys.errors import DatasetError
+
+__all__ = ["PartialScan", "disagreement"]
+
+# Where a scan runs, not what it computes.
+_FREE_SETTINGS = {"device", "n_threads"}
+
+
+class PartialScan:
+    """The folder of finished cells that belongs to one output file.
+
+    Parameters
+    ----------
+    out : Path
+        The output file; the folder is ``out`` with ``.partial`` appended.
+    """
+
+    def __init__(self, out: Path) -> None:
+        self.folder = out.with_name(out.name + ".partial")
+
+    def exists(self) -> bool:
+        return (self.folder / "scan.json").exists()
+
+    def header(self) -> dict[str, Any]:
+        """What the scan in the folder is.
+
+        Raises
+        ------
+        DatasetError
+            If ``scan.json`` cannot be read.
+        """
+        path = self.folder / "scan.json"
+        try:
+            return json.loads(path.read_text())
+        except (OSError, ValueError) as error:
+            raise DatasetError(f"{path} cannot be read ({error}); remove the folder or overwrite") from error
+
+    def open(self, header: dict[str, Any]) -> None:
+        """Make the folder if there is none, and write `header` into it: it belongs to that scan now.
+
+        Settings of methods that only the earlier header has are kept, for their cells are.
+        """
+        self.folder.mkdir(exist_ok=True)
+        if self.exists():
+            header = header | {"settings": self.header()["settings"] | header["settings"]}
+        self._write("scan.json", header)
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the folder for this process; the system lets go of it when the process dies.
+
+        Raises
+        ------
+        DatasetError
+            If another process holds it.
+        """
+        try:
+            import fcntl
+        except ImportError:  # not on Windows; there two scans into one file are the user's business
+            yield
+            return
+        self.folder.mkdir(exist_ok=True)
+        with open(self.folder / "lock", "w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                raise DatasetError(f"another scan is writing to {self.folder}; wait for it to end") from error
+            yield
+
+    def cells(self) -> dict[tuple[str, str], dict[str, Any]]:
+        """Finished cells by (method, words of the point); an unreadable one counts as not finished."""
+        found = {}
+        for path in sorted(self.folder.glob("cell-*.json")):
+            with contextlib.suppress(OSError, ValueError, KeyError):
+                cell = json.loads(path.read_text())
+                found[cell["method"], cell["point"]] = cell["result"]
+        return found
+
+    def add(self, method: str, point: str, result: dict[str, Any]) -> None:
+        """Keep one finished cell, and drop the checkpoint it was computed with."""
+        self._write(self._name(method, point, "json"), {"method": method, "point": point, "result": result})
+        Path(self.checkpoint(method, point)).unlink(missing_ok=True)
+
+    def checkpoint(self, method: str, point: str) -> str:
+        """Path for the checkpoint of the cell being trained."""
+        return str(self.folder / self._name(method, point, "pt"))
+
+    def remove_cells(self) -> None:
+        """Drop all finished cells, and what they were."""
+        for pattern in ("cell-*", "scan.json"):
+            for path in self.folder.glob(pattern):
+                path.unlink(missing_ok=True)
+
+    def remove(self) -> None:
+        """Remove what a scan put into the folder, and the folder if nothing else is left."""
+        for pattern in ("cell-*", "scan.json*", "lock"):
+            for path in self.folder.glob(pattern):
+                path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            self.folder.rmdir()
+
+    def _name(self, method: str, point: str, suffix: str) -> str:
+        digest = hashlib.sha256(f"{method}|{point}".encode()).hexdigest()[:16]
+        return f"cell-{method}-{digest}.{suffix}"
+
+    def _write(self, name: str, record: dict[str, Any]) -> None:
+        path = self.folder / name
+        temporary = path.with_name(path.name + ".tmp")
+        with open(temporary, "w") as file:
+            json.dump(record, file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+
+
+def disagreement(old: dict[str, Any], new: dict[str, Any]) -> str:
+    """First way in which two headers describe different scans, as words; empty if cells may be shared.
+
+    Settings of a method that only one of them has do not matter, nor does where the methods run.
+
+    >>> disagreement({"seed": 0, "settings": {}}, {"seed": 1, "settings": {}})
+    'seed is 0 there and 1 here'
+    """
+    for name, here in new.items():
+        there = old.get(name)
+        if name != "settings" and there != here:
+            return f"{name} is {_words(there)} there and {_words(here)} here"
+    for method, here in new["settings"].items():
+        there = old.get("settings", {}).get(method)
+        if there is None:
+            continue
+        for name in sorted((set(here) | set(there)) - _FREE_SETTINGS):
+            if here.get(name) != there.get(name):
+                return (
+                    f"{name} of {method} is {_words(there.get(name))} there and {_words(here.get(name))} here"
+                )
+    return ""
+
+
+def _words(value: Any) -> str:
+    return "the default" if value is None else json.dumps(value).replace('"', "")
