@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What all tests share: the device of torch tests, one torch thread, and derandomised hypothesis.
 
-``pytest --device cuda`` runs every test that takes the `device` fixture on a GPU; ``--device cpu`` is the default.
+``pytest --device cuda`` runs every test that takes the `device` fixture on a GPU; the default is cpu.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ settings.load_profile("edgphys")
 
 
 def pytest_addoption(parser):
-    parser.addoption("--device", default="cpu", help="device of the torch tests: cpu (default), cuda, cuda:1, ...")
+    parser.addoption(
+        "--device", default="cpu", help="device of the torch tests: cpu (default), cuda, cuda:1, ..."
+    )
 
 
 def pytest_collection_modifyitems(items):
@@ -25,7 +27,9 @@ def pytest_collection_modifyitems(items):
 
     if not torch.cuda.is_available():
         for item in marked:
-            item.add_marker(pytest.mark.skip(reason="needs a CUDA device, torch.cuda.is_available() is False"))
+            item.add_marker(
+                pytest.mark.skip(reason="needs a CUDA device, torch.cuda.is_available() is False")
+            )
 
 
 @pytest.fixture(scope="session")

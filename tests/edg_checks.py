@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Helpers of tests/edg: brute-force sums, symmetry operations on subsets of sites, models with random weights."""
+"""Helpers of tests/edg: brute-force sums, symmetries of subsets of sites, models with random weights."""
 
 from __future__ import annotations
 
@@ -50,9 +50,9 @@ def boltzmann_spins(system, n, generator):
 def decimated_log_density(target, y, alpha=None, tilt=None):
     """log of the density of the soft spins y, by summing all states of the other sublattice.
 
-    N(y; 0, 1) sum_{s_A} exp( beta h sum_a s_a + sum_b [ sqrt(alpha) y_b m_b + log f(m_b) - alpha m_b^2 / 2 ] ),
-    with f(m) = 2 cosh(K m + beta h): nothing of it, tilt included, is taken from the target but alpha and the
-    choice of the sublattice.
+    N(y; 0, 1) sum_{s_A} exp(beta h sum_a s_a + sum_b [sqrt(alpha) y_b m_b + log f(m_b) - alpha m_b^2 / 2])
+
+    with f(m) = 2 cosh(K m + beta h). Only alpha and the choice of the sublattice are taken from the target.
     """
     system = target.system
     alpha = math.exp(target.log_alpha.item()) if alpha is None else alpha

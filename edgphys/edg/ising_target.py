@@ -119,11 +119,12 @@ class IsingDecimationTarget(AbstractTarget):
         self.tilt = nn.Parameter(torch.tensor(tilt), requires_grad=not self.symmetric)
         position = np.full(lattice.n_sites, len(spin))  # padding points behind the last spin
         position[spin] = np.arange(len(spin))
+        # On open lattices the spins may have more neighbours than any soft spin: no columns of padding only.
+        around = lattice.neighbours[soft][:, : degree.max()]
         swap = exchange(system)
         buffers = {
             "incidence": lattice.adjacency[np.ix_(soft, spin)],
-            "neighbours": position[lattice.neighbours[soft]] * (lattice.neighbours[soft] >= 0)
-            + len(spin) * (lattice.neighbours[soft] < 0),
+            "neighbours": np.where(around >= 0, position[around], len(spin)),
             "sums": 2.0 * np.arange(degree.max() + 1)[None, :] - degree[:, None],
             "log_sums": table,
             "soft": soft,

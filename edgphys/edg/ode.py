@@ -51,7 +51,7 @@ def _check_solver(divergence: str, n_probes: int, method: str, n_steps: int) -> 
 
 
 def _velocity(
-    model: EDGModel, x: Tensor, sign: Tensor, probes: Tensor | None, chunk_size: int
+    model: EDGModel, x: Tensor, sign: Tensor, probes: Tensor | None, chunk_size: int | None
 ) -> Callable[[Tensor, tuple[Tensor, Tensor]], tuple[Tensor, Tensor]]:
     """Right-hand side for the state (z, int div v), float64; the networks run in the dtype of x."""
 
@@ -80,7 +80,7 @@ def ode_posterior_log_prob(
     n_steps: int = 16,
     rtol: float = 1e-5,
     atol: float = 1e-5,
-    chunk_size: int = 16,
+    chunk_size: int | None = None,
 ) -> Tensor:
     """log p_E(z | x, g), float64, shape (n_batch,); parameters as in `ode_log_weights`."""
     _check_solver(divergence, n_probes, method, n_steps)
@@ -89,7 +89,9 @@ def ode_posterior_log_prob(
     angles = torch.linspace(0.0, 0.5 * math.pi, n_points, dtype=torch.float64, device=z.device)
     start = (z.double(), torch.zeros(len(z), dtype=torch.float64, device=z.device))
     field = _velocity(model, x, sign, probes, chunk_size)
-    path, integral = odeint(field, start, angles, rtol=rtol, atol=atol, method=method)
+    # An adaptive solver must not step over pi/2, where sigma turns back, and interpolate.
+    options = {"step_t": angles[-1:]} if method in _ADAPTIVE else {}
+    path, integral = odeint(field, start, angles, rtol=rtol, atol=atol, method=method, options=options)
     return log_normal(path[-1]) + integral[-1]
 
 
@@ -106,7 +108,7 @@ def ode_log_weights(
     n_steps: int = 16,
     rtol: float = 1e-5,
     atol: float = 1e-5,
-    chunk_size: int = 16,
+    chunk_size: int | None = None,
 ) -> Tensor:
     """log w of decoder samples, float64, shape (n_batch,).
 
@@ -129,8 +131,8 @@ def ode_log_weights(
     n_steps : int
     rtol, atol : float
         Below 1e-6 the rounding of float32 networks takes over, and the step size collapses.
-    chunk_size : int
-        Basis vectors of the exact divergence at once: memory against overhead.
+    chunk_size : int, optional
+        Basis vectors of the exact divergence at once, see `edgphys.edg.divergence.exact_divergence`.
 
     Raises
     ------

@@ -115,11 +115,12 @@ class PaperEncoder(AbstractEncoder):
         t = self.schedule.time(torch.atan2(wide, alpha))
         excess, w = self.schedule.variance_excess(t), t / self.schedule.horizon
         last = self._last_variance
-        # 1 - c^2 (1 - w + w / c_T^2), and like (1 - w) exactly zero at T: beyond it there is no signal.
+        # 1 - c^2 (1 - w + w / c_T^2), and like (1 - w) zero at T.
         rest = w * (last - 1.0 - excess) / last - (1.0 - w) * excess
         scale = torch.sqrt(1.0 + excess)
         coefficients = torch.stack([scale * (1.0 - w), rest]) / alpha.clamp(min=1e-12)
-        signal, own = coefficients.to(z.dtype)[..., None]
+        # Also by rounding: at T and beyond there is no signal.
+        signal, own = torch.where(w < 1.0, coefficients, 0.0).to(z.dtype)[..., None]
         noisy = scale.to(z.dtype)[:, None] * z
         return signal * self._signal(decoder, noisy, x, t, sign) + own * z
 

@@ -122,9 +122,10 @@ def _quintic(table: Tensor, index: Tensor, t: Tensor, step: float) -> tuple[Tens
 def _envelope(h: Tensor, quadratic: float, quartic: float) -> tuple[Tensor, Tensor]:
     """Precision and r^2 of the Gaussian envelope with the smallest integral: r^2 is its own second moment.
 
-    The precision p solves ``p - 2 quadratic = 4 quartic (1 / p + h^2 / p^2)``; the left minus the right side is
-    concave and increasing, so that Newton's method rises to the root from any lower bound: the solution at h = 0, or
-    that of large h, halved. Where it stops does not matter to the draws, only to how many are rejected.
+    The precision p solves ``p - 2 quadratic = 4 quartic (1 / p + h^2 / p^2)``; the left minus the right side
+    is concave and increasing, so that Newton's method rises to the root from any lower bound, here the larger of
+    two: the root at h = 0, and one for large h. Where it stops does not matter to the draws, only to how many
+    are rejected.
     """
     if quartic == 0.0:
         return torch.full_like(h, 2.0 * quadratic), torch.zeros_like(h)
@@ -143,8 +144,8 @@ def _envelope(h: Tensor, quadratic: float, quartic: float) -> tuple[Tensor, Tens
 def _moments(h: NDArray, quadratic: float, quartic: float) -> tuple[NDArray, NDArray, NDArray]:
     """log I, mean and variance of phi at fields ``h >= 0``, by the trapezoid rule.
 
-    Spectrally accurate: the integrand is analytic and cut `_CUTOFF` nats below its maximum. Without the quartic
-    term, where h has no natural bound, in closed form.
+    Spectrally accurate: the integrand is analytic and cut `_CUTOFF` nats below its maximum. Without the
+    quartic term, where h has no natural bound, in closed form.
     """
     if quartic == 0.0:
         variance = np.full_like(h, 0.5 / quadratic)

@@ -71,8 +71,9 @@ class TimeProposal(nn.Module):
 
     def _probabilities(self) -> Tensor:
         """Of the bins; uniform until something was seen, and bins never seen count as the average one."""
-        seen = self.weight > 0.0
-        size = torch.sqrt(self.second_moment / self.weight.clamp(min=1e-300))
+        weight = self.weight.double()
+        seen = weight > 0.0
+        size = torch.sqrt(self.second_moment.double() / weight.clamp(min=1e-300))
         average = size[seen].mean() if bool(seen.any()) else torch.ones_like(size[0])
         size = torch.where(seen, size, average).clamp(min=1e-30)
         return (1.0 - self.uniform_share) * size / size.sum() + self.uniform_share / self.n_bins
@@ -112,6 +113,6 @@ class TimeProposal(nn.Module):
             Times and values of f, not divided by the density.
         """
         bins = self._bins(t)
-        squares = integrand.double().square().nan_to_num(0.0, 0.0, 0.0)
+        squares = integrand.to(self.weight.dtype).square().nan_to_num(0.0, 0.0, 0.0)
         self.second_moment.mul_(self.decay).index_add_(0, bins, squares)
         self.weight.mul_(self.decay).index_add_(0, bins, torch.ones_like(squares))

@@ -79,7 +79,7 @@ def inputs(model, n=4, seed=5):
 @pytest.mark.parametrize("name", TARGETS)
 @torch.no_grad()
 def test_lattice_symmetry(name, device):
-    """mu(T z, g) = T mu(z, g) and the same for the drive and p_E(g | x), for all T that keep the target's sites.
+    """mu(T z, g) = T mu(z, g), the same for the drive and p_E(g | x), for all T that keep the target's sites.
 
     A T that exchanges the sublattices turns a staggered pattern round; then g changes sign with it.
     """
@@ -93,7 +93,9 @@ def test_lattice_symmetry(name, device):
     for p in group[:: max(1, len(group) // 40)]:
         turned = float(np.sign(target.pattern[p.numpy()] @ target.pattern))
         torch.testing.assert_close(model.decoder.mean(z[:, p], turned * sign), mean[:, p], rtol=0, atol=1e-9)
-        torch.testing.assert_close(model.drive(z[:, p], x[:, p], sigma, turned * sign), drive[:, p], rtol=0, atol=1e-9)
+        torch.testing.assert_close(
+            model.drive(z[:, p], x[:, p], sigma, turned * sign), drive[:, p], rtol=0, atol=1e-9
+        )
         torch.testing.assert_close(model.log_prob_sign(x[:, p], turned * sign), log_prob, rtol=0, atol=1e-9)
     shuffled = torch.randperm(target.n_dims, generator=torch.Generator().manual_seed(6))
     assert float((model.decoder.mean(z[:, shuffled], sign) - mean[:, shuffled]).abs().max()) > 1e-4
@@ -107,7 +109,9 @@ def test_joint_change_of_sign(name, device):
     mean, drive = model.decoder.mean(z, sign), model.drive(z, x, sigma, sign)
     torch.testing.assert_close(model.decoder.mean(-z, -sign), -mean, rtol=0, atol=1e-9)
     torch.testing.assert_close(model.drive(-z, -x, sigma, -sign), -drive, rtol=0, atol=1e-9)
-    torch.testing.assert_close(model.log_prob_sign(-x, -sign), model.log_prob_sign(x, sign), rtol=0, atol=1e-9)
+    torch.testing.assert_close(
+        model.log_prob_sign(-x, -sign), model.log_prob_sign(x, sign), rtol=0, atol=1e-9
+    )
     # The sign alone matters: the two phases are different maps.
     assert float((model.decoder.mean(z, -sign) - mean).abs().max()) > 1e-3
 
@@ -131,7 +135,9 @@ def test_density_of_a_draw(name, device):
     """log_prob of a draw is that of x given z and g, and that of a multivariate normal built densely."""
     model = model_of(name, device)
     draw = model.draw(50, torch.Generator(device).manual_seed(1))
-    torch.testing.assert_close(draw.log_prob, model.log_prob_given(draw.x, draw.z, draw.sign), rtol=1e-9, atol=1e-8)
+    torch.testing.assert_close(
+        draw.log_prob, model.log_prob_given(draw.x, draw.z, draw.sign), rtol=1e-9, atol=1e-8
+    )
     eye = torch.eye(model.decoder.n_dims, device=device)
     root = model.decoder.add_noise(torch.zeros_like(eye), eye)
     normal = torch.distributions.MultivariateNormal(model.decoder.mean(draw.z, draw.sign), root @ root.T)
@@ -154,7 +160,8 @@ def random_covariance(lattice):
 
 
 @pytest.mark.parametrize(
-    ("name", "extent", "pbc"), [("square", (4, 4), True), ("honeycomb", (3, 3), True), ("square", (3, 4), False)]
+    ("name", "extent", "pbc"),
+    [("square", (4, 4), True), ("honeycomb", (3, 3), True), ("square", (3, 4), False)],
 )
 def test_spectral_basis(name, extent, pbc):
     lattice = lattices.build(name, extent, pbc)
@@ -164,12 +171,16 @@ def test_spectral_basis(name, extent, pbc):
     torch.testing.assert_close(basis.combine(basis.project(x)), x, rtol=0, atol=1e-12)
     assert np.all(np.diff(basis.variances) > 0.0) and basis.n_levels == len(basis.variances)
     spectrum = basis.expand(torch.tensor(basis.variances))
-    torch.testing.assert_close(basis.apply_multiplier(x, spectrum), x @ torch.tensor(covariance), rtol=0, atol=1e-8)
+    torch.testing.assert_close(
+        basis.apply_multiplier(x, spectrum), x @ torch.tensor(covariance), rtol=0, atol=1e-8
+    )
     # Any multiplier of levels commutes with the group: degenerate modes are never split.
     per_level = torch.randn(basis.n_levels, generator=torch.Generator().manual_seed(2))
     y = basis.apply_multiplier(x, basis.expand(per_level))
     for p in lattice.space_group()[:60].astype(np.int64):
-        torch.testing.assert_close(basis.apply_multiplier(x[:, p], basis.expand(per_level)), y[:, p], atol=1e-9, rtol=0)
+        torch.testing.assert_close(
+            basis.apply_multiplier(x[:, p], basis.expand(per_level)), y[:, p], atol=1e-9, rtol=0
+        )
     per_row = torch.rand(5, lattice.n_sites, generator=torch.Generator().manual_seed(3))
     rows = torch.stack([basis.apply_multiplier(row, m) for row, m in zip(x, per_row, strict=True)])
     torch.testing.assert_close(basis.apply_multiplier(x, per_row), rows)
@@ -221,7 +232,7 @@ def test_free_field_starts_at_the_exact_covariance(kind, pbc, device):
 @pytest.mark.parametrize("n_steps", [1, 2, 4, 16])
 @torch.no_grad()
 def test_free_field_has_weights_without_variance(kind, pbc, n_steps, device):
-    """Untrained: log w = ln Z for every draw, forward and backward (1e-5: log amplitudes are kept in float32)."""
+    """Untrained: log w = ln Z for every draw, forward and backward (1e-5: amplitudes start in float32)."""
     model = free_model(kind, pbc, device)
     log_z = model.target.system.exact_results()["log_z"]
     generator = torch.Generator(device).manual_seed(1)

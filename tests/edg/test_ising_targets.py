@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Ising targets on tiny lattices, where every state can be summed.
 
-The oracle of the decimated density is written anew in `edg_checks.decimated_log_density`, from the formula and the
-list of bonds. It is integrated by Gauss-Hermite quadrature to ln Z of all spins (1e-10); the target is then compared
-with it: the energy is an upper bound (Jensen), `lift` and `lower` are unbiased (z-tests).
+The oracle of the decimated density is written anew in `edg_checks.decimated_log_density`, from the formula
+alone. It is integrated by Gauss-Hermite quadrature to ln Z of all spins (1e-10), then compared to the target:
+the energy is an upper bound (Jensen), `lift` and `lower` are unbiased (z-tests).
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ LATTICES = {
     "plaquette": ("square", (2, 2), False),
     "open 2x3": ("square", (2, 3), False),
     "honeycomb": ("honeycomb", (1, 3), False),
+    "open 3x3": ("square", (3, 3), False),  # the spin in the centre has more neighbours than any soft spin
 }
 COUPLINGS = [(1.0, 0.0), (-1.0, 0.0), (1.0, 0.4), (-1.0, 0.4), (1.0, -0.7)]
 
@@ -60,8 +61,8 @@ def set_split(target, log_alpha, tilt):
 def test_decimated_density_integrates_to_z(lattice, coupling, field):
     target = IsingDecimationTarget(ising(lattice, coupling, field))
     _, _, log_z = boltzmann(target.system)
-    y, weights = gauss_hermite_grid(target.n_dims, 40)
-    for alpha in (None, 0.05, 0.7):
+    y, weights = gauss_hermite_grid(target.n_dims, 40 if target.n_dims < 4 else 18)
+    for alpha in (None, 0.5):
         density_ratio = torch.exp(decimated_log_density(target, y, alpha) - log_gaussian(y))
         assert math.log(float(weights @ density_ratio)) == pytest.approx(log_z, rel=1e-10)
 
@@ -110,7 +111,9 @@ def test_no_remainder_on_the_honeycomb():
     assert (target.energy(y) + decimated_log_density(target, y)).min() > 0.01
 
 
-@pytest.mark.parametrize("system", [("ring of six", 1.0, 0.0), ("open 2x3", -1.0, 0.4), ("plaquette", 1.0, -0.7)])
+@pytest.mark.parametrize(
+    "system", [("ring of six", 1.0, 0.0), ("open 2x3", -1.0, 0.4), ("plaquette", 1.0, -0.7)]
+)
 def test_energy_is_differentiable_in_all_it_depends_on(system):
     target = IsingDecimationTarget(ising(*system)).double()
     y = torch.randn(3, target.n_dims, dtype=torch.float64, generator=torch.Generator().manual_seed(4))
@@ -118,7 +121,9 @@ def test_energy_is_differentiable_in_all_it_depends_on(system):
 
     def energy(y, log_alpha, tilt):
         parameters = {"log_alpha": log_alpha, "tilt": tilt}
-        return torch.func.functional_call(_Energy(target), {f"target.{k}": v for k, v in parameters.items()}, (y,))
+        return torch.func.functional_call(
+            _Energy(target), {f"target.{k}": v for k, v in parameters.items()}, (y,)
+        )
 
     torch.autograd.gradcheck(energy, [value.requires_grad_() for value in (y, *start)])
 
@@ -134,20 +139,23 @@ class _Energy(torch.nn.Module):
         return self.target.energy(y)
 
 
-LIFTED = [("star", 1.0, 0.4), ("ring", -1.0, 0.0), ("open 2x3", -1.0, 0.4), ("open 2x3", 1.0, 0.0)]
+LIFTED = [("star", 1.0, 0.4), ("ring", -1.0, 0.0), ("open 2x3", -1.0, 0.4), ("open 3x3", 1.0, 0.0)]
 
 
 @pytest.mark.statistical
 @pytest.mark.parametrize("n_spin_draws", [1, 3])
 def test_lift_is_unbiased_at_every_point(n_spin_draws):
-    """Mean of exp(log_density) at fixed y against the sum over states; alpha off its best, so that R varies."""
+    """Mean of exp(log_density) at fixed y against the sum over states; alpha off its best: R varies."""
     generator = torch.Generator().manual_seed(11)
     for case in LIFTED:
         target = set_split(IsingDecimationTarget(ising(*case), n_spin_draws), -1.5, 0.2)
         for scale in (0.0, 1.0, -2.0):
             y = scale * torch.ones(1, target.n_dims, dtype=torch.float64)
             log_density, configurations = target.lift(y.expand(20000, -1), generator)
-            assert log_density.dtype == torch.float64 and configurations.shape == (20000, target.system.n_sites)
+            assert log_density.dtype == torch.float64 and configurations.shape == (
+                20000,
+                target.system.n_sites,
+            )
             assert torch.all(configurations.abs() == 1.0)
             exact = float(decimated_log_density(target, y))
             mean, err = mean_err(torch.exp(log_density - exact))
@@ -204,7 +212,7 @@ def test_lift_with_a_wrong_choice_of_spins_is_found(monkeypatch):
 
 
 def check_lower(target, scale, seed, n_tests, n=40000):
-    """Exact samples: E[q exp(-log_density)] = 1 / Z for any normalised q, and E[log_density - log q] >= ln Z."""
+    """Exact samples: E[q exp(-log_density)] = 1 / Z for normalised q, and E[log_density - log q] >= ln Z."""
     generator = torch.Generator().manual_seed(seed)
     configurations = boltzmann_spins(target.system, n, generator)
     _, _, log_z = boltzmann(target.system)
@@ -249,7 +257,9 @@ def test_relaxation_integrates_to_z(case):
     log_density, spins = target.lift(y, torch.Generator().manual_seed(15))
     assert spins.shape == (len(y), target.system.n_sites)
     assert torch.equal(log_density, -target.energy(y))
-    assert math.log(float(weights @ torch.exp(log_density - log_gaussian(y)))) == pytest.approx(log_z, rel=1e-7)
+    assert math.log(float(weights @ torch.exp(log_density - log_gaussian(y)))) == pytest.approx(
+        log_z, rel=1e-7
+    )
 
 
 @pytest.mark.statistical
@@ -332,7 +342,9 @@ def test_gaussian_start_has_the_symmetry_of_the_lattice(system, field):
     assert np.all(start.mean * (1.0 if field == 0.0 else field) >= 0.0)
     assert bool(start.mean.any()) == (temperature < 2.0 or field != 0.0)
     for permutation in restricted_group(lattice, target.soft.numpy()).numpy():
-        np.testing.assert_allclose(start.covariance[np.ix_(permutation, permutation)], start.covariance, atol=1e-10)
+        np.testing.assert_allclose(
+            start.covariance[np.ix_(permutation, permutation)], start.covariance, atol=1e-10
+        )
         np.testing.assert_allclose(start.mean[permutation], start.mean, atol=1e-10)
 
 
@@ -347,11 +359,13 @@ def test_gaussian_start_has_the_symmetry_of_the_lattice(system, field):
     ],
 )
 def test_relaxation_starts_from_symmetric_order_or_none(name, extent, coupling, ordered):
-    """Where order would break the lattice symmetry (frustration) the start is the symmetric phase, however cold."""
+    """Where order would break the lattice symmetry (frustration) the start has none, however cold."""
     lattice = lattices.build(name, extent)
     target = IsingRelaxationTarget(Ising(lattice, 0.8, coupling=coupling))
     start = target.gaussian_start()
     assert bool(start.mean.any()) == ordered
     np.testing.assert_allclose(start.mean, np.abs(start.mean).max() * target.pattern, atol=1e-9)
     for permutation in lattice.space_group():
-        np.testing.assert_allclose(start.covariance[np.ix_(permutation, permutation)], start.covariance, atol=1e-10)
+        np.testing.assert_allclose(
+            start.covariance[np.ix_(permutation, permutation)], start.covariance, atol=1e-10
+        )

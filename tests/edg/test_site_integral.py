@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: MIT
 """The one-site integral of phi^4 in a field, against adaptive quadrature and the Gaussian closed form.
 
-Values and slopes are compared to 1e-11 (what the module states for the table) in single and double wells, inside and
-beyond the table. Draws are tested by z-scores of their moments and by a chi-squared test in bins of equal exact
-probability; draws at another field fail both.
+Values are compared to 1e-11 (what the module states) in single and double wells, inside and beyond the table.
+Draws are tested by z-scores of their moments and by a chi-squared test in bins of equal exact probability;
+draws at another field fail both.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -45,9 +46,14 @@ def quadrature(h, quadratic, quartic):
     def integral(function):
         parts = [
             scipy.integrate.quad(
-                lambda phi: function(phi) * math.exp(exponent(phi) - top), a, b, epsabs=1e-14, epsrel=1e-12, limit=200
+                lambda phi: function(phi) * math.exp(exponent(phi) - top),
+                a,
+                b,
+                epsabs=1e-14,
+                epsrel=1e-12,
+                limit=200,
             )[0]
-            for a, b in zip(edges[:-1], edges[1:], strict=True)
+            for a, b in itertools.pairwise(edges)
         ]
         return math.fsum(parts)
 
@@ -139,7 +145,13 @@ def test_draws():
         n, scale = len(draws), math.sqrt(variance)
         assert_z(float(draws.mean()), scale / n**0.5, mean, n_tests=2 * len(CASES), max_err=0.02)
         squared = (draws - mean) ** 2
-        assert_z(float(squared.mean()), float(squared.std()) / n**0.5, variance, n_tests=2 * len(CASES), max_err=0.05)
+        assert_z(
+            float(squared.mean()),
+            float(squared.std()) / n**0.5,
+            variance,
+            n_tests=2 * len(CASES),
+            max_err=0.05,
+        )
         p_values.append(chi_squared_p(uniform_values(draws.numpy(), h, well)))
     assert min(p_values) > 1e-4 / len(CASES), p_values
     # All histograms together: the p-values are uniform as well.
@@ -149,7 +161,9 @@ def test_draws():
 @pytest.mark.statistical
 def test_draws_at_another_field_are_found():
     well = (-1.0, 1.0)
-    draws = site_integral(well).draw(torch.full((20000,), 0.8, dtype=torch.float64), torch.Generator().manual_seed(3))
+    draws = site_integral(well).draw(
+        torch.full((20000,), 0.8, dtype=torch.float64), torch.Generator().manual_seed(3)
+    )
     _, mean, variance = quadrature(0.9, *well)
     with pytest.raises(AssertionError, match="z = "):
         assert_z(float(draws.mean()), math.sqrt(variance / 20000), mean, max_err=0.02)
@@ -170,7 +184,7 @@ def test_every_field_gets_its_own_draw():
 
 @pytest.mark.parametrize("well", [*WELLS[:-1], (-199.0, 100.0), (0.99, 1e-3)])
 def test_draws_are_seldom_rejected(well):
-    """Integral of the envelope over that of the density: at most 25 trials a draw, at any field, in any wells."""
+    """Integral of the envelope over that of the density: at most 25 trials a draw, in any field and wells."""
     h = torch.tensor([0.0, 0.1, 1.0, 5.0, 11.0, 20.0, 100.0, 400.0], dtype=torch.float64)
     precision, radius2 = _envelope(h, *well)
     log_envelope = well[1] * radius2**2 + 0.5 * h**2 / precision + 0.5 * torch.log(2 * math.pi / precision)
