@@ -47,4 +47,5 @@ class ConfigurationTarget(AbstractTarget):
 
     def gaussian_start(self) -> GaussianStart:
         """Unit variance, no mean."""
-        return GaussianStart(np.zeros(self.n_dims), np.eye(self.n_dims))
+        unit = np.eye(self.n_dims)
+        return GaussianStart(np.zeros(self.n_dims), unit, unit, -1.0)

@@ -60,8 +60,9 @@ class AbstractEncoder(nn.Module, ABC):
         self.size = math.sqrt(
             decoder.scale**2 + float((decoder.order.detach() * decoder.profile).square().mean())
         )
-        self.sign_slope = nn.Parameter(torch.tensor(0.2 * self.n_dims))
-        self.sign_network = OddNetwork(1, 1, 8, 2, target.orbits, generator)
+        start = _label_start(decoder, self.size)
+        self.sign_slope, self.mixed_bias, self.mixed_slope = (nn.Parameter(torch.tensor(v)) for v in start)
+        self.sign_network = OddNetwork(1, 2, 8, 2, target.orbits, generator)
 
     @abstractmethod
     def drive(self, decoder: FieldDecoder, z: Tensor, x: Tensor, sigma: Tensor, sign: Tensor) -> Tensor:
@@ -78,25 +79,44 @@ class AbstractEncoder(nn.Module, ABC):
         sign : tensor, shape (n_batch,)
         """
 
-    def amplitude(self) -> Tensor:
-        """A_k of the linear theory, shape (n_dims,)."""
-        return self.basis.expand(torch.exp(self.log_amplitude))
+    def amplitude(self, sign: Tensor) -> Tensor:
+        """A_k of the linear theory for the label of each sample, shape (n_batch, n_dims)."""
+        return self.basis.expand(torch.exp(self.log_amplitude))[sign.abs().long()]
 
     def noise(self) -> Tensor:
         """s_k of the linear theory, shape (n_dims,)."""
         return self.basis.expand(torch.exp(self.log_noise))
 
     def log_prob_sign(self, decoder: FieldDecoder, x: Tensor, sign: Tensor) -> Tensor:
-        """log p_E(g | x), shape (n_batch,)."""
-        scaled = x / self.size
-        order = (decoder.pattern.to(x.dtype) * scaled).mean(1)
-        learned = (decoder.pattern.to(x.dtype) * self.sign_network(scaled[None])[0]).mean(1)
-        return F.logsigmoid(sign * (self.sign_slope * order + self.n_dims * learned))
+        """log p_E(g | x), shape (n_batch,): softmax of (-l, q, +l) for g = -1, 0, +1, l odd in x and q even."""
+        scaled, pattern = x / self.size, decoder.pattern.to(x.dtype)
+        order = (pattern * scaled).mean(1)
+        odd, other = self.sign_network(scaled[None])
+        ordered = self.sign_slope * order + self.n_dims * (pattern * odd).mean(1)
+        mixed = self.mixed_bias + self.mixed_slope * order**2 + self.n_dims * (other * scaled).mean(1)
+        log_probs = F.log_softmax(torch.stack([-ordered, mixed, ordered], 1), 1)
+        return log_probs.gather(1, sign[:, None].long() + 1)[:, 0]
 
-    def posterior_variance(self, sigma: Tensor) -> Tensor:
-        """Var(z0 | z_t, x) of the linear theory in each mode, shape (..., n_latent) for sigma (..., 1)."""
-        ratio = (self.amplitude() / self.noise()).to(sigma.dtype) ** 2
+    def posterior_variance(self, sigma: Tensor, sign: Tensor) -> Tensor:
+        """Var(z0 | z_t, x, g) of the linear theory in each mode, (n_batch, n_latent); sigma (n_batch or 1, 1)."""
+        ratio = (self.amplitude(sign) / self.noise()).to(sigma.dtype) ** 2
         return sigma**2 / (1.0 + sigma**2 * ratio)
+
+
+def _label_start(decoder: FieldDecoder, size: float) -> tuple[float, float, float]:
+    """Slope of l, and constant and curvature of q, that are right for Gaussians along the order parameter.
+
+    With o the order parameter, m its mean in the phase g = 1, c and c0 its variances per site in a phase and mixed:
+    log p(o | g) = -n (o - g m)^2 / 2c, -n o^2 / 2 c0, all up to normalisation. o is measured in units of `size`.
+    """
+    n = decoder.n_dims
+    pattern = decoder.pattern.double()
+    mean = float((pattern * decoder.profile.double()).mean()) * float(decoder.order.detach())
+    total = (torch.exp(2 * decoder.log_amplitude) + torch.exp(2 * decoder.log_noise)).detach().double()
+    weights = decoder.basis.project(pattern).square() / n
+    mixed, ordered = (float((weights * decoder.basis.expand(row)).sum()) for row in total)
+    bias = decoder.mixed_log_odds + math.log(2.0) + 0.5 * n * mean**2 / ordered + 0.5 * math.log(ordered / mixed)
+    return n * mean * size / ordered, bias, 0.5 * n * size**2 * (1.0 / ordered - 1.0 / mixed)
 
 
 @final
@@ -129,7 +149,7 @@ class FieldEncoder(AbstractEncoder):
     def drive(self, decoder: FieldDecoder, z: Tensor, x: Tensor, sigma: Tensor, sign: Tensor) -> Tensor:
         """H as in the module docstring."""
         alpha = torch.sqrt((1.0 - sigma * sigma).clamp(min=0.0))[:, None]
-        amplitude, noise = self.amplitude().to(z.dtype), self.noise().to(z.dtype)
+        amplitude, noise = self.amplitude(sign).to(z.dtype), self.noise().to(z.dtype)
         width = torch.sqrt(noise**2 + sigma[:, None] ** 2 * amplitude**2)
         residual = self.basis.project(x - decoder.mean(alpha * z, sign))
         coefficients = torch.stack(

@@ -35,7 +35,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from edgphys.edg.hartree import soft_spin_gaussian
-from edgphys.edg.target import AbstractTarget, GaussianStart, exchange, restrict_orbits
+from edgphys.edg.target import AbstractTarget, GaussianStart, choose_start, exchange, restrict_orbits
 from edgphys.systems import Ising
 from edgphys.systems.ising import log_2cosh
 
@@ -84,8 +84,7 @@ class IsingRelaxationTarget(AbstractTarget):
         # A frustrated antiferromagnet has no order that keeps the symmetry of the lattice: no broken start.
         frustrated = self.system.coupling < 0.0 and self.system.lattice.bipartition is None
         phases = (True,) if not self.symmetric else (False,) if frustrated else (False, True)
-        starts = [GaussianStart(*soft_spin_gaussian(matrix, bias, broken=broken)) for broken in phases]
-        return min(starts, key=self.variational_free_energy)
+        return choose_start(self, [soft_spin_gaussian(matrix, bias, broken=broken) for broken in phases])
 
 
 @final
@@ -230,5 +229,4 @@ class IsingDecimationTarget(AbstractTarget):
         matrix = math.sqrt(alpha) * self.incidence.cpu().numpy().T
         bias = self.bias + tilt * float(self.incidence.sum(0).mean())
         phases = (False, True) if self.symmetric else (True,)
-        starts = [GaussianStart(*soft_spin_gaussian(matrix, bias, broken=broken)) for broken in phases]
-        return min(starts, key=self.variational_free_energy)
+        return choose_start(self, [soft_spin_gaussian(matrix, bias, broken=broken) for broken in phases])

@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: MIT
 """The generative model as a whole: sign, latents, decoder, encoder, and the variances of the path kernel.
 
-    g = +1 or -1 with equal probability (always +1 without a Z2 symmetry),   z ~ N(0, 1),   x ~ p_D(x | z, g)
+    p(g = 0) = p_0,  p(g = +1) = p(g = -1) = (1 - p_0) / 2,    z ~ N(0, 1),    x ~ p_D(x | z, g)
+
+g labels the two ordered phases and the configurations in which both coexist; without a Z2 symmetry g = +1 always. p_0
+is trained, but never below 1/50: the wide mixed component keeps the weights of rare configurations bounded, at a
+price of 0.02 nats where there is no coexistence.
 """
 
 from __future__ import annotations
@@ -19,6 +23,8 @@ from edgphys.edg.spectral import SpectralBasis
 from edgphys.edg.target import AbstractTarget
 
 __all__ = ["Draw", "EDGModel", "log_normal"]
+
+_LEAST_MIXED = 0.02
 
 
 @dataclass(frozen=True)
@@ -76,12 +82,14 @@ class EDGModel(nn.Module):
             target, self.decoder, n_channels=encoder_size[0], n_blocks=encoder_size[1], generator=generator
         )
         # log of (variance of the reverse kernel's estimate of z0) over its linear theory, per step and level.
-        self.path_log_variance = nn.Parameter(torch.zeros(n_path_steps, basis.n_levels))
+        self.path_log_variance = nn.Parameter(torch.zeros(2, n_path_steps, basis.n_levels))
+        # In units of 0.1: Adam then moves it ten times as fast as a weight.
+        self.mixed_logit = nn.Parameter(torch.tensor(0.1 * start.mixed_log_odds))
 
     @property
     def n_path_steps(self) -> int:
         """K that the path variances belong to."""
-        return len(self.path_log_variance)
+        return self.path_log_variance.shape[1]
 
     @property
     def device(self) -> torch.device:
@@ -99,9 +107,16 @@ class EDGModel(nn.Module):
         return self.encoder.log_prob_sign(self.decoder, x, sign)
 
     @property
-    def log_prior_sign(self) -> float:
-        """log p(g)."""
-        return -math.log(2.0) if self.target.symmetric else 0.0
+    def mixed_probability(self) -> Tensor:
+        """p(g = 0)."""
+        return _LEAST_MIXED + (1.0 - 2.0 * _LEAST_MIXED) * torch.sigmoid(10.0 * self.mixed_logit)
+
+    def log_prior_sign(self, sign: Tensor) -> Tensor:
+        """log p(g), shape (n_batch,)."""
+        if not self.target.symmetric:
+            return torch.zeros_like(sign)
+        mixed = self.mixed_probability
+        return torch.where(sign == 0, torch.log(mixed), torch.log1p(-mixed) - math.log(2.0))
 
     def draw(self, n_samples: int, generator: torch.Generator) -> Draw:
         """Latents, sign and x, with the density they were drawn from.
@@ -117,16 +132,18 @@ class EDGModel(nn.Module):
         xi = torch.randn(n_samples, self.decoder.n_dims, **like)
         sign = torch.ones(n_samples, device=self.device)
         if self.target.symmetric:
-            sign = 2.0 * (torch.rand(n_samples, **like) < 0.5).to(z.dtype) - 1.0
+            uniform, mixed = torch.rand(n_samples, **like), self.mixed_probability.detach()
+            ordered = torch.where(uniform < 0.5 * (1.0 + mixed), 1.0, -1.0)
+            sign = torch.where(uniform < mixed, 0.0, ordered)
         x = self.decoder.add_noise(self.decoder.mean(z, sign), xi)
-        log_prob = self.decoder.log_prob_of_noise(xi.double()) + log_normal(z) + self.log_prior_sign
+        log_prob = self.decoder.log_prob_of_noise(xi.double()) + log_normal(z) + self.log_prior_sign(sign).double()
         return Draw(z, sign, x, log_prob)
 
     def log_prob_given(self, x: Tensor, z: Tensor, sign: Tensor) -> Tensor:
         """log of p(g) N(z) p_D(x | z, g) at a given x, float64, shape (n_batch,)."""
         decoder = self.decoder
         xi = decoder.basis.apply_multiplier((x - decoder.mean(z, sign)).double(), 1.0 / decoder.noise().double())
-        return decoder.log_prob_of_noise(xi) + log_normal(z) + self.log_prior_sign
+        return decoder.log_prob_of_noise(xi) + log_normal(z) + self.log_prior_sign(sign).double()
 
 
 def log_normal(z: Tensor) -> Tensor:

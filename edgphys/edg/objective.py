@@ -27,7 +27,10 @@ from torch import Tensor
 from edgphys.edg.model import EDGModel
 from edgphys.edg.path import step_table
 
-__all__ = ["Loss", "continuous_bound", "path_bound"]
+__all__ = ["Decoded", "Loss", "continuous_bound", "decode", "path_bound"]
+
+# Least share of a batch spent on mixed configurations: they must be learned before they can be frequent.
+_LEAST_SHARE = 0.125
 
 
 @dataclass(frozen=True)
@@ -51,16 +54,42 @@ class Loss:
         return self.energy + self.rest
 
 
-def _decode(model: EDGModel, n_batch: int, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """z, sign, x, and the energy-free part of the bound that does not involve the diffusion."""
+@dataclass(frozen=True)
+class Decoded:
+    """A training batch, with what the bound needs of it.
+
+    Attributes
+    ----------
+    z, sign, x : tensor
+        As in `Draw`, differentiable. Labels are stratified: g = 0 for the first samples, then +1.
+    share : tensor, shape (n_batch,)
+        Weight of each sample in averages over the model; mean 1.
+    rest : scalar tensor
+        <log p_D(x | z, g) + log p(g) - log p_E(g | x)>.
+    """
+
+    z: Tensor
+    sign: Tensor
+    x: Tensor
+    share: Tensor
+    rest: Tensor
+
+
+def decode(model: EDGModel, n_batch: int, generator: torch.Generator) -> Decoded:
+    """Draw a training batch."""
     like = {"generator": generator, "device": model.device}
     z = torch.randn(n_batch, model.decoder.n_latent, **like)
     xi = torch.randn(n_batch, model.decoder.n_dims, **like)
-    # One sign is enough: flipping sign, z, x and the noise together changes no term.
-    sign = torch.ones(n_batch, device=model.device)
+    # One of the signs +1 and -1 is enough: flipping sign, z, x and the noise together changes no term.
+    sign, share = torch.ones(n_batch, device=model.device), torch.ones(n_batch, device=model.device)
+    if model.target.symmetric and n_batch > 1:
+        mixed = model.mixed_probability
+        n_mixed = max(1, round(n_batch * min(max(float(mixed.detach()), _LEAST_SHARE), 0.5)))
+        sign[:n_mixed] = 0.0
+        share = torch.where(sign == 0, mixed * n_batch / n_mixed, (1.0 - mixed) * n_batch / (n_batch - n_mixed))
     x = model.decoder.add_noise(model.decoder.mean(z, sign), xi)
-    rest = -model.decoder.entropy() - model.log_prob_sign(x, sign).mean() + model.log_prior_sign
-    return z, sign, x, rest
+    labels = (share * (model.log_prior_sign(sign) - model.log_prob_sign(x, sign))).mean()
+    return Decoded(z, sign, x, share, labels - model.decoder.entropy())
 
 
 def _antithetic_noise(n: int, model: EDGModel, generator: torch.Generator) -> Tensor:
@@ -78,17 +107,17 @@ def continuous_bound(model: EDGModel, n_batch: int, generator: torch.Generator) 
     generator : torch.Generator
         On the model's device.
     """
-    z, sign, x, rest = _decode(model, n_batch, generator)
+    batch = decode(model, n_batch, generator)
     like = {"generator": generator, "device": model.device}
     strata = torch.randperm(n_batch, **like) + torch.rand(1, **like)
     sigma = (strata / n_batch).repeat(2)
     alpha = torch.sqrt(1.0 - sigma**2)[:, None]
-    eps, z2 = _antithetic_noise(n_batch, model, generator), z.repeat(2, 1)
+    eps, z2 = _antithetic_noise(n_batch, model, generator), batch.z.repeat(2, 1)
     noisy = alpha * z2 + sigma[:, None] * eps
     velocity = alpha * eps - sigma[:, None] * z2
-    drive = model.drive(noisy, x.repeat(2, 1), sigma, sign.repeat(2))
-    path = (sigma * drive.square().sum(1) + 2.0 * (drive * velocity).sum(1)).mean()
-    return Loss(model.target.energy(x).mean(), rest + path)
+    drive = model.drive(noisy, batch.x.repeat(2, 1), sigma, batch.sign.repeat(2))
+    integrand = sigma * drive.square().sum(1) + 2.0 * (drive * velocity).sum(1)
+    return _loss(model, batch, (batch.share.repeat(2) * integrand).mean())
 
 
 def path_bound(model: EDGModel, n_batch: int, generator: torch.Generator) -> Loss:
@@ -103,21 +132,24 @@ def path_bound(model: EDGModel, n_batch: int, generator: torch.Generator) -> Los
         On the model's device.
     """
     n_steps, n_latent = model.n_path_steps, model.decoder.n_latent
-    z, sign, x, rest = _decode(model, n_batch, generator)
+    batch = decode(model, n_batch, generator)
     step = torch.randperm(n_batch, generator=generator, device=model.device) % n_steps
-    step, z2 = step.repeat(2), z.repeat(2, 1)
-    table = step_table(n_steps).to(device=model.device, dtype=z.dtype)[step]
+    step, z2, sign = step.repeat(2), batch.z.repeat(2, 1), batch.sign.repeat(2)
+    table = step_table(n_steps).to(device=model.device, dtype=z2.dtype)[step]
     alpha, sigma, gain, bridge = (column[:, None] for column in table.T)
     noisy = alpha * z2 + sigma * _antithetic_noise(n_batch, model, generator)
-    drive = model.drive(noisy, x.repeat(2, 1), sigma[:, 0], sign.repeat(2))
+    drive = model.drive(noisy, batch.x.repeat(2, 1), sigma[:, 0], sign)
     error = model.encoder.basis.project(z2 - alpha * noisy - sigma**2 * drive)
-    correction = torch.exp(model.encoder.basis.expand(model.path_log_variance[step]))
-    variance = bridge + gain**2 * model.encoder.posterior_variance(sigma) * correction
+    correction = torch.exp(model.encoder.basis.expand(model.path_log_variance[sign.abs().long(), step]))
+    variance = bridge + gain**2 * model.encoder.posterior_variance(sigma, sign) * correction
     first = error**2 / variance + torch.log(2.0 * math.pi * variance)
     others = (bridge + (gain * error) ** 2) / variance - 1.0 + torch.log(variance / bridge.clamp(min=1e-30))
     terms = torch.where(step[:, None] == 0, first, others)
     prior = 0.5 * n_latent * (1.0 + math.log(2.0 * math.pi))
     # Each step stands for n_steps / n_batch of the sum; exact when n_batch is a multiple of n_steps.
-    share = n_steps * torch.bincount(step, minlength=n_steps)[step] / len(step)
-    path = 0.5 * n_steps * (terms.sum(1) / share).mean()
-    return Loss(model.target.energy(x).mean(), rest + path - prior)
+    share = batch.share.repeat(2) * len(step) / (n_steps * torch.bincount(step, minlength=n_steps)[step])
+    return _loss(model, batch, 0.5 * n_steps * (share * terms.sum(1)).mean() - prior)
+
+
+def _loss(model: EDGModel, batch: Decoded, path: Tensor) -> Loss:
+    return Loss((batch.share * model.target.energy(batch.x)).mean(), batch.rest + path)

@@ -128,7 +128,7 @@ class PaperEncoder(AbstractEncoder):
         """grad log p_D(x | z, g) + w s'."""
         gradient, residual = likelihood_score(decoder, z, x, sign)
         w = (t / self.schedule.horizon).to(z.dtype)
-        amplitude, noise = self.amplitude().to(z.dtype), self.noise().to(z.dtype)
+        amplitude, noise = self.amplitude(sign).to(z.dtype), self.noise().to(z.dtype)
         sigma = torch.sin(self.schedule.angle(t)).to(z.dtype)[:, None]
         width = torch.sqrt(noise**2 + sigma**2 * amplitude**2)
         modes = self.basis.project(residual)

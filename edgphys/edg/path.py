@@ -71,22 +71,22 @@ def step_table(n_steps: int) -> Tensor:
     return torch.tensor(rows, dtype=torch.float64)
 
 
-def _log_variance(model: EDGModel, n_steps: int, k: int) -> Tensor:
+def _log_variance(model: EDGModel, n_steps: int, k: int, sign: Tensor) -> Tensor:
     """Trained factor of the posterior variance, log, per mode; the linear theory (0) at any other K."""
     if n_steps != model.n_path_steps:
-        return torch.zeros(model.encoder.n_latent, device=model.device)
-    return model.encoder.basis.expand(model.path_log_variance[k])
+        return torch.zeros(len(sign), 1, device=model.device)
+    return model.encoder.basis.expand(model.path_log_variance[:, k])[sign.abs().long()]
 
 
 def _reverse_kernel(
     model: EDGModel, n_steps: int, k: int, z_next: Tensor, x: Tensor, sign: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Mean (n_batch, n_latent) and variance by mode (n_latent,) of p_E(z_k | z_{k+1}, x, g)."""
+    """Mean (n_batch, n_latent) and variance by mode, both (n_batch, n_latent), of p_E(z_k | z_{k+1}, x, g)."""
     step = _steps(n_steps)[k]
     sigma = torch.full((len(x),), step.sigma, device=x.device, dtype=x.dtype)
     estimate = step.alpha * z_next + step.sigma**2 * model.drive(z_next, x, sigma, sign)
-    posterior = model.encoder.posterior_variance(torch.tensor([step.sigma], device=x.device, dtype=x.dtype))
-    variance = step.bridge + step.gain**2 * posterior * torch.exp(_log_variance(model, n_steps, k))
+    posterior = model.encoder.posterior_variance(sigma[:, None], sign)
+    variance = step.bridge + step.gain**2 * posterior * torch.exp(_log_variance(model, n_steps, k, sign))
     return step.pull * z_next + step.gain * estimate, variance
 
 
@@ -146,8 +146,8 @@ def reverse_log_weights(
     like = {"generator": generator, "device": x.device, "dtype": x.dtype}
     sign = torch.ones(len(x), device=x.device, dtype=x.dtype)
     if model.target.symmetric:
-        plus = torch.exp(model.log_prob_sign(x, sign))
-        sign = 2.0 * (torch.rand(len(x), **like) < plus).to(x.dtype) - 1.0
+        probabilities = torch.stack([torch.exp(model.log_prob_sign(x, g * sign)) for g in (-1, 0, 1)], 1)
+        sign = torch.multinomial(probabilities, 1, generator=generator)[:, 0].to(x.dtype) - 1.0
     z = torch.randn(len(x), model.encoder.n_latent, **like)
     total = log_density + model.log_prob_sign(x, sign).double() + log_normal(z)
     for k in reversed(range(n_steps)):

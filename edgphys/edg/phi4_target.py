@@ -19,7 +19,7 @@ from torch import Tensor
 
 from edgphys.edg.hartree import phi4_gaussian
 from edgphys.edg.site_integral import SiteIntegral
-from edgphys.edg.target import AbstractTarget, GaussianStart, exchange, restrict_orbits
+from edgphys.edg.target import AbstractTarget, GaussianStart, choose_start, exchange, restrict_orbits
 from edgphys.systems import Phi4
 
 __all__ = ["Phi4FieldTarget", "Phi4SublatticeTarget"]
@@ -32,8 +32,8 @@ def _best_start(target: AbstractTarget, sites: np.ndarray, pattern: np.ndarray) 
         mean, covariance = phi4_gaussian(
             system.lattice.adjacency, system.hop, system.quadratic, system.quartic, broken=broken
         )
-        starts.append(GaussianStart(mean * pattern[sites], covariance[np.ix_(sites, sites)]))
-    return min(starts, key=target.variational_free_energy)
+        starts.append((mean * pattern[sites], covariance[np.ix_(sites, sites)]))
+    return choose_start(target, starts)
 
 
 def _pattern(system: Phi4) -> np.ndarray:

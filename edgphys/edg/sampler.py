@@ -57,7 +57,7 @@ class EDG:
         lattices) or "relaxation", for phi^4 "sublattice" (bipartite lattices) or "field".
     n_path_steps : int, default 8
         K of the path whose bound is trained and whose weights are the default.
-    decoder_size, encoder_size : tuple of int, default (16, 3) and (24, 4)
+    decoder_size, encoder_size : tuple of int, default (16, 3) each
         Channels and blocks of the two networks.
 
     Attributes
@@ -94,7 +94,7 @@ class EDG:
         target: str = "auto",
         n_path_steps: int = 8,
         decoder_size: tuple[int, int] = (16, 3),
-        encoder_size: tuple[int, int] = (24, 4),
+        encoder_size: tuple[int, int] = (16, 3),
     ) -> None:
         if not isinstance(system, AbstractSystem):
             raise TypeError(f"system must be a system of edgphys.systems, got {type(system).__name__}")

@@ -41,6 +41,12 @@ class SpectralBasis(nn.Module):
         self.register_buffer("vectors", torch.tensor(vectors), persistent=False)
         self.register_buffer("levels", torch.tensor(levels), persistent=False)
 
+    def level_variances(self, covariance: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Variances of another covariance in these modes, averaged over each level, shape (n_levels,)."""
+        vectors, levels = self.vectors.cpu().numpy(), self.levels.cpu().numpy()
+        diagonal = np.einsum("ik,ij,jk->k", vectors, covariance, vectors)
+        return np.bincount(levels, diagonal) / np.bincount(levels)
+
     def expand(self, per_level: Tensor) -> Tensor:
         """(..., n_levels) -> (..., n_dims): one value an eigenvector."""
         return per_level[..., self.levels]

@@ -22,6 +22,7 @@ any                the configuration itself                                nothi
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -32,7 +33,7 @@ from torch import Tensor, nn
 
 from edgphys.systems.base import AbstractSystem
 
-__all__ = ["AbstractTarget", "GaussianStart", "exchange", "restrict_orbits"]
+__all__ = ["AbstractTarget", "GaussianStart", "choose_start", "exchange", "restrict_orbits"]
 
 
 @dataclass(frozen=True)
@@ -45,10 +46,17 @@ class GaussianStart:
         Zero in a symmetric phase; the positive phase in a broken one.
     covariance : float64 array, shape (n_dims, n_dims)
         Commutes with the symmetry group.
+    mixed_covariance : float64 array, shape (n_dims, n_dims)
+        Of the symmetric solution, for configurations in which both phases coexist. That of the phase itself where
+        there is no symmetry to break.
+    mixed_log_odds : float
+        Initial log-odds of the mixed configurations.
     """
 
     mean: NDArray[np.float64]
     covariance: NDArray[np.float64]
+    mixed_covariance: NDArray[np.float64]
+    mixed_log_odds: float
 
 
 class AbstractTarget(nn.Module, ABC):
@@ -122,20 +130,36 @@ class AbstractTarget(nn.Module, ABC):
         """Self-consistent Gaussian (Hartree) approximation of one phase."""
 
     @torch.no_grad()
-    def variational_free_energy(self, start: GaussianStart, n_samples: int = 1024) -> float:
+    def variational_free_energy(
+        self, mean: NDArray[np.float64], covariance: NDArray[np.float64], n_samples: int = 1024
+    ) -> float:
         """<energy> minus entropy of the Gaussian, by Monte Carlo with a fixed seed: ranks candidate starts.
 
         A Gaussian with a mean stands for one of two phases when the target is symmetric: log 2 less.
         """
         generator = torch.Generator().manual_seed(0)
-        factor = torch.from_numpy(np.linalg.cholesky(start.covariance))
+        factor = torch.from_numpy(np.linalg.cholesky(covariance))
         noise = torch.randn(n_samples, self.n_dims, generator=generator, dtype=torch.float64)
-        x = noise @ factor.T + torch.from_numpy(start.mean)
+        x = noise @ factor.T + torch.from_numpy(mean)
         device = next(self.buffers()).device
         mean_energy = float(self.energy(x.to(device)).mean())
         entropy = 0.5 * self.n_dims * np.log(2 * np.pi * np.e) + float(torch.log(torch.diagonal(factor)).sum())
-        two_phases = np.log(2.0) if self.symmetric and np.abs(start.mean).max() > 1e-3 else 0.0
+        two_phases = np.log(2.0) if self.symmetric and np.abs(mean).max() > 1e-3 else 0.0
         return mean_energy - entropy - float(two_phases)
+
+
+def choose_start(
+    target: AbstractTarget, candidates: Sequence[tuple[NDArray[np.float64], NDArray[np.float64]]]
+) -> GaussianStart:
+    """The candidate (mean, covariance) of lowest variational free energy; the first is the symmetric one, if any.
+
+    The log-odds of mixed configurations come from the difference of free energies, held between 1/50 and 1/4 in
+    probability: the Gaussian picture of coexistence is crude, and training corrects it.
+    """
+    energies = [target.variational_free_energy(*candidate) for candidate in candidates]
+    mean, covariance = candidates[int(np.argmin(energies))]
+    cost = min(max(energies[0] - min(energies), 1.0), 4.0)
+    return GaussianStart(mean, covariance, candidates[0][1], -cost)
 
 
 def restrict_orbits(orbits: NDArray, sites: NDArray) -> NDArray[np.int64]:

@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: MIT
 """The field decoder: a spectral linear map, an odd equivariant network, and noise with a spectrum.
 
-    x | z, g ~ N(mu(z, g), C),       z ~ N(0, 1)^n,   g = +1 or -1,
-    mu(z, g) = g M + S z + f(z, S z, g),       S = V diag(A_k) V^T,     C = V diag(s_k^2) V^T
+    x | z, g ~ N(mu(z, g), C),       z ~ N(0, 1)^n,   g = +1, -1 or 0,
+    mu(z, g) = g M + S_|g| z + f(z, S_|g| z, g),       S = V diag(A_k) V^T,     C = V diag(s_k^2) V^T
 
 V are the modes of the Hartree covariance (momenta, on a torus). At the start f = 0, M is the Hartree mean and
 A_k^2 + s_k^2 the Hartree variance of mode k. For every symmetry T of the lattice ``mu(T z, g) = T mu(z, g)``, and
-``mu(-z, -g) = -mu(z, g)``: with the two signs g equally likely both signs of the order parameter are. Where the system
-has no such symmetry g = 1 always.
+``mu(-z, -g) = -mu(z, g)``: with the signs g = +1 and -1 equally likely both signs of the order parameter are. g = 0
+stands for configurations in which both phases coexist; its amplitudes start from the symmetric Hartree solution. Where
+the system has no such symmetry g = 1 always.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from __future__ import annotations
 import math
 from typing import final
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -48,6 +50,8 @@ class FieldDecoder(nn.Module):
     ----------
     n_latent, n_dims : int
         Equal here.
+    mixed_log_odds : float
+        Log-odds of g = 0 at the start.
     """
 
     def __init__(
@@ -63,10 +67,12 @@ class FieldDecoder(nn.Module):
         super().__init__()
         self.n_latent = self.n_dims = target.n_dims
         self.basis = basis
-        variances = torch.tensor(basis.variances)
+        # Row |g|: mixed configurations, then one phase.
+        variances = torch.tensor(np.stack([basis.level_variances(start.mixed_covariance), basis.variances]))
         noise = _NOISE_SHARE * variances.min()
         self.log_noise = nn.Parameter((0.5 * torch.log(noise.expand(basis.n_levels))).float())
         self.log_amplitude = nn.Parameter((0.5 * torch.log(variances - noise)).float())
+        self.mixed_log_odds = start.mixed_log_odds
         self.order = nn.Parameter(torch.tensor(1.0 if abs(start.mean).max() > 0.0 else 0.0))
         profile = start.mean if abs(start.mean).max() > 0.0 else target.pattern
         self.scale = math.sqrt(float(start.covariance.trace()) / self.n_dims)
@@ -74,9 +80,9 @@ class FieldDecoder(nn.Module):
         self.register_buffer("pattern", torch.tensor(target.pattern, dtype=torch.float32), persistent=False)
         self.network = OddNetwork(3, 1, n_channels, n_blocks, target.orbits, generator)
 
-    def amplitude(self) -> Tensor:
-        """A_k, one value an eigenvector, shape (n_dims,)."""
-        return self.basis.expand(torch.exp(self.log_amplitude))
+    def amplitude(self, sign: Tensor) -> Tensor:
+        """A_k for the label of each sample, one value an eigenvector, shape (n_batch, n_dims)."""
+        return self.basis.expand(torch.exp(self.log_amplitude))[sign.abs().long()]
 
     def noise(self) -> Tensor:
         """s_k, shape (n_dims,)."""
@@ -91,7 +97,7 @@ class FieldDecoder(nn.Module):
         sign : tensor, shape (n_batch,)
             g.
         """
-        linear = self.basis.apply_multiplier(z, self.amplitude().to(z.dtype))
+        linear = self.basis.apply_multiplier(z, self.amplitude(sign).to(z.dtype))
         broken = sign[:, None] * self.pattern.to(z.dtype)
         correction = self.network(torch.stack([z, linear / self.scale, broken]))[0]
         return sign[:, None] * (self.order * self.profile).to(z.dtype) + linear + self.scale * correction
