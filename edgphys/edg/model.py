@@ -18,7 +18,9 @@ import torch
 from torch import Tensor, nn
 
 from edgphys.edg.decoders import FieldDecoder
+from edgphys.edg.diffusion import make_schedule
 from edgphys.edg.encoder import FieldEncoder
+from edgphys.edg.paper_encoder import PaperEncoder
 from edgphys.edg.spectral import SpectralBasis
 from edgphys.edg.target import AbstractTarget
 
@@ -59,6 +61,8 @@ class EDGModel(nn.Module):
         Channels and blocks of the two networks.
     seed : int
         Of the initial weights.
+    schedule : {"angle", "sub-vp", "vp-linear"}
+        "angle" is the default form, the others are the paper's, with its score network.
     """
 
     def __init__(
@@ -69,6 +73,7 @@ class EDGModel(nn.Module):
         decoder_size: tuple[int, int],
         encoder_size: tuple[int, int],
         seed: int,
+        schedule: str = "angle",
     ) -> None:
         super().__init__()
         generator = torch.Generator().manual_seed(seed)
@@ -78,9 +83,11 @@ class EDGModel(nn.Module):
         self.decoder = FieldDecoder(
             target, start, basis, n_channels=decoder_size[0], n_blocks=decoder_size[1], generator=generator
         )
-        self.encoder = FieldEncoder(
-            target, self.decoder, n_channels=encoder_size[0], n_blocks=encoder_size[1], generator=generator
-        )
+        size = {"n_channels": encoder_size[0], "n_blocks": encoder_size[1], "generator": generator}
+        if schedule == "angle":
+            self.encoder = FieldEncoder(target, self.decoder, **size)
+        else:
+            self.encoder = PaperEncoder(target, self.decoder, make_schedule(schedule), **size)
         # log of (variance of the reverse kernel's estimate of z0) over its linear theory, per step and level.
         self.path_log_variance = nn.Parameter(torch.zeros(2, n_path_steps, basis.n_levels))
         # In units of 0.1: Adam then moves it ten times as fast as a weight.

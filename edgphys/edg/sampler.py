@@ -15,6 +15,7 @@ Wang, Guo, Wu, Zhou, arXiv:2401.02080 (Neural Networks 194 (2026) 108126).
 
 from __future__ import annotations
 
+import functools
 import json
 import numbers
 import os
@@ -33,16 +34,24 @@ from edgphys.edg import storage
 from edgphys.edg.chain import accepted_indices
 from edgphys.edg.model import EDGModel
 from edgphys.edg.objective import continuous_bound, path_bound
+from edgphys.edg.ode import ode_log_weights
+from edgphys.edg.paper import paper_bound
 from edgphys.edg.path import log_weights, reverse_log_weights
 from edgphys.edg.targets import make_target
-from edgphys.edg.training import History, TrainingSettings, train
-from edgphys.errors import TrainingError
+from edgphys.edg.training import Bound, History, TrainingSettings, train
+from edgphys.errors import TrainingError, UnknownNameError
 from edgphys.systems.base import AbstractSystem
 from edgphys.systems.provenance import sample_attrs, site_dims
 
 __all__ = ["EDG"]
 
 _CHAIN_WARM_UP = 0.1
+# What the paper's form can be told, the default first.
+_PAPER = {
+    "schedule": ("sub-vp", "vp-linear"),
+    "trace": ("hutchinson", "exact"),
+    "time_proposal": ("learned", "uniform"),
+}
 
 
 class EDG:
@@ -59,6 +68,15 @@ class EDG:
         K of the path whose bound is trained and whose weights are the default.
     decoder_size, encoder_size : tuple of int, default (16, 3) each
         Channels and blocks of the two networks.
+    form : {"angle", "paper"}
+        "angle" is the default form (angle schedule, antithetic pairs, no derivative of the encoder); "paper" is the
+        paper's own (score network with boundary interpolation in t/T). Both give the same kinds of weights.
+    schedule : {"sub-vp", "vp-linear"}, default "sub-vp"
+        Diffusion of the paper's form; only with ``form="paper"``.
+    trace : {"hutchinson", "exact"}, default "hutchinson"
+        Divergence of the score in training; only with ``form="paper"``.
+    time_proposal : {"learned", "uniform"}, default "learned"
+        Where the diffusion time is drawn from in training; only with ``form="paper"``.
 
     Attributes
     ----------
@@ -75,7 +93,7 @@ class EDG:
     UnknownNameError
         If there is no such target.
     ValueError
-        If a size is not positive.
+        If a size is not positive, or an option is not one of those listed.
 
     Examples
     --------
@@ -95,6 +113,10 @@ class EDG:
         n_path_steps: int = 8,
         decoder_size: tuple[int, int] = (16, 3),
         encoder_size: tuple[int, int] = (16, 3),
+        form: str = "angle",
+        schedule: str | None = None,
+        trace: str | None = None,
+        time_proposal: str | None = None,
     ) -> None:
         if not isinstance(system, AbstractSystem):
             raise TypeError(f"system must be a system of edgphys.systems, got {type(system).__name__}")
@@ -104,15 +126,32 @@ class EDG:
             "n_path_steps": _count(n_path_steps, "n_path_steps", 1),
             "decoder_size": tuple(_count(n, "decoder_size", 1) for n in decoder_size),
             "encoder_size": tuple(_count(n, "encoder_size", 1) for n in encoder_size),
+            "form": _choice(form, "form", ("angle", "paper")),
         }
+        paper = {"schedule": schedule, "trace": trace, "time_proposal": time_proposal}
+        for name, value in paper.items():
+            if form == "paper":
+                self.options[name] = _choice(value or _PAPER[name][0], name, _PAPER[name])
+            elif value is not None:
+                raise ValueError(f"{name} belongs to form='paper', got {name}={value!r} with form={form!r}")
         self._trained: dict[str, Any] = {}
         self._history = History()
         self.model = self._build(seed=0)
 
     def _build(self, seed: int) -> EDGModel:
         target = make_target(self.system, self.options["target"])
-        sizes = {key: value for key, value in self.options.items() if key != "target"}
-        return EDGModel(target, seed=seed, **sizes)
+        sizes = {key: self.options[key] for key in ("n_path_steps", "decoder_size", "encoder_size")}
+        return EDGModel(target, seed=seed, schedule=self.options.get("schedule", "angle"), **sizes)
+
+    def _first_bound(self, model: EDGModel) -> Bound:
+        """The continuous-time bound of the chosen form."""
+        if self.options["form"] == "angle":
+            return continuous_bound
+        encoder = model.encoder
+        proposal = encoder.proposal if self.options["time_proposal"] == "learned" else None
+        return functools.partial(
+            paper_bound, schedule=encoder.schedule, divergence=self.options["trace"], proposal=proposal
+        )
 
     @property
     def history(self) -> xr.Dataset:
@@ -127,7 +166,7 @@ class EDG:
         batch_size: int | None = None,
         *,
         learning_rate: float = 3e-3,
-        path_share: float = 0.5,
+        path_share: float | None = None,
         patience: int = 500,
         device: str | torch.device | None = None,
         progress: bool | None = None,
@@ -145,8 +184,9 @@ class EDG:
             Decoder samples a step, default 128.
         learning_rate : float
             Largest, of Adam.
-        path_share : float
-            Part of the run spent on the K-step path bound, in [0, 1].
+        path_share : float, optional
+            Part of the run, at its end, spent on the K-step path bound, in [0, 1]. Default: 0.5, and 0 for the paper's
+            form, which has no such part.
         patience : int
             The first part ends early when the bound has not improved over so many steps.
         device : str or torch.device, optional
@@ -165,7 +205,9 @@ class EDG:
             n_steps=self.default_steps() if n_steps is None else _count(n_steps, "n_steps", 0),
             batch_size=128 if batch_size is None else _count(batch_size, "batch_size", 1),
             learning_rate=_positive(learning_rate, "learning_rate"),
-            path_share=_share(path_share, "path_share"),
+            path_share=_share(0.5 * (self.options["form"] == "angle"), "path_share")
+            if path_share is None
+            else _share(path_share, "path_share"),
             max_gradient=5.0,
             averaging=0.99,
             patience=_count(patience, "patience", 1),
@@ -177,7 +219,8 @@ class EDG:
         start = time.perf_counter()
         model = self._build(settings.seed).to(_device(device))
         with _progress_bar(settings.n_steps, progress) as on_step:
-            history = train(model, settings, continuous_bound, path_bound, checkpoint=path, on_step=on_step)
+            first = self._first_bound(model)
+            history = train(model, settings, first, path_bound, checkpoint=path, on_step=on_step)
         self.model, self._history = model.eval(), history
         self._trained = {
             "seed": settings.seed,
@@ -202,6 +245,10 @@ class EDG:
         *,
         n_path_steps: int | None = None,
         keep: bool = False,
+        weights: str = "path",
+        divergence: str = "exact",
+        n_probes: int = 1,
+        n_ode_steps: int = 16,
         batch_size: int = 1000,
         progress: bool | None = None,
     ) -> xr.Dataset:
@@ -216,6 +263,16 @@ class EDG:
             K of the path weights; unbiased for every K. Default: the one trained.
         keep : bool
             Keep the configurations.
+        weights : {"path", "ode"}
+            "path": K encoder calls, strictly unbiased. "ode": the paper's probability-flow integral (torchdiffeq, rk4),
+            unbiased up to the step; hundreds of times dearer, for comparison.
+        divergence : {"exact", "hutchinson"}
+            Of the flow, for "ode". With "hutchinson" the exponent is noisy: `estimate` refuses such samples, because
+            E[exp(noise)] > 1 would pass for free energy.
+        n_probes : int
+            Rademacher probes a draw, for "hutchinson".
+        n_ode_steps : int
+            Steps in the angle, for "ode".
         batch_size : int
             Draws at a time; part of what the seed means.
         progress : bool, optional
@@ -230,30 +287,42 @@ class EDG:
         n_samples = _count(n_samples, "n_samples", 1)
         n_steps = self.options["n_path_steps"] if n_path_steps is None else _count(n_path_steps, "n_path_steps", 1)
         batch_size = _count(batch_size, "batch_size", 1)
+        ode = None
+        if _choice(weights, "weights", ("path", "ode")) == "ode":
+            _choice(divergence, "divergence", ("exact", "hutchinson"))
+            ode = {"divergence": divergence, "n_steps": _count(n_ode_steps, "n_ode_steps", 1)}
+            ode |= {"n_probes": _count(n_probes, "n_probes", 1)} if divergence == "hutchinson" else {}
         start = time.perf_counter()
         generator = torch.Generator(device=self.model.device).manual_seed(_count(seed, "seed", 0))
-        weights, configurations = [], []
+        log_w, configurations = [], []
         with _progress_bar(n_samples, progress) as on_step:
             for first in range(0, n_samples, batch_size):
                 size = min(batch_size, n_samples - first)
-                log_w, batch = self._weighted_batch(size, n_steps, generator)
-                weights.append(log_w.cpu())
+                batch_log_w, batch = self._weighted_batch(size, n_steps, ode, generator)
+                log_w.append(batch_log_w.cpu())
                 configurations.append(batch.cpu())
                 on_step(first + size, 0.0)
-        return self._dataset(
+        settings = {"n_samples": n_samples, "batch_size": batch_size, "weights": weights}
+        samples = self._dataset(
             torch.cat(configurations),
-            {"log_weight_joint": torch.cat(weights).numpy()},
+            {"log_weight_joint": torch.cat(log_w).numpy()},
             method="edg",
             seed=seed,
-            settings={"n_samples": n_samples, "batch_size": batch_size, "n_path_steps": n_steps, "weights": "path"},
+            settings=settings | ({"n_path_steps": n_steps} if ode is None else ode),
             start=start,
             keep=keep,
         )
+        samples.attrs["log_weight_exact"] = int(ode is None or divergence == "exact")
+        return samples
 
     @torch.no_grad()
-    def _weighted_batch(self, size: int, n_steps: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    def _weighted_batch(
+        self, size: int, n_steps: int, ode: dict[str, Any] | None, generator: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
         draw = self.model.draw(size, generator)
         log_density, configurations = self.model.target.lift(draw.x, generator)
+        if ode is not None:
+            return ode_log_weights(self.model, draw, log_density, generator, **ode), configurations
         return log_weights(self.model, draw, log_density, n_steps, generator), configurations
 
     def chain(
@@ -436,6 +505,12 @@ def _share(value: Any, name: str) -> float:
     if isinstance(value, bool) or not isinstance(value, numbers.Real) or not 0.0 <= value <= 1.0:
         raise ValueError(f"{name} must lie in [0, 1], got {value!r}")
     return float(value)
+
+
+def _choice(value: Any, name: str, allowed: tuple[str, ...]) -> str:
+    if value not in allowed:
+        raise UnknownNameError(f"{name} must be one of {', '.join(allowed)}, got {value!r}")
+    return value
 
 
 def _plain(options: dict[str, Any]) -> dict[str, Any]:

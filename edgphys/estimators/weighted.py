@@ -18,6 +18,7 @@ from collections.abc import Callable
 import numpy as np
 import xarray as xr
 
+from edgphys.errors import NotExactError
 from edgphys.estimators.observables import Primaries, derived, read_primaries
 from edgphys.estimators.pareto import pareto_k, pareto_k_limit
 from edgphys.estimators.resampling import block_sums, bootstrap, jackknife
@@ -56,6 +57,8 @@ def estimate_weighted(
     ------
     ValueError
         If there are fewer than two draws, or a log weight is NaN or +inf, or none is finite.
+    NotExactError
+        If the log weights are noisy (Hutchinson probes).
     """
     log_weights = _log_weights(samples)
     primaries = read_primaries(samples, ("draw",))
@@ -156,6 +159,11 @@ def _log_weights(samples: xr.Dataset) -> np.ndarray:
     if samples["log_weight_joint"].dims != ("draw",):
         raise ValueError(
             f"log_weight_joint must have the dims ('draw',), got {samples['log_weight_joint'].dims}"
+        )
+    if not samples.attrs.get("log_weight_exact", 1):
+        raise NotExactError(
+            "log_z refused: these log weights carry the noise of Hutchinson probes, and the mean of an exponential of "
+            "noise overestimates Z; sample with divergence='exact' or weights='path'"
         )
     log_weights = np.asarray(samples["log_weight_joint"].values, dtype=np.float64)
     if len(log_weights) < 2:
