@@ -3,7 +3,10 @@
 
 A cell is computed from (system, method, seed of the scan, settings) alone. Its random seed is derived from
 the seed of the scan, the name of the method and the values of the couplings, so a cell has the same result
-whichever other cells are computed with it, in whichever order.
+whichever other cells are computed with it, in whichever order, and by however many workers. For that, torch
+computes a cell of ``edg`` on the CPU with a fixed number of threads (option ``n_threads``, default 1, the
+fastest for small lattices): another number sums in another order, which changes the last digits and, through
+training, the samples.
 
 Methods: ``edg`` (train an energy-based diffusion generator, then weighted samples), any algorithm of
 `edgphys.mcmc.algorithms_for`, ``mcmc`` (the best of these for the system), and ``exact``.
@@ -14,7 +17,10 @@ from __future__ import annotations
 import hashlib
 import inspect
 import math
+import threading
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -23,6 +29,7 @@ from edgphys.errors import EdgphysError, UnknownNameError
 
 __all__ = [
     "CHAIN_METHODS",
+    "build_system",
     "check_method",
     "check_settings",
     "method_settings",
@@ -30,11 +37,16 @@ __all__ = [
     "point_words",
     "run_cell",
     "seed_sequence",
+    "uses_cuda",
 ]
 
 # Best first: cluster updates decorrelate in O(1) sweeps at criticality, local ones do not. This is the
 # order in which "mcmc" picks among what the system allows.
 CHAIN_METHODS = ("wolff", "embedded_wolff", "hmc", "metropolis")
+
+# What is not safe in two threads: a user's own function, and changes of Python's warning filters, which
+# building a lattice and judging a chain bring.
+_SERIAL = threading.Lock()
 
 # Names that scan() gives itself, so a user's option dictionary must not.
 _OWN = {"self", "system", "seed", "n_samples", "progress", "checkpoint", "keep", "algorithm"}
@@ -168,9 +180,9 @@ def _split_edg_options(settings: dict[str, Any]) -> tuple[dict, dict, dict]:
     """
     from edgphys.edg import EDG
 
-    options = {name: value for name, value in settings.items() if name != "n_samples"}
+    options = {name: value for name, value in settings.items() if name not in {"n_samples", "n_threads"}}
     names = [set(inspect.signature(call).parameters) - _OWN for call in (EDG.__init__, EDG.fit, EDG.sample)]
-    _refuse_unknown("edg", options, set.union(*names))
+    _refuse_unknown("edg", options, set.union({"n_threads"}, *names))
     parts: tuple[dict, dict, dict] = ({}, {}, {})
     for name, value in options.items():
         parts[next(i for i, known in enumerate(names) if name in known)][name] = value
@@ -237,13 +249,41 @@ def run_cell(
     return cell
 
 
+def build_system(make: Callable[[dict[str, float]], Any], point: dict[str, float]) -> Any:
+    """``make(point)``, in one thread at a time."""
+    with _SERIAL:
+        return make(point)
+
+
+def uses_cuda(settings: dict[str, Any]) -> bool:
+    """Whether `edg` with these settings computes on a GPU."""
+    import torch
+
+    device = settings.get("device")
+    return torch.cuda.is_available() and (device is None or torch.device(device).type == "cuda")
+
+
 def _sample_edg(system: Any, sequence: np.random.SeedSequence, settings: dict, checkpoint: str | None) -> Any:
     from edgphys.edg import EDG
 
     model, fit, sample = _split_edg_options(settings)
     fit_seed, sample_seed = _integer_seeds(sequence, 2)
-    sampler = EDG(system, **model).fit(seed=fit_seed, progress=False, checkpoint=checkpoint, **fit)
-    return sampler.sample(settings["n_samples"], seed=sample_seed, progress=False, **sample)
+    with _torch_threads(settings.get("n_threads") or 1):
+        sampler = EDG(system, **model).fit(seed=fit_seed, progress=False, checkpoint=checkpoint, **fit)
+        return sampler.sample(settings["n_samples"], seed=sample_seed, progress=False, **sample)
+
+
+@contextmanager
+def _torch_threads(count: int) -> Iterator[None]:
+    """Threads within an operation of torch called from this thread; other threads keep theirs."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _sample_chain(system: Any, method: str, sequence: np.random.SeedSequence, settings: dict) -> Any:
@@ -261,7 +301,8 @@ def _estimate_cell(samples: Any, sequence: np.random.SeedSequence) -> dict[str, 
     from edgphys.estimators import estimate
 
     # The third word: the first two seed the sampler, and one seed must not serve two draws.
-    estimates = estimate(samples, seed=_integer_seeds(sequence, 3)[2])
+    with _SERIAL:
+        estimates = estimate(samples, seed=_integer_seeds(sequence, 3)[2])
     values = {
         str(name): float(variable) for name, variable in estimates.data_vars.items() if variable.size == 1
     }

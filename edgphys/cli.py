@@ -9,19 +9,20 @@ needs them.
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 
 import edgphys
 from edgphys.errors import EdgphysError, UnknownNameError
 
-__all__ = ["app", "main", "parse_extent", "parse_values"]
+__all__ = ["app", "main", "parse_extent", "parse_values", "run"]
 
 app = typer.Typer(
     name="edgphys",
@@ -34,7 +35,6 @@ app = typer.Typer(
 
 # Usage errors of typer, or of the click beneath it, by the one name that all versions of typer export.
 _UsageError = typer.BadParameter.__base__
-_SHOW_TRACEBACK = False
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -67,6 +67,20 @@ def main(argv: list[str] | None = None) -> int:
         resumes = "; running the same command again resumes" if words[:1] == ["scan"] else ""
         print(f"edgphys: interrupted{resumes}", file=sys.stderr)
     return int(code or 0)
+
+
+def run() -> NoReturn:
+    """Run the command of this process, and end it.
+
+    After Ctrl-C at once: a worker that is still in compiled code would hold up a regular exit. What a scan
+    has finished is on disk by then.
+    """
+    code = main()
+    if code == 130:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 def _fail(message: str) -> int:
@@ -236,6 +250,9 @@ def scan(
     n_steps: Annotated[int | None, typer.Option(help="Training steps of edg.")] = None,
     n_sweeps: Annotated[int | None, typer.Option(help="Sweeps of each Markov chain.")] = None,
     n_chains: Annotated[int | None, typer.Option(help="Markov chains.")] = None,
+    workers: Annotated[
+        int | None, typer.Option(help="Cells computed at a time; one for each CPU by default.")
+    ] = None,
     device: Annotated[str | None, typer.Option(help="Torch device of edg: cpu, cuda.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar.")] = False,
@@ -270,6 +287,7 @@ def scan(
         edg=_given(n_steps=n_steps, device=device),
         mcmc=_given(n_sweeps=n_sweeps, n_chains=n_chains),
         progress=not quiet,
+        workers=workers,
         **scanned,
     )
     n_methods, n_cells = table.sizes["method"], table["wall_time"].size
@@ -349,4 +367,4 @@ def _duration(seconds: float) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run()

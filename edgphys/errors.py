@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Failures of a computation, as types that a caller can catch one by one.
 
-A wrong argument is a plain ``ValueError`` or ``TypeError``; the classes here are for what goes wrong later: a file
-that is not ours, a training that diverges, a chain too short to judge.
+A wrong argument is a plain ``ValueError`` or ``TypeError``; the classes here are for what goes wrong later: a
+file that is not ours, a training that diverges, a chain too short to judge.
 """
 
 from __future__ import annotations

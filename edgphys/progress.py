@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 
 __all__ = ["SilentReport", "report"]
@@ -35,7 +36,7 @@ class SilentReport:
 
 
 class _BarReport(SilentReport):
-    """A bar on stderr that names the cell at work, and a line for each finished cell."""
+    """A bar on stderr that names the cells at work, and a line for each finished cell."""
 
     def __init__(self) -> None:
         from rich.console import Console
@@ -52,6 +53,7 @@ class _BarReport(SilentReport):
         self.console = console
         self.task = self.bar.add_task("", total=None)
         self.finished = self.total = 0
+        self.at_work: list[str] = []
 
     def __enter__(self) -> _BarReport:
         self.bar.start()
@@ -67,11 +69,19 @@ class _BarReport(SilentReport):
             self.console.print(f"{finished} of {total} cells were finished before", highlight=False)
 
     def start(self, method: str, label: str) -> None:
-        self.bar.update(self.task, description=f"{method} {label}")
+        self.at_work.append(f"{method} {label}")
+        self._describe()
 
     def finish(self, method: str, label: str, seconds: float) -> None:
         self.finished += 1
+        with contextlib.suppress(ValueError):  # on a cluster nobody tells which cells are at work
+            self.at_work.remove(f"{method} {label}")
         self.bar.update(self.task, completed=self.finished)
+        self._describe()
         width = len(str(self.total))
         line = f"[{self.finished:{width}d}/{self.total}] {method:<10s} {label:<24s} {seconds:7.1f} s"
         self.console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+    def _describe(self) -> None:
+        more = f" and {len(self.at_work) - 2} more" if len(self.at_work) > 2 else ""
+        self.bar.update(self.task, description=", ".join(self.at_work[:2]) + more)

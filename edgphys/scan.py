@@ -9,15 +9,17 @@ The result is one `xarray.Dataset` with dims ``(method, <scanned couplings>)``: 
 
 Each cell (method, point) depends on the seed, the method, the point and the method's settings only, see
 `edgphys.cells`; so a scan may be killed and resumed, extended by points or methods, or computed in parallel,
-with the same numbers.
+with the same numbers to the last bit on one kind of machine.
 """
 
 from __future__ import annotations
 
+import functools
 import inspect
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,17 +27,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from edgphys.cells import (
+    build_system,
     check_method,
     check_settings,
     method_settings,
     point_label,
     point_words,
     run_cell,
+    uses_cuda,
 )
 from edgphys.errors import DatasetError, NotExactError
 from edgphys.grid import COSTS, Cell, Grid, assemble, cells_of, header_of
 from edgphys.partial import PartialScan, disagreement
 from edgphys.progress import SilentReport, report
+from edgphys.workers import cpu_count, run_in_threads
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -57,6 +62,7 @@ def scan(
     edg: dict[str, Any] | None = None,
     mcmc: dict[str, Any] | None = None,
     progress: bool | None = None,
+    workers: int | None = None,
     scheduler: Any = None,
     **couplings: Iterable[float] | float,
 ) -> xr.Dataset:
@@ -82,13 +88,17 @@ def scan(
     n_samples : int
         Weighted samples of ``edg`` at each point, at least 2.
     edg : dict, optional
-        Options of `EDG`, of its ``fit`` and of its ``sample`` (``n_steps``, ``batch_size``, ``device``, ...).
+        Options of `EDG`, of its ``fit`` and of its ``sample`` (``n_steps``, ``batch_size``, ``device``, ...),
+        and ``n_threads``, torch threads of a cell on the CPU, 1 by default; see `edgphys.cells`.
     mcmc : dict, optional
         Options of `edgphys.mcmc.run` (``n_chains``, ``n_sweeps``, ``n_warmup``, ``thin``, ``n_threads``).
     progress : bool, optional
         Show a bar on stderr, and a line for each finished cell. None: only if stderr is a terminal.
+    workers : int, optional
+        Cells computed at a time, each in its own thread. Default: as many as there are CPUs for their
+        threads; 1 if ``edg`` computes on a GPU. Results do not depend on it.
     scheduler : dask.distributed.Client, optional
-        Compute the cells on its workers. Results do not depend on it.
+        Compute the cells on its workers instead. Results do not depend on it.
     **couplings : float or sequence of float
         The values to scan; several couplings give their outer grid.
 
@@ -124,7 +134,7 @@ def scan(
     grid = Grid(couplings)
     methods = _check_methods(methods)
     _check_seed(seed)
-    _check_scheduler(scheduler)
+    _check_workers(workers, scheduler)
     path = None if out is None else _check_path(Path(out))
     make = _Maker(make_system, grid.names)
     settings = {name: method_settings(name, n_samples, dict(edg or {}), dict(mcmc or {})) for name in methods}
@@ -133,7 +143,7 @@ def scan(
         check_settings(name, settings[name])
     attrs = _describe(make, grid, methods, seed, settings)
     wanted = {(method, point_words(point)): point for method in methods for point in grid.points}
-    job = _Job(make, wanted, int(seed), settings, report(progress), scheduler)
+    job = _Job(make, wanted, int(seed), settings, report(progress), workers, scheduler)
     if path is None:
         table = assemble(methods, grid, job.run({}), attrs)
         table.attrs["wall_time"] = time.perf_counter() - start
@@ -171,9 +181,15 @@ def _check_seed(seed: Any) -> None:
         raise ValueError(f"seed must be an integer in 0 .. 2**63 - 1, got {seed!r}")
 
 
-def _check_scheduler(scheduler: Any) -> None:
+def _check_workers(workers: Any, scheduler: Any) -> None:
+    if workers is not None and (
+        isinstance(workers, bool) or not isinstance(workers, (int, np.integer)) or workers < 1
+    ):
+        raise ValueError(f"workers must be an integer of at least 1, got {workers!r}")
     if scheduler is None:
         return
+    if workers is not None:
+        raise ValueError(f"workers must be left out where a scheduler is given, got {workers!r}")
     from distributed import Client
 
     if not isinstance(scheduler, Client):
@@ -261,7 +277,10 @@ def _common_attrs(every: list[dict[str, Any]], grid: Grid) -> dict[str, Any]:
     definitions = DEFINITIONS | json.loads(attrs["definitions"]) | DIAGNOSTICS | COSTS
     for name, text in json.loads(attrs["definitions"]).items():
         if any(json.loads(other["definitions"]).get(name) != text for other in every):
-            definitions[name] = f"{text} (as written for {point_label(grid.points[0])})"
+            raise ValueError(
+                f"make_system must give one definition of {name} at all points, with symbols for couplings, "
+                f"got {text!r} at {point_label(grid.points[0])} and another elsewhere"
+            )
     for name in grid.names:
         if name in definitions:
             raise ValueError(f"couplings: {name!r} is the name of a result and cannot be scanned")
@@ -333,6 +352,8 @@ def _must_drop(partial: PartialScan, header: dict, overwrite: bool, resume: bool
 
 # ------------------------------------------------------------------------------------------------ computation
 
+_Results = Generator[tuple[Cell, dict[str, Any]], None, None]
+
 
 @dataclass(frozen=True)
 class _Job:
@@ -343,52 +364,101 @@ class _Job:
     seed: int
     settings: dict[str, dict[str, Any]]
     report: SilentReport
+    workers: int | None
     scheduler: Any
 
     def run(self, done: dict[Cell, dict], partial: PartialScan | None = None) -> dict[Cell, dict]:
         """`done` with the cells that it lacks, each kept in `partial` as soon as it is finished."""
         todo = {cell: point for cell, point in self.wanted.items() if cell not in done}
-        tasks = [(self.make, cell, point, self.seed, self.settings[cell[0]]) for cell, point in todo.items()]
         done = dict(done)
-        with self.report:
+        with self.report, closing(self._results(todo, partial)) as results:
             self.report.begin(len(self.wanted), len(self.wanted) - len(todo))
-            for cell, result in self._results(tasks, partial):
+            for cell, result in results:
                 done[cell] = result
                 if partial is not None:
                     partial.add(*cell, result)
                 self.report.finish(cell[0], point_label(todo[cell]), result["values"]["wall_time"])
         return done
 
-    def _results(self, tasks: list[tuple], partial: PartialScan | None) -> Iterator[tuple[Cell, dict]]:
-        if self.scheduler is None:
-            return _in_turn(tasks, partial, self.report)
+    def _results(self, todo: dict[Cell, dict], partial: PartialScan | None) -> _Results:
+        """Results of the cells of `todo` in the order in which they are finished."""
+        n_workers = self._n_workers(len(todo))
+        tasks = [
+            (
+                self.make,
+                cell,
+                point,
+                self.seed,
+                self._settings(cell[0], n_workers),
+                _checkpoint(partial, cell),
+            )
+            for cell, point in todo.items()
+        ]
+        if self.scheduler is not None:
+            # No checkpoints: a worker on another machine may not see the folder.
+            return self._on_cluster([(*task[:-1], None) for task in tasks])
+        return self._in_turn(tasks) if n_workers == 1 else self._at_once(tasks, n_workers)
+
+    def _n_workers(self, n_cells: int) -> int:
+        if self.workers is not None:
+            return max(1, min(self.workers, n_cells))
+        edg = self.settings.get("edg")
+        if edg is not None and uses_cuda(edg):
+            return 1
+        n_threads = 1 if edg is None else edg.get("n_threads") or 1
+        return max(1, min(cpu_count() // n_threads, n_cells))
+
+    def _settings(self, method: str, n_workers: int) -> dict[str, Any]:
+        """With one thread for all chains of a cell where other cells use the other CPUs."""
+        settings = self.settings[method]
+        alone = n_workers == 1 or method in {"edg", "exact"}
+        return settings if alone else {"n_threads": 1, **settings}
+
+    def _in_turn(self, tasks: list[tuple]) -> _Results:
+        for task in tasks:
+            self._started(task)
+            yield task[1], _run_task(*task)
+
+    def _at_once(self, tasks: list[tuple], n_workers: int) -> _Results:
+        calls = [(task, functools.partial(_run_task, *task)) for task in tasks]
+        # closing: whoever leaves this generator waits until the workers have stopped
+        with _kept_torch_threads(), closing(run_in_threads(calls, n_workers, self._started)) as results:
+            for task, result in results:
+                yield task[1], result
+
+    def _on_cluster(self, tasks: list[tuple]) -> _Results:
+        from distributed import as_completed
+
         self.report.start("dask", f"{len(tasks)} cells")
-        return _on_workers(tasks, self.scheduler)
+        # Impure: a result that dask remembers from an earlier call must not stand in for this one.
+        futures = {self.scheduler.submit(_run_task, *task, pure=False): task[1] for task in tasks}
+        try:
+            for future in as_completed(list(futures)):
+                yield futures[future], future.result()
+        finally:
+            self.scheduler.cancel(list(futures))
+
+    def _started(self, task: tuple) -> None:
+        self.report.start(task[1][0], point_label(task[2]))
+
+
+def _checkpoint(partial: PartialScan | None, cell: Cell) -> str | None:
+    return None if partial is None else partial.checkpoint(*cell)
 
 
 def _run_task(
     make: _Maker, cell: Cell, point: dict, seed: int, settings: dict, checkpoint: str | None
 ) -> dict:
-    return run_cell(make(point), cell[0], point, seed, settings, checkpoint)
+    return run_cell(build_system(make, point), cell[0], point, seed, settings, checkpoint)
 
 
-def _in_turn(
-    tasks: list[tuple], partial: PartialScan | None, report: SilentReport
-) -> Iterator[tuple[Cell, dict]]:
-    for task in tasks:
-        cell, point = task[1], task[2]
-        report.start(cell[0], point_label(point))
-        yield cell, _run_task(*task, None if partial is None else partial.checkpoint(*cell))
+@contextmanager
+def _kept_torch_threads() -> Iterator[None]:
+    """Workers set torch's threads for themselves, and by the way what threads begun later start with."""
+    import torch
 
-
-def _on_workers(tasks: list[tuple], client: Any) -> Iterator[tuple[Cell, dict]]:
-    from distributed import as_completed
-
-    # No checkpoints: a worker on another machine may not see the folder. Impure: a result that dask remembers
-    # from an earlier call must not stand in for this one.
-    futures = {client.submit(_run_task, *task, None, pure=False): task[1] for task in tasks}
+    before = torch.get_num_threads()
     try:
-        for future in as_completed(list(futures)):
-            yield futures[future], future.result()
+        yield
     finally:
-        client.cancel(list(futures))
+        torch.set_num_threads(before)

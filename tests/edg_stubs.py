@@ -59,7 +59,7 @@ class LinearModel(nn.Module):
         Of the encoder.
     """
 
-    log_prior_sign = 0.0
+    symmetric = False
     device = torch.device("cpu")
 
     def __init__(self, gain: float = 1.0, tilt: float = 0.0) -> None:
@@ -76,6 +76,9 @@ class LinearModel(nn.Module):
 
     def drive(self, z: Tensor, x: Tensor, sigma: Tensor, sign: Tensor) -> Tensor:
         return self.encoder.drive(self.decoder, z, x, sigma, sign)
+
+    def log_prior_sign(self, sign: Tensor) -> Tensor:
+        return torch.zeros_like(sign)
 
     def log_prob_sign(self, x: Tensor, sign: Tensor) -> Tensor:
         return torch.zeros_like(sign)

@@ -43,7 +43,7 @@ def test_scan_show_plot(stub, folder, capsys):
     assert main(GOOD) == 0
     out, err = capsys.readouterr()
     assert re.fullmatch(r"wrote scan\.nc \(2 methods at 3 points\) in \d+\.\d s\n", out)
-    assert "[1/6] edg        temperature=2 " in err
+    assert "/6] edg        temperature=2 " in err and "[6/6]" in err
     table = dataset.read("scan.nc")
     assert table["temperature"].values.tolist() == [2.0, 2.5, 3.0]
     assert json.loads(table.attrs["parameters"]) == {"coupling": 1.0, "field": 0.0}
@@ -95,12 +95,12 @@ def test_one_point_scans_the_first_coupling(stub, folder):
 
 def test_interrupted_scan_resumes(stub, folder, capsys):
     stub.fail_at = 1
-    assert main(GOOD) == 130
+    assert main([*GOOD, "--workers", "1"]) == 130
     err = capsys.readouterr().err
     assert err.endswith("edgphys: interrupted; running the same command again resumes\n")
     assert (folder / "scan.nc.partial").is_dir() and not (folder / "scan.nc").exists()
     stub.fail_at = None
-    assert main(GOOD) == 0
+    assert main([*GOOD, "--workers", "2"]) == 0
     assert "1 of 6 cells were finished before" in capsys.readouterr().err
     assert len(stub.log) == 3 and [file.name for file in folder.iterdir()] == ["scan.nc"]
 
@@ -196,6 +196,7 @@ def test_symmetric_magnetization_is_not_shown(capsys):
         ("--device abacus --temperature 2", "device must be one that torch can use here, got 'abacus'"),
         ("--seed=-1 --temperature 2", "seed must be an integer"),
         ("--seed x --temperature 2", "--seed"),
+        ("--workers 0 --temperature 2", "workers must be an integer of at least 1, got 0"),
         ("--temprature 2", "No such option"),
         ("--out missing/scan.nc --temperature 2", "the folder missing does not exist"),
         ("--out scan.txt --temperature 2", "--out must end in .nc, got 'scan.txt'"),
@@ -258,7 +259,7 @@ def test_failing_cell_is_named(stub, capsys):
     from edgphys.errors import TrainingError
 
     stub.fail_at, stub.failure = 1, TrainingError("the energy must be finite, got nan")
-    assert main([*GOOD, "--quiet"]) == 2
+    assert main([*GOOD, "--quiet", "--workers", "1"]) == 2
     message = "edgphys: error: the energy must be finite, got nan (computing edg at temperature=2.5)\n"
     assert capsys.readouterr().err == message
 

@@ -8,6 +8,9 @@ The sampler is a stub (see scan_stubs.py) but for one scan with real Markov chai
 from __future__ import annotations
 
 import json
+import signal
+import threading
+import time
 
 import numpy as np
 import pytest
@@ -33,6 +36,9 @@ def make(temperature, field=0.0):
 
 
 def run(methods=("edg", "exact"), seed=0, temperature=TEMPERATURES, **options):
+    """One cell after the other unless told otherwise, so that tests may count on the order."""
+    if "scheduler" not in options:
+        options = {"workers": 1} | options
     return ep.scan(make, methods=methods, seed=seed, n_samples=200, temperature=temperature, **options)
 
 
@@ -174,6 +180,9 @@ def test_lattice_must_not_change_over_the_scan(stub):
         ({"methods": ["wolff"], "mcmc": {"n_sweeps": 0}}, ValueError, "n_sweeps must be an integer"),
         ({"methods": ["wolff"], "mcmc": {"sweeps": 9}}, TypeError, "unknown option 'sweeps'"),
         ({"scheduler": "threads"}, TypeError, "scheduler must be a dask.distributed.Client"),
+        ({"workers": 0}, ValueError, "workers must be an integer of at least 1, got 0"),
+        ({"workers": 1.5}, ValueError, "workers must be an integer of at least 1, got 1.5"),
+        ({"edg": {"n_threads": 0}}, ValueError, "n_threads must be an integer of at least 1, got 0"),
         ({"out": "missing/scan.nc"}, DatasetError, "folder missing does not exist"),
         ({"out": "."}, DatasetError, "is a folder"),
     ],
@@ -357,7 +366,79 @@ def test_failure_names_the_cell_and_keeps_the_finished_ones(stub, tmp_path):
     assert len(list((tmp_path / "scan.nc.partial").glob("cell-*.json"))) == 1
 
 
-# ----------------------------------------------------------------------------------------- dask, progress
+# --------------------------------------------------------------------------------------- workers, progress
+
+
+@pytest.mark.parametrize("workers", [2, 5, 40, None])
+def test_results_do_not_depend_on_the_number_of_workers(stub, tmp_path, workers):
+    methods, mcmc = ["edg", "wolff", "exact"], {"n_sweeps": 64, "n_chains": 2}
+    table = run(methods=methods, mcmc=mcmc, workers=workers, out=tmp_path / "scan.nc")
+    assert_same(table, run(methods=methods, mcmc=mcmc))
+    assert_same(table, dataset.read(tmp_path / "scan.nc"))
+    assert [path.name for path in tmp_path.iterdir()] == ["scan.nc"]
+
+
+def small_training(workers, out=None, n_steps=5):
+    def chain(temperature):
+        return ep.Ising(lattices.build("chain", (6,)), temperature=temperature)
+
+    options = {"edg": {"n_steps": n_steps, "device": "cpu"}, "n_samples": 100, "seed": 0}
+    return ep.scan(chain, methods=["edg"], temperature=[1.0, 2.0], workers=workers, out=out, **options)
+
+
+def test_trained_cells_do_not_depend_on_workers_or_threads():
+    """Torch sums in another order with more threads: a cell has its own number of them, wherever it is."""
+    import torch
+
+    expected = small_training(workers=1)
+    torch.set_num_threads(2)  # the fixture one_torch_thread puts it back
+    assert_same(small_training(workers=1), expected)
+    assert_same(small_training(workers=2), expected)
+    counts = [torch.get_num_threads()]
+    thread = threading.Thread(target=lambda: counts.append(torch.get_num_threads()))
+    thread.start()
+    thread.join()
+    assert counts == [2, 2]
+
+
+def test_ctrl_c_stops_the_workers_soon_and_training_goes_on_from_its_checkpoint(tmp_path, monkeypatch):
+    from edgphys.edg import training
+
+    monkeypatch.setattr(training, "_CHECKPOINT_EVERY", 10)
+    path, n_steps, at = tmp_path / "scan.nc", 60, []
+
+    def interrupt():
+        while not list(tmp_path.glob("scan.nc.partial/cell-*.pt")):
+            time.sleep(0.002)
+        at.append(time.monotonic())
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+
+    threading.Thread(target=interrupt, daemon=True).start()
+    with pytest.raises(KeyboardInterrupt):
+        small_training(workers=2, out=path, n_steps=n_steps)
+    assert time.monotonic() - at[0] < 2.0
+    assert not [thread for thread in threading.enumerate() if "_work" in thread.name]
+    assert not path.exists() and not list(tmp_path.glob("scan.nc.partial/*.tmp"))
+    resumed = small_training(workers=2, out=path, n_steps=n_steps)
+    assert_same(resumed, small_training(workers=2, n_steps=n_steps))
+    assert [file.name for file in tmp_path.iterdir()] == ["scan.nc"]
+
+
+def test_failure_stops_the_other_workers(stub):
+    stub.fail_at, stub.failure = 0, TrainingError("loss is not finite at step 7")
+    with pytest.raises(TrainingError, match="step 7") as caught:
+        run(workers=3)
+    assert caught.value.__notes__[0].startswith("computing edg at temperature=")
+
+
+def test_workers_and_a_scheduler_exclude_each_other(stub):
+    from distributed import Client
+
+    with (
+        Client(processes=False, n_workers=1, threads_per_worker=1, dashboard_address=None) as client,
+        pytest.raises(ValueError, match="workers must be left out where a scheduler is given, got 2"),
+    ):
+        run(scheduler=client, workers=2)
 
 
 def test_dask_gives_the_same_numbers(stub):
@@ -371,5 +452,15 @@ def test_progress_names_each_cell_on_stderr(stub, capsys):
     run(progress=True)
     out, err = capsys.readouterr()
     assert not out and "[4/6] exact      temperature=2 " in err
+    run(progress=True, workers=3)
+    out, err = capsys.readouterr()
+    assert not out and all(f"[{n}/6] " in err for n in range(1, 7))
     run(progress=None)
     assert capsys.readouterr() == ("", "")
+
+
+def test_definitions_with_numbers_in_them_are_refused(stub, monkeypatch):
+    words = property(lambda system: {"energy": f"the energy at {system.temperature}"})
+    monkeypatch.setattr(ep.Ising, "definitions", words)
+    with pytest.raises(ValueError, match="one definition of energy at all points"):
+        run()

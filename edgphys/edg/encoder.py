@@ -60,9 +60,11 @@ class AbstractEncoder(nn.Module, ABC):
         self.size = math.sqrt(
             decoder.scale**2 + float((decoder.order.detach() * decoder.profile).square().mean())
         )
+        # The constant in units of 0.1, for a larger rate of learning.
         start = _label_start(decoder, self.size)
-        self.sign_slope, self.mixed_bias, self.mixed_slope = (nn.Parameter(torch.tensor(v)) for v in start)
-        self.sign_network = OddNetwork(1, 2, 8, 2, target.orbits, generator)
+        self.sign_slope, self.mixed_bias, self.mixed_slope, bias = (nn.Parameter(torch.tensor(v)) for v in start)
+        self.sign_bias = bias.requires_grad_(not target.symmetric)
+        self.sign_network = OddNetwork(2, 2, 8, 2, target.orbits, generator)
 
     @abstractmethod
     def drive(self, decoder: FieldDecoder, z: Tensor, x: Tensor, sigma: Tensor, sign: Tensor) -> Tensor:
@@ -91,9 +93,9 @@ class AbstractEncoder(nn.Module, ABC):
         """log p_E(g | x), shape (n_batch,): softmax of (-l, q, +l) for g = -1, 0, +1, l odd in x and q even."""
         scaled, pattern = x / self.size, decoder.pattern.to(x.dtype)
         order = (pattern * scaled).mean(1)
-        odd, other = self.sign_network(scaled[None])
-        ordered = self.sign_slope * order + self.n_dims * (pattern * odd).mean(1)
-        mixed = self.mixed_bias + self.mixed_slope * order**2 + self.n_dims * (other * scaled).mean(1)
+        odd, other = self.sign_network(torch.stack([scaled, decoder.tilt.to(x.dtype).expand_as(x)]))
+        ordered = self.sign_bias + self.sign_slope * order + self.n_dims * (pattern * odd).mean(1)
+        mixed = 10.0 * self.mixed_bias + self.mixed_slope * order**2 + self.n_dims * (other * scaled).mean(1)
         log_probs = F.log_softmax(torch.stack([-ordered, mixed, ordered], 1), 1)
         return log_probs.gather(1, sign[:, None].long() + 1)[:, 0]
 
@@ -103,11 +105,11 @@ class AbstractEncoder(nn.Module, ABC):
         return sigma**2 / (1.0 + sigma**2 * ratio)
 
 
-def _label_start(decoder: FieldDecoder, size: float) -> tuple[float, float, float]:
-    """Slope of l, and constant and curvature of q, that are right for Gaussians along the order parameter.
+def _label_start(decoder: FieldDecoder, size: float) -> tuple[float, float, float, float]:
+    """Slope of l, constant and curvature of q, constant of l: right for Gaussians along the order parameter.
 
-    With o the order parameter, m its mean in the phase g = 1, c and c0 its variances per site in a phase and mixed:
-    log p(o | g) = -n (o - g m)^2 / 2c, -n o^2 / 2 c0, all up to normalisation. o is measured in units of `size`.
+    With o the order parameter, m_g its mean in a phase, c and c0 its variances per site in a phase and mixed:
+    log p(o | g) = -n (o - m_g)^2 / 2c, -n o^2 / 2 c0, all up to normalisation. o is measured in units of `size`.
     """
     n = decoder.n_dims
     pattern = decoder.pattern.double()
@@ -115,8 +117,12 @@ def _label_start(decoder: FieldDecoder, size: float) -> tuple[float, float, floa
     total = (torch.exp(2 * decoder.log_amplitude) + torch.exp(2 * decoder.log_noise)).detach().double()
     weights = decoder.basis.project(pattern).square() / n
     mixed, ordered = (float((weights * decoder.basis.expand(row)).sum()) for row in total)
-    bias = decoder.mixed_log_odds + math.log(2.0) + 0.5 * n * mean**2 / ordered + 0.5 * math.log(ordered / mixed)
-    return n * mean * size / ordered, bias, 0.5 * n * size**2 * (1.0 / ordered - 1.0 / mixed)
+    opposite = -mean * float(decoder.order_opposite.detach())
+    spread = 0.25 * n * (mean**2 + opposite**2) / ordered
+    bias = decoder.mixed_log_odds + math.log(2.0) + spread + 0.5 * math.log(ordered / mixed)
+    tilt = -0.5 * decoder.opposite_log_odds - 0.25 * n * (mean**2 - opposite**2) / ordered
+    slope = 0.5 * n * (mean - opposite) * size / ordered
+    return slope, 0.1 * bias, 0.5 * n * size**2 * (1.0 / ordered - 1.0 / mixed), tilt
 
 
 @final
@@ -144,7 +150,7 @@ class FieldEncoder(AbstractEncoder):
     ) -> None:
         super().__init__(target, decoder, generator)
         self.embedding = TimeEmbedding(_N_CONDITIONS, generator)
-        self.network = OddNetwork(6, 1, n_channels, n_blocks, target.orbits, generator, _N_CONDITIONS)
+        self.network = OddNetwork(7, 1, n_channels, n_blocks, target.orbits, generator, _N_CONDITIONS)
 
     def drive(self, decoder: FieldDecoder, z: Tensor, x: Tensor, sigma: Tensor, sign: Tensor) -> Tensor:
         """H as in the module docstring."""
@@ -156,7 +162,6 @@ class FieldEncoder(AbstractEncoder):
             [amplitude * self.basis.project(z), residual / width, residual * amplitude / width]
         )
         linear, rho, smooth = self.basis.combine(coefficients)
-        broken = sign[:, None] * decoder.pattern.to(z.dtype)
-        inputs = [z, linear / self.scale, x / self.size, rho, smooth / self.scale, broken]
+        inputs = [z, linear / self.scale, x / self.size, rho, smooth / self.scale, *decoder.constants(sign, z)]
         correction = self.network(torch.stack(inputs), self.embedding(sigma))[0]
         return self.basis.apply_multiplier(rho + correction, amplitude / width)

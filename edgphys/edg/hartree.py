@@ -63,7 +63,7 @@ def phi4_gaussian(
 
 
 def soft_spin_gaussian(
-    coupling_matrix: NDArray, bias: float, *, broken: bool
+    coupling_matrix: NDArray, bias: float, *, broken: bool, order: float = 1.0
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Mean and covariance for U(y) = |y|^2 / 2 - sum_i log 2 cosh((R y)_i + bias).
 
@@ -74,7 +74,9 @@ def soft_spin_gaussian(
     bias : float
         Field on every spin, beta h.
     broken : bool
-        Start from full order; the recursion falls back to zero where there is none.
+        Solve for the order; else it is held at zero.
+    order : float
+        Where the recursion starts, +1 or -1; it falls back to zero where there is no order.
 
     Returns
     -------
@@ -87,7 +89,7 @@ def soft_spin_gaussian(
     top = coupling_matrix @ vectors[:, -1]
     pattern = np.where(top * np.sign(top[np.argmax(np.abs(top))]) < 0.0, -1.0, 1.0) if bias == 0.0 else np.ones(n_spins)
     strongest = float(pattern @ coupling_matrix @ coupling_matrix.T @ pattern) / n_spins
-    order = math.copysign(1.0, bias) if bias else 1.0 if broken else 0.0
+    order = order if broken else 0.0
     softness, stiffness = 0.5, np.ones(n_dims)
     for _ in range(_STEPS):
         stiffness = np.maximum(1.0 - eigenvalues * softness, _FLOOR)
@@ -96,7 +98,7 @@ def soft_spin_gaussian(
         # 1 / cosh^2 without overflow.
         change = float(_WEIGHTS @ (4.0 * np.exp(-2.0 * local) / (1.0 + np.exp(-2.0 * local)) ** 2)) - softness
         softness += 0.2 * change
-        if broken or bias:
+        if broken:
             order += 0.2 * (float(_WEIGHTS @ np.tanh(strongest * order + bias + spread * _NODES)) - order)
         if abs(change) < 1e-10:
             break

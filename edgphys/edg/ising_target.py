@@ -35,11 +35,17 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from edgphys.edg.hartree import soft_spin_gaussian
-from edgphys.edg.target import AbstractTarget, GaussianStart, choose_start, exchange, restrict_orbits
+from edgphys.edg.target import AbstractTarget, GaussianStart, choose_start, choose_tilted_start, exchange, restrict_orbits
 from edgphys.systems import Ising
 from edgphys.systems.ising import log_2cosh
 
 __all__ = ["IsingDecimationTarget", "IsingRelaxationTarget"]
+
+
+def _tilted_start(target: AbstractTarget, matrix: np.ndarray, bias: float) -> GaussianStart:
+    """In a field: the solutions with the spins up and down, and the symmetric one without it for the rest."""
+    plus, minus = (soft_spin_gaussian(matrix, bias, broken=True, order=order) for order in (1.0, -1.0))
+    return choose_tilted_start(target, plus, minus, soft_spin_gaussian(matrix, 0.0, broken=False)[1])
 
 
 @final
@@ -81,9 +87,11 @@ class IsingRelaxationTarget(AbstractTarget):
         identity = torch.eye(self.n_dims, dtype=torch.float64)
         matrix = self.system.fields(identity).numpy()
         bias = self.system.beta * self.system.field
+        if not self.symmetric:
+            return _tilted_start(self, matrix, bias)
         # A frustrated antiferromagnet has no order that keeps the symmetry of the lattice: no broken start.
         frustrated = self.system.coupling < 0.0 and self.system.lattice.bipartition is None
-        phases = (True,) if not self.symmetric else (False,) if frustrated else (False, True)
+        phases = (False,) if frustrated else (False, True)
         return choose_start(self, [soft_spin_gaussian(matrix, bias, broken=broken) for broken in phases])
 
 
@@ -228,5 +236,6 @@ class IsingDecimationTarget(AbstractTarget):
         alpha, tilt = math.exp(self.log_alpha.item()), self.tilt.item()
         matrix = math.sqrt(alpha) * self.incidence.cpu().numpy().T
         bias = self.bias + tilt * float(self.incidence.sum(0).mean())
-        phases = (False, True) if self.symmetric else (True,)
-        return choose_start(self, [soft_spin_gaussian(matrix, bias, broken=broken) for broken in phases])
+        if not self.symmetric:
+            return _tilted_start(self, matrix, bias)
+        return choose_start(self, [soft_spin_gaussian(matrix, bias, broken=broken) for broken in (False, True)])

@@ -3,9 +3,10 @@
 
     p(g = 0) = p_0,  p(g = +1) = p(g = -1) = (1 - p_0) / 2,    z ~ N(0, 1),    x ~ p_D(x | z, g)
 
-g labels the two ordered phases and the configurations in which both coexist; without a Z2 symmetry g = +1 always. p_0
-is trained, but never below 1/50: the wide mixed component keeps the weights of rare configurations bounded, at a
-price of 0.02 nats where there is no coexistence.
+g labels the two ordered phases and the configurations in which both coexist. p_0 is trained, but never below 1/50: the
+wide mixed component keeps the weights of rare configurations bounded, at a price of 0.02 nats where there is no
+coexistence. Without a Z2 symmetry all three probabilities are trained, none below 1/50: a metastable phase cannot be
+dropped.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ from edgphys.edg.target import AbstractTarget
 
 __all__ = ["Draw", "EDGModel", "log_normal"]
 
-_LEAST_MIXED = 0.02
+# Least probability of a label (of the opposite phase: among the two phases).
+_LEAST = 0.02
 
 
 @dataclass(frozen=True)
@@ -90,8 +92,10 @@ class EDGModel(nn.Module):
             self.encoder = PaperEncoder(target, self.decoder, make_schedule(schedule), **size)
         # log of (variance of the reverse kernel's estimate of z0) over its linear theory, per step and level.
         self.path_log_variance = nn.Parameter(torch.zeros(2, n_path_steps, basis.n_levels))
-        # In units of 0.1: Adam then moves it ten times as fast as a weight.
-        self.mixed_logit = nn.Parameter(torch.tensor(0.1 * start.mixed_log_odds))
+        # In units of 0.1: Adam then moves them ten times as fast as a weight.
+        self.mixed_logit = nn.Parameter(torch.tensor(0.1 * _logit_above_least(start.mixed_log_odds)))
+        opposite = torch.tensor(0.1 * start.opposite_log_odds)
+        self.opposite_logit = nn.Parameter(opposite, requires_grad=not target.symmetric)
 
     @property
     def n_path_steps(self) -> int:
@@ -108,22 +112,20 @@ class EDGModel(nn.Module):
         return self.encoder.drive(self.decoder, z, x, sigma, sign)
 
     def log_prob_sign(self, x: Tensor, sign: Tensor) -> Tensor:
-        """log p_E(g | x); 0 where g is fixed."""
-        if not self.target.symmetric:
-            return torch.zeros_like(sign)
+        """log p_E(g | x), shape (n_batch,)."""
         return self.encoder.log_prob_sign(self.decoder, x, sign)
 
-    @property
-    def mixed_probability(self) -> Tensor:
-        """p(g = 0)."""
-        return _LEAST_MIXED + (1.0 - 2.0 * _LEAST_MIXED) * torch.sigmoid(10.0 * self.mixed_logit)
+    def label_probabilities(self) -> Tensor:
+        """p(g) for g = -1, 0, +1, shape (3,)."""
+        mixed = _LEAST + (1.0 - 2.0 * _LEAST) * torch.sigmoid(10.0 * self.mixed_logit)
+        minus = 0.5
+        if not self.target.symmetric:
+            minus = _LEAST + (1.0 - 2.0 * _LEAST) * torch.sigmoid(10.0 * self.opposite_logit)
+        return torch.stack([(1.0 - mixed) * minus, mixed, (1.0 - mixed) * (1.0 - minus)])
 
     def log_prior_sign(self, sign: Tensor) -> Tensor:
         """log p(g), shape (n_batch,)."""
-        if not self.target.symmetric:
-            return torch.zeros_like(sign)
-        mixed = self.mixed_probability
-        return torch.where(sign == 0, torch.log(mixed), torch.log1p(-mixed) - math.log(2.0))
+        return torch.log(self.label_probabilities())[sign.long() + 1]
 
     def draw(self, n_samples: int, generator: torch.Generator) -> Draw:
         """Latents, sign and x, with the density they were drawn from.
@@ -137,11 +139,8 @@ class EDGModel(nn.Module):
         like = {"generator": generator, "device": self.device}
         z = torch.randn(n_samples, self.decoder.n_latent, **like)
         xi = torch.randn(n_samples, self.decoder.n_dims, **like)
-        sign = torch.ones(n_samples, device=self.device)
-        if self.target.symmetric:
-            uniform, mixed = torch.rand(n_samples, **like), self.mixed_probability.detach()
-            ordered = torch.where(uniform < 0.5 * (1.0 + mixed), 1.0, -1.0)
-            sign = torch.where(uniform < mixed, 0.0, ordered)
+        labels = torch.multinomial(self.label_probabilities().detach(), n_samples, True, generator=generator)
+        sign = labels.to(z.dtype) - 1.0
         x = self.decoder.add_noise(self.decoder.mean(z, sign), xi)
         log_prob = self.decoder.log_prob_of_noise(xi.double()) + log_normal(z) + self.log_prior_sign(sign).double()
         return Draw(z, sign, x, log_prob)
@@ -158,3 +157,7 @@ def log_normal(z: Tensor) -> Tensor:
     return -0.5 * z.double().square().sum(1) - 0.5 * z.shape[1] * math.log(2.0 * math.pi)
 
 
+def _logit_above_least(log_odds: float) -> float:
+    """The logit for which p(g = 0) has these log-odds: what the encoder's labels start from."""
+    share = (1.0 / (1.0 + math.exp(-log_odds)) - _LEAST) / (1.0 - 2.0 * _LEAST)
+    return math.log(share / (1.0 - share))

@@ -29,7 +29,7 @@ from edgphys.edg.path import step_table
 
 __all__ = ["Decoded", "Loss", "continuous_bound", "decode", "path_bound"]
 
-# Least share of a batch spent on mixed configurations: they must be learned before they can be frequent.
+# Least share of a batch spent on each label: it must be learned before it can be frequent.
 _LEAST_SHARE = 0.125
 
 
@@ -61,7 +61,7 @@ class Decoded:
     Attributes
     ----------
     z, sign, x : tensor
-        As in `Draw`, differentiable. Labels are stratified: g = 0 for the first samples, then +1.
+        As in `Draw`, differentiable. Labels are stratified, with at least an eighth of the batch each.
     share : tensor, shape (n_batch,)
         Weight of each sample in averages over the model; mean 1.
     rest : scalar tensor
@@ -80,16 +80,28 @@ def decode(model: EDGModel, n_batch: int, generator: torch.Generator) -> Decoded
     like = {"generator": generator, "device": model.device}
     z = torch.randn(n_batch, model.decoder.n_latent, **like)
     xi = torch.randn(n_batch, model.decoder.n_dims, **like)
-    # One of the signs +1 and -1 is enough: flipping sign, z, x and the noise together changes no term.
-    sign, share = torch.ones(n_batch, device=model.device), torch.ones(n_batch, device=model.device)
-    if model.target.symmetric and n_batch > 1:
-        mixed = model.mixed_probability
-        n_mixed = max(1, round(n_batch * min(max(float(mixed.detach()), _LEAST_SHARE), 0.5)))
-        sign[:n_mixed] = 0.0
-        share = torch.where(sign == 0, mixed * n_batch / n_mixed, (1.0 - mixed) * n_batch / (n_batch - n_mixed))
+    sign, share = _stratified_labels(model, n_batch)
     x = model.decoder.add_noise(model.decoder.mean(z, sign), xi)
     labels = (share * (model.log_prior_sign(sign) - model.log_prob_sign(x, sign))).mean()
     return Decoded(z, sign, x, share, labels - model.decoder.entropy())
+
+
+def _stratified_labels(model: EDGModel, n_batch: int) -> tuple[Tensor, Tensor]:
+    """Labels of a batch and the weight of each sample, both (n_batch,); the weights carry the gradient of p(g)."""
+    minus, mixed, plus = model.label_probabilities()
+    if model.target.symmetric:
+        # One sign is enough: flipping g, z, x and the noise together changes no term.
+        labels, probabilities = (0.0, 1.0), torch.stack([mixed, minus + plus])
+    else:
+        labels, probabilities = (-1.0, 0.0, 1.0), torch.stack([minus, mixed, plus])
+    if n_batch < len(labels):
+        raise ValueError(f"n_batch must be at least {len(labels)}, got {n_batch}")
+    wanted = probabilities.detach().clamp(min=_LEAST_SHARE).tolist()
+    counts = [max(1, round(n_batch * share / sum(wanted))) for share in wanted[:-1]]
+    counts.append(n_batch - sum(counts))
+    repeats = torch.tensor(counts, device=model.device)
+    sign = torch.repeat_interleave(torch.tensor(labels, device=model.device), repeats)
+    return sign, torch.repeat_interleave(probabilities * n_batch / repeats, repeats)
 
 
 def _antithetic_noise(n: int, model: EDGModel, generator: torch.Generator) -> Tensor:

@@ -86,7 +86,7 @@ class PaperEncoder(AbstractEncoder):
         super().__init__(target, decoder, generator)
         self.schedule = schedule
         self.embedding = TimeEmbedding(_N_CONDITIONS, generator)
-        self.network = OddNetwork(6, 1, n_channels, n_blocks, target.orbits, generator, _N_CONDITIONS)
+        self.network = OddNetwork(7, 1, n_channels, n_blocks, target.orbits, generator, _N_CONDITIONS)
         self.proposal = TimeProposal(schedule.horizon)
         horizon = torch.tensor(schedule.horizon, dtype=torch.float64)
         self._last_variance = 1.0 + float(schedule.variance_excess(horizon))
@@ -135,8 +135,9 @@ class PaperEncoder(AbstractEncoder):
         linear, rho, sharp = self.basis.combine(
             torch.stack([amplitude * self.basis.project(z), modes / width, modes / noise])
         )
-        broken = sign[:, None] * decoder.pattern.to(z.dtype)
         # `sharp` is the one of the gradient, which s' has to take back at large t.
-        inputs = torch.stack([z, linear / self.scale, x / self.size, rho, sharp, broken])
+        inputs = torch.stack(
+            [z, linear / self.scale, x / self.size, rho, sharp, *decoder.constants(sign, z)]
+        )
         learned = self.network(inputs, self.embedding(w))[0]
         return gradient + w[:, None] * self.basis.apply_multiplier(learned, amplitude / noise)

@@ -144,10 +144,9 @@ def reverse_log_weights(
     generator : torch.Generator
     """
     like = {"generator": generator, "device": x.device, "dtype": x.dtype}
-    sign = torch.ones(len(x), device=x.device, dtype=x.dtype)
-    if model.target.symmetric:
-        probabilities = torch.stack([torch.exp(model.log_prob_sign(x, g * sign)) for g in (-1, 0, 1)], 1)
-        sign = torch.multinomial(probabilities, 1, generator=generator)[:, 0].to(x.dtype) - 1.0
+    ones = torch.ones(len(x), device=x.device, dtype=x.dtype)
+    probabilities = torch.stack([torch.exp(model.log_prob_sign(x, g * ones)) for g in (-1, 0, 1)], 1)
+    sign = torch.multinomial(probabilities, 1, generator=generator)[:, 0].to(x.dtype) - 1.0
     z = torch.randn(len(x), model.encoder.n_latent, **like)
     total = log_density + model.log_prob_sign(x, sign).double() + log_normal(z)
     for k in reversed(range(n_steps)):

@@ -124,8 +124,8 @@ class EDG:
         self.options = {
             "target": target,
             "n_path_steps": _count(n_path_steps, "n_path_steps", 1),
-            "decoder_size": tuple(_count(n, "decoder_size", 1) for n in decoder_size),
-            "encoder_size": tuple(_count(n, "encoder_size", 1) for n in encoder_size),
+            "decoder_size": _size(decoder_size, "decoder_size"),
+            "encoder_size": _size(encoder_size, "encoder_size"),
             "form": _choice(form, "form", ("angle", "paper")),
         }
         paper = {"schedule": schedule, "trace": trace, "time_proposal": time_proposal}
@@ -212,7 +212,7 @@ class EDG:
             averaging=0.99,
             patience=_count(patience, "patience", 1),
             seed=_count(seed, "seed", 0),
-            subject=f"{self.system!r} {sorted(self.options.items())}",
+            subject=self._subject(),
         )
         path = None if checkpoint is None else _check_folder(Path(checkpoint), "checkpoint")
         _check_energy(self.system)
@@ -233,6 +233,12 @@ class EDG:
             "n_gradient_calls": len(history.losses) * settings.batch_size,
         }
         return self
+
+    def _subject(self) -> str:
+        """What a checkpoint belongs to, to the last digit of the couplings."""
+        lattice = self.system.lattice
+        geometry = [lattice.name, list(lattice.extent), [int(periodic) for periodic in lattice.pbc]]
+        return json.dumps([self.system.name, geometry, self.system.parameters, _plain(self.options)])
 
     def default_steps(self) -> int:
         """Optimiser steps that `fit` takes unless told: chosen on 8x8 lattices, grows with the number of sites."""
@@ -370,7 +376,7 @@ class EDG:
         chosen = torch.from_numpy(proposals["configurations"].to_numpy()[kept.ravel()])
         settings = json.loads(proposals.attrs["settings"]) | {"n_samples": n_samples, "n_chains": n_chains}
         settings |= {"n_warmup": n_warmup, "acceptance": float(accepted.mean())}
-        return self._dataset(
+        chain = self._dataset(
             chosen.flatten(1),
             {},
             method="edg_chain",
@@ -380,6 +386,8 @@ class EDG:
             keep=keep,
             chains=(n_chains, n_draws),
         )
+        chain.attrs["n_energy_calls"] = proposals.attrs["n_energy_calls"]  # with the warm-up
+        return chain
 
     def upper_bound(self, reference: xr.Dataset, seed: int, *, n_path_steps: int | None = None) -> xr.Dataset:
         """Upper bound on log Z from reference samples sent backwards through the encoder.
@@ -414,7 +422,8 @@ class EDG:
             raise ValueError(f"reference must have {self.system.n_sites} sites a draw, got {values[0, 0].size}")
         generator = torch.Generator(device=self.model.device).manual_seed(_count(seed, "seed", 0))
         parts = []
-        for block in np.array_split(values.reshape(-1, self.system.n_sites), max(1, len(values) // 1000)):
+        flat = values.reshape(-1, self.system.n_sites)
+        for block in np.array_split(flat, max(1, len(flat) // 1000)):
             states = torch.tensor(block, dtype=torch.float32, device=self.model.device)
             x, log_density = self.model.target.lower(states, generator)
             parts.append(reverse_log_weights(self.model, x, log_density, n_steps, generator).cpu())
@@ -493,6 +502,12 @@ def _count(value: Any, name: str, least: int) -> int:
     if value < least:
         raise ValueError(f"{name} must be an integer >= {least}, got {value}")
     return int(value)
+
+
+def _size(value: Any, name: str) -> tuple[int, int]:
+    if not isinstance(value, tuple | list) or len(value) != 2:
+        raise TypeError(f"{name} must be two integers (channels, blocks), got {value!r}")
+    return _count(value[0], name, 1), _count(value[1], name, 1)
 
 
 def _positive(value: Any, name: str) -> float:

@@ -47,7 +47,17 @@ def write(
     history: History,
     model: EDGModel,
 ) -> None:
-    """Write atomically; the caller has checked the path."""
+    """Write atomically; the caller has checked the path.
+
+    Raises
+    ------
+    DatasetError
+        If `read` would not rebuild this very system: its class is not registered, or its energy was replaced.
+    """
+    known = [record.system_class for record in systems.registry.available()]
+    if type(system) not in known or "reduced_energy" in vars(system):
+        names = ", ".join(one.__name__ for one in known)
+        raise DatasetError(f"system must be one of {names}, as they are, to be saved, got {type(system).__name__}")
     geometry = {field.name: getattr(system.lattice, field.name) for field in fields(Lattice)}
     arrays = {name: torch.tensor(value) for name, value in geometry.items() if isinstance(value, np.ndarray)}
     plain = {name: value for name, value in geometry.items() if name not in arrays}

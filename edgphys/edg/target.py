@@ -33,7 +33,7 @@ from torch import Tensor, nn
 
 from edgphys.systems.base import AbstractSystem
 
-__all__ = ["AbstractTarget", "GaussianStart", "choose_start", "exchange", "restrict_orbits"]
+__all__ = ["AbstractTarget", "GaussianStart", "choose_start", "choose_tilted_start", "exchange", "restrict_orbits"]
 
 
 @dataclass(frozen=True)
@@ -43,20 +43,26 @@ class GaussianStart:
     Attributes
     ----------
     mean : float64 array, shape (n_dims,)
-        Zero in a symmetric phase; the positive phase in a broken one.
+        Of the label g = +1. Zero in a symmetric phase; the positive phase in a broken one.
     covariance : float64 array, shape (n_dims, n_dims)
         Commutes with the symmetry group.
     mixed_covariance : float64 array, shape (n_dims, n_dims)
         Of the symmetric solution, for configurations in which both phases coexist. That of the phase itself where
         there is no symmetry to break.
+    opposite : float
+        The mean of g = -1 over that of g = +1, times -1; 1 by symmetry.
     mixed_log_odds : float
-        Initial log-odds of the mixed configurations.
+        Initial log-odds of the mixed configurations, above -log 49 (see `edgphys.edg.model`).
+    opposite_log_odds : float
+        Initial log of p(g = -1) / p(g = +1); 0 by symmetry.
     """
 
     mean: NDArray[np.float64]
     covariance: NDArray[np.float64]
     mixed_covariance: NDArray[np.float64]
     mixed_log_odds: float
+    opposite: float = 1.0
+    opposite_log_odds: float = 0.0
 
 
 class AbstractTarget(nn.Module, ABC):
@@ -153,13 +159,30 @@ def choose_start(
 ) -> GaussianStart:
     """The candidate (mean, covariance) of lowest variational free energy; the first is the symmetric one, if any.
 
-    The log-odds of mixed configurations come from the difference of free energies, held between 1/50 and 1/4 in
+    The log-odds of mixed configurations come from the difference of free energies, held between 1/27 and 1/4 in
     probability: the Gaussian picture of coexistence is crude, and training corrects it.
     """
     energies = [target.variational_free_energy(*candidate) for candidate in candidates]
     mean, covariance = candidates[int(np.argmin(energies))]
-    cost = min(max(energies[0] - min(energies), 1.0), 4.0)
+    cost = min(max(energies[0] - min(energies), 1.0), 3.25)
     return GaussianStart(mean, covariance, candidates[0][1], -cost)
+
+
+def choose_tilted_start(
+    target: AbstractTarget,
+    plus: tuple[NDArray[np.float64], NDArray[np.float64]],
+    minus: tuple[NDArray[np.float64], NDArray[np.float64]],
+    mixed_covariance: NDArray[np.float64],
+) -> GaussianStart:
+    """Start of a target without symmetry: the solutions that grow from full order up and down.
+
+    One may be metastable, or the same as the other; g = +1 is the one of lower free energy.
+    """
+    energies = [target.variational_free_energy(*candidate) for candidate in (plus, minus)]
+    best, other = (plus, minus) if energies[0] <= energies[1] else (minus, plus)
+    norm = float(best[0] @ best[0])
+    opposite = -float(other[0] @ best[0]) / norm if norm > 0.0 else 1.0
+    return GaussianStart(best[0], best[1], mixed_covariance, -3.0, opposite, -min(abs(energies[1] - energies[0]), 4.0))
 
 
 def restrict_orbits(orbits: NDArray, sites: NDArray) -> NDArray[np.int64]:

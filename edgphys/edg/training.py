@@ -206,11 +206,11 @@ def _check_finite(loss: Loss, step: int) -> None:
     if not torch.isfinite(loss.energy):
         raise TrainingError(
             f"training stopped at step {step}: the mean energy of the system must be finite, got "
-            f"{float(loss.energy)}; check its reduced_energy and parameters"
+            f"{float(loss.energy.detach())}; check its reduced_energy and parameters"
         )
     if not torch.isfinite(loss.rest):
         raise TrainingError(
-            f"training stopped at step {step}: the loss must be finite, got {float(loss.rest)}; lower learning_rate"
+            f"training stopped at step {step}: the loss must be finite, got {float(loss.rest.detach())}; lower learning_rate"
         )
 
 

@@ -14,7 +14,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 
@@ -133,7 +133,7 @@ def run(
         Settings of the algorithm. metropolis for Ising: ``order`` ("checkerboard" or "random"); hmc:
         ``trajectory_length`` (2.0), ``target_acceptance`` (0.8); embedded_wolff: ``n_local`` (1).
     progress : bool
-        Show a progress bar.
+        Show a progress bar on stderr.
 
     Returns
     -------
@@ -250,6 +250,8 @@ def _in_threads(pool: ThreadPoolExecutor, task: Callable, n_chains: int, report:
     stop = threading.Event()
 
     def work(c: int) -> None:
+        if stop.is_set():
+            return
         for done in task(c):
             report(done)
             if stop.is_set():
@@ -257,6 +259,9 @@ def _in_threads(pool: ThreadPoolExecutor, task: Callable, n_chains: int, report:
 
     try:
         for future in [pool.submit(work, c) for c in range(n_chains)]:
+            # Not one long wait: a thread that is told to stop hears it only between two instructions.
+            while not wait([future], timeout=0.2).done:
+                pass
             future.result()
     except BaseException:
         stop.set()
@@ -268,9 +273,10 @@ def _reporter(name: str, total: int, progress: bool) -> Iterator[Callable[[int],
     if not progress:
         yield lambda done: None
         return
+    from rich.console import Console
     from rich.progress import Progress
 
-    with Progress() as bar:
+    with Progress(console=Console(stderr=True), transient=True) as bar:
         job = bar.add_task(name, total=total)
         yield lambda done: bar.advance(job, done)
 

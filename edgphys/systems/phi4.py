@@ -175,8 +175,10 @@ class Phi4(AbstractSystem):
     @property
     def definitions(self) -> dict[str, str]:
         """Definition, with units, of every observable and estimate by name."""
-        local = f"{self.quadratic:g} phi^2 + {self.quartic:g} phi^4"
-        action = f"S = -2*{self.hop:g} sum_<ij> phi phi + sum_x [{local}]"
+        if "kappa" in self.parameters:
+            action = "S = -2 kappa sum_<ij> phi_i phi_j + sum_x [(1 - 2 lam) phi_x^2 + lam phi_x^4]"
+        else:
+            action = "S = -2 hop sum_<ij> phi_i phi_j + sum_x [quadratic phi_x^2 + quartic phi_x^4]"
         return {
             "energy": f"action {action}, total; dimensionless; average <S>",
             "reduced_energy": "the action S, no additive constant",

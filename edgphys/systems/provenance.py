@@ -26,7 +26,9 @@ _PACKAGES = ("edgphys", "torch", "numpy", "scipy", "numba", "netket", "xarray")
 
 def site_dims(lattice: Lattice) -> tuple[str, ...]:
     """Names of the dimensions of one configuration: x, y, z, t, and ``basis`` if a cell has several sites."""
-    return ("x", "y", "z", "t")[: len(lattice.extent)] + ("basis",) * (len(lattice.shape) - len(lattice.extent))
+    return ("x", "y", "z", "t")[: len(lattice.extent)] + ("basis",) * (
+        len(lattice.shape) - len(lattice.extent)
+    )
 
 
 def package_versions() -> dict[str, str]:

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from edg_checks import make_model, restricted_group
+from stats import assert_z
 
 import lattices
 from edgphys.edg.ising_target import IsingDecimationTarget, IsingRelaxationTarget
@@ -68,11 +69,11 @@ def model_of(name, device, scale=0.3):
     return make_model(TARGETS[name](), scale=scale).double().to(device)
 
 
-def inputs(model, n=4, seed=5):
+def inputs(model, n=6, seed=5):
     generator = torch.Generator().manual_seed(seed)
     z, x = torch.randn(2, n, model.decoder.n_latent, generator=generator)
-    sigma = torch.tensor([0.0, 0.3, 0.8, 1.0])
-    sign = torch.tensor([1.0, -1.0, 1.0, -1.0])
+    sigma = torch.tensor([0.0, 0.3, 0.8, 1.0, 0.2, 0.9])
+    sign = torch.tensor([1.0, -1.0, 1.0, -1.0, 0.0, 0.0])
     return [t.to(model.device) for t in (z, x, sigma, sign)]
 
 
@@ -112,8 +113,10 @@ def test_joint_change_of_sign(name, device):
     torch.testing.assert_close(
         model.log_prob_sign(-x, -sign), model.log_prob_sign(x, sign), rtol=0, atol=1e-9
     )
-    # The sign alone matters: the two phases are different maps.
-    assert float((model.decoder.mean(z, -sign) - mean).abs().max()) > 1e-3
+    # The label alone matters: the two phases and the mixed configurations are three different maps.
+    maps = [model.decoder.mean(z, g * torch.ones_like(sign)) for g in (-1, 0, 1)]
+    for k in range(3):
+        assert float((maps[k] - maps[k - 1]).abs().amax(1).min()) > 1e-3
 
 
 @pytest.mark.parametrize("name", TARGETS)
@@ -121,12 +124,64 @@ def test_joint_change_of_sign(name, device):
 def test_probabilities_of_the_signs_add_up(name, device):
     model = model_of(name, device)
     _, x, _, sign = inputs(model)
-    total = torch.exp(model.log_prob_sign(x, sign)) + torch.exp(model.log_prob_sign(x, -sign))
-    if model.target.symmetric:
-        torch.testing.assert_close(total, torch.ones_like(total))
-        assert model.log_prior_sign == -math.log(2.0)
-    else:
-        assert not model.log_prob_sign(x, sign).any() and model.log_prior_sign == 0.0
+    if not model.target.symmetric:
+        assert not model.log_prob_sign(x, sign).any() and not model.log_prior_sign(sign).any()
+        return
+    minus, mixed, plus = (model.log_prob_sign(x, g * torch.ones_like(sign)) for g in (-1, 0, 1))
+    total = torch.exp(minus) + torch.exp(mixed) + torch.exp(plus)
+    torch.testing.assert_close(total, torch.ones_like(total))
+    torch.testing.assert_close(
+        torch.stack([minus, plus, mixed, mixed]).T[torch.arange(6), [1, 0, 1, 0, 2, 2]],
+        model.log_prob_sign(x, sign),
+    )
+    prior = model.log_prior_sign(torch.tensor([-1.0, 0.0, 1.0], device=model.device))
+    assert float(torch.exp(prior).sum()) == pytest.approx(1.0, rel=1e-12)
+    assert prior[0] == prior[2] and float(torch.exp(prior[1])) == pytest.approx(float(model.mixed_probability))
+
+
+@pytest.mark.parametrize("name", ["decimated square", "cold square", "phi4 staggered"])
+@torch.no_grad()
+def test_log_odds_of_the_labels_are_odd_and_even(name, device):
+    """l = log p(+|x) / p(-|x) is odd in x, q = log p(0|x)^2 / p(+|x) p(-|x) even, and neither is constant."""
+    model = model_of(name, device)
+    _, x, _, sign = inputs(model)
+
+    def odds(x):
+        minus, mixed, plus = (model.log_prob_sign(x, g * torch.ones_like(sign)) for g in (-1, 0, 1))
+        return plus - minus, 2.0 * mixed - plus - minus
+
+    (odd, even), (flipped_odd, flipped_even) = odds(x), odds(-x)
+    torch.testing.assert_close(flipped_odd, -odd, rtol=0, atol=1e-9)
+    torch.testing.assert_close(flipped_even, even, rtol=0, atol=1e-9)
+    assert float(odd.std()) > 0.1 and float(even.std()) > 0.1
+
+
+@pytest.mark.statistical
+@pytest.mark.parametrize("name", ["decimated square", "cold square"])
+@pytest.mark.parametrize("scale", [0.0, 0.05])
+@torch.no_grad()
+def test_labels_are_drawn_from_their_prior(name, scale, device):
+    model = model_of(name, device, scale)
+    sign = torch.cat([model.draw(5000, torch.Generator(device).manual_seed(seed)).sign for seed in range(4)])
+    assert set(sign.tolist()) == {-1.0, 0.0, 1.0}
+    for g in (-1.0, 0.0, 1.0):
+        p = float(torch.exp(model.log_prior_sign(torch.tensor([g], device=model.device))))
+        found = float((sign == g).double().mean())
+        err = math.sqrt(p * (1.0 - p) / len(sign))
+        assert_z(found, err, p, n_tests=12, max_err=0.004)
+        with pytest.raises(AssertionError, match="z = "):
+            assert_z(found, err, p + 0.02, max_err=0.004)
+
+
+@pytest.mark.parametrize("name", TARGETS)
+@torch.no_grad()
+def test_prior_starts_at_the_log_odds_that_the_encoder_starts_from(name, device):
+    model = model_of(name, device, scale=0.0)
+    p = float(model.mixed_probability)
+    assert math.log(p / (1.0 - p)) == pytest.approx(model.decoder.mixed_log_odds, abs=1e-6)
+    assert 0.02 < p < 0.3
+    model.mixed_logit.fill_(-1e3)
+    assert float(model.mixed_probability) == pytest.approx(0.02, rel=1e-6)
 
 
 @pytest.mark.parametrize("name", ["decimated square", "phi4 broken", "square in a field"])
@@ -142,11 +197,11 @@ def test_density_of_a_draw(name, device):
     root = model.decoder.add_noise(torch.zeros_like(eye), eye)
     normal = torch.distributions.MultivariateNormal(model.decoder.mean(draw.z, draw.sign), root @ root.T)
     prior = torch.distributions.Normal(torch.zeros((), device=device), 1.0).log_prob(draw.z).sum(1)
-    dense = normal.log_prob(draw.x) + prior + model.log_prior_sign
+    dense = normal.log_prob(draw.x) + prior + model.log_prior_sign(draw.sign)
     torch.testing.assert_close(draw.log_prob, dense, rtol=1e-9, atol=1e-8)
     assert float(model.decoder.entropy()) == pytest.approx(float(normal.entropy()[0]), rel=1e-9)
     if model.target.symmetric:
-        assert 10 <= int((draw.sign > 0).sum()) <= 40
+        assert set(draw.sign.tolist()) == {-1.0, 0.0, 1.0}
     else:
         assert (draw.sign == 1.0).all()
 
@@ -204,10 +259,7 @@ def free_model(kind, pbc, device):
     lattice = lattices.build("square", (4, 4), pbc)
     quadratic = 1.2 if pbc else 1.0
     target = kind(Phi4(lattice, hop=0.25, quadratic=quadratic, quartic=0.0))
-    model = make_model(target).double().to(device)
-    with torch.no_grad():
-        model.encoder.sign_slope.zero_()  # g is independent of x in a Gaussian: p_E(g | x) = 1/2
-    return model
+    return make_model(target).double().to(device)
 
 
 FREE = [(Phi4FieldTarget, True), (Phi4FieldTarget, False), (Phi4SublatticeTarget, True)]
@@ -218,25 +270,30 @@ FREE = [(Phi4FieldTarget, True), (Phi4FieldTarget, False), (Phi4SublatticeTarget
 def test_free_field_starts_at_the_exact_covariance(kind, pbc, device):
     model = free_model(kind, pbc, device)
     eye = torch.eye(model.decoder.n_dims, device=device)
-    gain = model.decoder.mean(eye, torch.ones(len(eye), device=device))
     root = model.decoder.add_noise(torch.zeros_like(eye), eye)
     lattice = model.target.system.lattice
     precision = 2.0 * (model.target.system.quadratic * np.eye(16) - 0.25 * lattice.adjacency)
     sites = sites_of(model.target)
     exact = np.linalg.inv(precision)[np.ix_(sites, sites)]
     # On the open lattice the Hartree solution, of one variance for all sites, is still exact: quartic = 0.
-    np.testing.assert_allclose((gain.T @ gain + root @ root.T).cpu(), exact, atol=1e-6)
+    for g in (-1.0, 0.0, 1.0):
+        gain = model.decoder.mean(eye, torch.full((len(eye),), g, device=device))
+        np.testing.assert_allclose((gain.T @ gain + root @ root.T).cpu(), exact, atol=1e-6)
 
 
 @pytest.mark.parametrize(("kind", "pbc"), FREE)
 @pytest.mark.parametrize("n_steps", [1, 2, 4, 16])
 @torch.no_grad()
 def test_free_field_has_weights_without_variance(kind, pbc, n_steps, device):
-    """Untrained: log w = ln Z for every draw, forward and backward (1e-5: amplitudes start in float32)."""
+    """Untrained: log w = ln Z for every draw, forward and backward (1e-5: amplitudes start in float32).
+
+    All three labels stand for the one Gaussian there is, and p_E(g | x) starts at p(g): the bound is tight.
+    """
     model = free_model(kind, pbc, device)
     log_z = model.target.system.exact_results()["log_z"]
     generator = torch.Generator(device).manual_seed(1)
     draw = model.draw(100, generator)
+    assert set(draw.sign.tolist()) == {-1.0, 0.0, 1.0}
     log_density, field = model.target.lift(draw.x, generator)
     log_w = log_weights(model, draw, log_density, n_steps, generator)
     np.testing.assert_allclose(log_w.cpu(), log_z, atol=2e-5)
@@ -265,11 +322,11 @@ def test_linear_drive_is_that_of_the_closed_form(device):
     model.encoder.log_amplitude.copy_(model.decoder.log_amplitude)
     model.encoder.log_noise.copy_(model.decoder.log_noise)
     vectors = model.decoder.basis.vectors
-    a = (vectors * model.decoder.amplitude()) @ vectors.T
     s = (vectors * model.decoder.noise()) @ vectors.T
     z, x, sigma, sign = inputs(model)
     drive = model.drive(z, x, sigma, sign)
     for k in range(len(z)):
+        a = (vectors * model.decoder.amplitude(sign[k : k + 1])) @ vectors.T
         alpha = torch.sqrt(1.0 - sigma[k] ** 2)
         exact = a @ torch.linalg.solve(s @ s + sigma[k] ** 2 * a @ a, x[k] - alpha * a @ z[k])
         torch.testing.assert_close(drive[k], exact, rtol=1e-8, atol=1e-8)
@@ -277,5 +334,5 @@ def test_linear_drive_is_that_of_the_closed_form(device):
             # Posterior variance of z0 given (z_t, x), as a dense inverse.
             eye = torch.eye(len(a), device=device)
             dense = torch.linalg.inv(eye / sigma[k] ** 2 + a @ torch.linalg.inv(s @ s) @ a)
-            variance = model.encoder.posterior_variance(sigma[k : k + 1])
+            variance = model.encoder.posterior_variance(sigma[k : k + 1, None], sign[k : k + 1])
             torch.testing.assert_close((vectors * variance) @ vectors.T, dense, rtol=1e-8, atol=1e-8)

@@ -51,7 +51,7 @@ def _lattice_batch(model, n, seed=0):
     generator = torch.Generator().manual_seed(seed)
     like = {"generator": generator, "dtype": torch.float64}
     z, xi = torch.randn(n, model.decoder.n_latent, **like), torch.randn(n, model.decoder.n_dims, **like)
-    sign = 2.0 * (torch.rand(n, **like) < 0.5).double() - 1.0
+    sign = torch.arange(n, dtype=torch.float64) % 3 - 1.0
     with torch.no_grad():
         x = model.decoder.add_noise(model.decoder.mean(z, sign), xi)
         draw = Draw(z, sign, x, model.log_prob_given(x, z, sign))
@@ -120,10 +120,11 @@ def test_ode_weights_of_hartree_start_equal_gaussian_marginal():
     draw, log_density, generator = _lattice_batch(model, 8)
     weights = ode_log_weights(model, draw, log_density, generator, n_steps=32)
     decoder = model.decoder
-    variance = (decoder.amplitude() ** 2 + decoder.noise() ** 2).detach()
+    variance = (decoder.amplitude(draw.sign) ** 2 + decoder.noise() ** 2).detach()
     shift = draw.sign[:, None] * (decoder.order * decoder.profile).detach()
     modes = decoder.basis.project(draw.x - shift) / torch.sqrt(variance)
-    log_marginal = log_normal(modes) - 0.5 * torch.log(variance).sum() + model.log_prior_sign
+    log_det = 0.5 * torch.log(variance).sum(1)
+    log_marginal = log_normal(modes) - log_det + model.log_prior_sign(draw.sign).detach()
     expected = log_density + model.log_prob_sign(draw.x, draw.sign).detach() - log_marginal
     torch.testing.assert_close(weights, expected, rtol=0.0, atol=1e-4)
 

@@ -255,3 +255,13 @@ def test_log_z_of_independent_sites_is_a_product():
     assert float(np.exp(-system.reduced_energy(phi).numpy()).sum() * step**3) == pytest.approx(
         one**3, rel=1e-12
     )
+
+
+def test_definitions_have_symbols_for_the_couplings():
+    """Datasets at different couplings are put together only if their definitions agree."""
+    lattice = lattices.build("square", (4, 4))
+    one, other = (Phi4(lattice, kappa=kappa, lam=lam) for kappa, lam in ((0.1, 0.5), (0.25, 0.022)))
+    assert one.definitions == other.definitions
+    assert "-2 kappa" in one.definitions["energy"] and "(1 - 2 lam)" in one.definitions["energy"]
+    masses = [Phi4.from_mass(lattice, m2=m2, lam=1.0, convention="flow") for m2 in (1.0, 2.0)]
+    assert masses[0].definitions == masses[1].definitions and "hop" in masses[0].definitions["energy"]

@@ -8,7 +8,8 @@ V are the modes of the Hartree covariance (momenta, on a torus). At the start f 
 A_k^2 + s_k^2 the Hartree variance of mode k. For every symmetry T of the lattice ``mu(T z, g) = T mu(z, g)``, and
 ``mu(-z, -g) = -mu(z, g)``: with the signs g = +1 and -1 equally likely both signs of the order parameter are. g = 0
 stands for configurations in which both phases coexist; its amplitudes start from the symmetric Hartree solution. Where
-the system has no such symmetry g = 1 always.
+the system has no such symmetry, in a field, the phases have means and probabilities of their own, and a constant
+joins the inputs of the network, which then need not be odd.
 """
 
 from __future__ import annotations
@@ -50,8 +51,8 @@ class FieldDecoder(nn.Module):
     ----------
     n_latent, n_dims : int
         Equal here.
-    mixed_log_odds : float
-        Log-odds of g = 0 at the start.
+    mixed_log_odds, opposite_log_odds : float
+        Log-odds of g = 0, and log of p(g = -1) / p(g = +1), at the start.
     """
 
     def __init__(
@@ -72,13 +73,16 @@ class FieldDecoder(nn.Module):
         noise = _NOISE_SHARE * variances.min()
         self.log_noise = nn.Parameter((0.5 * torch.log(noise.expand(basis.n_levels))).float())
         self.log_amplitude = nn.Parameter((0.5 * torch.log(variances - noise)).float())
-        self.mixed_log_odds = start.mixed_log_odds
+        self.mixed_log_odds, self.opposite_log_odds = start.mixed_log_odds, start.opposite_log_odds
         self.order = nn.Parameter(torch.tensor(1.0 if abs(start.mean).max() > 0.0 else 0.0))
+        tilted = not target.symmetric
+        self.order_opposite = nn.Parameter(torch.tensor(float(start.opposite)), requires_grad=tilted)
+        self.register_buffer("tilt", torch.full((self.n_dims,), float(tilted)), persistent=False)
         profile = start.mean if abs(start.mean).max() > 0.0 else target.pattern
         self.scale = math.sqrt(float(start.covariance.trace()) / self.n_dims)
         self.register_buffer("profile", torch.tensor(profile, dtype=torch.float32), persistent=False)
         self.register_buffer("pattern", torch.tensor(target.pattern, dtype=torch.float32), persistent=False)
-        self.network = OddNetwork(3, 1, n_channels, n_blocks, target.orbits, generator)
+        self.network = OddNetwork(4, 1, n_channels, n_blocks, target.orbits, generator)
 
     def amplitude(self, sign: Tensor) -> Tensor:
         """A_k for the label of each sample, one value an eigenvector, shape (n_batch, n_dims)."""
@@ -98,9 +102,14 @@ class FieldDecoder(nn.Module):
             g.
         """
         linear = self.basis.apply_multiplier(z, self.amplitude(sign).to(z.dtype))
-        broken = sign[:, None] * self.pattern.to(z.dtype)
-        correction = self.network(torch.stack([z, linear / self.scale, broken]))[0]
-        return sign[:, None] * (self.order * self.profile).to(z.dtype) + linear + self.scale * correction
+        inputs = [z, linear / self.scale, *self.constants(sign, z)]
+        correction = self.network(torch.stack(inputs))[0]
+        order = torch.where(sign < 0, self.order_opposite, 1.0) * self.order * sign
+        return order[:, None].to(z.dtype) * self.profile.to(z.dtype) + linear + self.scale * correction
+
+    def constants(self, sign: Tensor, like: Tensor) -> tuple[Tensor, Tensor]:
+        """Inputs of the networks that do not vary over the lattice: g times the pattern of order, and the field."""
+        return sign[:, None] * self.pattern.to(like.dtype), self.tilt.to(like.dtype).expand_as(like)
 
     def add_noise(self, mean: Tensor, xi: Tensor) -> Tensor:
         """x = mean + C^{1/2} xi."""
