@@ -59,7 +59,8 @@ class LinearModel(nn.Module):
         Of the encoder.
     """
 
-    symmetric = False
+    # Labels mean nothing here: neither bound may depend on them, nor on the weights of their samples.
+    symmetric = True
     device = torch.device("cpu")
 
     def __init__(self, gain: float = 1.0, tilt: float = 0.0) -> None:
@@ -77,11 +78,14 @@ class LinearModel(nn.Module):
     def drive(self, z: Tensor, x: Tensor, sigma: Tensor, sign: Tensor) -> Tensor:
         return self.encoder.drive(self.decoder, z, x, sigma, sign)
 
+    def label_probabilities(self) -> Tensor:
+        return torch.tensor([0.475, 0.05, 0.475])
+
     def log_prior_sign(self, sign: Tensor) -> Tensor:
-        return torch.zeros_like(sign)
+        return torch.log(self.label_probabilities())[sign.long() + 1]
 
     def log_prob_sign(self, x: Tensor, sign: Tensor) -> Tensor:
-        return torch.zeros_like(sign)
+        return self.log_prior_sign(sign)
 
     @property
     def covariance(self) -> Tensor:

@@ -94,7 +94,7 @@ class EDGModel(nn.Module):
         self.path_log_variance = nn.Parameter(torch.zeros(2, n_path_steps, basis.n_levels))
         # In units of 0.1: Adam then moves them ten times as fast as a weight.
         self.mixed_logit = nn.Parameter(torch.tensor(0.1 * _logit_above_least(start.mixed_log_odds)))
-        opposite = torch.tensor(0.1 * start.opposite_log_odds)
+        opposite = torch.tensor(0.1 * _logit_above_least(start.opposite_log_odds))
         self.opposite_logit = nn.Parameter(opposite, requires_grad=not target.symmetric)
 
     @property
@@ -158,6 +158,6 @@ def log_normal(z: Tensor) -> Tensor:
 
 
 def _logit_above_least(log_odds: float) -> float:
-    """The logit for which p(g = 0) has these log-odds: what the encoder's labels start from."""
+    """The logit for which a probability above the least has these log-odds: what the encoder's labels start from."""
     share = (1.0 / (1.0 + math.exp(-log_odds)) - _LEAST) / (1.0 - 2.0 * _LEAST)
     return math.log(share / (1.0 - share))

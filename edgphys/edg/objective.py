@@ -97,8 +97,8 @@ def _stratified_labels(model: EDGModel, n_batch: int) -> tuple[Tensor, Tensor]:
     if n_batch < len(labels):
         raise ValueError(f"n_batch must be at least {len(labels)}, got {n_batch}")
     wanted = probabilities.detach().clamp(min=_LEAST_SHARE).tolist()
-    counts = [max(1, round(n_batch * share / sum(wanted))) for share in wanted[:-1]]
-    counts.append(n_batch - sum(counts))
+    counts = [max(1, round(n_batch * share / sum(wanted))) for share in wanted]
+    counts[counts.index(max(counts))] += n_batch - sum(counts)
     repeats = torch.tensor(counts, device=model.device)
     sign = torch.repeat_interleave(torch.tensor(labels, device=model.device), repeats)
     return sign, torch.repeat_interleave(probabilities * n_batch / repeats, repeats)

@@ -181,7 +181,7 @@ class EDG:
         n_steps : int, optional
             Most optimiser steps. Default: enough for a small lattice, more near order, see `default_steps`.
         batch_size : int, optional
-            Decoder samples a step, default 128.
+            Decoder samples a step, at least one a label; default 128.
         learning_rate : float
             Largest, of Adam.
         path_share : float, optional
@@ -203,7 +203,7 @@ class EDG:
         """
         settings = TrainingSettings(
             n_steps=self.default_steps() if n_steps is None else _count(n_steps, "n_steps", 0),
-            batch_size=128 if batch_size is None else _count(batch_size, "batch_size", 1),
+            batch_size=128 if batch_size is None else _count(batch_size, "batch_size", 3),
             learning_rate=_positive(learning_rate, "learning_rate"),
             path_share=_share(0.5 * (self.options["form"] == "angle"), "path_share")
             if path_share is None
@@ -411,7 +411,7 @@ class EDG:
         Raises
         ------
         ValueError
-            If `reference` has no configurations, or they are of another size.
+            If `reference` has no configurations, or they are of another size or system.
         """
         if "configurations" not in reference:
             raise ValueError("reference must have the variable configurations (run with keep=True), got none")
@@ -420,6 +420,9 @@ class EDG:
         sizes = values.shape[:2]
         if values[0, 0].size != self.system.n_sites:
             raise ValueError(f"reference must have {self.system.n_sites} sites a draw, got {values[0, 0].size}")
+        of = [reference.attrs.get(name) for name in ("system", "parameters")]
+        if of != [self.system.name, json.dumps(self.system.parameters)]:
+            raise ValueError(f"reference must be of {self.system!r}, got samples of {of[0]} with parameters {of[1]}")
         generator = torch.Generator(device=self.model.device).manual_seed(_count(seed, "seed", 0))
         parts = []
         flat = values.reshape(-1, self.system.n_sites)

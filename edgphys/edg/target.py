@@ -54,7 +54,7 @@ class GaussianStart:
     mixed_log_odds : float
         Initial log-odds of the mixed configurations, above -log 49 (see `edgphys.edg.model`).
     opposite_log_odds : float
-        Initial log of p(g = -1) / p(g = +1); 0 by symmetry.
+        Initial log of p(g = -1) / p(g = +1), above -log 49; 0 by symmetry.
     """
 
     mean: NDArray[np.float64]
@@ -182,7 +182,7 @@ def choose_tilted_start(
     best, other = (plus, minus) if energies[0] <= energies[1] else (minus, plus)
     norm = float(best[0] @ best[0])
     opposite = -float(other[0] @ best[0]) / norm if norm > 0.0 else 1.0
-    return GaussianStart(best[0], best[1], mixed_covariance, -3.0, opposite, -min(abs(energies[1] - energies[0]), 4.0))
+    return GaussianStart(best[0], best[1], mixed_covariance, -3.0, opposite, -min(abs(energies[1] - energies[0]), 3.25))
 
 
 def restrict_orbits(orbits: NDArray, sites: NDArray) -> NDArray[np.int64]:

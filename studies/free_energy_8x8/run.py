@@ -26,7 +26,7 @@ N_SAMPLES = 10_000
 # Reference for phi^4, from independent long Markov chains by thermodynamic integration: value and standard error.
 PHI4 = {0.25: (42.9033, 0.0011), 0.27: (46.007, 0.002)}
 ISING = (1.8, 2.27, 2.6, 3.4)
-N_ODE = 400
+N_ODE = 200
 
 
 def systems() -> dict[str, tuple[object, float, float]]:

@@ -108,6 +108,11 @@ def test_joint_change_of_sign(name, device):
     model = model_of(name, device)
     z, x, sigma, sign = inputs(model)
     mean, drive = model.decoder.mean(z, sign), model.drive(z, x, sigma, sign)
+    if not model.target.symmetric:  # a field tells up from down, and the networks know
+        assert float((model.decoder.mean(-z, -sign) + mean).abs().amax(1).min()) > 1e-3
+        assert float((model.drive(-z, -x, sigma, -sign) + drive).abs().amax(1).min()) > 1e-3
+        assert float((model.log_prob_sign(-x, -sign) - model.log_prob_sign(x, sign)).abs().min()) > 1e-3
+        return
     torch.testing.assert_close(model.decoder.mean(-z, -sign), -mean, rtol=0, atol=1e-9)
     torch.testing.assert_close(model.drive(-z, -x, sigma, -sign), -drive, rtol=0, atol=1e-9)
     torch.testing.assert_close(
@@ -124,9 +129,6 @@ def test_joint_change_of_sign(name, device):
 def test_probabilities_of_the_signs_add_up(name, device):
     model = model_of(name, device)
     _, x, _, sign = inputs(model)
-    if not model.target.symmetric:
-        assert not model.log_prob_sign(x, sign).any() and not model.log_prior_sign(sign).any()
-        return
     minus, mixed, plus = (model.log_prob_sign(x, g * torch.ones_like(sign)) for g in (-1, 0, 1))
     total = torch.exp(minus) + torch.exp(mixed) + torch.exp(plus)
     torch.testing.assert_close(total, torch.ones_like(total))
@@ -136,7 +138,8 @@ def test_probabilities_of_the_signs_add_up(name, device):
     )
     prior = model.log_prior_sign(torch.tensor([-1.0, 0.0, 1.0], device=model.device))
     assert float(torch.exp(prior).sum()) == pytest.approx(1.0, rel=1e-12)
-    assert prior[0] == prior[2] and float(torch.exp(prior[1])) == pytest.approx(float(model.mixed_probability))
+    torch.testing.assert_close(torch.exp(prior), model.label_probabilities())
+    assert bool(prior[0] == prior[2]) == model.target.symmetric
 
 
 @pytest.mark.parametrize("name", ["decimated square", "cold square", "phi4 staggered"])
@@ -157,7 +160,7 @@ def test_log_odds_of_the_labels_are_odd_and_even(name, device):
 
 
 @pytest.mark.statistical
-@pytest.mark.parametrize("name", ["decimated square", "cold square"])
+@pytest.mark.parametrize("name", ["decimated square", "cold square", "square in a field"])
 @pytest.mark.parametrize("scale", [0.0, 0.05])
 @torch.no_grad()
 def test_labels_are_drawn_from_their_prior(name, scale, device):
@@ -168,7 +171,7 @@ def test_labels_are_drawn_from_their_prior(name, scale, device):
         p = float(torch.exp(model.log_prior_sign(torch.tensor([g], device=model.device))))
         found = float((sign == g).double().mean())
         err = math.sqrt(p * (1.0 - p) / len(sign))
-        assert_z(found, err, p, n_tests=12, max_err=0.004)
+        assert_z(found, err, p, n_tests=18, max_err=0.004)
         with pytest.raises(AssertionError, match="z = "):
             assert_z(found, err, p + 0.02, max_err=0.004)
 
@@ -177,11 +180,15 @@ def test_labels_are_drawn_from_their_prior(name, scale, device):
 @torch.no_grad()
 def test_prior_starts_at_the_log_odds_that_the_encoder_starts_from(name, device):
     model = model_of(name, device, scale=0.0)
-    p = float(model.mixed_probability)
+    minus, p, plus = model.label_probabilities().tolist()
     assert math.log(p / (1.0 - p)) == pytest.approx(model.decoder.mixed_log_odds, abs=1e-6)
-    assert 0.02 < p < 0.3
+    assert math.log(minus / plus) == pytest.approx(model.decoder.opposite_log_odds, abs=1e-6)
+    assert 0.02 < p < 0.3 and minus <= plus
     model.mixed_logit.fill_(-1e3)
-    assert float(model.mixed_probability) == pytest.approx(0.02, rel=1e-6)
+    model.opposite_logit.fill_(-1e3)
+    minus, p, plus = model.label_probabilities().tolist()
+    assert p == pytest.approx(0.02, rel=1e-6)
+    assert minus == pytest.approx(0.49 if model.target.symmetric else 0.98 * 0.02, rel=1e-6)
 
 
 @pytest.mark.parametrize("name", ["decimated square", "phi4 broken", "square in a field"])
@@ -200,10 +207,7 @@ def test_density_of_a_draw(name, device):
     dense = normal.log_prob(draw.x) + prior + model.log_prior_sign(draw.sign)
     torch.testing.assert_close(draw.log_prob, dense, rtol=1e-9, atol=1e-8)
     assert float(model.decoder.entropy()) == pytest.approx(float(normal.entropy()[0]), rel=1e-9)
-    if model.target.symmetric:
-        assert set(draw.sign.tolist()) == {-1.0, 0.0, 1.0}
-    else:
-        assert (draw.sign == 1.0).all()
+    assert set(draw.sign.tolist()) == {-1.0, 0.0, 1.0}
 
 
 def random_covariance(lattice):

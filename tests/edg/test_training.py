@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """The training loop: replay from a seed and from checkpoints bit for bit, named failures, and that it helps.
 
-Loops run on a 4x4 Ising torus with networks of a few hundred weights; where the loop itself is meant, on made-up
-losses. That training helps is measured by the bound, from independent draws, against enumeration.
+Loops run on a 4x4 Ising torus with networks of a few hundred weights; where the loop itself is meant, on
+made-up losses. That training helps is measured by the bound, from independent draws, against enumeration.
 """
 
 from __future__ import annotations
@@ -61,9 +61,7 @@ def assert_same_weights(first, second):
 
 
 def differ(first, second):
-    return any(
-        not torch.equal(a, b) for a, b in zip(first.parameters(), second.parameters(), strict=True)
-    )
+    return any(not torch.equal(a, b) for a, b in zip(first.parameters(), second.parameters(), strict=True))
 
 
 def test_fit_is_a_function_of_the_seed():
@@ -101,7 +99,8 @@ def kill_at(step):
     return on_step
 
 
-# Checkpoints after 10, 20, 30, 40 steps, the second part from 20 on. At 20 the kill comes before the file is written.
+# Checkpoints after 10, 20, 30, 40 steps, the second part from 20 on. At 20 the kill comes before the file is
+# written.
 @pytest.mark.parametrize("step", [11, 19, 20, 21, 33, 40])
 def test_a_killed_run_goes_on_to_the_same_weights(step, tmp_path, monkeypatch):
     monkeypatch.setattr(training, "_CHECKPOINT_EVERY", 10)
@@ -183,7 +182,7 @@ def test_a_kill_while_writing_leaves_the_old_checkpoint(tmp_path, monkeypatch):
 def test_checkpoint_of_other_settings_is_refused(change, tmp_path):
     path = tmp_path / "run.pt"
     fitted(checkpoint=path)
-    with pytest.raises(TrainingError, match="run.pt belongs to a run with other settings"):
+    with pytest.raises(TrainingError, match=r"run.pt belongs to a run with other settings"):
         fitted(checkpoint=path, **change)
 
 
@@ -272,7 +271,9 @@ def noise(weight, generator):
 
 def test_loss_that_is_not_finite_elsewhere_is_named():
     bad = made_up(zero, lambda weight, generator: math.inf * weight.abs())
-    with pytest.raises(TrainingError, match=r"at step 0: the loss must be finite, got inf; lower learning_rate"):
+    with pytest.raises(
+        TrainingError, match=r"at step 0: the loss must be finite, got inf; lower learning_rate"
+    ):
         train(small_model(), SETTINGS, bad, bad)
     later = dataclasses.replace(SETTINGS, path_share=0.75)
     with pytest.raises(TrainingError, match="at step 10: the loss must be finite"):
@@ -300,7 +301,7 @@ def test_each_part_has_its_share(path_share, n_first):
 
 
 def falling(weight, generator):
-    """Each step better than the one before by more than the noise: the optimiser moves the weight steadily."""
+    """Each step better than the one before, by more than the noise: the weight moves steadily."""
     return 50.0 * weight + 0.001 * torch.randn((), generator=generator)
 
 
