@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: MIT
 """Independence Metropolis on the joint space: exact expectations from any network.
 
-Proposals are fresh joint draws (x, g, z_0, ..., z_K) with weight w; from a state of weight w a proposal of weight w' is
-accepted with probability ``min(1, w' / w)``. The marginal of x (and of the configurations it carries) is the Boltzmann
-distribution whatever the network; a poor network only makes the chain slow, which tau_int reports.
+Proposals are fresh joint draws (x, g, z_0, ..., z_K) with weight w; from a state of weight w a proposal of
+weight w' is accepted with probability ``min(1, w' / w)``. The marginal of x (and of the configurations it
+carries) is the Boltzmann distribution whatever the network; a poor network only makes the chain slow, which
+tau_int reports.
 
 References
 ----------
-Tierney, Annals of Statistics 22, 1701 (1994), section 2.3.3; Andrieu, Doucet, Holenstein, J. R. Stat. Soc. B 72, 269
-(2010) (exactness on the extended space).
+Tierney, Annals of Statistics 22, 1701 (1994), section 2.3.3; Andrieu, Doucet, Holenstein, J. R. Stat. Soc. B
+72, 269 (2010) (exactness on the extended space).
 """
 
 from __future__ import annotations

@@ -62,7 +62,9 @@ class AbstractEncoder(nn.Module, ABC):
         )
         # The constant in units of 0.1, for a larger rate of learning.
         start = _label_start(decoder, self.size)
-        self.sign_slope, self.mixed_bias, self.mixed_slope, bias = (nn.Parameter(torch.tensor(v)) for v in start)
+        self.sign_slope, self.mixed_bias, self.mixed_slope, bias = (
+            nn.Parameter(torch.tensor(v)) for v in start
+        )
         self.sign_bias = bias.requires_grad_(not target.symmetric)
         self.sign_network = OddNetwork(2, 2, 8, 2, target.orbits, generator)
 
@@ -90,7 +92,7 @@ class AbstractEncoder(nn.Module, ABC):
         return self.basis.expand(torch.exp(self.log_noise))
 
     def log_prob_sign(self, decoder: FieldDecoder, x: Tensor, sign: Tensor) -> Tensor:
-        """log p_E(g | x), shape (n_batch,): softmax of (-l, q, +l) for g = -1, 0, +1, l odd in x and q even."""
+        """log p_E(g | x), shape (n_batch,): softmax of (-l, q, l) for g = -1, 0, 1; l odd, q even in x."""
         scaled, pattern = x / self.size, decoder.pattern.to(x.dtype)
         order = (pattern * scaled).mean(1)
         odd, other = self.sign_network(torch.stack([scaled, decoder.tilt.to(x.dtype).expand_as(x)]))
@@ -100,7 +102,7 @@ class AbstractEncoder(nn.Module, ABC):
         return log_probs.gather(1, sign[:, None].long() + 1)[:, 0]
 
     def posterior_variance(self, sigma: Tensor, sign: Tensor) -> Tensor:
-        """Var(z0 | z_t, x, g) of the linear theory in each mode, (n_batch, n_latent); sigma (n_batch or 1, 1)."""
+        """Var(z0 | z_t, x, g) of the linear theory by mode, (n_batch, n_latent); sigma (n_batch or 1, 1)."""
         ratio = (self.amplitude(sign) / self.noise()).to(sigma.dtype) ** 2
         return sigma**2 / (1.0 + sigma**2 * ratio)
 
@@ -109,7 +111,8 @@ def _label_start(decoder: FieldDecoder, size: float) -> tuple[float, float, floa
     """Slope of l, constant and curvature of q, constant of l: right for Gaussians along the order parameter.
 
     With o the order parameter, m_g its mean in a phase, c and c0 its variances per site in a phase and mixed:
-    log p(o | g) = -n (o - m_g)^2 / 2c, -n o^2 / 2 c0, all up to normalisation. o is measured in units of `size`.
+    log p(o | g) = -n (o - m_g)^2 / 2c, -n o^2 / 2 c0, all up to normalisation. o is measured in units of
+    `size`.
     """
     n = decoder.n_dims
     pattern = decoder.pattern.double()
@@ -162,6 +165,13 @@ class FieldEncoder(AbstractEncoder):
             [amplitude * self.basis.project(z), residual / width, residual * amplitude / width]
         )
         linear, rho, smooth = self.basis.combine(coefficients)
-        inputs = [z, linear / self.scale, x / self.size, rho, smooth / self.scale, *decoder.constants(sign, z)]
+        inputs = [
+            z,
+            linear / self.scale,
+            x / self.size,
+            rho,
+            smooth / self.scale,
+            *decoder.constants(sign, z),
+        ]
         correction = self.network(torch.stack(inputs), self.embedding(sigma))[0]
         return self.basis.apply_multiplier(rho + correction, amplitude / width)

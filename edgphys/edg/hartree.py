@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
 """Self-consistent Gaussian (Hartree) solutions: the physics that decoders and encoders start from.
 
-The best Gaussian N(m, C) in the sense of Gibbs and Bogoliubov solves  C^{-1} = <d^2 U>,  <dU> = 0. Local averages
-are taken as equal on all sites (true on every vertex-transitive lattice, a fair start elsewhere), so that C is a
-function of the hopping matrix and the fixed point a recursion of two numbers. Soft modes are held at a floor: in an
-ordered phase the symmetric solution does not exist.
+The best Gaussian N(m, C) in the sense of Gibbs and Bogoliubov solves  C^{-1} = <d^2 U>,  <dU> = 0. Local
+averages are taken as equal on all sites (true on every vertex-transitive lattice, a fair start elsewhere), so
+that C is a function of the hopping matrix and the fixed point a recursion of two numbers. Soft modes are held
+at a floor: in an ordered phase the symmetric solution does not exist.
 
 References
 ----------
@@ -87,7 +87,11 @@ def soft_spin_gaussian(
     eigenvalues, vectors = np.linalg.eigh(coupling_matrix.T @ coupling_matrix)
     # The pattern of order on the spins: the sign of the strongest mode.
     top = coupling_matrix @ vectors[:, -1]
-    pattern = np.where(top * np.sign(top[np.argmax(np.abs(top))]) < 0.0, -1.0, 1.0) if bias == 0.0 else np.ones(n_spins)
+    pattern = (
+        np.where(top * np.sign(top[np.argmax(np.abs(top))]) < 0.0, -1.0, 1.0)
+        if bias == 0.0
+        else np.ones(n_spins)
+    )
     strongest = float(pattern @ coupling_matrix @ coupling_matrix.T @ pattern) / n_spins
     order = order if broken else 0.0
     softness, stiffness = 0.5, np.ones(n_dims)

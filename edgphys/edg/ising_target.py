@@ -3,21 +3,23 @@ r"""Ising models as targets: two exact continuous forms.
 
 **Relaxation** (any lattice): the whitened field y of `Ising`, one variable a site, all spins summed.
 
-**Decimation** (bipartite lattices, half the variables). Let A, B be the sublattices, K = beta J. Summing the spins
-of B exactly leaves prod_b f(m_b) with f(m) = 2 cosh(K m + beta h) and m_b = sum_{a ~ b} s_a. Split
+**Decimation** (bipartite lattices, half the variables). Let A, B be the sublattices, K = beta J. Summing the
+spins of B exactly leaves prod_b f(m_b) with f(m) = 2 cosh(K m + beta h) and m_b = sum_{a ~ b} s_a. Split
 
     log f(m) = tilt m + alpha m^2 / 2 + r(m)
 
-for any alpha > 0 and tilt, take the square apart with one Gaussian soft spin y_b a site of B, and sum the spins of A:
+for any alpha > 0 and tilt, take the square apart with one Gaussian soft spin y_b a site of B, and sum the
+spins of A:
 
-    U(y) = |y|^2 / 2 - sum_a log 2 cosh(x_a) + (n / 2) log 2 pi,      x_a = beta h + sum_{b ~ a} (tilt + sqrt(alpha) y_b)
-    p(s_A | y) = prod_a exp(s_a x_a) / 2 cosh(x_a),                   Z = int dy exp(-U(y)) < exp(R(s_A)) >_{s_A | y}
+    U(y) = |y|^2 / 2 - sum_a log 2 cosh(x_a) + (n / 2) log 2 pi,      x_a = beta h + sum_{b ~ a} (tilt +
+    sqrt(alpha) y_b) p(s_A | y) = prod_a exp(s_a x_a) / 2 cosh(x_a),                   Z = int dy exp(-U(y)) <
+    exp(R(s_A)) >_{s_A | y}
 
-with R = sum_b r(m_b). On chains and honeycombs (m takes one or two absolute values) R is constant for the right alpha;
-elsewhere it is small: the four-spin interaction that decimation makes. Training uses the bound
-``log <exp R> >= <R>``, in closed form, because m_b is a sum of independent spins; sampling averages exp(R) over
-several draws of s_A and keeps one of them with probability proportional to exp(R), which is unbiased for any number
-of draws. alpha and tilt are trained with the networks; Z does not depend on them.
+with R = sum_b r(m_b). On chains and honeycombs (m takes one or two absolute values) R is constant for the
+right alpha; elsewhere it is small: the four-spin interaction that decimation makes. Training uses the bound
+``log <exp R> >= <R>``, in closed form, because m_b is a sum of independent spins; sampling averages exp(R)
+over several draws of s_A and keeps one of them with probability proportional to exp(R), which is unbiased for
+any number of draws. alpha and tilt are trained with the networks; Z does not depend on them.
 
 References
 ----------
@@ -35,7 +37,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from edgphys.edg.hartree import soft_spin_gaussian
-from edgphys.edg.target import AbstractTarget, GaussianStart, choose_start, choose_tilted_start, exchange, restrict_orbits
+from edgphys.edg.target import (
+    AbstractTarget,
+    GaussianStart,
+    choose_start,
+    choose_tilted_start,
+    exchange,
+    restrict_orbits,
+)
 from edgphys.systems import Ising
 from edgphys.systems.ising import log_2cosh
 
@@ -148,8 +157,16 @@ class IsingDecimationTarget(AbstractTarget):
 
     def _quadratic_part(self, degree: int) -> tuple[float, float]:
         """alpha and tilt that make r equal at full and at zero alignment: where training starts."""
-        up = float(np.logaddexp(self.reduced_coupling * degree + self.bias, -self.reduced_coupling * degree - self.bias))
-        down = float(np.logaddexp(self.reduced_coupling * degree - self.bias, self.bias - self.reduced_coupling * degree))
+        up = float(
+            np.logaddexp(
+                self.reduced_coupling * degree + self.bias, -self.reduced_coupling * degree - self.bias
+            )
+        )
+        down = float(
+            np.logaddexp(
+                self.reduced_coupling * degree - self.bias, self.bias - self.reduced_coupling * degree
+            )
+        )
         centre = float(np.logaddexp(self.bias, -self.bias))
         return max(up + down - 2.0 * centre, 1e-6) / degree**2, (up - down) / (2.0 * degree)
 
@@ -213,7 +230,9 @@ class IsingDecimationTarget(AbstractTarget):
         """R of given spins, shape (..., n_spins) of bool -> (...), float64."""
         count = F.pad(up, (0, 1))[..., self.neighbours].sum(-1)
         remainder = self._remainder(torch.float64)
-        return torch.take_along_dim(remainder.expand(*count.shape[:-1], *remainder.shape), count[..., None], -1).sum((-1, -2))
+        return torch.take_along_dim(
+            remainder.expand(*count.shape[:-1], *remainder.shape), count[..., None], -1
+        ).sum((-1, -2))
 
     def _all_spins(self, up: Tensor, generator: torch.Generator) -> Tensor:
         """Add the spins of the other sublattice from their exact heat bath."""
@@ -238,4 +257,6 @@ class IsingDecimationTarget(AbstractTarget):
         bias = self.bias + tilt * float(self.incidence.sum(0).mean())
         if not self.symmetric:
             return _tilted_start(self, matrix, bias)
-        return choose_start(self, [soft_spin_gaussian(matrix, bias, broken=broken) for broken in (False, True)])
+        return choose_start(
+            self, [soft_spin_gaussian(matrix, bias, broken=broken) for broken in (False, True)]
+        )

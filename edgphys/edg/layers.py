@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: MIT
 """Odd, equivariant layers on any finite lattice, for features laid out as (n_channels, n_batch, n_sites).
 
-* `OrbitConvolution` mixes sites by one matrix a channel, constant on the orbits of pairs of sites under the space
+* `OrbitConvolution` mixes sites by one matrix a channel, constant on the orbits of pairs of sites under the
+space
   group: it commutes with every symmetry and reaches across the whole lattice. One batched product.
-* `OddBlock` mixes channels: linear features times a sigmoid of squared features, hence odd under a change of sign of
+* `OddBlock` mixes channels: linear features times a sigmoid of squared features, hence odd under a change of
+sign of
   all inputs. A symmetry that sends the field to its negative is kept by construction.
 * `OddNetwork` is a stack of blocks that starts as the zero map.
 
@@ -11,7 +13,6 @@ A lattice of n sites costs n_sites^2 a channel and a field: meant for up to a fe
 """
 
 from __future__ import annotations
-
 
 import numpy as np
 import torch
@@ -66,7 +67,9 @@ class OddBlock(nn.Module):
     generator : torch.Generator
     """
 
-    def __init__(self, n_channels: int, orbits: NDArray, n_conditions: int, generator: torch.Generator) -> None:
+    def __init__(
+        self, n_channels: int, orbits: NDArray, n_conditions: int, generator: torch.Generator
+    ) -> None:
         super().__init__()
         n_hidden, n_inputs = 2 * n_channels, 2 * n_channels
         self.mix = OrbitConvolution(n_channels, orbits, generator)
@@ -156,5 +159,3 @@ class TimeEmbedding(nn.Module):
         raw += [torch.sin(2 * angle), torch.cos(2 * angle), torch.sin(4 * angle), torch.exp(-10.0 * sigma)]
         hidden = nn.functional.silu(torch.stack(raw, 1) @ self.first.T + self.first_bias)
         return nn.functional.silu(hidden @ self.second.T + self.second_bias)
-
-

@@ -3,10 +3,10 @@
 
     p(g = 0) = p_0,  p(g = +1) = p(g = -1) = (1 - p_0) / 2,    z ~ N(0, 1),    x ~ p_D(x | z, g)
 
-g labels the two ordered phases and the configurations in which both coexist. p_0 is trained, but never below 1/50: the
-wide mixed component keeps the weights of rare configurations bounded, at a price of 0.02 nats where there is no
-coexistence. Without a Z2 symmetry all three probabilities are trained, none below 1/50: a metastable phase cannot be
-dropped.
+g labels the two ordered phases and the configurations in which both coexist. p_0 is trained, but never below
+1/50: the wide mixed component keeps the weights of rare configurations bounded, at a price of 0.02 nats where
+there is no coexistence. Without a Z2 symmetry all three probabilities are trained, none below 1/50: a
+metastable phase cannot be dropped.
 """
 
 from __future__ import annotations
@@ -142,13 +142,17 @@ class EDGModel(nn.Module):
         labels = torch.multinomial(self.label_probabilities().detach(), n_samples, True, generator=generator)
         sign = labels.to(z.dtype) - 1.0
         x = self.decoder.add_noise(self.decoder.mean(z, sign), xi)
-        log_prob = self.decoder.log_prob_of_noise(xi.double()) + log_normal(z) + self.log_prior_sign(sign).double()
+        log_prob = (
+            self.decoder.log_prob_of_noise(xi.double()) + log_normal(z) + self.log_prior_sign(sign).double()
+        )
         return Draw(z, sign, x, log_prob)
 
     def log_prob_given(self, x: Tensor, z: Tensor, sign: Tensor) -> Tensor:
         """log of p(g) N(z) p_D(x | z, g) at a given x, float64, shape (n_batch,)."""
         decoder = self.decoder
-        xi = decoder.basis.apply_multiplier((x - decoder.mean(z, sign)).double(), 1.0 / decoder.noise().double())
+        xi = decoder.basis.apply_multiplier(
+            (x - decoder.mean(z, sign)).double(), 1.0 / decoder.noise().double()
+        )
         return decoder.log_prob_of_noise(xi) + log_normal(z) + self.log_prior_sign(sign).double()
 
 
@@ -158,6 +162,6 @@ def log_normal(z: Tensor) -> Tensor:
 
 
 def _logit_above_least(log_odds: float) -> float:
-    """The logit for which a probability above the least has these log-odds: what the encoder's labels start from."""
+    """The logit for which a probability held above the least has these log-odds, as the encoder assumes."""
     share = (1.0 / (1.0 + math.exp(-log_odds)) - _LEAST) / (1.0 - 2.0 * _LEAST)
     return math.log(share / (1.0 - share))

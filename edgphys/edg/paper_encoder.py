@@ -136,8 +136,6 @@ class PaperEncoder(AbstractEncoder):
             torch.stack([amplitude * self.basis.project(z), modes / width, modes / noise])
         )
         # `sharp` is the one of the gradient, which s' has to take back at large t.
-        inputs = torch.stack(
-            [z, linear / self.scale, x / self.size, rho, sharp, *decoder.constants(sign, z)]
-        )
+        inputs = torch.stack([z, linear / self.scale, x / self.size, rho, sharp, *decoder.constants(sign, z)])
         learned = self.network(inputs, self.embedding(w))[0]
         return gradient + w[:, None] * self.basis.apply_multiplier(learned, amplitude / noise)

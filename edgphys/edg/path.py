@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
-r"""Path weights: a discrete chain of latents that makes every importance weight unbiased, for any K and network.
+r"""Path weights: a discrete chain of latents that makes every importance weight unbiased, for any K and
+network.
 
-Angles ``0 = th_0 < ... < th_K = pi/2``, equally spaced; (alpha_k, sigma_k) = (cos th_k, sin th_k). Forward, exactly:
+Angles ``0 = th_0 < ... < th_K = pi/2``, equally spaced; (alpha_k, sigma_k) = (cos th_k, sin th_k). Forward,
+exactly:
 
     q(z_{k+1} | z_k) = N(r z_k, 1 - r^2),     r = alpha_{k+1} / alpha_k .
 
@@ -19,8 +21,8 @@ and E[w] = Z. These weights live on the joint space of (x, g, z_0, ..., z_K).
 
 References
 ----------
-METHOD section 3; Ho, Jain, Abbeel, arXiv:2006.11239 (posterior coefficients); Neal, Statistics and Computing 11, 125
-(2001) (unbiased weights on an extended space).
+METHOD section 3; Ho, Jain, Abbeel, arXiv:2006.11239 (posterior coefficients); Neal, Statistics and Computing
+11, 125 (2001) (unbiased weights on an extended space).
 """
 
 from __future__ import annotations
@@ -81,7 +83,7 @@ def _log_variance(model: EDGModel, n_steps: int, k: int, sign: Tensor) -> Tensor
 def _reverse_kernel(
     model: EDGModel, n_steps: int, k: int, z_next: Tensor, x: Tensor, sign: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Mean (n_batch, n_latent) and variance by mode, both (n_batch, n_latent), of p_E(z_k | z_{k+1}, x, g)."""
+    """Mean and, by mode, variance of p_E(z_k | z_{k+1}, x, g), both (n_batch, n_latent)."""
     step = _steps(n_steps)[k]
     sigma = torch.full((len(x),), step.sigma, device=x.device, dtype=x.dtype)
     estimate = step.alpha * z_next + step.sigma**2 * model.drive(z_next, x, sigma, sign)

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: MIT
 """phi^4 as a target: the whole field, or one sublattice with the other integrated out exactly.
 
-On a bipartite lattice the field B on one sublattice is independent site by site given the field A on the other:
+On a bipartite lattice the field B on one sublattice is independent site by site given the field A on the
+other:
 
     Z = int dphi_A exp(-sum_A V(phi)) prod_{b in B} I(h_b),     h_b = 2 hop sum_{a ~ b} phi_a
 
-with V and I as in `SiteIntegral`. Half the variables, no approximation; B is drawn exactly from its conditional
-density afterwards.
+with V and I as in `SiteIntegral`. Half the variables, no approximation; B is drawn exactly from its
+conditional density afterwards.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ def _best_start(target: AbstractTarget, sites: np.ndarray, pattern: np.ndarray) 
 
 
 def _pattern(system: Phi4) -> np.ndarray:
-    """Sign of the order parameter at every site: uniform for hop > 0, staggered for hop < 0 where it can be."""
+    """Sign of the order parameter by site: uniform for hop > 0, staggered for hop < 0 where it can be."""
     signs = system.lattice.bipartition
     return np.ones(system.n_sites) if system.hop >= 0.0 or signs is None else signs.astype(float)
 
@@ -112,7 +113,7 @@ class Phi4SublatticeTarget(AbstractTarget):
             self.register_buffer(name, value, persistent=False)
 
     def _largest_field(self, coupling: np.ndarray) -> float:
-        """Field of neighbours at which the action of a uniform configuration is 100 nats a site above phi = 0."""
+        """Field of neighbours in a uniform configuration of an action 100 nats a site above phi = 0."""
         system = self.system
         if system.quartic == 0.0:
             return 1.0  # any size of table is exact; on open lattices the loop below might not end

@@ -5,8 +5,9 @@
     samples = edg.sample(10_000, seed=1)          # independent draws with log_weight_joint, E[w] = Z
     chain = edg.chain(10_000, seed=2)             # Markov chain, exact whatever the network
 
-A decoder turns Gaussian latents z into x in one shot; a diffusion model of z given x, its encoder, turns the pair into
-a bound on log Z for training and into unbiased importance weights for sampling (see `objective` and `path`).
+A decoder turns Gaussian latents z into x in one shot; a diffusion model of z given x, its encoder, turns the
+pair into a bound on log Z for training and into unbiased importance weights for sampling (see `objective` and
+`path`).
 
 References
 ----------
@@ -62,15 +63,16 @@ class EDG:
     system : AbstractSystem
         What is sampled.
     target : str, default "auto"
-        Which exact partial sum is used, see `edgphys.edg.targets.target_names`: for Ising "decimation" (bipartite
-        lattices) or "relaxation", for phi^4 "sublattice" (bipartite lattices) or "field".
+        Which exact partial sum is used, see `edgphys.edg.targets.target_names`: for Ising "decimation"
+        (bipartite lattices) or "relaxation", for phi^4 "sublattice" (bipartite lattices) or "field".
     n_path_steps : int, default 8
         K of the path whose bound is trained and whose weights are the default.
     decoder_size, encoder_size : tuple of int, default (16, 3) each
         Channels and blocks of the two networks.
     form : {"angle", "paper"}
-        "angle" is the default form (angle schedule, antithetic pairs, no derivative of the encoder); "paper" is the
-        paper's own (score network with boundary interpolation in t/T). Both give the same kinds of weights.
+        "angle" is the default form (angle schedule, antithetic pairs, no derivative of the encoder); "paper"
+        is the paper's own (score network with boundary interpolation in t/T). Both give the same kinds of
+        weights.
     schedule : {"sub-vp", "vp-linear"}, default "sub-vp"
         Diffusion of the paper's form; only with ``form="paper"``.
     trace : {"hutchinson", "exact"}, default "hutchinson"
@@ -185,8 +187,8 @@ class EDG:
         learning_rate : float
             Largest, of Adam.
         path_share : float, optional
-            Part of the run, at its end, spent on the K-step path bound, in [0, 1]. Default: 0.5, and 0 for the paper's
-            form, which has no such part.
+            Part of the run, at its end, spent on the K-step path bound, in [0, 1]. Default: 0.5, and 0 for
+            the paper's form, which has no such part.
         patience : int
             The first part ends early when the bound has not improved over so many steps.
         device : str or torch.device, optional
@@ -241,7 +243,7 @@ class EDG:
         return json.dumps([self.system.name, geometry, self.system.parameters, _plain(self.options)])
 
     def default_steps(self) -> int:
-        """Optimiser steps that `fit` takes unless told: chosen on 8x8 lattices, grows with the number of sites."""
+        """Optimiser steps that `fit` takes unless told: 400 at 64 sites, growing with the square root."""
         return int(min(4000, 400 * max(1.0, (self.system.n_sites / 64.0) ** 0.5)))
 
     def sample(
@@ -270,11 +272,11 @@ class EDG:
         keep : bool
             Keep the configurations.
         weights : {"path", "ode"}
-            "path": K encoder calls, strictly unbiased. "ode": the paper's probability-flow integral (torchdiffeq, rk4),
-            unbiased up to the step; hundreds of times dearer, for comparison.
+            "path": K encoder calls, strictly unbiased. "ode": the paper's probability-flow integral
+            (torchdiffeq, rk4), unbiased up to the step; hundreds of times dearer, for comparison.
         divergence : {"exact", "hutchinson"}
-            Of the flow, for "ode". With "hutchinson" the exponent is noisy: `estimate` refuses such samples, because
-            E[exp(noise)] > 1 would pass for free energy.
+            Of the flow, for "ode". With "hutchinson" the exponent is noisy: `estimate` refuses such samples,
+            because E[exp(noise)] > 1 would pass for free energy.
         n_probes : int
             Rademacher probes a draw, for "hutchinson".
         n_ode_steps : int
@@ -287,11 +289,13 @@ class EDG:
         Returns
         -------
         Dataset
-            Dim ``draw``: observables, ``reduced_energy`` (of the configuration) and ``log_weight_joint``, float64;
-            ``configurations`` with `keep`.
+            Dim ``draw``: observables, ``reduced_energy`` (of the configuration) and ``log_weight_joint``,
+            float64; ``configurations`` with `keep`.
         """
         n_samples = _count(n_samples, "n_samples", 1)
-        n_steps = self.options["n_path_steps"] if n_path_steps is None else _count(n_path_steps, "n_path_steps", 1)
+        n_steps = (
+            self.options["n_path_steps"] if n_path_steps is None else _count(n_path_steps, "n_path_steps", 1)
+        )
         batch_size = _count(batch_size, "batch_size", 1)
         ode = None
         if _choice(weights, "weights", ("path", "ode")) == "ode":
@@ -346,7 +350,8 @@ class EDG:
         Parameters
         ----------
         n_samples : int
-            States kept, over all chains, a multiple of `n_chains`; a tenth more is drawn and discarded as warm-up.
+            States kept, over all chains, a multiple of `n_chains`; a tenth more is drawn and discarded as
+            warm-up.
         seed : int
         n_chains : int
             Each with its own proposals.
@@ -392,8 +397,8 @@ class EDG:
     def upper_bound(self, reference: xr.Dataset, seed: int, *, n_path_steps: int | None = None) -> xr.Dataset:
         """Upper bound on log Z from reference samples sent backwards through the encoder.
 
-        With the lower bound (``elbo``) it sandwiches log Z, and reveals modes that the decoder dropped, which no
-        effective sample size of its own draws can.
+        With the lower bound (``elbo``) it sandwiches log Z, and reveals modes that the decoder dropped, which
+        no effective sample size of its own draws can.
 
         Parameters
         ----------
@@ -415,14 +420,20 @@ class EDG:
         """
         if "configurations" not in reference:
             raise ValueError("reference must have the variable configurations (run with keep=True), got none")
-        n_steps = self.options["n_path_steps"] if n_path_steps is None else _count(n_path_steps, "n_path_steps", 1)
+        n_steps = (
+            self.options["n_path_steps"] if n_path_steps is None else _count(n_path_steps, "n_path_steps", 1)
+        )
         values = reference["configurations"].transpose("chain", "draw", ...).to_numpy()
         sizes = values.shape[:2]
         if values[0, 0].size != self.system.n_sites:
-            raise ValueError(f"reference must have {self.system.n_sites} sites a draw, got {values[0, 0].size}")
+            raise ValueError(
+                f"reference must have {self.system.n_sites} sites a draw, got {values[0, 0].size}"
+            )
         of = [reference.attrs.get(name) for name in ("system", "parameters")]
         if of != [self.system.name, json.dumps(self.system.parameters)]:
-            raise ValueError(f"reference must be of {self.system!r}, got samples of {of[0]} with parameters {of[1]}")
+            raise ValueError(
+                f"reference must be of {self.system!r}, got samples of {of[0]} with parameters {of[1]}"
+            )
         generator = torch.Generator(device=self.model.device).manual_seed(_count(seed, "seed", 0))
         parts = []
         flat = values.reshape(-1, self.system.n_sites)

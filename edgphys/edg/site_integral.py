@@ -3,9 +3,9 @@
 
     I(h) = int dphi exp(-V(phi) + h phi),     V(phi) = quadratic phi^2 + quartic phi^4
 
-log I is smooth, even and convex; it is tabulated with its first two derivatives (mean and variance of phi at h)
-and interpolated by quintic Hermite polynomials, whose error on this grid is below 1e-11. Beyond the table it is
-integrated anew. Draws are by rejection from a Gaussian envelope, hence exact:
+log I is smooth, even and convex; it is tabulated with its first two derivatives (mean and variance of phi at
+h) and interpolated by quintic Hermite polynomials, whose error on this grid is below 1e-11. Beyond the table
+it is integrated anew. Draws are by rejection from a Gaussian envelope, hence exact:
 
     phi^4 >= 2 r^2 phi^2 - r^4   for every r,  so   exp(-V + h phi) <= exp(-(quadratic + 2 quartic r^2) phi^2
                                                                          + h phi + quartic r^4) .
@@ -123,9 +123,9 @@ def _envelope(h: Tensor, quadratic: float, quartic: float) -> tuple[Tensor, Tens
     """Precision and r^2 of the Gaussian envelope with the smallest integral: r^2 is its own second moment.
 
     The precision p solves ``p - 2 quadratic = 4 quartic (1 / p + h^2 / p^2)``; the left minus the right side
-    is concave and increasing, so that Newton's method rises to the root from any lower bound, here the larger of
-    two: the root at h = 0, and one for large h. Where it stops does not matter to the draws, only to how many
-    are rejected.
+    is concave and increasing, so that Newton's method rises to the root from any lower bound, here the larger
+    of two: the root at h = 0, and one for large h. Where it stops does not matter to the draws, only to how
+    many are rejected.
     """
     if quartic == 0.0:
         return torch.full_like(h, 2.0 * quadratic), torch.zeros_like(h)
@@ -166,6 +166,9 @@ def _moments(h: NDArray, quadratic: float, quartic: float) -> tuple[NDArray, NDA
 def _cut(h: float, quadratic: float, quartic: float) -> float:
     """|phi| beyond which exp(-V + h phi) is `_CUTOFF` nats below its maximum for all fields up to h."""
     phi = 1.0
-    while quadratic * phi**2 + quartic * phi**4 - h * phi < _CUTOFF or 2 * quadratic * phi + 4 * quartic * phi**3 < h:
+    while (
+        quadratic * phi**2 + quartic * phi**4 - h * phi < _CUTOFF
+        or 2 * quadratic * phi + 4 * quartic * phi**3 < h
+    ):
         phi *= 1.1
     return phi

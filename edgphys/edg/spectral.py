@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Matrices that are functions of one covariance: the momentum-space multipliers of a general lattice.
 
-With C = V diag(c) V^T, ``apply(x, m) = V diag(m) V^T x``. One multiplier m belongs to each level, that is to all
-eigenvectors with the same eigenvalue: the matrix then commutes with every symmetry that C has. On a torus the levels
-are shells of momenta, the largest eigenvalue is the order parameter's mode.
+With C = V diag(c) V^T, ``apply(x, m) = V diag(m) V^T x``. One multiplier m belongs to each level, that is to
+all eigenvectors with the same eigenvalue: the matrix then commutes with every symmetry that C has. On a torus
+the levels are shells of momenta, the largest eigenvalue is the order parameter's mode.
 """
 
 from __future__ import annotations

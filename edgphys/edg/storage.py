@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Trained samplers on disk: one file with the system, its lattice, the options and the weights.
 
-The file is a torch archive of tensors and plain values, read with ``weights_only=True``: loading runs no code.
+The file is a torch archive of tensors and plain values, read with ``weights_only=True``: loading runs no
+code.
 """
 
 from __future__ import annotations
@@ -57,7 +58,9 @@ def write(
     known = [record.system_class for record in systems.registry.available()]
     if type(system) not in known or "reduced_energy" in vars(system):
         names = ", ".join(one.__name__ for one in known)
-        raise DatasetError(f"system must be one of {names}, as they are, to be saved, got {type(system).__name__}")
+        raise DatasetError(
+            f"system must be one of {names}, as they are, to be saved, got {type(system).__name__}"
+        )
     geometry = {field.name: getattr(system.lattice, field.name) for field in fields(Lattice)}
     arrays = {name: torch.tensor(value) for name, value in geometry.items() if isinstance(value, np.ndarray)}
     plain = {name: value for name, value in geometry.items() if name not in arrays}

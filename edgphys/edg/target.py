@@ -5,18 +5,20 @@ A system may have exact partial sums that make it easier to sample. A target is 
 
     Z = int dx exp(-energy(x)),      x of n_dims continuous variables,
 
-up to a correction that `lift` supplies without bias while it restores what was summed out. With `energy` alone
-(training) ``-<log q + energy>`` is a lower bound on log Z; with the log-density that `lift` returns (sampling)
-the weights are unbiased: ``E[exp(log_density)] `` over the internal randomness is the exact marginal density.
+up to a correction that `lift` supplies without bias while it restores what was summed out. With `energy`
+alone (training) ``-<log q + energy>`` is a lower bound on log Z; with the log-density that `lift` returns
+(sampling) the weights are unbiased: ``E[exp(log_density)] `` over the internal randomness is the exact
+marginal density.
 
-=================  ======================================================  =====================================
-system             variables                                               summed exactly
-=================  ======================================================  =====================================
-Ising, bipartite   one Gaussian soft spin a site of one sublattice         both sublattices of spins
-Ising, any         whitened field y of the relaxation, one a site          all spins
+=================  ======================================================
+===================================== system             variables
+summed exactly =================  ======================================================
+===================================== Ising, bipartite   one Gaussian soft spin a site of one sublattice
+both sublattices of spins Ising, any         whitened field y of the relaxation, one a site          all spins
 phi^4, bipartite   the field on one sublattice                             the field on the other
 any                the configuration itself                                nothing
-=================  ======================================================  =====================================
+=================  ======================================================
+=====================================
 """
 
 from __future__ import annotations
@@ -33,7 +35,14 @@ from torch import Tensor, nn
 
 from edgphys.systems.base import AbstractSystem
 
-__all__ = ["AbstractTarget", "GaussianStart", "choose_start", "choose_tilted_start", "exchange", "restrict_orbits"]
+__all__ = [
+    "AbstractTarget",
+    "GaussianStart",
+    "choose_start",
+    "choose_tilted_start",
+    "exchange",
+    "restrict_orbits",
+]
 
 
 @dataclass(frozen=True)
@@ -47,8 +56,8 @@ class GaussianStart:
     covariance : float64 array, shape (n_dims, n_dims)
         Commutes with the symmetry group.
     mixed_covariance : float64 array, shape (n_dims, n_dims)
-        Of the symmetric solution, for configurations in which both phases coexist. That of the phase itself where
-        there is no symmetry to break.
+        Of the symmetric solution, for configurations in which both phases coexist. That of the phase itself
+        where there is no symmetry to break.
     opposite : float
         The mean of g = -1 over that of g = +1, times -1; 1 by symmetry.
     mixed_log_odds : float
@@ -149,7 +158,9 @@ class AbstractTarget(nn.Module, ABC):
         x = noise @ factor.T + torch.from_numpy(mean)
         device = next(self.buffers()).device
         mean_energy = float(self.energy(x.to(device)).mean())
-        entropy = 0.5 * self.n_dims * np.log(2 * np.pi * np.e) + float(torch.log(torch.diagonal(factor)).sum())
+        entropy = 0.5 * self.n_dims * np.log(2 * np.pi * np.e) + float(
+            torch.log(torch.diagonal(factor)).sum()
+        )
         two_phases = np.log(2.0) if self.symmetric and np.abs(mean).max() > 1e-3 else 0.0
         return mean_energy - entropy - float(two_phases)
 
@@ -157,10 +168,11 @@ class AbstractTarget(nn.Module, ABC):
 def choose_start(
     target: AbstractTarget, candidates: Sequence[tuple[NDArray[np.float64], NDArray[np.float64]]]
 ) -> GaussianStart:
-    """The candidate (mean, covariance) of lowest variational free energy; the first is the symmetric one, if any.
+    """The candidate (mean, covariance) of lowest variational free energy; the first is the symmetric one, if
+    any.
 
-    The log-odds of mixed configurations come from the difference of free energies, held between 1/27 and 1/4 in
-    probability: the Gaussian picture of coexistence is crude, and training corrects it.
+    The log-odds of mixed configurations come from the difference of free energies, held between 1/27 and 1/4
+    in probability: the Gaussian picture of coexistence is crude, and training corrects it.
     """
     energies = [target.variational_free_energy(*candidate) for candidate in candidates]
     mean, covariance = candidates[int(np.argmin(energies))]
@@ -182,7 +194,9 @@ def choose_tilted_start(
     best, other = (plus, minus) if energies[0] <= energies[1] else (minus, plus)
     norm = float(best[0] @ best[0])
     opposite = -float(other[0] @ best[0]) / norm if norm > 0.0 else 1.0
-    return GaussianStart(best[0], best[1], mixed_covariance, -3.0, opposite, -min(abs(energies[1] - energies[0]), 3.25))
+    return GaussianStart(
+        best[0], best[1], mixed_covariance, -3.0, opposite, -min(abs(energies[1] - energies[0]), 3.25)
+    )
 
 
 def restrict_orbits(orbits: NDArray, sites: NDArray) -> NDArray[np.int64]:

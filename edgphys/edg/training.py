@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """The training loop: two bounds one after the other, averaged weights, checkpoints, and clear failures.
 
-The first part of the run minimises the continuous-time bound, the second the bound of the K-step path that will give
-the weights. The learning rate falls along a cosine. When the first part has reached a plateau, the second begins at
-once. The weights kept are an exponential moving average.
+The first part of the run minimises the continuous-time bound, the second the bound of the K-step path that
+will give the weights. The learning rate falls along a cosine. When the first part has reached a plateau, the
+second begins at once. The weights kept are an exponential moving average.
 """
 
 from __future__ import annotations
@@ -170,8 +170,8 @@ def train(
     first, second : Bound
         Objectives of the two parts.
     checkpoint : Path, optional
-        Where the state is kept. If the file is there, the run goes on from it, to the same numbers as if it had not
-        been stopped.
+        Where the state is kept. If the file is there, the run goes on from it, to the same numbers as if it
+        had not been stopped.
     on_step : callable
         Told the number of finished steps (of at most ``n_steps``) and the loss.
 
@@ -210,7 +210,8 @@ def _check_finite(loss: Loss, step: int) -> None:
         )
     if not torch.isfinite(loss.rest):
         raise TrainingError(
-            f"training stopped at step {step}: the loss must be finite, got {float(loss.rest.detach())}; lower learning_rate"
+            f"training stopped at step {step}: the loss must be finite, got {float(loss.rest.detach())}; "
+            "lower learning_rate"
         )
 
 
@@ -218,9 +219,13 @@ def _read_checkpoint(path: Path, settings: TrainingSettings) -> dict:
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
-        raise TrainingError(f"checkpoint: {path} cannot be read ({type(error).__name__}); remove it") from error
+        raise TrainingError(
+            f"checkpoint: {path} cannot be read ({type(error).__name__}); remove it"
+        ) from error
     if not isinstance(state, dict) or state.get("settings") != asdict(settings):
-        raise TrainingError(f"checkpoint: {path} belongs to a run with other settings; name another file or remove it")
+        raise TrainingError(
+            f"checkpoint: {path} belongs to a run with other settings; name another file or remove it"
+        )
     return state
 
 

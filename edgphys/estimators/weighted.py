@@ -162,8 +162,8 @@ def _log_weights(samples: xr.Dataset) -> np.ndarray:
         )
     if not samples.attrs.get("log_weight_exact", 1):
         raise NotExactError(
-            "log_z refused: these log weights carry the noise of Hutchinson probes, and the mean of an exponential of "
-            "noise overestimates Z; sample with divergence='exact' or weights='path'"
+            "log_z refused: these log weights carry the noise of Hutchinson probes, and the mean of an "
+            "exponential of noise overestimates Z; sample with divergence='exact' or weights='path'"
         )
     log_weights = np.asarray(samples["log_weight_joint"].values, dtype=np.float64)
     if len(log_weights) < 2:

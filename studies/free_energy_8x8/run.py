@@ -23,7 +23,8 @@ import lattices
 
 FOLDER = Path(__file__).parent
 N_SAMPLES = 10_000
-# Reference for phi^4, from independent long Markov chains by thermodynamic integration: value and standard error.
+# Reference for phi^4, from independent long Markov chains by thermodynamic integration: value and standard
+# error.
 PHI4 = {0.25: (42.9033, 0.0011), 0.27: (46.007, 0.002)}
 ISING = (1.8, 2.27, 2.6, 3.4)
 N_ODE = 200
@@ -32,7 +33,9 @@ N_ODE = 200
 def systems() -> dict[str, tuple[object, float, float]]:
     """Name -> (system, reference log_z, its standard error)."""
     lattice = lattices.build("square", (8, 8))
-    cases = {f"phi4 kappa={kappa}": (ep.Phi4(lattice, kappa=kappa, lam=0.022), *PHI4[kappa]) for kappa in PHI4}
+    cases = {
+        f"phi4 kappa={kappa}": (ep.Phi4(lattice, kappa=kappa, lam=0.022), *PHI4[kappa]) for kappa in PHI4
+    }
     for temperature in ISING:
         system = ep.Ising(lattice, temperature=temperature)
         cases[f"ising T={temperature}"] = (system, system.exact_results()["log_z"], 0.0)
@@ -95,7 +98,7 @@ def row(estimates, exact: float, exact_err: float) -> dict:
 def table(results: dict[str, dict]) -> str:
     """Markdown; ESS is that of the joint space of x and latents, as a share of the draws."""
     lines = [
-        "| case | log_z | exact | z | gap of the bound (nats) | joint ESS | Pareto k | training, sampling (s) |",
+        "| case | log_z | exact | z | gap (nats) | joint ESS | Pareto k | training, sampling (s) |",
         "| --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     for name, entry in results.items():
@@ -122,7 +125,9 @@ def main() -> None:
         results[name] = trained(name, arguments.seed)
         print(name, json.dumps(results[name]), flush=True)
     results |= untrained(arguments.seed)
-    hardware = f"{platform.machine()}, {os.cpu_count()} cores, torch {torch.__version__}, seed {arguments.seed}"
+    hardware = (
+        f"{platform.machine()}, {os.cpu_count()} cores, torch {torch.__version__}, seed {arguments.seed}"
+    )
     path.write_text(json.dumps({"hardware": hardware, "results": results}, indent=1) + "\n")
     (FOLDER / "table.md").write_text(table(results))
     print(table(results))

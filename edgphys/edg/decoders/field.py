@@ -5,11 +5,11 @@
     mu(z, g) = g M + S_|g| z + f(z, S_|g| z, g),       S = V diag(A_k) V^T,     C = V diag(s_k^2) V^T
 
 V are the modes of the Hartree covariance (momenta, on a torus). At the start f = 0, M is the Hartree mean and
-A_k^2 + s_k^2 the Hartree variance of mode k. For every symmetry T of the lattice ``mu(T z, g) = T mu(z, g)``, and
-``mu(-z, -g) = -mu(z, g)``: with the signs g = +1 and -1 equally likely both signs of the order parameter are. g = 0
-stands for configurations in which both phases coexist; its amplitudes start from the symmetric Hartree solution. Where
-the system has no such symmetry, in a field, the phases have means and probabilities of their own, and a constant
-joins the inputs of the network, which then need not be odd.
+A_k^2 + s_k^2 the Hartree variance of mode k. For every symmetry T of the lattice ``mu(T z, g) = T mu(z, g)``,
+and ``mu(-z, -g) = -mu(z, g)``: with the signs g = +1 and -1 equally likely both signs of the order parameter
+are. g = 0 stands for configurations in which both phases coexist; its amplitudes start from the symmetric
+Hartree solution. Where the system has no such symmetry, in a field, the phases have means and probabilities
+of their own, and a constant joins the inputs of the network, which then need not be odd.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ class FieldDecoder(nn.Module):
         return order[:, None].to(z.dtype) * self.profile.to(z.dtype) + linear + self.scale * correction
 
     def constants(self, sign: Tensor, like: Tensor) -> tuple[Tensor, Tensor]:
-        """Inputs of the networks that do not vary over the lattice: g times the pattern of order, and the field."""
+        """Inputs of the networks that carry no field: g times the pattern of order, and the tilt."""
         return sign[:, None] * self.pattern.to(like.dtype), self.tilt.to(like.dtype).expand_as(like)
 
     def add_noise(self, mean: Tensor, xi: Tensor) -> Tensor:
