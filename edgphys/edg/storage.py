@@ -8,7 +8,6 @@ code.
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ import torch
 
 from edgphys import systems
 from edgphys.edg.model import EDGModel
-from edgphys.edg.training import History
+from edgphys.edg.training import History, save_atomically
 from edgphys.errors import DatasetError
 from edgphys.systems.base import AbstractSystem
 from edgphys.systems.provenance import package_versions
@@ -72,9 +71,7 @@ def write(
         "lattice": arrays,
         "weights": {name: value.cpu() for name, value in model.state_dict().items()},
     }
-    temporary = path.with_name(path.name + ".tmp")
-    torch.save(content, temporary)
-    os.replace(temporary, path)
+    save_atomically(content, path)
 
 
 def read(path: Path) -> Content:

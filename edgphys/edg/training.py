@@ -21,7 +21,7 @@ from edgphys.edg.model import EDGModel
 from edgphys.edg.objective import Loss
 from edgphys.errors import TrainingError
 
-__all__ = ["Bound", "History", "TrainingSettings", "train"]
+__all__ = ["Bound", "History", "TrainingSettings", "save_atomically", "train"]
 
 Bound = Callable[[EDGModel, int, torch.Generator], Loss]
 
@@ -195,9 +195,9 @@ def train(
         run.skip_plateau()
         on_step(round(run.position * settings.n_steps), run.history.losses[-1])
         if checkpoint is not None and run.step % _CHECKPOINT_EVERY == 0:
-            _write_checkpoint(checkpoint, run.state())
+            save_atomically(run.state(), checkpoint)
     if checkpoint is not None:
-        _write_checkpoint(checkpoint, run.state())
+        save_atomically(run.state(), checkpoint)
     run.finish()
     return run.history
 
@@ -229,8 +229,11 @@ def _read_checkpoint(path: Path, settings: TrainingSettings) -> dict:
     return state
 
 
-def _write_checkpoint(path: Path, state: dict) -> None:
-    """Write beside the old checkpoint, then replace it: a kill at any moment leaves a whole one."""
+def save_atomically(content: dict, path: Path) -> None:
+    """``torch.save`` beside the old file, then replace it: a kill at any moment leaves a whole one."""
     temporary = path.with_name(path.name + ".tmp")
-    torch.save(state, temporary)
-    os.replace(temporary, path)
+    try:
+        torch.save(content, temporary)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
