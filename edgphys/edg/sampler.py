@@ -243,8 +243,8 @@ class EDG:
         return json.dumps([self.system.name, geometry, self.system.parameters, _plain(self.options)])
 
     def default_steps(self) -> int:
-        """Optimiser steps that `fit` takes unless told: 400 at 64 sites, growing with the square root."""
-        return int(min(4000, 400 * max(1.0, (self.system.n_sites / 64.0) ** 0.5)))
+        """Optimiser steps that `fit` takes unless told: 600 up to 64 sites, growing with the square root."""
+        return int(min(4000, 600 * max(1.0, (self.system.n_sites / 64.0) ** 0.5)))
 
     def sample(
         self,

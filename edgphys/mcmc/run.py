@@ -276,7 +276,7 @@ def _reporter(name: str, total: int, progress: bool) -> Iterator[Callable[[int],
     from rich.console import Console
     from rich.progress import Progress
 
-    with Progress(console=Console(stderr=True), transient=True) as bar:
+    with Progress(console=Console(stderr=True)) as bar:
         job = bar.add_task(name, total=total)
         yield lambda done: bar.advance(job, done)
 

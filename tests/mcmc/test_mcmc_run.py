@@ -106,9 +106,10 @@ def test_no_warm_up_is_allowed_for_fields(algorithm):
     assert json.loads(samples.attrs["settings"])["measured"]["acceptance"] > 0.1
 
 
-def test_progress_bar_runs(capsys):
+def test_progress_bar_is_on_stderr(capsys):
     run(SYSTEMS["square"](), "metropolis", 2, 10, seed=0, progress=True)
-    assert "metropolis" in capsys.readouterr().out
+    out, err = capsys.readouterr()
+    assert not out and "metropolis" in err
 
 
 @pytest.mark.parametrize(
