@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """How close EDG with its default settings comes to known free energies on 8 x 8 lattices.
 
-Question, command, run time and conclusion are in README.md. Output: results.json and table.md in this folder.
+Question, command, run time and conclusion are in README.md. Output: results.json here, and a table.
 
     python studies/free_energy_8x8/run.py [--case NAME ...] [--seed 0]
 """
@@ -129,7 +129,6 @@ def main() -> None:
         f"{platform.machine()}, {os.cpu_count()} cores, torch {torch.__version__}, seed {arguments.seed}"
     )
     path.write_text(json.dumps({"hardware": hardware, "results": results}, indent=1) + "\n")
-    (FOLDER / "table.md").write_text(table(results))
     print(table(results))
 
 
