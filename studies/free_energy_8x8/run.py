@@ -23,8 +23,7 @@ import lattices
 
 FOLDER = Path(__file__).parent
 N_SAMPLES = 10_000
-# Reference for phi^4, from independent long Markov chains by thermodynamic integration: value and standard
-# error.
+# Monte Carlo references for phi^4: value and standard error.
 PHI4 = {0.25: (42.9033, 0.0011), 0.27: (46.007, 0.002)}
 ISING = (1.8, 2.27, 2.6, 3.4)
 N_ODE = 200
