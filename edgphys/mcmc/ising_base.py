@@ -10,6 +10,7 @@ import numpy as np
 from numba import njit
 
 from edgphys.mcmc.sampler import AbstractSampler
+from edgphys.mcmc.spectrum import keep_configuration, lowest_correlator
 
 __all__ = ["AbstractIsingSampler", "measure_spins"]
 
@@ -54,16 +55,6 @@ def measure_spins(spins, probe, row, kept):
         total += spins[i]
     row[0] = -coupling * aligned - field * total
     row[1] = total / n_sites
-    n_axes = cosines.shape[0]
-    if n_axes > 0:
-        power = 0.0
-        for axis in range(n_axes):
-            real, imaginary = 0.0, 0.0
-            for i in range(n_sites):
-                real += cosines[axis, i] * spins[i]
-                imaginary += sines[axis, i] * spins[i]
-            power += real * real + imaginary * imaginary
-        row[2] = power / (n_axes * n_sites)
-    if kept.size > 0:
-        for i in range(n_sites):
-            kept[order[i]] = spins[i]
+    if cosines.shape[0] > 0:
+        row[2] = lowest_correlator(spins, cosines, sines)
+    keep_configuration(spins, order, kept)

@@ -15,6 +15,7 @@ import numpy as np
 from numba import njit
 
 from edgphys.mcmc.sampler import ACCEPTED, ATTEMPTED, AbstractSampler
+from edgphys.mcmc.spectrum import keep_configuration, lowest_correlator
 from edgphys.mcmc.xoshiro import uniform
 
 __all__ = ["AbstractPhi4Sampler", "adapt_width", "local_sweep", "measure_field"]
@@ -105,16 +106,6 @@ def measure_field(phi, probe, row, kept):
     row[0] = -2.0 * hop * links + quadratic * sum2 + quartic * sum4
     row[1] = sum1 / n_sites
     row[2] = sum2 / n_sites
-    n_axes = cosines.shape[0]
-    if n_axes > 0:
-        power = 0.0
-        for axis in range(n_axes):
-            real, imaginary = 0.0, 0.0
-            for i in range(n_sites):
-                real += cosines[axis, i] * phi[i]
-                imaginary += sines[axis, i] * phi[i]
-            power += real * real + imaginary * imaginary
-        row[3] = power / (n_axes * n_sites)
-    if kept.size > 0:
-        for i in range(n_sites):
-            kept[order[i]] = phi[i]
+    if cosines.shape[0] > 0:
+        row[3] = lowest_correlator(phi, cosines, sines)
+    keep_configuration(phi, order, kept)
