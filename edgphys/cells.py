@@ -131,7 +131,7 @@ def check_settings(method: str, settings: dict[str, Any]) -> None:
     ValueError
         If a count is not a whole number large enough.
     """
-    for name, least in (("n_samples", 2), ("n_steps", 0), ("batch_size", 1), ("n_path_steps", 1)):
+    for name, least in (("n_samples", 2), ("n_steps", 0), ("batch_size", 3), ("n_path_steps", 1)):
         _check_count(name, settings, least)
     for name, least in (("n_chains", 1), ("n_sweeps", 16), ("n_warmup", 0), ("thin", 1), ("n_threads", 1)):
         _check_count(name, settings, least)
