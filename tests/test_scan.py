@@ -405,7 +405,7 @@ def test_ctrl_c_stops_the_workers_soon_and_training_goes_on_from_its_checkpoint(
     from edgphys.edg import training
 
     monkeypatch.setattr(training, "_CHECKPOINT_EVERY", 10)
-    path, n_steps, at = tmp_path / "scan.nc", 40, []
+    path, n_steps, at = tmp_path / "scan.nc", 160, []  # long enough to be interrupted on any machine
 
     def interrupt():
         while not list(tmp_path.glob("scan.nc.partial/cell-*.pt")):
