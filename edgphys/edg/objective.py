@@ -29,7 +29,7 @@ from torch import Tensor
 from edgphys.edg.model import EDGModel
 from edgphys.edg.path import step_table
 
-__all__ = ["Decoded", "Loss", "continuous_bound", "decode", "path_bound"]
+__all__ = ["Decoded", "Loss", "batch_loss", "continuous_bound", "decode", "path_bound"]
 
 # Least share of a batch spent on each label: it must be learned before it can be frequent.
 _LEAST_SHARE = 0.125
@@ -131,7 +131,7 @@ def continuous_bound(model: EDGModel, n_batch: int, generator: torch.Generator) 
     velocity = alpha * eps - sigma[:, None] * z2
     drive = model.drive(noisy, batch.x.repeat(2, 1), sigma, batch.sign.repeat(2))
     integrand = sigma * drive.square().sum(1) + 2.0 * (drive * velocity).sum(1)
-    return _loss(model, batch, (batch.share.repeat(2) * integrand).mean())
+    return batch_loss(model, batch, (batch.share.repeat(2) * integrand).mean())
 
 
 def path_bound(model: EDGModel, n_batch: int, generator: torch.Generator) -> Loss:
@@ -162,8 +162,9 @@ def path_bound(model: EDGModel, n_batch: int, generator: torch.Generator) -> Los
     prior = 0.5 * n_latent * (1.0 + math.log(2.0 * math.pi))
     # Each step stands for n_steps / n_batch of the sum; exact when n_batch is a multiple of n_steps.
     share = batch.share.repeat(2) * len(step) / (n_steps * torch.bincount(step, minlength=n_steps)[step])
-    return _loss(model, batch, 0.5 * n_steps * (share * terms.sum(1)).mean() - prior)
+    return batch_loss(model, batch, 0.5 * n_steps * (share * terms.sum(1)).mean() - prior)
 
 
-def _loss(model: EDGModel, batch: Decoded, path: Tensor) -> Loss:
+def batch_loss(model: EDGModel, batch: Decoded, path: Tensor) -> Loss:
+    """The bound from a batch and its diffusion part."""
     return Loss((batch.share * model.target.energy(batch.x)).mean(), batch.rest + path)

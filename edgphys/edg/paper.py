@@ -36,7 +36,7 @@ from torch import Tensor
 from edgphys.edg.diffusion import AbstractSchedule
 from edgphys.edg.divergence import KINDS, field_and_divergence, rademacher
 from edgphys.edg.model import EDGModel
-from edgphys.edg.objective import Loss, decode
+from edgphys.edg.objective import Loss, batch_loss, decode
 from edgphys.edg.paper_encoder import PaperEncoder
 from edgphys.edg.time_proposal import TimeProposal, stratified
 
@@ -173,4 +173,4 @@ def paper_bound(
     if proposal is not None and proposal.training:
         proposal.update(t, integrand)
     path = (batch.share * integrand / density.to(z.dtype)).mean()
-    return Loss((batch.share * model.target.energy(x)).mean(), batch.rest + path)
+    return batch_loss(model, batch, path)
