@@ -9,18 +9,18 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from edgphys.mcmc.sampler import AbstractSampler
+from edgphys.mcmc.sampler import AbstractLatticeSampler
 from edgphys.mcmc.spectrum import keep_configuration, lowest_correlator
 
 __all__ = ["AbstractIsingSampler", "measure_spins"]
 
 
-class AbstractIsingSampler(AbstractSampler):
+class AbstractIsingSampler(AbstractLatticeSampler):
     """An Ising chain: spins +1 and -1, int8."""
 
     columns = ("energy", "magnetization", "correlator_min")
 
-    def _dtype(self) -> type:
+    def kept_dtype(self) -> type:
         return np.int8
 
     def _disordered(self, rng: np.random.Generator) -> np.ndarray:

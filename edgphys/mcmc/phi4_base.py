@@ -14,7 +14,7 @@ import math
 import numpy as np
 from numba import njit
 
-from edgphys.mcmc.sampler import ACCEPTED, ATTEMPTED, AbstractSampler
+from edgphys.mcmc.sampler import ACCEPTED, ATTEMPTED, AbstractLatticeSampler
 from edgphys.mcmc.spectrum import keep_configuration, lowest_correlator
 from edgphys.mcmc.xoshiro import uniform
 
@@ -23,7 +23,7 @@ __all__ = ["AbstractPhi4Sampler", "adapt_width", "local_sweep", "measure_field"]
 _TARGET_ACCEPTANCE = 0.5
 
 
-class AbstractPhi4Sampler(AbstractSampler):
+class AbstractPhi4Sampler(AbstractLatticeSampler):
     """A phi^4 chain: real fields, float64."""
 
     columns = ("energy", "magnetization", "phi2", "correlator_min")

@@ -3,12 +3,12 @@
 dataset.
 
 Each chain has its own child of the seed and its own generator state, so the numbers do not depend on how
-many threads run or how they are scheduled. Even chains start disordered, odd ones ordered with alternating
-sign: starts wider than the target, without which R-hat means little.
+many threads run or how they are scheduled, nor on the pieces into which a run is cut by interruptions.
 """
 
 from __future__ import annotations
 
+import json
 import numbers
 import os
 import threading
@@ -17,28 +17,19 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import numpy as np
 import xarray as xr
 
-from edgphys.errors import NotExactError, UnknownNameError
-from edgphys.mcmc.embedded_wolff import Phi4EmbeddedWolff
-from edgphys.mcmc.hmc import Phi4HMC
-from edgphys.mcmc.metropolis import IsingMetropolis
-from edgphys.mcmc.phi4_metropolis import Phi4Metropolis
-from edgphys.mcmc.sampler import AbstractSampler, ChainState
-from edgphys.mcmc.wolff import IsingWolff, why_not_wolff
-from edgphys.systems.provenance import sample_attrs, site_dims
+from edgphys.mcmc.algorithms import make_sampler
+from edgphys.mcmc.checkpoint import Checkpoint
+from edgphys.mcmc.sampler import AbstractSampler
+from edgphys.systems.provenance import configuration_dims, sample_attrs
 
-__all__ = ["algorithms_for", "make_sampler", "run"]
+__all__ = ["run"]
 
-_SAMPLERS: dict[str, dict[str, type[AbstractSampler]]] = {
-    "ising": {c.name: c for c in (IsingMetropolis, IsingWolff)},
-    "phi4": {c.name: c for c in (Phi4Metropolis, Phi4HMC, Phi4EmbeddedWolff)},
-}
-# Reasons for which a listed algorithm does not apply to an instance of the system.
-_REFUSALS = {("ising", "wolff"): why_not_wolff}
-# Site updates between two looks at the progress bar and the stop flag: a fraction of a second.
+# Variable updates between two looks at the progress bar and the stop flag: a fraction of a second.
 _UPDATES_PER_PIECE = 20_000_000
 
 
@@ -55,43 +46,6 @@ class _Plan:
         return self.n_sweeps // self.thin
 
 
-def algorithms_for(system) -> tuple[str, ...]:
-    """Names of the algorithms that `run` accepts for this system, the generally applicable one first.
-
-    Examples
-    --------
-    >>> import lattices
-    >>> from edgphys.systems import Ising
-    >>> algorithms_for(Ising(lattices.build("square", (4, 4)), temperature=2.0))
-    ('metropolis', 'wolff')
-    >>> algorithms_for(Ising(lattices.build("square", (4, 4)), temperature=2.0, field=0.1))
-    ('metropolis',)
-    """
-    return tuple(name for name in _SAMPLERS.get(system.name, {}) if _refusal(system, name) is None)
-
-
-def make_sampler(system, algorithm: str, options: Mapping | None = None) -> AbstractSampler:
-    """The sampler of that name for the system, with its tables built and its options checked.
-
-    Raises
-    ------
-    UnknownNameError
-        If there is no such algorithm, or no such option.
-    NotExactError
-        If the algorithm exists but does not apply to this instance; the message says why.
-    ValueError
-        If an option is out of range.
-    """
-    table = _SAMPLERS.get(system.name, {})
-    if algorithm not in table:
-        names = ", ".join(algorithms_for(system)) or "none"
-        raise UnknownNameError(f"algorithm must be one of {names} for {system.name}, got {algorithm!r}")
-    reason = _refusal(system, algorithm)
-    if reason is not None:
-        raise NotExactError(reason)
-    return table[algorithm](system, dict(options or {}))
-
-
 def run(
     system,
     algorithm: str,
@@ -104,6 +58,7 @@ def run(
     keep: bool = False,
     n_threads: int | None = None,
     options: Mapping | None = None,
+    checkpoint: str | Path | None = None,
     progress: bool = False,
 ) -> xr.Dataset:
     """Sample a system by Markov-chain Monte Carlo.
@@ -111,9 +66,9 @@ def run(
     Parameters
     ----------
     system : edgphys.systems.AbstractSystem
-        Ising or Phi4.
+        Any system of this package.
     algorithm : str
-        One of `algorithms_for` (system): "metropolis", "wolff" (Ising), "hmc", "embedded_wolff" (phi^4).
+        One of `algorithms_for` (system).
     n_chains : int
         Independent chains.
     n_sweeps : int
@@ -130,8 +85,11 @@ def run(
     n_threads : int, optional
         Chains run at a time; the number of CPUs by default. Does not change any number.
     options : mapping, optional
-        Settings of the algorithm. metropolis for Ising: ``order`` ("checkerboard" or "random"); hmc:
-        ``trajectory_length`` (2.0), ``target_acceptance`` (0.8); embedded_wolff: ``n_local`` (1).
+        Settings of the algorithm, by name; the docstring of its sampler lists them with their defaults.
+    checkpoint : path, optional
+        File that holds the state of all chains, the random numbers included. It is renewed about twice a
+        minute, on Ctrl-C and at the end. If it exists the run goes on from there, to the very numbers that
+        an undisturbed run gives; with a larger `n_sweeps` (and `n_warmup` given) a finished run is extended.
     progress : bool
         Show a progress bar on stderr.
 
@@ -168,28 +126,25 @@ def run(
     seed = _check_integer("seed", seed, 0)
     n_threads = _check_integer("n_threads", os.cpu_count() or 1 if n_threads is None else n_threads, 1)
     sampler = make_sampler(system, algorithm, options)
+    store = None if checkpoint is None else Checkpoint(checkpoint, _identity(sampler, plan, seed))
     begin = time.perf_counter()
-    children = np.random.SeedSequence(seed).spawn(plan.n_chains)
-    states = [sampler.start(c, child) for c, child in enumerate(children)]
-    rows, kept, tuned = _run_chains(sampler, states, plan, n_threads, progress)
+    work = _Work(sampler, plan, seed, store)
+    tuned = work.finish(n_threads, progress)
     settings = asdict(plan) | {"sweep": sampler.sweep, "options": sampler.options}
-    settings |= {"tuned": tuned, "measured": sampler.report(states)}
-    n_energy_calls, n_gradient_calls = sampler.calls(states)
+    settings |= {"tuned": tuned, "measured": sampler.report(work.states)}
+    if sampler.improved_columns:
+        settings["improved"] = list(sampler.improved_columns)
+    n_energy_calls, n_gradient_calls = sampler.calls(work.states)
     attrs = sample_attrs(
         system,
         method=algorithm,
         seed=seed,
-        wall_time=time.perf_counter() - begin,
+        wall_time=time.perf_counter() - begin + work.time_before,
         settings=settings,
         n_energy_calls=n_energy_calls,
         n_gradient_calls=n_gradient_calls,
     )
-    return _dataset(sampler, rows, kept, attrs)
-
-
-def _refusal(system, algorithm: str) -> str | None:
-    check = _REFUSALS.get((system.name, algorithm))
-    return check(system) if check else None
+    return _dataset(sampler, work.rows, work.kept, attrs)
 
 
 def _check_integer(name: str, value, lowest: int) -> int:
@@ -214,58 +169,108 @@ def _check_plan(n_chains, n_sweeps, n_warmup, thin, keep) -> _Plan:
     )
 
 
-def _run_chains(
-    sampler: AbstractSampler, states: list[ChainState], plan: _Plan, n_threads: int, progress: bool
-):
-    """Warm-up, freezing, draws: ``rows`` (chain, draw, column), ``kept`` and the frozen parameters."""
-    n_columns = len(sampler.columns) - (len(sampler.layout.cosines) == 0)
-    rows = np.empty((plan.n_chains, plan.n_draws, n_columns))
-    kept_draws = plan.n_draws if plan.keep else 0
-    kept = np.empty((plan.n_chains, kept_draws, sampler.layout.n_sites), states[0].configuration.dtype)
-    piece = max(1, _UPDATES_PER_PIECE // sampler.layout.n_sites)
+def _identity(sampler: AbstractSampler, plan: _Plan, seed: int) -> dict:
+    """What a checkpoint belongs to; `n_sweeps` is left out, so that a run may be extended."""
+    settings = asdict(plan) | {"seed": seed, "algorithm": sampler.name, "options": sampler.options}
+    del settings["n_sweeps"]
+    return settings | sampler.system.identity()
 
-    def warm_up(c: int) -> Iterator[int]:
-        for first in range(0, plan.n_warmup, piece):
-            n = min(piece, plan.n_warmup - first)
-            sampler.warm_up(states[c], first, n, plan.n_warmup)
+
+class _Work:
+    """All chains of a run: their states, what is drawn so far, and where each of them stands.
+
+    Attributes
+    ----------
+    states : list of ChainState
+        One a chain, or one a group of chains.
+    rows, kept : float64 (chain, draw, column) and (chain, draw or 0, variable)
+        Filled up to ``done`` of each state.
+    done : list of [int, int]
+        Sweeps of the warm-up and draws finished, for each state.
+    time_before : float
+        Seconds spent before the interruptions.
+    """
+
+    def __init__(self, sampler: AbstractSampler, plan: _Plan, seed: int, store: Checkpoint | None) -> None:
+        self.sampler, self.plan, self.store = sampler, plan, store
+        size = sampler.chains_per_state
+        children = np.random.SeedSequence(seed).spawn(-(-plan.n_chains // size))
+        self.states = [sampler.start(c, child) for c, child in enumerate(children)]
+        self.members = [slice(c * size, min((c + 1) * size, plan.n_chains)) for c in range(len(children))]
+        self.done = [[0, 0] for _ in self.states]
+        self.time_before = 0.0
+        self.rows = np.empty((plan.n_chains, plan.n_draws, sampler.n_columns))
+        kept_draws = plan.n_draws if plan.keep else 0
+        self.kept = np.empty((plan.n_chains, kept_draws, sampler.n_variables), sampler.kept_dtype())
+        self._piece = max(1, _UPDATES_PER_PIECE // sampler.n_variables)
+        if store is not None:
+            store.begin(self)
+
+    def finish(self, n_threads: int, progress: bool) -> dict[str, float]:
+        """Warm-up, freezing, draws; the frozen parameters."""
+        total = len(self.states) * (self.plan.n_warmup + self.plan.n_draws * self.plan.thin)
+        with _reporter(self.sampler.name, total, progress) as report, ThreadPoolExecutor(n_threads) as pool:
+            try:
+                self._in_threads(pool, self._warm_up, report)
+                # What the warm-up learned stays in the states: a run that goes on freezes the same again.
+                tuned = self.sampler.freeze(self.states)
+                self._in_threads(pool, lambda c: self._sample(c, tuned), report)
+            finally:
+                if self.store is not None:
+                    self.store.write()
+        return tuned
+
+    def _warm_up(self, c: int) -> Iterator[int]:
+        done, total = self.done[c], self.plan.n_warmup
+        if done[0]:
+            yield done[0]
+        while done[0] < total:
+            n = min(self._piece, total - done[0])
+            self.sampler.warm_up(self.states[c], done[0], n, total)
+            done[0] += n
+            self._keep(c)
             yield n
 
-    def sample(c: int) -> Iterator[int]:
-        step = max(1, piece // plan.thin)
-        for first in range(0, plan.n_draws, step):
-            part = slice(first, first + step)
-            sampler.advance(states[c], tuned, plan.thin, rows[c, part], kept[c, part])
-            yield len(rows[c, part]) * plan.thin
+    def _sample(self, c: int, tuned: dict[str, float]) -> Iterator[int]:
+        done, plan = self.done[c], self.plan
+        step = max(1, self._piece // plan.thin)
+        if done[1]:
+            yield done[1] * plan.thin
+        while done[1] < plan.n_draws:
+            part = slice(done[1], min(done[1] + step, plan.n_draws))
+            index = (self.members[c], part) if self.sampler.chains_per_state > 1 else (c, part)
+            self.sampler.advance(self.states[c], tuned, plan.thin, self.rows[index], self.kept[index])
+            done[1] = part.stop
+            self._keep(c)
+            yield (part.stop - part.start) * plan.thin
 
-    total = plan.n_chains * (plan.n_warmup + plan.n_draws * plan.thin)
-    with _reporter(sampler.name, total, progress) as report, ThreadPoolExecutor(n_threads) as pool:
-        _in_threads(pool, warm_up, plan.n_chains, report)
-        tuned = sampler.freeze(states)
-        _in_threads(pool, sample, plan.n_chains, report)
-    return rows, kept, tuned
+    def _keep(self, c: int) -> None:
+        if self.store is not None:
+            self.store.remember(c)
 
+    def _in_threads(self, pool: ThreadPoolExecutor, task: Callable, report: Callable) -> None:
+        """Run ``task(c)`` for each state; an exception in one, or Ctrl-C, stops all after their piece."""
+        stop = threading.Event()
 
-def _in_threads(pool: ThreadPoolExecutor, task: Callable, n_chains: int, report: Callable) -> None:
-    """Run ``task(c)`` for each chain; an exception in one, or Ctrl-C, stops all after their piece."""
-    stop = threading.Event()
-
-    def work(c: int) -> None:
-        if stop.is_set():
-            return
-        for done in task(c):
-            report(done)
+        def work(c: int) -> None:
             if stop.is_set():
                 return
+            for done in task(c):
+                report(done)
+                if stop.is_set():
+                    return
 
-    try:
-        for future in [pool.submit(work, c) for c in range(n_chains)]:
-            # Not one long wait: a thread that is told to stop hears it only between two instructions.
-            while not wait([future], timeout=0.2).done:
-                pass
-            future.result()
-    except BaseException:
-        stop.set()
-        raise
+        futures = [pool.submit(work, c) for c in range(len(self.states))]
+        try:
+            for future in futures:
+                # Not one long wait: a thread that is told to stop hears it only between two instructions.
+                while not wait([future], timeout=0.2).done:
+                    pass
+                future.result()
+        except BaseException:
+            stop.set()
+            wait(futures)
+            raise
 
 
 @contextmanager
@@ -282,22 +287,40 @@ def _reporter(name: str, total: int, progress: bool) -> Iterator[Callable[[int],
 
 
 def _dataset(sampler: AbstractSampler, rows: np.ndarray, kept: np.ndarray, attrs: dict) -> xr.Dataset:
-    measured = dict(zip(sampler.columns, np.moveaxis(rows, -1, 0), strict=False))
-    m = measured["magnetization"]
-    observables = {
-        "energy": measured.pop("energy"),
-        "magnetization": measured.pop("magnetization"),
-        "abs_magnetization": np.abs(m),
-        "magnetization_2": m**2,
-        "magnetization_4": m**4,
-        "correlator_zero": sampler.layout.n_sites * m**2,
-    } | measured
+    n_plain = rows.shape[-1] - sum(sampler.extra_columns.values())
+    columns = np.moveaxis(rows, -1, 0)
+    measured = dict(zip(sampler.columns, columns[:n_plain], strict=False))
+    observables = _with_powers(measured, sampler.n_variables) if "magnetization" in measured else measured
     variables = {
         name: (("chain", "draw"), np.ascontiguousarray(values)) for name, values in observables.items()
     }
+    first = n_plain
+    for name, count in sampler.extra_columns.items():
+        variables[name] = (("chain", "draw", "distance"), rows[..., first : first + count].copy())
+        first += count
     if kept.shape[1]:
-        lattice = sampler.system.lattice
-        dims = site_dims(lattice)
-        shape = (*kept.shape[:2], *lattice.shape)
-        variables["configurations"] = (("chain", "draw", *dims), kept.reshape(shape))
+        shape = (*kept.shape[:2], *sampler.system.event_shape)
+        dims = ("chain", "draw", *configuration_dims(sampler.system))
+        variables["configurations"] = (dims, kept.reshape(shape))
+    if sampler.improved_columns:
+        definitions = json.loads(attrs["definitions"])
+        for name in sampler.improved_columns:
+            definitions[name] = (
+                f"{definitions.get(name, name)}; improved estimator, averaged over cluster signs"
+            )
+        attrs["definitions"] = json.dumps(definitions)
     return xr.Dataset(variables, attrs=attrs)
+
+
+def _with_powers(measured: dict[str, np.ndarray], n_sites: int) -> dict[str, np.ndarray]:
+    """What follows from the magnetization, unless the sampler has measured it itself."""
+    m = measured["magnetization"]
+    derived = {
+        "energy": measured["energy"],
+        "magnetization": m,
+        "abs_magnetization": np.abs(m),
+        "magnetization_2": m**2,
+        "magnetization_4": m**4,
+        "correlator_zero": n_sites * m**2,
+    }
+    return derived | measured

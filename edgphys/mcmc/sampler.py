@@ -26,7 +26,16 @@ from edgphys.errors import UnknownNameError
 from edgphys.mcmc.layout import Layout, make_layout
 from edgphys.mcmc.xoshiro import new_state
 
-__all__ = ["ACCEPTED", "ATTEMPTED", "CLUSTERS", "GRADIENTS", "VISITED", "AbstractSampler", "ChainState"]
+__all__ = [
+    "ACCEPTED",
+    "ATTEMPTED",
+    "CLUSTERS",
+    "GRADIENTS",
+    "VISITED",
+    "AbstractLatticeSampler",
+    "AbstractSampler",
+    "ChainState",
+]
 
 # Places in ChainState.counts.
 ATTEMPTED, ACCEPTED, VISITED, CLUSTERS, GRADIENTS = range(5)
@@ -71,14 +80,30 @@ class AbstractSampler(abc.ABC):
     defaults : dict
         Option names and their default values.
     columns : tuple of str
-        Observables that the kernels write for each draw; the last one is absent on lattices with an open
-        axis.
+        Observables that the kernels write for each draw; on lattices the last one, ``correlator_min``, is
+        absent where an axis is open. What is not among them is derived from ``magnetization``.
+    extra_columns : dict of str to int
+        Observables of several numbers a draw, in columns after the others: name and how many.
+    improved_columns : tuple of str
+        Which of the columns are improved estimators: other values at each draw, the same mean, less noise.
+    chains_per_state : int
+        Chains that one `ChainState` holds. Samplers with more than one (a group) fill ``rows`` of shape
+        (n_members, n_draws, n_columns) and ``kept`` of shape (n_members, n_draws or 0, n_sites); members
+        beyond ``n_members`` run along and are dropped.
     """
 
     name: ClassVar[str]
     sweep: ClassVar[str]
     defaults: ClassVar[dict] = {}
-    columns: ClassVar[tuple[str, ...]]
+    columns: tuple[str, ...]
+    extra_columns: ClassVar[dict[str, int]] = {}
+    improved_columns: tuple[str, ...] = ()
+    chains_per_state: int = 1
+
+    @classmethod
+    def why_not(cls, system) -> str | None:
+        """Why the algorithm does not apply to this instance of its family; None if it does."""
+        return None
 
     def __init__(self, system, options: dict) -> None:
         unknown = sorted(set(options) - set(self.defaults))
@@ -87,7 +112,6 @@ class AbstractSampler(abc.ABC):
             raise UnknownNameError(f"options of {self.name!r} must be among: {known}; got {unknown[0]!r}")
         self.system = system
         self.options = self.defaults | options
-        self.layout: Layout = make_layout(system.lattice)
         self._check_options()
         self._prepare()
 
@@ -97,25 +121,27 @@ class AbstractSampler(abc.ABC):
     def _prepare(self) -> None:  # noqa: B027
         """Tables derived from system and options."""
 
-    def start(self, index: int, seed: np.random.SeedSequence) -> ChainState:
-        """First state of a chain: even indices start disordered, odd ones ordered with alternating sign."""
-        start_seed, kernel_seed = seed.spawn(2)
-        if index % 2 == 0:
-            values = self._disordered(np.random.default_rng(start_seed))
-        else:
-            values = self._ordered() * (1 if index % 4 == 1 else -1)
-        return ChainState(self.layout.store(values.astype(self._dtype())), new_state(kernel_seed))
+    @property
+    def n_variables(self) -> int:
+        """Variables of one configuration; a sweep of local updates has as many."""
+        return self.system.n_variables
 
-    def _dtype(self) -> type:
+    @property
+    def n_columns(self) -> int:
+        """Numbers written for each draw."""
+        return len(self.columns) + sum(self.extra_columns.values())
+
+    def kept_dtype(self) -> type:
+        """dtype of the configurations returned."""
         return np.float64
 
     @abc.abstractmethod
-    def _disordered(self, rng: np.random.Generator) -> np.ndarray:
-        """A configuration of independent sites, shape (n_sites,)."""
+    def start(self, index: int, seed: np.random.SeedSequence) -> ChainState:
+        """First state of a chain (or of a group of chains); the law must be wider than the target."""
 
     @abc.abstractmethod
-    def _ordered(self) -> np.ndarray:
-        """A configuration near the ground state, shape (n_sites,)."""
+    def unpack(self, state: ChainState) -> np.ndarray:
+        """The configuration in the order of the system, shape (n_variables,); of a group, one row a chain."""
 
     @abc.abstractmethod
     def warm_up(self, state: ChainState, first: int, n_sweeps: int, n_total: int) -> None:
@@ -129,8 +155,8 @@ class AbstractSampler(abc.ABC):
     def advance(self, state: ChainState, tuned: dict[str, float], thin: int, rows, kept) -> None:
         """Fill ``rows`` (n_draws, n_columns) with observables, `thin` sweeps apart.
 
-        `kept`, shape (n_draws, n_sites) or (0, n_sites), takes the configurations in the order of the
-        lattice.
+        `kept`, shape (n_draws, n_variables) or (0, n_variables), takes the configurations in the order of
+        the system.
         """
 
     def report(self, states: list[ChainState]) -> dict[str, float]:
@@ -140,6 +166,45 @@ class AbstractSampler(abc.ABC):
         return {"acceptance": accepted / attempted} if attempted else {}
 
     def calls(self, states: list[ChainState]) -> tuple[int, int]:
-        """Whole-lattice energies and gradients so far; n_sites local energy differences count as one."""
+        """Whole energies and gradients so far; n_variables local energy differences count as one."""
         local = sum(int(s.counts[ATTEMPTED] + s.counts[VISITED]) for s in states)
-        return math.ceil(local / self.layout.n_sites), sum(int(s.counts[GRADIENTS]) for s in states)
+        return math.ceil(local / self.n_variables), sum(int(s.counts[GRADIENTS]) for s in states)
+
+
+class AbstractLatticeSampler(AbstractSampler):
+    """A chain with one variable on each site of a lattice, kept in the order of a `Layout`.
+
+    Even chains start disordered, odd ones ordered with alternating sign: starts wider than the target,
+    without which R-hat means little.
+    """
+
+    layout: Layout
+
+    def __init__(self, system, options: dict) -> None:
+        self.layout = make_layout(system.lattice)
+        super().__init__(system, options)
+
+    @property
+    def n_columns(self) -> int:
+        return super().n_columns - (len(self.layout.cosines) == 0)
+
+    def start(self, index: int, seed: np.random.SeedSequence) -> ChainState:
+        start_seed, kernel_seed = seed.spawn(2)
+        if index % 2 == 0:
+            values = self._disordered(np.random.default_rng(start_seed))
+        else:
+            values = self._ordered() * (1 if index % 4 == 1 else -1)
+        return ChainState(self.layout.store(values.astype(self.kept_dtype())), new_state(kernel_seed))
+
+    def unpack(self, state: ChainState) -> np.ndarray:
+        values = np.empty_like(state.configuration[:-1])
+        values[self.layout.order] = state.configuration[:-1]
+        return values
+
+    @abc.abstractmethod
+    def _disordered(self, rng: np.random.Generator) -> np.ndarray:
+        """A configuration of independent sites, shape (n_sites,)."""
+
+    @abc.abstractmethod
+    def _ordered(self) -> np.ndarray:
+        """A configuration near the ground state, shape (n_sites,)."""

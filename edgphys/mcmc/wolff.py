@@ -52,6 +52,10 @@ class IsingWolff(AbstractIsingSampler):
     name = "wolff"
     sweep = "Wolff clusters that visit n_sites spins on average, their mean number frozen after the warm-up"
 
+    @classmethod
+    def why_not(cls, system) -> str | None:
+        return why_not_wolff(system)
+
     def _prepare(self) -> None:
         strength = self.system.beta * self.system.parameters["coupling"]
         self._threshold = follow_threshold(abs(strength))

@@ -3,9 +3,19 @@
 
 from edgphys.systems.base import AbstractSystem
 from edgphys.systems.ising import Ising
+from edgphys.systems.lattice_system import AbstractLatticeSystem
 from edgphys.systems.phi4 import Phi4
 from edgphys.systems.provenance import sample_attrs
 from edgphys.systems.registry import available, build
 from edgphys.systems.relaxation import LatticeOperator
 
-__all__ = ["AbstractSystem", "Ising", "LatticeOperator", "Phi4", "available", "build", "sample_attrs"]
+__all__ = [
+    "AbstractLatticeSystem",
+    "AbstractSystem",
+    "Ising",
+    "LatticeOperator",
+    "Phi4",
+    "available",
+    "build",
+    "sample_attrs",
+]

@@ -7,8 +7,12 @@ partition function Z exactly: all constants are included. Samplers and networks 
     x  --reduced_energy, gradient-->  training and weights
     x  --to_configurations-->  configurations  --energy, measure-->  observables (per draw)
 
-Arrays have one batch axis and then either the lattice axes, (n_batch, *event_shape), or one site axis,
-(n_batch, n_sites).
+Every energy is also linear in a few couplings, weight = exp(-sum_c a_c X_c(configuration)), with the numbers
+a = `action_coefficients` and the per-configuration sums X = `action_terms`. Replica exchange, thermodynamic
+integration and MBAR need nothing else.
+
+Arrays have one batch axis and then the axes of one configuration, or a single flat axis: (n_batch,
+*event_shape) or (n_batch, n_variables). What lattices add is in `edgphys.systems.lattice_system`.
 """
 
 from __future__ import annotations
@@ -23,35 +27,34 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from edgphys.systems.observables import LatticeObservables
-from lattices import Lattice
-
-__all__ = ["AbstractSystem", "check_lattice", "check_number"]
+__all__ = ["AbstractSystem", "check_number"]
 
 # Numbers handled at a time by `measure`: float64 copies stay below 32 MiB however many draws come in.
 _CHUNK = 1 << 22
 
 
 class AbstractSystem(ABC):
-    """Declaration of a lattice system; concrete systems are final and hold their fields themselves.
+    """Declaration of a system; concrete systems are final and hold their fields themselves.
 
     Attributes
     ----------
     name : str
-        Name in the registry, "ising" or "phi4".
-    lattice : Lattice
-        Geometry; `n_sites` and ``event_shape = lattice.shape`` come from it.
+        Name in the registry, such as "ising" or "phi4".
+    family : str
+        Which Monte Carlo algorithms apply: "ising", "phi4" or "continuous".
     parameters : dict of str to float
-        Constructor keywords, enough to rebuild the system: ``type(s)(s.lattice, **s.parameters)``.
+        Constructor keywords, enough to rebuild the system (see `replace`).
     temperature, beta : float
         k_B = 1, ``beta = 1 / temperature``; 1 for systems whose weight is exp(-action).
+    event_shape : tuple of int
+        Shape of one configuration.
     """
 
     name: ClassVar[str]
-    lattice: Lattice
+    family: ClassVar[str]
     parameters: dict[str, float]
     temperature: float
-    _observables: LatticeObservables
+    event_shape: tuple[int, ...]
 
     @property
     def beta(self) -> float:
@@ -59,22 +62,14 @@ class AbstractSystem(ABC):
         return 1.0 / self.temperature
 
     @property
-    def n_sites(self) -> int:
-        """Number of sites."""
-        return self.lattice.n_sites
-
-    @property
-    def event_shape(self) -> tuple[int, ...]:
-        """Shape of one configuration, with the lattice axes apart."""
-        return tuple(self.lattice.shape)
+    def n_variables(self) -> int:
+        """Number of variables of one configuration."""
+        return math.prod(self.event_shape)
 
     @property
     @abstractmethod
     def symmetries(self) -> tuple[str, ...]:
-        """Subset of ("translation", "point_group", "z2").
-
-        "translation" means along every axis; a lattice with an open axis does not declare it.
-        """
+        """Names of the symmetries of the energy, such as "translation" or "z2"."""
 
     @property
     @abstractmethod
@@ -107,20 +102,37 @@ class AbstractSystem(ABC):
     def exact_results(self) -> dict[str, float]:
         """Exact values of the estimates named in `exact`."""
 
+    @property
+    @abstractmethod
+    def action_coefficients(self) -> NDArray[np.float64]:
+        """a, shape (n_terms,): the weight of a configuration is ``exp(-a . X)``, X its `action_terms`."""
+
+    @abstractmethod
+    def _action_terms(self, flat: Tensor) -> Tensor:
+        """X of floating (n_batch, n_variables) configurations, shape (n_batch, n_terms)."""
+
     @abstractmethod
     def _energy(self, flat: Tensor) -> Tensor:
-        """Total energy of floating (n_batch, n_sites) fields."""
+        """Total energy of floating (n_batch, n_variables) configurations."""
 
-    def _measure_more(self, flat: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
-        """Observables beyond the shared ones."""
-        return {}
+    @abstractmethod
+    def _measure(self, flat: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+        """Observables other than the energy."""
+
+    @abstractmethod
+    def identity(self) -> dict[str, Any]:
+        """What tells this system from any other, as JSON types."""
+
+    @abstractmethod
+    def replace(self, **changes: float) -> AbstractSystem:
+        """The same system with some parameters changed."""
 
     def energy(self, configurations: Tensor | NDArray) -> Tensor | NDArray[np.float64]:
         """Total, extensive energy of each configuration, shape (n_batch,).
 
         Parameters
         ----------
-        configurations : torch tensor or numpy array, shape (n_batch, *event_shape) or (n_batch, n_sites)
+        configurations : torch tensor or numpy array, shape (n_batch, *event_shape) or (n_batch, n_variables)
             Integers are taken as float64; a floating tensor keeps its dtype and device.
 
         Returns
@@ -138,44 +150,47 @@ class AbstractSystem(ABC):
 
         Parameters
         ----------
-        configurations : torch tensor or numpy array, shape (n_batch, *event_shape) or (n_batch, n_sites)
+        configurations : torch tensor or numpy array, shape (n_batch, *event_shape) or (n_batch, n_variables)
             As `to_configurations` gives them.
 
         Returns
         -------
         dict of str to float64 array
-            `energy`, `magnetization`, `abs_magnetization`, `magnetization_2`, `magnetization_4`,
-            `correlator_zero`, and `correlator_min` on lattices periodic along all axes; the system may add
-            its own. See `definitions`.
+            `energy` and what the system adds; see `definitions`.
         """
         if isinstance(configurations, Tensor):
             flat = self._flat(configurations, "configurations").detach().cpu().numpy()
         else:
             flat = configurations
             _check_shape(np.shape(flat), self, "configurations")
-        rows = max(1, _CHUNK // self.n_sites)
+        rows = max(1, _CHUNK // self.n_variables)
         starts = range(0, max(1, len(flat)), rows)
         parts = [self._measure_chunk(self._flat_array(flat[start : start + rows])) for start in starts]
         return {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
 
-    def replace(self, **changes: float) -> AbstractSystem:
-        """The same system on the same lattice with some parameters changed.
+    def action_terms(self, configurations: Tensor | NDArray) -> NDArray[np.float64]:
+        """X of each configuration, shape (n_batch, n_terms), so that its weight is ``exp(-a . X)``.
 
-        Examples
-        --------
-        >>> import lattices
-        >>> from edgphys.systems import Ising
-        >>> Ising(lattices.build("chain", (4,)), temperature=1.0).replace(temperature=2.0).beta
-        0.5
+        X depends on the geometry alone: the same X serves every value of every coupling.
+
+        Parameters
+        ----------
+        configurations : torch tensor or numpy array, shape (n_batch, *event_shape) or (n_batch, n_variables)
+
+        Returns
+        -------
+        float64 array, shape (n_batch, n_terms)
         """
-        return type(self)(self.lattice, **{**self.parameters, **changes})
+        if isinstance(configurations, Tensor):
+            configurations = self._flat(configurations, "configurations").detach().cpu().numpy()
+        return self._action_terms(torch.from_numpy(self._flat_array(configurations))).numpy()
 
     def _measure_chunk(self, flat: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
         energy = self._energy(torch.from_numpy(flat)).numpy()
-        return {"energy": energy, **self._observables(flat), **self._measure_more(flat)}
+        return {"energy": energy, **self._measure(flat)}
 
     def _field(self, x: Tensor) -> Tensor:
-        """The gate of the differentiable functions: a floating tensor, flattened to (n_batch, n_sites)."""
+        """The gate of the differentiable functions: a floating tensor as (n_batch, n_variables)."""
         if not isinstance(x, Tensor):
             raise TypeError(f"x must be a torch tensor, got {type(x).__name__}")
         if x.dtype not in (torch.float32, torch.float64):
@@ -184,32 +199,20 @@ class AbstractSystem(ABC):
 
     def _flat(self, x: Tensor, argument: str) -> Tensor:
         _check_shape(x.shape, self, argument)
-        return x.reshape(x.shape[0], self.n_sites)
+        return x.reshape(x.shape[0], self.n_variables)
 
     def _flat_array(self, x: NDArray) -> NDArray[np.float64]:
         _check_shape(np.shape(x), self, "configurations")
         # A copy: torch refuses read-only and negatively strided memory.
-        return np.array(x, dtype=np.float64, order="C").reshape(len(x), self.n_sites)
-
-    def __repr__(self) -> str:
-        values = ", ".join(f"{key}={value:g}" for key, value in self.parameters.items())
-        extent = "x".join(map(str, self.lattice.extent))
-        return f"{type(self).__name__}({self.lattice.name} {extent}, {values})"
+        return np.array(x, dtype=np.float64, order="C").reshape(len(x), self.n_variables)
 
 
 def _check_shape(shape: tuple[int, ...], system: AbstractSystem, argument: str) -> None:
-    event, n_sites = system.event_shape, system.n_sites
-    if len(shape) < 2 or tuple(shape[1:]) not in (event, (n_sites,)):
+    event, n_variables = system.event_shape, system.n_variables
+    if len(shape) < 2 or tuple(shape[1:]) not in (event, (n_variables,)):
         sizes = ", ".join(map(str, event))
-        allowed = f"(n_batch, {sizes}) or (n_batch, {n_sites})"
+        allowed = f"(n_batch, {sizes}) or (n_batch, {n_variables})"
         raise ValueError(f"{argument} must have shape {allowed}, got {tuple(shape)}")
-
-
-def check_lattice(lattice: Any) -> Lattice:
-    """`lattice` itself; TypeError with advice unless it is a Lattice."""
-    if not isinstance(lattice, Lattice):
-        raise TypeError(f"lattice must be made by lattices.build, got {type(lattice).__name__}")
-    return lattice
 
 
 def check_number(value: Any, name: str, *, positive: bool = False) -> float:

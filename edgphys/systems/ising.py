@@ -32,10 +32,12 @@ from typing import ClassVar, final
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor
 
-from edgphys.systems.base import AbstractSystem, check_lattice, check_number
+from edgphys.systems.base import check_number
 from edgphys.systems.hopping import BondSums, is_hypercubic
+from edgphys.systems.lattice_system import AbstractLatticeSystem, check_lattice
 from edgphys.systems.observables import DEFINITIONS, LatticeObservables
 from edgphys.systems.relaxation import LatticeOperator
 from lattices import Lattice
@@ -83,7 +85,7 @@ def log_2cosh(x: Tensor) -> Tensor:
 
 
 @final
-class Ising(AbstractSystem):
+class Ising(AbstractLatticeSystem):
     """Ising model with uniform coupling and field; see the module docstring for signs and formulae.
 
     Parameters
@@ -125,6 +127,7 @@ class Ising(AbstractSystem):
     """
 
     name: ClassVar[str] = "ising"
+    family: ClassVar[str] = "ising"
 
     def __init__(
         self, lattice: Lattice, temperature: float, coupling: float = 1.0, field: float = 0.0
@@ -296,3 +299,11 @@ class Ising(AbstractSystem):
 
     def _energy(self, flat: Tensor) -> Tensor:
         return -self.coupling * self._bonds.pair_sum(flat) - self.field * flat.sum(1)
+
+    @property
+    def action_coefficients(self) -> NDArray[np.float64]:
+        """(-beta J, -beta h), for the terms (sum_<ij> s_i s_j, sum_i s_i)."""
+        return -self.beta * np.array([self.coupling, self.field])
+
+    def _action_terms(self, flat: Tensor) -> Tensor:
+        return torch.stack([self._bonds.pair_sum(flat), flat.sum(1)], dim=1)

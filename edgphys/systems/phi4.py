@@ -36,8 +36,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from edgphys.systems.base import AbstractSystem, check_lattice, check_number
+from edgphys.systems.base import check_number
 from edgphys.systems.hopping import BondSums, is_hypercubic
+from edgphys.systems.lattice_system import AbstractLatticeSystem, check_lattice
 from edgphys.systems.observables import DEFINITIONS, LatticeObservables
 from edgphys.systems.relaxation import LatticeOperator
 from lattices import Lattice
@@ -61,7 +62,7 @@ _EXACT_NAMES = (
 
 
 @final
-class Phi4(AbstractSystem):
+class Phi4(AbstractLatticeSystem):
     """Lattice phi^4 theory; see the module docstring for signs, constants and conventions.
 
     Either `kappa` and `lam` are given, or the three of `hop`, `quadratic` and `quartic` (`from_mass` does
@@ -97,6 +98,7 @@ class Phi4(AbstractSystem):
     """
 
     name: ClassVar[str] = "phi4"
+    family: ClassVar[str] = "phi4"
 
     def __init__(
         self,
@@ -254,6 +256,16 @@ class Phi4(AbstractSystem):
     def _energy(self, flat: Tensor) -> Tensor:
         local = flat * (self.quadratic + self.quartic * flat * flat)
         return (flat * (local - 2.0 * self.hop * self._bonds.forward(flat))).sum(1)
+
+    @property
+    def action_coefficients(self) -> NDArray[np.float64]:
+        """(-2 hop, quadratic, quartic), for the terms (sum_<ij> phi_i phi_j, sum phi^2, sum phi^4)."""
+        return np.array([-2.0 * self.hop, self.quadratic, self.quartic])
+
+    def _action_terms(self, flat: Tensor) -> Tensor:
+        squares = flat * flat
+        pairs = (flat * self._bonds.forward(flat)).sum(1)
+        return torch.stack([pairs, squares.sum(1), (squares * squares).sum(1)], dim=1)
 
     def _measure_more(self, flat: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
         return {"phi2": (flat * flat).mean(axis=1)}

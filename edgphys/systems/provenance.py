@@ -17,7 +17,7 @@ from typing import Any
 from edgphys.systems.base import AbstractSystem
 from lattices import Lattice
 
-__all__ = ["SCHEMA_VERSION", "package_versions", "sample_attrs", "site_dims"]
+__all__ = ["SCHEMA_VERSION", "configuration_dims", "package_versions", "sample_attrs", "site_dims"]
 
 SCHEMA_VERSION = 1
 
@@ -29,6 +29,11 @@ def site_dims(lattice: Lattice) -> tuple[str, ...]:
     return ("x", "y", "z", "t")[: len(lattice.extent)] + ("basis",) * (
         len(lattice.shape) - len(lattice.extent)
     )
+
+
+def configuration_dims(system: AbstractSystem) -> tuple[str, ...]:
+    """Names of the dimensions of one configuration of `system`."""
+    return site_dims(system.lattice)
 
 
 def package_versions() -> dict[str, str]:

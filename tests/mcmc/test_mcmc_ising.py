@@ -12,7 +12,7 @@ import lattices
 from edgphys.errors import NotExactError
 from edgphys.mcmc import algorithms_for, metropolis, run, wolff
 from edgphys.mcmc.layout import make_layout
-from edgphys.mcmc.run import make_sampler
+from edgphys.mcmc.algorithms import make_sampler
 from edgphys.systems import Ising
 
 # (lattice, extent, periodic, temperature, coupling, field)

@@ -14,7 +14,7 @@ from stats import assert_z
 import lattices
 from edgphys.mcmc import algorithms_for, hmc, phi4_base, run
 from edgphys.mcmc.layout import make_layout
-from edgphys.mcmc.run import make_sampler
+from edgphys.mcmc.algorithms import make_sampler
 from edgphys.mcmc.xoshiro import new_state
 from edgphys.systems import Phi4
 

@@ -13,7 +13,7 @@ import xarray as xr
 import lattices
 from edgphys.errors import UnknownNameError
 from edgphys.mcmc import algorithms_for, run
-from edgphys.mcmc.run import make_sampler
+from edgphys.mcmc.algorithms import make_sampler
 from edgphys.mcmc.xoshiro import new_state, next_word, random_site, uniform
 from edgphys.systems import Ising, Phi4
 
