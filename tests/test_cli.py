@@ -14,7 +14,8 @@ from scan_stubs import install_stub_edg, stub_scan
 
 import edgphys
 from edgphys import dataset
-from edgphys.cli import main, parse_extent, parse_values
+from edgphys.cli import main
+from edgphys.words import parse_extent, parse_values
 
 SCAN = ["scan", "ising", "--extent", "3", "--method", "edg", "--method", "exact", "--n-samples", "200"]
 GOOD = [*SCAN, "--temperature", "2.0:3.0:3", "--out", "scan.nc"]
