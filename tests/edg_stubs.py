@@ -16,6 +16,8 @@ import math
 import torch
 from torch import Tensor, nn
 
+from edgphys.edg.model import EDGModel
+
 __all__ = ["LinearModel"]
 
 
@@ -62,6 +64,8 @@ class LinearModel(nn.Module):
     # Labels mean nothing here: neither bound may depend on them, nor on the weights of their samples.
     symmetric = True
     device = torch.device("cpu")
+    n_latent = 4
+    decode, _stratified_labels = EDGModel.decode, EDGModel._stratified_labels
 
     def __init__(self, gain: float = 1.0, tilt: float = 0.0) -> None:
         super().__init__()
@@ -81,11 +85,11 @@ class LinearModel(nn.Module):
     def label_probabilities(self) -> Tensor:
         return torch.tensor([0.475, 0.05, 0.475])
 
-    def log_prior_sign(self, sign: Tensor) -> Tensor:
+    def log_prior_label(self, sign: Tensor) -> Tensor:
         return torch.log(self.label_probabilities())[sign.long() + 1]
 
-    def log_prob_sign(self, x: Tensor, sign: Tensor) -> Tensor:
-        return self.log_prior_sign(sign)
+    def log_prob_label(self, x: Tensor, sign: Tensor) -> Tensor:
+        return self.log_prior_label(sign)
 
     @property
     def covariance(self) -> Tensor:

@@ -12,12 +12,12 @@ metastable phase cannot be dropped.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import final
 
 import torch
 from torch import Tensor, nn
 
+from edgphys.edg.base_model import AbstractEDGModel, Decoded, Draw, log_normal
 from edgphys.edg.decoders import FieldDecoder
 from edgphys.edg.diffusion import make_schedule
 from edgphys.edg.encoder import FieldEncoder
@@ -25,33 +25,16 @@ from edgphys.edg.paper_encoder import PaperEncoder
 from edgphys.edg.spectral import SpectralBasis
 from edgphys.edg.target import AbstractTarget
 
-__all__ = ["Draw", "EDGModel", "log_normal"]
+__all__ = ["EDGModel"]
 
 # Least probability of a label (of the opposite phase: among the two phases).
 _LEAST = 0.02
-
-
-@dataclass(frozen=True)
-class Draw:
-    """A batch from the decoder.
-
-    Attributes
-    ----------
-    z : tensor, shape (n_batch, n_latent)
-    sign : tensor, shape (n_batch,)
-    x : tensor, shape (n_batch, n_dims)
-    log_prob : float64 tensor, shape (n_batch,)
-        log of p(g) N(z) p_D(x | z, g).
-    """
-
-    z: Tensor
-    sign: Tensor
-    x: Tensor
-    log_prob: Tensor
+# Least share of a batch spent on each label: it must be learned before it can be frequent.
+_LEAST_SHARE = 0.125
 
 
 @final
-class EDGModel(nn.Module):
+class EDGModel(AbstractEDGModel):
     """Decoder and encoder for one target.
 
     Parameters
@@ -98,6 +81,11 @@ class EDGModel(nn.Module):
         self.opposite_logit = nn.Parameter(opposite, requires_grad=not target.symmetric)
 
     @property
+    def n_latent(self) -> int:
+        """Latents, as many as the target has variables."""
+        return self.decoder.n_latent
+
+    @property
     def n_path_steps(self) -> int:
         """K that the path variances belong to."""
         return self.path_log_variance.shape[1]
@@ -111,7 +99,7 @@ class EDGModel(nn.Module):
         """H(z, x, sigma, g) of the encoder, shape (n_batch, n_latent)."""
         return self.encoder.drive(self.decoder, z, x, sigma, sign)
 
-    def log_prob_sign(self, x: Tensor, sign: Tensor) -> Tensor:
+    def log_prob_label(self, x: Tensor, sign: Tensor) -> Tensor:
         """log p_E(g | x), shape (n_batch,)."""
         return self.encoder.log_prob_sign(self.decoder, x, sign)
 
@@ -123,7 +111,7 @@ class EDGModel(nn.Module):
             minus = _LEAST + (1.0 - 2.0 * _LEAST) * torch.sigmoid(10.0 * self.opposite_logit)
         return torch.stack([(1.0 - mixed) * minus, mixed, (1.0 - mixed) * (1.0 - minus)])
 
-    def log_prior_sign(self, sign: Tensor) -> Tensor:
+    def log_prior_label(self, sign: Tensor) -> Tensor:
         """log p(g), shape (n_batch,)."""
         return torch.log(self.label_probabilities())[sign.long() + 1]
 
@@ -143,9 +131,61 @@ class EDGModel(nn.Module):
         sign = labels.to(z.dtype) - 1.0
         x = self.decoder.add_noise(self.decoder.mean(z, sign), xi)
         log_prob = (
-            self.decoder.log_prob_of_noise(xi.double()) + log_normal(z) + self.log_prior_sign(sign).double()
+            self.decoder.log_prob_of_noise(xi.double()) + log_normal(z) + self.log_prior_label(sign).double()
         )
         return Draw(z, sign, x, log_prob)
+
+    def decode(self, n_batch: int, generator: torch.Generator) -> Decoded:
+        """A training batch; labels are stratified, with at least an eighth of the batch each."""
+        like = {"generator": generator, "device": self.device}
+        z = torch.randn(n_batch, self.n_latent, **like)
+        xi = torch.randn(n_batch, self.decoder.n_dims, **like)
+        sign, share = self._stratified_labels(n_batch)
+        x = self.decoder.add_noise(self.decoder.mean(z, sign), xi)
+        labels = (share * (self.log_prior_label(sign) - self.log_prob_label(x, sign))).mean()
+        return Decoded(z, sign, x, share, labels - self.decoder.entropy())
+
+    def _stratified_labels(self, n_batch: int) -> tuple[Tensor, Tensor]:
+        """Labels of a batch and weights of its samples, both (n_batch,); these carry the gradient of p(g)."""
+        minus, mixed, plus = self.label_probabilities()
+        if self.target.symmetric:
+            # One sign is enough: flipping g, z, x and the noise together changes no term.
+            labels, probabilities = (0.0, 1.0), torch.stack([mixed, minus + plus])
+        else:
+            labels, probabilities = (-1.0, 0.0, 1.0), torch.stack([minus, mixed, plus])
+        if n_batch < len(labels):
+            raise ValueError(f"n_batch must be at least {len(labels)}, got {n_batch}")
+        wanted = probabilities.detach().clamp(min=_LEAST_SHARE).tolist()
+        counts = [max(1, round(n_batch * share / sum(wanted))) for share in wanted]
+        counts[counts.index(max(counts))] += n_batch - sum(counts)
+        repeats = torch.tensor(counts, device=self.device)
+        sign = torch.repeat_interleave(torch.tensor(labels, device=self.device), repeats)
+        return sign, torch.repeat_interleave(probabilities * n_batch / repeats, repeats)
+
+    def denoise(
+        self, z: Tensor, x: Tensor, alpha: Tensor, sigma: Tensor, label: Tensor, step: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        """As in `AbstractEDGModel`; the variance is that of the linear theory times a trained factor."""
+        mean = alpha[:, None] * z + sigma[:, None] ** 2 * self.drive(z, x, sigma, label)
+        variance = self.encoder.posterior_variance(sigma[:, None], label)
+        if step is not None:
+            factor = torch.exp(self.path_log_variance[label.abs().long(), step])
+            variance = variance * self.encoder.basis.expand(factor)
+        return mean, variance
+
+    def project(self, z: Tensor) -> Tensor:
+        """Coefficients of the modes."""
+        return self.encoder.basis.project(z)
+
+    def combine(self, coefficients: Tensor) -> Tensor:
+        """Latents from the coefficients of the modes."""
+        return self.encoder.basis.combine(coefficients)
+
+    def draw_label(self, x: Tensor, generator: torch.Generator) -> Tensor:
+        """g = -1, 0 or 1 from p_E(g | x)."""
+        ones = torch.ones(len(x), device=x.device, dtype=x.dtype)
+        probabilities = torch.stack([torch.exp(self.log_prob_label(x, g * ones)) for g in (-1, 0, 1)], 1)
+        return torch.multinomial(probabilities, 1, generator=generator)[:, 0].to(x.dtype) - 1.0
 
     def log_prob_given(self, x: Tensor, z: Tensor, sign: Tensor) -> Tensor:
         """log of p(g) N(z) p_D(x | z, g) at a given x, float64, shape (n_batch,)."""
@@ -153,12 +193,7 @@ class EDGModel(nn.Module):
         xi = decoder.basis.apply_multiplier(
             (x - decoder.mean(z, sign)).double(), 1.0 / decoder.noise().double()
         )
-        return decoder.log_prob_of_noise(xi) + log_normal(z) + self.log_prior_sign(sign).double()
-
-
-def log_normal(z: Tensor) -> Tensor:
-    """log N(z; 0, 1), summed over dimensions in float64."""
-    return -0.5 * z.double().square().sum(1) - 0.5 * z.shape[1] * math.log(2.0 * math.pi)
+        return decoder.log_prob_of_noise(xi) + log_normal(z) + self.log_prior_label(sign).double()
 
 
 def _logit_above_least(log_odds: float) -> float:

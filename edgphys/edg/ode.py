@@ -30,8 +30,8 @@ import torch
 from torch import Tensor
 from torchdiffeq import odeint
 
+from edgphys.edg.base_model import AbstractEDGModel, Draw, log_normal
 from edgphys.edg.divergence import KINDS, field_and_divergence, rademacher
-from edgphys.edg.model import Draw, EDGModel, log_normal
 
 __all__ = ["ode_log_weights", "ode_posterior_log_prob"]
 
@@ -51,7 +51,7 @@ def _check_solver(divergence: str, n_probes: int, method: str, n_steps: int) -> 
 
 
 def _velocity(
-    model: EDGModel, x: Tensor, sign: Tensor, probes: Tensor | None, chunk_size: int | None
+    model: AbstractEDGModel, x: Tensor, sign: Tensor, probes: Tensor | None, chunk_size: int | None
 ) -> Callable[[Tensor, tuple[Tensor, Tensor]], tuple[Tensor, Tensor]]:
     """Right-hand side for the state (z, int div v), float64; the networks run in the dtype of x."""
 
@@ -68,7 +68,7 @@ def _velocity(
 
 @torch.no_grad()
 def ode_posterior_log_prob(
-    model: EDGModel,
+    model: AbstractEDGModel,
     z: Tensor,
     x: Tensor,
     sign: Tensor,
@@ -97,7 +97,7 @@ def ode_posterior_log_prob(
 
 @torch.no_grad()
 def ode_log_weights(
-    model: EDGModel,
+    model: AbstractEDGModel,
     draw: Draw,
     log_density: Tensor,
     generator: torch.Generator,
@@ -114,7 +114,7 @@ def ode_log_weights(
 
     Parameters
     ----------
-    model : EDGModel
+    model : AbstractEDGModel
     draw : Draw
         From ``model.draw``.
     log_density : float64 tensor, shape (n_batch,)
@@ -143,7 +143,7 @@ def ode_log_weights(
         model,
         draw.z,
         draw.x,
-        draw.sign,
+        draw.label,
         generator,
         divergence=divergence,
         n_probes=n_probes,
@@ -153,4 +153,4 @@ def ode_log_weights(
         atol=atol,
         chunk_size=chunk_size,
     )
-    return log_density + model.log_prob_sign(draw.x, draw.sign).double() + posterior - draw.log_prob
+    return log_density + model.log_prob_label(draw.x, draw.label).double() + posterior - draw.log_prob

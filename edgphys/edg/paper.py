@@ -36,7 +36,7 @@ from torch import Tensor
 from edgphys.edg.diffusion import AbstractSchedule
 from edgphys.edg.divergence import KINDS, field_and_divergence, rademacher
 from edgphys.edg.model import EDGModel
-from edgphys.edg.objective import Loss, batch_loss, decode
+from edgphys.edg.objective import Loss, batch_loss
 from edgphys.edg.paper_encoder import PaperEncoder
 from edgphys.edg.time_proposal import TimeProposal, stratified
 
@@ -163,13 +163,13 @@ def paper_bound(
         raise ValueError(
             f"proposal must have the horizon {schedule.horizon} of the schedule, got {proposal.horizon}"
         )
-    batch = decode(model, n_batch, generator)
+    batch = model.decode(n_batch, generator)
     z, x = batch.z, batch.x
     t, density = _times(schedule, proposal, n_batch, generator)
     eps = torch.randn(z.shape, generator=generator, device=z.device, dtype=z.dtype)
     alpha, sigma = torch.stack([schedule.alpha(t), schedule.sigma(t)]).to(z.dtype)[..., None]
     probes = rademacher(n_probes, z, generator) if divergence == "hutchinson" else None
-    integrand = path_integrand(model, schedule, alpha * z + sigma * eps, x, t, batch.sign, probes)
+    integrand = path_integrand(model, schedule, alpha * z + sigma * eps, x, t, batch.label, probes)
     if proposal is not None and proposal.training:
         proposal.update(t, integrand)
     path = (batch.share * integrand / density.to(z.dtype)).mean()

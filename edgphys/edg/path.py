@@ -34,7 +34,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from edgphys.edg.model import Draw, EDGModel, log_normal
+from edgphys.edg.base_model import AbstractEDGModel, Draw, log_normal
 
 __all__ = ["log_weights", "reverse_log_weights", "step_table"]
 
@@ -73,42 +73,35 @@ def step_table(n_steps: int) -> Tensor:
     return torch.tensor(rows, dtype=torch.float64)
 
 
-def _log_variance(model: EDGModel, n_steps: int, k: int, sign: Tensor) -> Tensor:
-    """Trained factor of the posterior variance, log, per mode; the linear theory (0) at any other K."""
-    if n_steps != model.n_path_steps:
-        return torch.zeros(len(sign), 1, device=model.device)
-    return model.encoder.basis.expand(model.path_log_variance[:, k])[sign.abs().long()]
-
-
 def _reverse_kernel(
-    model: EDGModel, n_steps: int, k: int, z_next: Tensor, x: Tensor, sign: Tensor
+    model: AbstractEDGModel, n_steps: int, k: int, z_next: Tensor, x: Tensor, label: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Mean and, by mode, variance of p_E(z_k | z_{k+1}, x, g), both (n_batch, n_latent)."""
-    step = _steps(n_steps)[k]
-    sigma = torch.full((len(x),), step.sigma, device=x.device, dtype=x.dtype)
-    estimate = step.alpha * z_next + step.sigma**2 * model.drive(z_next, x, sigma, sign)
-    posterior = model.encoder.posterior_variance(sigma[:, None], sign)
-    variance = step.bridge + step.gain**2 * posterior * torch.exp(_log_variance(model, n_steps, k, sign))
-    return step.pull * z_next + step.gain * estimate, variance
+    """Mean, and variance along the axes of the model, of p_E(z_k | z_{k+1}, x, c): (n_batch, n_latent)."""
+    step, ones = _steps(n_steps)[k], torch.ones(len(x), device=x.device, dtype=x.dtype)
+    index = None if n_steps != model.n_path_steps else torch.full((len(x),), k, device=x.device)
+    estimate, spread = model.denoise(z_next, x, step.alpha * ones, step.sigma * ones, label, index)
+    return step.pull * z_next + step.gain * estimate, step.bridge + step.gain**2 * spread
 
 
-def _log_ratio(basis, step: _Step, z: Tensor, z_next: Tensor, mean: Tensor, variance: Tensor) -> Tensor:
+def _log_ratio(
+    model: AbstractEDGModel, step: _Step, z: Tensor, z_next: Tensor, mean: Tensor, variance: Tensor
+) -> Tensor:
     """log p_E(z_k | z_{k+1}) - log q(z_{k+1} | z_k), summed in float64."""
     spread = 1.0 - step.ratio**2
-    backward = basis.project(z - mean).double().square() / variance.double() + torch.log(variance.double())
+    backward = model.project(z - mean).double().square() / variance.double() + torch.log(variance.double())
     forward = (z_next - step.ratio * z).double().square() / spread + math.log(spread)
     return 0.5 * (forward - backward).sum(1)
 
 
 @torch.no_grad()
 def log_weights(
-    model: EDGModel, draw: Draw, log_density: Tensor, n_steps: int, generator: torch.Generator
+    model: AbstractEDGModel, draw: Draw, log_density: Tensor, n_steps: int, generator: torch.Generator
 ) -> Tensor:
     """log w of decoder samples, float64, shape (n_batch,); E[w] = Z.
 
     Parameters
     ----------
-    model : EDGModel
+    model : AbstractEDGModel
     draw : Draw
         From ``model.draw``.
     log_density : float64 tensor, shape (n_batch,)
@@ -118,26 +111,26 @@ def log_weights(
     generator : torch.Generator
         On the model's device.
     """
-    total = log_density - draw.log_prob + model.log_prob_sign(draw.x, draw.sign).double()
+    total = log_density - draw.log_prob + model.log_prob_label(draw.x, draw.label).double()
     z = draw.z
     for k, step in enumerate(_steps(n_steps)):
         noise = torch.randn(z.shape, generator=generator, device=z.device, dtype=z.dtype)
         z_next = step.ratio * z + math.sqrt(1.0 - step.ratio**2) * noise
-        mean, variance = _reverse_kernel(model, n_steps, k, z_next, draw.x, draw.sign)
-        total = total + _log_ratio(model.encoder.basis, step, z, z_next, mean, variance)
+        mean, variance = _reverse_kernel(model, n_steps, k, z_next, draw.x, draw.label)
+        total = total + _log_ratio(model, step, z, z_next, mean, variance)
         z = z_next
     return total + log_normal(z)
 
 
 @torch.no_grad()
 def reverse_log_weights(
-    model: EDGModel, x: Tensor, log_density: Tensor, n_steps: int, generator: torch.Generator
+    model: AbstractEDGModel, x: Tensor, log_density: Tensor, n_steps: int, generator: torch.Generator
 ) -> Tensor:
     """log w of reference samples whose latents come from the encoder, float64; E[log w] >= log Z.
 
     Parameters
     ----------
-    model : EDGModel
+    model : AbstractEDGModel
     x : tensor, shape (n_batch, n_dims)
         Distributed as the target.
     log_density : float64 tensor, shape (n_batch,)
@@ -146,15 +139,13 @@ def reverse_log_weights(
     generator : torch.Generator
     """
     like = {"generator": generator, "device": x.device, "dtype": x.dtype}
-    ones = torch.ones(len(x), device=x.device, dtype=x.dtype)
-    probabilities = torch.stack([torch.exp(model.log_prob_sign(x, g * ones)) for g in (-1, 0, 1)], 1)
-    sign = torch.multinomial(probabilities, 1, generator=generator)[:, 0].to(x.dtype) - 1.0
-    z = torch.randn(len(x), model.encoder.n_latent, **like)
-    total = log_density + model.log_prob_sign(x, sign).double() + log_normal(z)
+    label = model.draw_label(x, generator)
+    z = torch.randn(len(x), model.n_latent, **like)
+    total = log_density + model.log_prob_label(x, label).double() + log_normal(z)
     for k in reversed(range(n_steps)):
-        mean, variance = _reverse_kernel(model, n_steps, k, z, x, sign)
+        mean, variance = _reverse_kernel(model, n_steps, k, z, x, label)
         noise = torch.randn(z.shape, **like) * torch.sqrt(variance)
-        z_here = mean + model.encoder.basis.combine(noise)
-        total = total + _log_ratio(model.encoder.basis, _steps(n_steps)[k], z_here, z, mean, variance)
+        z_here = mean + model.combine(noise)
+        total = total + _log_ratio(model, _steps(n_steps)[k], z_here, z, mean, variance)
         z = z_here
-    return total - model.log_prob_given(x, z, sign)
+    return total - model.log_prob_given(x, z, label)

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from edgphys import systems
-from edgphys.edg.model import EDGModel
+from edgphys.edg.base_model import AbstractEDGModel
 from edgphys.edg.training import History, save_atomically
 from edgphys.errors import DatasetError
 from edgphys.systems.base import AbstractSystem
@@ -45,7 +45,7 @@ def write(
     options: dict[str, Any],
     trained: dict[str, Any],
     history: History,
-    model: EDGModel,
+    model: AbstractEDGModel,
 ) -> None:
     """Write atomically; the caller has checked the path.
 

@@ -17,13 +17,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from edgphys.edg.model import EDGModel
+from edgphys.edg.base_model import AbstractEDGModel
 from edgphys.edg.objective import Loss
 from edgphys.errors import TrainingError
 
 __all__ = ["Bound", "History", "TrainingSettings", "save_atomically", "train"]
 
-Bound = Callable[[EDGModel, int, torch.Generator], Loss]
+Bound = Callable[[AbstractEDGModel, int, torch.Generator], Loss]
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ _CHECKPOINT_EVERY = 100
 class _Run:
     """State of a training run: everything a checkpoint must hold."""
 
-    def __init__(self, model: EDGModel, settings: TrainingSettings) -> None:
+    def __init__(self, model: AbstractEDGModel, settings: TrainingSettings) -> None:
         self.model, self.settings = model, settings
         self.parameters = [p for p in model.parameters() if p.requires_grad]
         self.optimizer = torch.optim.Adam(self.parameters, lr=settings.learning_rate, betas=(0.9, 0.98))
@@ -152,7 +152,7 @@ class _Run:
 
 
 def train(
-    model: EDGModel,
+    model: AbstractEDGModel,
     settings: TrainingSettings,
     first: Bound,
     second: Bound,
@@ -164,7 +164,7 @@ def train(
 
     Parameters
     ----------
-    model : EDGModel
+    model : AbstractEDGModel
         On the device to train on.
     settings : TrainingSettings
     first, second : Bound

@@ -103,13 +103,16 @@ class AbstractSystem(ABC):
         """Exact values of the estimates named in `exact`."""
 
     @property
-    @abstractmethod
     def action_coefficients(self) -> NDArray[np.float64]:
-        """a, shape (n_terms,): the weight of a configuration is ``exp(-a . X)``, X its `action_terms`."""
+        """a, shape (n_terms,): the weight of a configuration is ``exp(-a . X)``, X its `action_terms`.
 
-    @abstractmethod
+        Unless the system says more, (beta,) for the term (energy,): the temperature is the only coupling.
+        """
+        return np.array([self.beta])
+
     def _action_terms(self, flat: Tensor) -> Tensor:
         """X of floating (n_batch, n_variables) configurations, shape (n_batch, n_terms)."""
+        return self._energy(flat)[:, None]
 
     @abstractmethod
     def _energy(self, flat: Tensor) -> Tensor:

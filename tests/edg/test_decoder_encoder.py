@@ -88,7 +88,7 @@ def test_lattice_symmetry(name, device):
     target = model.target
     z, x, sigma, sign = inputs(model)
     mean, drive = model.decoder.mean(z, sign), model.drive(z, x, sigma, sign)
-    log_prob = model.log_prob_sign(x, sign)
+    log_prob = model.log_prob_label(x, sign)
     assert float(mean.std()) > 0.1 and float(drive.std()) > 0.1
     group = restricted_group(target.system.lattice, sites_of(target))
     for p in group[:: max(1, len(group) // 40)]:
@@ -97,7 +97,7 @@ def test_lattice_symmetry(name, device):
         torch.testing.assert_close(
             model.drive(z[:, p], x[:, p], sigma, turned * sign), drive[:, p], rtol=0, atol=1e-9
         )
-        torch.testing.assert_close(model.log_prob_sign(x[:, p], turned * sign), log_prob, rtol=0, atol=1e-9)
+        torch.testing.assert_close(model.log_prob_label(x[:, p], turned * sign), log_prob, rtol=0, atol=1e-9)
     shuffled = torch.randperm(target.n_dims, generator=torch.Generator().manual_seed(6))
     assert float((model.decoder.mean(z[:, shuffled], sign) - mean[:, shuffled]).abs().max()) > 1e-4
 
@@ -111,12 +111,12 @@ def test_joint_change_of_sign(name, device):
     if not model.target.symmetric:  # a field tells up from down, and the networks know
         assert float((model.decoder.mean(-z, -sign) + mean).abs().amax(1).min()) > 1e-3
         assert float((model.drive(-z, -x, sigma, -sign) + drive).abs().amax(1).min()) > 1e-3
-        assert float((model.log_prob_sign(-x, -sign) - model.log_prob_sign(x, sign)).abs().min()) > 1e-3
+        assert float((model.log_prob_label(-x, -sign) - model.log_prob_label(x, sign)).abs().min()) > 1e-3
         return
     torch.testing.assert_close(model.decoder.mean(-z, -sign), -mean, rtol=0, atol=1e-9)
     torch.testing.assert_close(model.drive(-z, -x, sigma, -sign), -drive, rtol=0, atol=1e-9)
     torch.testing.assert_close(
-        model.log_prob_sign(-x, -sign), model.log_prob_sign(x, sign), rtol=0, atol=1e-9
+        model.log_prob_label(-x, -sign), model.log_prob_label(x, sign), rtol=0, atol=1e-9
     )
     # The label alone matters: the two phases and the mixed configurations are three different maps.
     maps = [model.decoder.mean(z, g * torch.ones_like(sign)) for g in (-1, 0, 1)]
@@ -129,14 +129,14 @@ def test_joint_change_of_sign(name, device):
 def test_probabilities_of_the_signs_add_up(name, device):
     model = model_of(name, device)
     _, x, _, sign = inputs(model)
-    minus, mixed, plus = (model.log_prob_sign(x, g * torch.ones_like(sign)) for g in (-1, 0, 1))
+    minus, mixed, plus = (model.log_prob_label(x, g * torch.ones_like(sign)) for g in (-1, 0, 1))
     total = torch.exp(minus) + torch.exp(mixed) + torch.exp(plus)
     torch.testing.assert_close(total, torch.ones_like(total))
     torch.testing.assert_close(
         torch.stack([minus, plus, mixed, mixed]).T[torch.arange(6), [1, 0, 1, 0, 2, 2]],
-        model.log_prob_sign(x, sign),
+        model.log_prob_label(x, sign),
     )
-    prior = model.log_prior_sign(torch.tensor([-1.0, 0.0, 1.0], device=model.device))
+    prior = model.log_prior_label(torch.tensor([-1.0, 0.0, 1.0], device=model.device))
     assert float(torch.exp(prior).sum()) == pytest.approx(1.0, rel=1e-12)
     torch.testing.assert_close(torch.exp(prior), model.label_probabilities())
     assert bool(prior[0] == prior[2]) == model.target.symmetric
@@ -150,7 +150,7 @@ def test_log_odds_of_the_labels_are_odd_and_even(name, device):
     _, x, _, sign = inputs(model)
 
     def odds(x):
-        minus, mixed, plus = (model.log_prob_sign(x, g * torch.ones_like(sign)) for g in (-1, 0, 1))
+        minus, mixed, plus = (model.log_prob_label(x, g * torch.ones_like(sign)) for g in (-1, 0, 1))
         return plus - minus, 2.0 * mixed - plus - minus
 
     (odd, even), (flipped_odd, flipped_even) = odds(x), odds(-x)
@@ -165,10 +165,10 @@ def test_log_odds_of_the_labels_are_odd_and_even(name, device):
 @torch.no_grad()
 def test_labels_are_drawn_from_their_prior(name, scale, device):
     model = model_of(name, device, scale)
-    sign = torch.cat([model.draw(5000, torch.Generator(device).manual_seed(seed)).sign for seed in range(4)])
+    sign = torch.cat([model.draw(5000, torch.Generator(device).manual_seed(seed)).label for seed in range(4)])
     assert set(sign.tolist()) == {-1.0, 0.0, 1.0}
     for g in (-1.0, 0.0, 1.0):
-        p = float(torch.exp(model.log_prior_sign(torch.tensor([g], device=model.device))))
+        p = float(torch.exp(model.log_prior_label(torch.tensor([g], device=model.device))))
         found = float((sign == g).double().mean())
         err = math.sqrt(p * (1.0 - p) / len(sign))
         assert_z(found, err, p, n_tests=18, max_err=0.004)
@@ -198,16 +198,16 @@ def test_density_of_a_draw(name, device):
     model = model_of(name, device)
     draw = model.draw(50, torch.Generator(device).manual_seed(1))
     torch.testing.assert_close(
-        draw.log_prob, model.log_prob_given(draw.x, draw.z, draw.sign), rtol=1e-9, atol=1e-8
+        draw.log_prob, model.log_prob_given(draw.x, draw.z, draw.label), rtol=1e-9, atol=1e-8
     )
     eye = torch.eye(model.decoder.n_dims, device=device)
     root = model.decoder.add_noise(torch.zeros_like(eye), eye)
-    normal = torch.distributions.MultivariateNormal(model.decoder.mean(draw.z, draw.sign), root @ root.T)
+    normal = torch.distributions.MultivariateNormal(model.decoder.mean(draw.z, draw.label), root @ root.T)
     prior = torch.distributions.Normal(torch.zeros((), device=device), 1.0).log_prob(draw.z).sum(1)
-    dense = normal.log_prob(draw.x) + prior + model.log_prior_sign(draw.sign)
+    dense = normal.log_prob(draw.x) + prior + model.log_prior_label(draw.label)
     torch.testing.assert_close(draw.log_prob, dense, rtol=1e-9, atol=1e-8)
     assert float(model.decoder.entropy()) == pytest.approx(float(normal.entropy()[0]), rel=1e-9)
-    assert set(draw.sign.tolist()) == {-1.0, 0.0, 1.0}
+    assert set(draw.label.tolist()) == {-1.0, 0.0, 1.0}
 
 
 def random_covariance(lattice):
@@ -297,7 +297,7 @@ def test_free_field_has_weights_without_variance(kind, pbc, n_steps, device):
     log_z = model.target.system.exact_results()["log_z"]
     generator = torch.Generator(device).manual_seed(1)
     draw = model.draw(100, generator)
-    assert set(draw.sign.tolist()) == {-1.0, 0.0, 1.0}
+    assert set(draw.label.tolist()) == {-1.0, 0.0, 1.0}
     log_density, field = model.target.lift(draw.x, generator)
     log_w = log_weights(model, draw, log_density, n_steps, generator)
     np.testing.assert_allclose(log_w.cpu(), log_z, atol=2e-5)

@@ -21,6 +21,7 @@ from stats import assert_z
 import lattices
 from edgphys.edg import objective
 from edgphys.edg.ising_target import IsingDecimationTarget, IsingRelaxationTarget
+from edgphys.edg.model import EDGModel
 from edgphys.edg.objective import continuous_bound, path_bound
 from edgphys.edg.path import log_weights, step_table
 from edgphys.edg.phi4_target import Phi4FieldTarget, Phi4SublatticeTarget
@@ -64,8 +65,8 @@ def parameters_of(model, g):
 def over_labels(model, per_label):
     """sum_g p(g) [per_label(g) + log p(g) - log p_E(g)]: p_E(g | x) does not depend on x in a free field."""
     labels = torch.tensor(LABELS, device=model.device)
-    prior = model.log_prior_sign(labels).cpu().double()
-    found = model.log_prob_sign(torch.zeros(3, 6, device=model.device), labels).cpu().double()
+    prior = model.log_prior_label(labels).cpu().double()
+    found = model.log_prob_label(torch.zeros(3, 6, device=model.device), labels).cpu().double()
     values = torch.tensor([per_label(g) for g in LABELS], dtype=torch.float64)
     return float(torch.exp(prior) @ (values + prior - found))
 
@@ -254,7 +255,7 @@ def test_stein_identity_of_the_drive(sigma, device):
     eps = torch.randn(draw.z.shape, generator=generator, device=device)
     alpha, level = math.sqrt(1.0 - sigma**2), torch.full((6000,), sigma, device=device)
     noisy = (alpha * draw.z + sigma * eps).requires_grad_()
-    drive = model.drive(noisy, draw.x.detach(), level, draw.sign)
+    drive = model.drive(noisy, draw.x.detach(), level, draw.label)
     divergence = sum(
         torch.autograd.grad(drive[:, k].sum(), noisy, retain_graph=True)[0][:, k]
         for k in range(noisy.shape[1])
@@ -312,13 +313,13 @@ def test_one_sign_is_enough(bound, device, monkeypatch):
     """The bound takes g = 0 and +1 only; with g = -1 in place of +1 it has the same mean."""
     model = random_model("broken", device)
     plus = batches(bound, model, 60, 256, seed=11)
-    decode = objective.decode
+    decode = EDGModel.decode
 
-    def flipped(model, n_batch, generator):
-        batch = decode(model, n_batch, generator)
-        return dataclasses.replace(batch, z=-batch.z, sign=-batch.sign, x=-batch.x)
+    def flipped(self, n_batch, generator):
+        batch = decode(self, n_batch, generator)
+        return dataclasses.replace(batch, z=-batch.z, label=-batch.label, x=-batch.x)
 
-    monkeypatch.setattr(objective, "decode", flipped)
+    monkeypatch.setattr(EDGModel, "decode", flipped)
     minus = batches(bound, model, 60, 256, seed=12)
     assert_z(*difference(plus, minus), 0.0, n_tests=2, max_err=0.3)
 
@@ -328,7 +329,7 @@ def label_functions(model, z, sign, x):
     order = (model.decoder.pattern * x).mean(1)
     values = [
         (sign == 0).double(),
-        model.log_prior_sign(sign) - model.log_prob_sign(x, sign),
+        model.log_prior_label(sign) - model.log_prob_label(x, sign),
         model.target.energy(x),
         (z * x).sum(1),
         sign * order,
@@ -343,20 +344,22 @@ def test_shares_of_a_stratified_batch(name, device):
     """Their mean is 1, and weighted averages equal plain averages over draws with random labels."""
     model = random_model(name, device)
     generator = torch.Generator(device).manual_seed(12)
-    batches_of = [objective.decode(model, 200, generator) for _ in range(140)]
+    batches_of = [model.decode(200, generator) for _ in range(140)]
     for batch in batches_of:
         assert float(batch.share.mean()) == pytest.approx(1.0, abs=1e-5)
-        found = [int((batch.sign == g).sum()) for g in (-1, 0, 1)]
+        found = [int((batch.label == g).sum()) for g in (-1, 0, 1)]
         assert found[0] == 0 if model.target.symmetric else found[0] >= 18
         assert found[1] >= 18 and found[2] >= 18
-        labels = batch.share * (model.log_prior_sign(batch.sign) - model.log_prob_sign(batch.x, batch.sign))
+        labels = batch.share * (
+            model.log_prior_label(batch.label) - model.log_prob_label(batch.x, batch.label)
+        )
         rest = float(labels.mean() - model.decoder.entropy())
         assert float(batch.rest) == pytest.approx(rest, rel=1e-4, abs=1e-4)
     weighted = torch.stack(
-        [(b.share[:, None] * label_functions(model, b.z, b.sign, b.x)).mean(0) for b in batches_of]
+        [(b.share[:, None] * label_functions(model, b.z, b.label, b.x)).mean(0) for b in batches_of]
     ).cpu()
     draw = model.draw(28000, generator)
-    plain = label_functions(model, draw.z, draw.sign, draw.x).cpu()
+    plain = label_functions(model, draw.z, draw.label, draw.x).cpu()
     # The share of g = 0 is exact in every batch.
     assert float(weighted[:, 0].std()) < 1e-6
     p = float(model.label_probabilities()[1])
@@ -365,7 +368,7 @@ def test_shares_of_a_stratified_batch(name, device):
     for k in range(1, plain.shape[1]):
         assert_z(*difference(weighted[:, k], plain[:, k]), 0.0, n_tests=20, max_err=0.1)
     # Without the shares the averages are over other proportions of the labels.
-    bare = torch.stack([label_functions(model, b.z, b.sign, b.x)[:, 0].mean() for b in batches_of])
+    bare = torch.stack([label_functions(model, b.z, b.label, b.x)[:, 0].mean() for b in batches_of])
     assert abs(float(bare.mean()) - p) > 0.01 or p > 0.125
 
 
@@ -378,11 +381,11 @@ def test_small_batches_have_every_label(name, labels, logit, device):
     for parameter in (model.mixed_logit, model.opposite_logit):
         parameter.fill_(logit)
     for n_batch in range(len(labels), 20):
-        batch = objective.decode(model, n_batch, generator)
-        assert sorted(set(batch.sign.tolist())) == labels and len(batch.sign) == n_batch
+        batch = model.decode(n_batch, generator)
+        assert sorted(set(batch.label.tolist())) == labels and len(batch.label) == n_batch
         assert float(batch.share.mean()) == pytest.approx(1.0, abs=1e-5)
     with pytest.raises(ValueError, match=f"n_batch must be at least {len(labels)}, got {len(labels) - 1}"):
-        objective.decode(model, len(labels) - 1, generator)
+        model.decode(len(labels) - 1, generator)
 
 
 @pytest.mark.parametrize("n_steps", [1, 2, 7])

@@ -120,12 +120,12 @@ def test_ode_weights_of_hartree_start_equal_gaussian_marginal():
     draw, log_density, generator = _lattice_batch(model, 8)
     weights = ode_log_weights(model, draw, log_density, generator, n_steps=32)
     decoder = model.decoder
-    variance = (decoder.amplitude(draw.sign) ** 2 + decoder.noise() ** 2).detach()
-    shift = draw.sign[:, None] * (decoder.order * decoder.profile).detach()
+    variance = (decoder.amplitude(draw.label) ** 2 + decoder.noise() ** 2).detach()
+    shift = draw.label[:, None] * (decoder.order * decoder.profile).detach()
     modes = decoder.basis.project(draw.x - shift) / torch.sqrt(variance)
     log_det = 0.5 * torch.log(variance).sum(1)
-    log_marginal = log_normal(modes) - log_det + model.log_prior_sign(draw.sign).detach()
-    expected = log_density + model.log_prob_sign(draw.x, draw.sign).detach() - log_marginal
+    log_marginal = log_normal(modes) - log_det + model.log_prior_label(draw.label).detach()
+    expected = log_density + model.log_prob_label(draw.x, draw.label).detach() - log_marginal
     torch.testing.assert_close(weights, expected, rtol=0.0, atol=1e-4)
 
 

@@ -189,7 +189,7 @@ def assert_biased(model, log_z, n_steps=4):
 def test_without_the_factor_of_the_sign_is_found(device, monkeypatch):
     target = TARGETS["phi4 broken"]()
     model = make_model(target, device=device)
-    monkeypatch.setattr(EDGModel, "log_prob_sign", lambda self, x, sign: torch.zeros_like(sign))
+    monkeypatch.setattr(EDGModel, "log_prob_label", lambda self, x, sign: torch.zeros_like(sign))
     assert_biased(model, exact_log_z(target))
 
 
@@ -254,10 +254,10 @@ def test_both_signs_of_a_draw_weigh_the_same(device):
     draw = model.draw(50, generator)
     for k, step in enumerate(path._steps(3)):
         z_next = step.ratio * draw.z + torch.randn(draw.z.shape, generator=generator, device=device)
-        mean, _ = path._reverse_kernel(model, 3, k, z_next, draw.x, draw.sign)
-        flipped, _ = path._reverse_kernel(model, 3, k, -z_next, -draw.x, -draw.sign)
+        mean, _ = path._reverse_kernel(model, 3, k, z_next, draw.x, draw.label)
+        flipped, _ = path._reverse_kernel(model, 3, k, -z_next, -draw.x, -draw.label)
         torch.testing.assert_close(flipped, -mean, rtol=1e-4, atol=1e-5)
-    log_prob = model.log_prob_given(-draw.x, -draw.z, -draw.sign)
+    log_prob = model.log_prob_given(-draw.x, -draw.z, -draw.label)
     torch.testing.assert_close(log_prob, draw.log_prob, rtol=1e-5, atol=1e-4)
 
 

@@ -23,7 +23,7 @@ from edgphys.edg.targets import make_target
 from edgphys.edg.training import TrainingSettings, train
 from edgphys.errors import TrainingError
 from edgphys.systems import Ising, Phi4
-from edgphys.systems.base import AbstractSystem
+from edgphys.systems.lattice_system import AbstractLatticeSystem
 from edgphys.systems.observables import LatticeObservables
 
 SMALL = {"n_path_steps": 4, "decoder_size": (4, 1), "encoder_size": (4, 1)}
@@ -335,7 +335,7 @@ def test_weights_kept_are_the_moving_average():
     assert moved > 1e-4
 
 
-class Gaussian(AbstractSystem):
+class Gaussian(AbstractLatticeSystem):
     """Independent Gaussians of a given precision: the least that a system of one's own has to bring."""
 
     name = "gaussian"
