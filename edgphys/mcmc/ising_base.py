@@ -12,7 +12,10 @@ from numba import njit
 from edgphys.mcmc.sampler import AbstractLatticeSampler
 from edgphys.mcmc.spectrum import keep_configuration, lowest_correlator
 
-__all__ = ["AbstractIsingSampler", "measure_spins"]
+__all__ = ["LAZY", "AbstractIsingSampler", "measure_spins"]
+
+# Metropolis proposes a flip so often; `edgphys.mcmc.metropolis` says why.
+LAZY = 15 / 16
 
 
 class AbstractIsingSampler(AbstractLatticeSampler):

@@ -27,57 +27,30 @@ Newman and Barkema, Monte Carlo Methods in Statistical Physics, Oxford Universit
 from __future__ import annotations
 
 import numpy as np
-from numba import int64, njit, uint64
 
-from edgphys.mcmc.ising_base import AbstractIsingSampler, measure_spins
-from edgphys.mcmc.sampler import ACCEPTED, ATTEMPTED, ChainState
-from edgphys.mcmc.xoshiro import advance_words, next_word, random_site
+from edgphys.mcmc.ising_base import LAZY
+from edgphys.mcmc.ising_local import AbstractIsingLocal
+from edgphys.mcmc.packed import IN_FIELD, METROPOLIS
 
 __all__ = ["LAZY", "IsingMetropolis", "acceptance_table"]
 
-LAZY = 15 / 16
 
-
-class IsingMetropolis(AbstractIsingSampler):
+class IsingMetropolis(AbstractIsingLocal):
     """Local updates; any lattice, coupling and field.
 
     Options: ``order``, "checkerboard" or "random".
     """
 
     name = "metropolis"
-    sweep = "n_sites attempted single-spin flips"
-    defaults = {"order": "checkerboard"}  # noqa: RUF012  (read only)
 
-    def _check_options(self) -> None:
-        if self.options["order"] not in ("checkerboard", "random"):
-            raise ValueError(f"order must be 'checkerboard' or 'random', got {self.options['order']!r}")
-
-    def _prepare(self) -> None:
+    def _flip_table(self, max_coordination: int) -> np.ndarray:
         parameters = self.system.parameters
-        self._table = acceptance_table(
-            self.system.beta, parameters["coupling"], parameters["field"], self.layout.neighbours.shape[1]
+        return acceptance_table(
+            self.system.beta, parameters["coupling"], parameters["field"], max_coordination
         )
 
-    def warm_up(self, state: ChainState, first: int, n_sweeps: int, n_total: int) -> None:
-        self.advance(state, {}, n_sweeps, np.empty((1, 3)), np.empty((0, 0), np.int8))
-
-    def freeze(self, states: list[ChainState]) -> dict[str, float]:
-        return {}
-
-    def advance(self, state: ChainState, tuned: dict[str, float], thin: int, rows, kept) -> None:
-        random_order = self.options["order"] == "random"
-        tables = self.layout.neighbours, self._table
-        _sample(
-            state.configuration,
-            state.rng,
-            state.counts,
-            tables,
-            random_order,
-            self._probe(),
-            thin,
-            rows,
-            kept,
-        )
+    def _rule(self) -> int:
+        return METROPOLIS if self.system.parameters["field"] == 0 else IN_FIELD
 
 
 def acceptance_table(beta: float, coupling: float, field: float, max_coordination: int) -> np.ndarray:
@@ -96,52 +69,3 @@ def acceptance_table(beta: float, coupling: float, field: float, max_coordinatio
     alignment = np.arange(-max_coordination, max_coordination + 1)
     rows = [LAZY * np.exp(np.minimum(0.0, -2 * beta * (coupling * alignment + s * field))) for s in (-1, 1)]
     return (np.concatenate(rows) * 2.0**64).astype(np.uint64)
-
-
-@njit(nogil=True, cache=True)
-def _sweep_in_order(spins, rng, neighbours, table):
-    n_sites, q = neighbours.shape
-    s0, s1, s2, s3 = rng[0], rng[1], rng[2], rng[3]
-    accepted = 0
-    for i in range(n_sites):
-        spin = int64(spins[i])
-        total = int64(0)
-        for j in range(q):
-            total += spins[neighbours[i, j]]
-        entry = uint64((2 * q + 1) * ((spin + 1) >> 1) + spin * total + q)
-        word, s0, s1, s2, s3 = advance_words(s0, s1, s2, s3)
-        flip = int64(word < table[entry])  # arithmetic in place of a branch that would be mispredicted
-        spins[i] = spin * (1 - 2 * flip)
-        accepted += flip
-    rng[0], rng[1], rng[2], rng[3] = s0, s1, s2, s3
-    return accepted
-
-
-@njit(nogil=True, cache=True)
-def _sweep_at_random(spins, rng, neighbours, table):
-    n_sites, q = neighbours.shape
-    accepted = 0
-    for _ in range(n_sites):
-        i = random_site(rng, n_sites)
-        spin = int64(spins[i])
-        total = int64(0)
-        for j in range(q):
-            total += spins[neighbours[i, j]]
-        entry = uint64((2 * q + 1) * ((spin + 1) >> 1) + spin * total + q)
-        flip = int64(next_word(rng) < table[entry])
-        spins[i] = spin * (1 - 2 * flip)
-        accepted += flip
-    return accepted
-
-
-@njit(nogil=True, cache=True)
-def _sample(spins, rng, counts, tables, random_order, probe, thin, rows, kept):
-    neighbours, table = tables
-    for draw in range(rows.shape[0]):
-        for _ in range(thin):
-            if random_order:
-                counts[ACCEPTED] += _sweep_at_random(spins, rng, neighbours, table)
-            else:
-                counts[ACCEPTED] += _sweep_in_order(spins, rng, neighbours, table)
-            counts[ATTEMPTED] += neighbours.shape[0]
-        measure_spins(spins, probe, rows[draw], kept[draw] if kept.shape[0] > 0 else kept[:0].ravel())
