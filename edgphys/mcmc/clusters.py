@@ -3,8 +3,9 @@
 
 A sweep is to visit n_sites spins on average. It must not stop because it has: a number of clusters that
 depends on the clusters just grown biases the draw. So the mean cluster size is measured in the second half
-of the warm-up, and from then on the number of clusters in a sweep is ``floor(n - 1/2 + 2 u)``, u uniform in
-[0, 1), n = n_sites / mean size: its mean is n, and it takes at least two values, so that flips of certain
+of the warm-up, and from then on the number of clusters in a sweep is ``max(1, floor(n - 1/2 + 2 u))``, u
+uniform in [0, 1), n = n_sites / mean size: its mean is n (up to n + 1/4 for n < 3/2, since a draw without a
+cluster would have nothing to estimate from), and it takes at least two values, so that flips of certain
 clusters (one spin at J = 0, the whole lattice at temperature 0) do not make the chain periodic.
 """
 
@@ -26,8 +27,8 @@ _VISITED, _CLUSTERS = 6, 7
 
 @njit(nogil=True, cache=True)
 def draw_number(rng, mean):
-    """Number of clusters in one sweep; its mean over the random numbers is `mean`, at least 1."""
-    return math.floor(mean - 0.5 + 2.0 * uniform(rng))
+    """Number of clusters in one sweep, at least 1; for `mean` >= 3/2 that is its mean."""
+    return max(1, math.floor(mean - 0.5 + 2.0 * uniform(rng)))
 
 
 def remember(state: ChainState, counts_before: np.ndarray) -> None:

@@ -54,9 +54,10 @@ class Layout:
         return np.append(values.reshape(-1)[self.order], np.zeros(1, values.dtype))
 
 
-def make_layout(lattice) -> Layout:
-    """Kernel tables of a lattice."""
-    order = np.argsort(lattice.colours, kind="stable").astype(np.int64)
+def make_layout(lattice, order: np.ndarray | None = None) -> Layout:
+    """Kernel tables of a lattice, the sites colour after colour or in the order given (int64, (n_sites,))."""
+    if order is None:
+        order = np.argsort(lattice.colours, kind="stable").astype(np.int64)
     position = np.empty_like(order)
     position[order] = np.arange(order.size)
     bonds = position[np.asarray(lattice.bonds)].reshape(-1, 2)
