@@ -10,17 +10,33 @@ The width is tuned in the warm-up to an acceptance of one half (Robbins and Monr
 from __future__ import annotations
 
 import math
+import numbers
 
 import numpy as np
 from numba import njit
 
 from edgphys.mcmc.sampler import ACCEPTED, ATTEMPTED, AbstractLatticeSampler
 from edgphys.mcmc.spectrum import keep_configuration, lowest_correlator
-from edgphys.mcmc.xoshiro import uniform
+from edgphys.mcmc.xoshiro import advance_words
 
-__all__ = ["AbstractPhi4Sampler", "adapt_width", "local_sweep", "measure_field"]
+__all__ = [
+    "AbstractPhi4Sampler",
+    "accepts",
+    "adapt_width",
+    "check_count",
+    "local_sweep",
+    "measure_field",
+    "unit_interval",
+]
 
 _TARGET_ACCEPTANCE = 0.5
+_S11, _TO_UNIT = np.uint64(11), 2.0**-53
+
+
+def check_count(name: str, value, lowest: int) -> None:
+    """Raise ValueError unless the option is an integer >= lowest."""
+    if not isinstance(value, numbers.Integral) or isinstance(value, bool) or value < lowest:
+        raise ValueError(f"{name} must be an integer >= {lowest}, got {value!r}")
 
 
 class AbstractPhi4Sampler(AbstractLatticeSampler):
@@ -58,23 +74,43 @@ class AbstractPhi4Sampler(AbstractLatticeSampler):
         return layout.order, layout.bonds, layout.cosines, layout.sines, *self._action()
 
 
+@njit(nogil=True, cache=True, inline="always")
+def unit_interval(word):
+    """Uniform float64 in [0, 1) of 64 random bits."""
+    return (word >> _S11) * _TO_UNIT
+
+
+@njit(nogil=True, cache=True, inline="always")
+def accepts(word, change):
+    """Metropolis test of a change of the action by 64 random bits.
+
+    The bound ``1 - x <= exp(-x)`` often spares the exponential; of a decrease it is at least 1.
+    """
+    u = unit_interval(word)
+    return u < 1.0 - change or u < math.exp(-change)
+
+
 @njit(nogil=True, cache=True)
 def local_sweep(phi, rng, counts, neighbours, action, width):
     """One Metropolis update of every site in storage order; the fraction accepted."""
     hop, quadratic, quartic = action
     n_sites, q = neighbours.shape
+    s0, s1, s2, s3 = rng[0], rng[1], rng[2], rng[3]
     accepted = 0
     for i in range(n_sites):
         total = 0.0
         for j in range(q):
             total += phi[neighbours[i, j]]
         old = phi[i]
-        new = old + width * (2.0 * uniform(rng) - 1.0)
+        word, s0, s1, s2, s3 = advance_words(s0, s1, s2, s3)
+        new = old + width * (2.0 * unit_interval(word) - 1.0)
         old2, new2 = old * old, new * new
         change = -2.0 * hop * total * (new - old) + (new2 - old2) * (quadratic + quartic * (new2 + old2))
-        if change <= 0.0 or uniform(rng) < math.exp(-change):
+        word, s0, s1, s2, s3 = advance_words(s0, s1, s2, s3)
+        if accepts(word, change):
             phi[i] = new
             accepted += 1
+    rng[0], rng[1], rng[2], rng[3] = s0, s1, s2, s3
     counts[ATTEMPTED] += n_sites
     counts[ACCEPTED] += accepted
     return accepted / n_sites

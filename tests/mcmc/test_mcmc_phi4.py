@@ -13,12 +13,14 @@ from stats import assert_z
 
 import lattices
 from edgphys.mcmc import algorithms_for, hmc, phi4_base, run
-from edgphys.mcmc.layout import make_layout
 from edgphys.mcmc.algorithms import make_sampler
+from edgphys.mcmc.grid import action_of, embed, kick, make_grid
+from edgphys.mcmc.layout import make_layout
+from edgphys.mcmc.normal import fill_normal
 from edgphys.mcmc.xoshiro import new_state
 from edgphys.systems import Phi4
 
-ALGORITHMS = ("metropolis", "hmc", "embedded_wolff")
+ALGORITHMS = ("metropolis", "hmc", "embedded_wolff", "overrelaxation")
 CHAIN = {"hop": 0.6, "quadratic": 0.2, "quartic": 0.3}
 
 
@@ -27,14 +29,14 @@ def square(kappa=0.25, lam=0.022, extent=(4, 4), pbc=True):
 
 
 def field_of(system, seed=0):
-    """A random field in storage order, its layout, and the couplings as the kernels take them."""
-    layout = make_layout(system.lattice)
+    """A random field between its margins, its values, the grid, and the couplings as kernels take them."""
+    grid = make_grid(system.lattice)
     values = np.random.default_rng(seed).standard_normal(system.n_sites)
-    return layout.store(values), values, layout, (system.hop, system.quadratic, system.quartic)
+    return embed(values, grid), values, grid, (system.hop, system.quadratic, system.quartic)
 
 
-def momentum_of(layout, seed=1):
-    return np.random.default_rng(seed).standard_normal(layout.n_sites)
+def momentum_of(values, seed=1):
+    return np.random.default_rng(seed).standard_normal(values.size)
 
 
 @pytest.mark.parametrize("pbc", [True, (False, True)])
@@ -42,39 +44,36 @@ def test_kernel_action_and_force_are_those_of_the_system(pbc):
     import torch
 
     system = square(0.3, 0.5, (3, 4), pbc)
-    phi, values, layout, action = field_of(system)
+    field, values, grid, action = field_of(system)
     batch = torch.from_numpy(values[None])
-    assert hmc.action_of(phi, layout.neighbours, action) == pytest.approx(
-        float(system.reduced_energy(batch)), rel=1e-12
-    )
-    momentum = np.zeros(layout.n_sites)
-    hmc._kick(phi, momentum, layout.neighbours, action, -1.0)
-    np.testing.assert_allclose(momentum, system.gradient(batch)[0].numpy()[layout.order], rtol=1e-12)
+    assert action_of(field, grid, action) == pytest.approx(float(system.reduced_energy(batch)), rel=1e-12)
+    momentum = np.zeros(values.size)
+    kick(field, momentum, grid, action, -1.0)
+    np.testing.assert_allclose(momentum, system.gradient(batch)[0].numpy(), rtol=1e-12)
 
 
 def test_leapfrog_is_reversible():
-    phi, _, layout, action = field_of(square())
-    momentum = momentum_of(layout)
-    start = phi.copy(), momentum.copy()
-    hmc.leapfrog(phi, momentum, layout.neighbours, action, 0.1, 30)
-    assert np.abs(phi - start[0]).max() > 0.5
+    field, values, grid, action = field_of(square())
+    momentum = momentum_of(values)
+    start = field.copy(), momentum.copy()
+    hmc.leapfrog(field, momentum, grid, action, 0.1, 30)
+    assert np.abs(field - start[0]).max() > 0.5
     momentum *= -1
-    hmc.leapfrog(phi, momentum, layout.neighbours, action, 0.1, 30)
-    np.testing.assert_allclose(phi, start[0], atol=1e-12)
+    hmc.leapfrog(field, momentum, grid, action, 0.1, 30)
+    np.testing.assert_allclose(field, start[0], atol=1e-12)
     np.testing.assert_allclose(-momentum, start[1], atol=1e-12)
-    assert phi[-1] == 0  # the padding entry does not move
 
 
 def test_leapfrog_keeps_phase_space_volume():
     """|det d(phi', p')/d(phi, p)| = 1 by central differences on four sites."""
     system = Phi4(lattices.build("chain", (4,)), **CHAIN)
-    _, values, layout, action = field_of(system)
-    point = np.concatenate([values, momentum_of(layout)])
+    _, values, grid, action = field_of(system)
+    point = np.concatenate([values, momentum_of(values)])
 
     def flow(x):
-        phi, momentum = np.append(x[:4], 0.0), x[4:].copy()
-        hmc.leapfrog(phi, momentum, layout.neighbours, action, 0.2, 7)
-        return np.concatenate([phi[:4], momentum])
+        field, momentum = embed(x[:4], grid), x[4:].copy()
+        hmc.leapfrog(field, momentum, grid, action, 0.2, 7)
+        return np.concatenate([field[1:-1], momentum])
 
     d = 1e-5
     jacobian = np.array([(flow(point + d * e) - flow(point - d * e)) / (2 * d) for e in np.eye(8)])
@@ -84,11 +83,11 @@ def test_leapfrog_keeps_phase_space_volume():
 def test_leapfrog_energy_error_is_second_order():
     errors, steps = [], np.array([0.1, 0.05, 0.025, 0.0125])
     for step in steps:
-        phi, _, layout, action = field_of(square())
-        momentum = momentum_of(layout)
-        start = hmc._hamiltonian(phi, momentum, layout.neighbours, action)
-        hmc.leapfrog(phi, momentum, layout.neighbours, action, step, round(1.0 / step))
-        errors.append(abs(hmc._hamiltonian(phi, momentum, layout.neighbours, action) - start))
+        field, values, grid, action = field_of(square())
+        momentum = momentum_of(values)
+        start = hmc.hamiltonian(field, momentum, grid, action)
+        hmc.leapfrog(field, momentum, grid, action, step, round(1.0 / step))
+        errors.append(abs(hmc.hamiltonian(field, momentum, grid, action) - start))
     slope = np.polyfit(np.log(steps), np.log(errors), 1)[0]
     assert slope == pytest.approx(2.0, abs=0.1)
 
@@ -136,7 +135,7 @@ def _free_exact(system):
     exact["abs_magnetization"] = np.sqrt(2 / np.pi * covariance.sum()) / system.n_sites
     exact["binder_cumulant"] = 0.0
     if all(system.lattice.pbc):
-        _, _, layout, _ = field_of(system)
+        layout = make_layout(system.lattice)
         order = layout.order
         power = [
             w[a] @ covariance[np.ix_(order, order)] @ w[a]
@@ -188,13 +187,12 @@ def test_wrong_coupling_in_the_kernel_is_caught(monkeypatch, algorithm):
 def test_trajectories_without_the_metropolis_test_are_caught():
     """Leapfrog alone has a step-size bias; the same averages must see it."""
     system = Phi4(lattices.build("chain", (6,)), **CHAIN)
-    layout = make_layout(system.lattice)
-    action = (system.hop, system.quadratic, system.quartic)
+    _, _, grid, action = field_of(system)
     rng = np.random.default_rng(3)
-    phi, energies = layout.store(rng.standard_normal(6)), []
+    field, energies = embed(rng.standard_normal(6), grid), []
     for _ in range(20_000):
-        hmc.leapfrog(phi, rng.standard_normal(6), layout.neighbours, action, 0.25, 5)
-        energies.append(hmc.action_of(phi, layout.neighbours, action))
+        hmc.leapfrog(field, rng.standard_normal(6), grid, action, 0.25, 5)
+        energies.append(action_of(field, grid, action))
     blocks = np.reshape(energies, (20, -1)).mean(1)
     z = (blocks.mean() - phi4_chain_moments(6, **CHAIN)["energy"]) / (blocks.std(ddof=1) / np.sqrt(20))
     assert abs(z) > 8
@@ -233,10 +231,8 @@ def test_adaptation_of_the_width_goes_the_right_way():
 
 @pytest.mark.statistical
 def test_normal_numbers_are_normal():
-    from edgphys.mcmc.xoshiro import fill_normal
-
     out = np.empty(20_001)
-    fill_normal(new_state(np.random.SeedSequence(8)), out, out.size)
+    fill_normal(new_state(np.random.SeedSequence(8)), out)
     assert scipy.stats.kstest(out, "norm").pvalue > 1e-4
     assert scipy.stats.kstest(1.04 * out + 0.03, "norm").pvalue < 1e-4  # what the test can see
     assert abs(np.corrcoef(out[:-1], out[1:])[0, 1]) < 4 / np.sqrt(out.size)
