@@ -43,9 +43,13 @@ class ShortChainError(EdgphysError, RuntimeError):
     Attributes
     ----------
     tau_int : float
-        The integrated autocorrelation time estimated so far, a lower bound in practice.
+        The integrated autocorrelation time estimated so far, in draws, a lower bound in practice.
+    partial : xarray.Dataset or None
+        The estimates so far, as `edgphys.estimate` would have returned them (``converged = 0``); without
+        errors where the chain is too short for any; None where the caller worked on a single series.
     """
 
-    def __init__(self, message: str, tau_int: float = float("nan")) -> None:
+    def __init__(self, message: str, tau_int: float = float("nan"), partial=None) -> None:
         super().__init__(message)
         self.tau_int = tau_int
+        self.partial = partial

@@ -15,7 +15,7 @@ import scipy.stats
 
 from edgphys.estimators.autocorrelation import MIN_DRAWS, gamma_method
 
-__all__ = ["HALVES_LEVEL", "R_HAT_LIMIT", "halves_limit", "halves_z", "r_hat"]
+__all__ = ["HALVES_LEVEL", "R_HAT_LIMIT", "halves_limit", "halves_z", "n_parts", "r_hat"]
 
 R_HAT_LIMIT = 1.01  # Vehtari et al. (2021), section 4
 HALVES_LEVEL = 1e-3  # probability that stationary chains are called drifting, over all observables together
@@ -62,6 +62,17 @@ def r_hat(series: np.ndarray) -> float:
 
         value = float(arviz.rhat(series, method="rank"))
     return value if np.isfinite(value) else float("inf")
+
+
+def n_parts(n_chains: int) -> int:
+    """Number of pieces that `r_hat` compares: two a chain, four of a single chain.
+
+    Examples
+    --------
+    >>> n_parts(1), n_parts(8)
+    (4, 16)
+    """
+    return 4 if n_chains == 1 else 2 * n_chains
 
 
 def halves_z(series: np.ndarray) -> float:

@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from edgphys.errors import UnknownNameError
-from edgphys.estimators.chains import estimate_chains
+from edgphys.errors import ShortChainError, UnknownNameError
+from edgphys.estimators.autocorrelation import require_length
+from edgphys.estimators.chains import enough_draws, estimate_chains, means_only
 from edgphys.estimators.observables import DEFINITIONS, ESTIMATES
 from edgphys.estimators.weighted import estimate_weighted
 from edgphys.schema import SCHEMA_VERSION
@@ -42,7 +43,7 @@ DIAGNOSTICS = {
 _JOINT = ("ess", "ess_count", "max_weight", "pareto_k")
 
 
-def estimate(samples: xr.Dataset, *, seed: int = 0) -> xr.Dataset:
+def estimate(samples: xr.Dataset, *, seed: int = 0, refuse_short: bool = False) -> xr.Dataset:
     """Estimates with error bars from weighted draws or from Markov chains.
 
     Parameters
@@ -52,6 +53,10 @@ def estimate(samples: xr.Dataset, *, seed: int = 0) -> xr.Dataset:
         system.
     seed : int
         For the bootstrap interval of log_z, the only random number used; chains need none.
+    refuse_short : bool
+        Raise `edgphys.errors.ShortChainError` where chains are not converged, instead of returning estimates
+        with ``converged = 0`` and the reasons in ``warning``. Weighted draws are no chains: theirs is
+        ``reliable``.
 
     Returns
     -------
@@ -68,7 +73,9 @@ def estimate(samples: xr.Dataset, *, seed: int = 0) -> xr.Dataset:
     ValueError
         If the dims are of neither kind, or values are not finite.
     ShortChainError
-        If chains have fewer than 16 draws; otherwise a short chain gives ``converged = 0`` and the reason.
+        If chains have fewer than 16 draws, or with `refuse_short` are not converged. Its ``tau_int`` is the
+        largest estimated, its ``partial`` the estimates (without errors below 16 draws a chain); the message
+        says how many draws would be enough.
 
     Notes
     -----
@@ -86,15 +93,14 @@ def estimate(samples: xr.Dataset, *, seed: int = 0) -> xr.Dataset:
     if not isinstance(samples, xr.Dataset):
         raise TypeError(f"samples must be an xarray.Dataset, got {type(samples).__name__}")
     if "chain" in samples.dims and "draw" in samples.dims:
-        values, notes = estimate_chains(samples)
-    elif "draw" in samples.dims and "log_weight_joint" in samples:
+        return _from_chains(samples, seed, refuse_short)
+    if "draw" in samples.dims and "log_weight_joint" in samples:
         values, notes = estimate_weighted(samples, np.random.default_rng(seed))
-    else:
-        raise ValueError(
-            "samples must have the dims (draw,) with log_weight_joint, or (chain, draw), "
-            f"got dims {tuple(samples.dims)} and variables {tuple(samples.data_vars)}"
-        )
-    return _assemble(values, {**samples.attrs, **notes, "estimate_seed": int(seed)})
+        return _assemble(values, {**samples.attrs, **notes, "estimate_seed": int(seed)})
+    raise ValueError(
+        "samples must have the dims (draw,) with log_weight_joint, or (chain, draw), "
+        f"got dims {tuple(samples.dims)} and variables {tuple(samples.data_vars)}"
+    )
 
 
 def estimates_from_exact(values: Mapping[str, float], attrs: Mapping[str, Any]) -> xr.Dataset:
@@ -134,6 +140,28 @@ def estimates_from_exact(values: Mapping[str, float], attrs: Mapping[str, Any]) 
         filled.setdefault("free_energy", -float(attrs["temperature"]) * filled["log_z"])
     errors = {f"{name}_err": 0.0 for name, value in filled.items() if np.isfinite(value)}
     return _assemble(filled | errors, {"method": "exact", "warning": "", **attrs})
+
+
+def _from_chains(samples: xr.Dataset, seed: int, refuse_short: bool) -> xr.Dataset:
+    """Estimates from chains; a ShortChainError carries them."""
+    refusal = None
+    if not (samples.sizes["chain"] and samples.sizes["draw"]):
+        require_length(0, float("nan"))
+    try:
+        values, notes = estimate_chains(samples)
+        tau_int = values["tau_int"]
+    except ShortChainError as error:
+        refusal, tau_int = error, error.tau_int
+        values, notes = means_only(samples)
+    table = _assemble(values, {**samples.attrs, **notes, "estimate_seed": int(seed)})
+    if refusal is None and not (refuse_short and notes["warning"]):
+        return table
+    n, enough = int(values["n_draws"]), enough_draws(samples.sizes["chain"], tau_int)
+    advice = (
+        f"about {enough} would be enough at tau_int = {tau_int:.3g}" if n < enough else "look at the chains"
+    )
+    reason = str(refusal) if refusal else f"chains must be converged: {notes['warning']}"
+    raise ShortChainError(f"{reason}; {n} draws over all chains, {advice}", tau_int, table) from refusal
 
 
 def _assemble(values: Mapping[str, float], attrs: Mapping[str, Any]) -> xr.Dataset:

@@ -4,14 +4,17 @@
 from __future__ import annotations
 
 import json
+import pickle
 import warnings
 
 import numpy as np
 import pytest
+import xarray as xr
 from stats import assert_z
 
 from edgphys.errors import ShortChainError
 from edgphys.estimators import estimate
+from edgphys.estimators.chains import enough_draws
 
 MOMENTS = ("energy", "specific_heat", "abs_magnetization", "susceptibility", "binder_cumulant", "phi2")
 
@@ -130,6 +133,55 @@ def test_frozen_chains_have_no_error_where_there_is_none(gaussian_chains):
     assert (float(table.tau_int), float(table.r_hat)) == (0.5, 1.0)
 
 
-def test_short_chain_is_refused(gaussian_chains):
-    with pytest.raises(ShortChainError, match="at least 16 draws a chain, got 10"):
-        estimate(gaussian_chains(8, 10, 0.0, seed=8))
+@pytest.mark.parametrize("refuse_short", [False, True])
+def test_fewer_than_16_draws_are_refused_with_plain_means(gaussian_chains, refuse_short):
+    samples = gaussian_chains(8, 10, 0.0, seed=8)
+    with pytest.raises(
+        ShortChainError, match=r"at least 16 draws a chain, got 10; 80 draws .* about"
+    ) as caught:
+        estimate(samples, refuse_short=refuse_short)
+    assert "\n" not in str(caught.value)
+    partial = caught.value.partial
+    assert float(partial.energy) == pytest.approx(float(samples.energy.mean()), rel=1e-12)
+    assert np.isnan(partial.energy_err) and float(partial.converged) == 0.0
+    assert "no errors" in partial.attrs["warning"]
+    assert set(partial.data_vars) == set(estimate(gaussian_chains(2, 100, 0.0, seed=8)).data_vars)
+    assert 0.5 <= caught.value.tau_int < 10
+
+
+def test_no_draws_at_all_have_no_partial_result(gaussian_chains):
+    with pytest.raises(ShortChainError, match="got 0") as caught:
+        estimate(gaussian_chains(2, 16, 0.0, seed=8).isel(draw=slice(0)))
+    assert caught.value.partial is None
+
+
+def test_short_chains_are_refused_on_request_with_what_there_is(gaussian_chains):
+    samples = gaussian_chains(2, 200, 0.97, seed=5)
+    table = estimate(samples)
+    with pytest.raises(ShortChainError, match=r"^chains must be converged: .*400 draws .* about") as caught:
+        estimate(samples, refuse_short=True)
+    xr.testing.assert_identical(caught.value.partial, table)
+    assert caught.value.tau_int == float(table.tau_int)
+    assert str(enough_draws(2, float(table.tau_int))) in str(caught.value)
+    assert "\n" not in str(caught.value)
+    copy = pickle.loads(pickle.dumps(caught.value))  # workers send it back so
+    assert copy.tau_int == caught.value.tau_int and copy.partial.identical(table)
+
+
+def test_converged_chains_are_not_refused(gaussian_chains):
+    samples = gaussian_chains(4, 4000, 0.5, seed=6)
+    xr.testing.assert_identical(estimate(samples, refuse_short=True), estimate(samples))
+
+
+@pytest.mark.statistical
+@pytest.mark.parametrize("n_chains", [1, 4])
+def test_enough_draws_are_enough_for_most(gaussian_chains, n_chains):
+    rho, passed, passed_short = 0.8, [], []
+    n_draws = enough_draws(n_chains, 0.5 * (1 + rho) / (1 - rho)) // n_chains
+    for seed in range(60):
+        samples = gaussian_chains(n_chains, n_draws, rho, seed=500 + seed)[["magnetization"]]
+        samples.attrs["z2_symmetric"] = 0
+        passed.append(float(estimate(samples).converged))
+        passed_short.append(float(estimate(samples.isel(draw=slice(n_draws // 5))).converged))
+    assert np.mean(passed) > 0.7
+    assert np.mean(passed_short) < 0.3

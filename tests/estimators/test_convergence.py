@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import scipy.stats
 
 from edgphys.estimators.convergence import halves_limit, halves_z, r_hat
 
@@ -19,6 +20,39 @@ def test_r_hat_sees_a_shift_and_a_spread(ar1):
     x = ar1((4, 2000), 0.5, np.random.default_rng(1))
     assert r_hat(x + np.array([[0], [0], [0], [1]])) > 1.05
     assert r_hat(x * np.array([[1], [1], [1], [3]])) > 1.05
+
+
+def split_r_hat(x):
+    """Eqs. (3) and (4) of arXiv:1903.08008 with each chain cut into halves."""
+    half = x.shape[1] // 2
+    parts = np.concatenate([x[:, :half], x[:, -half:]])
+    within, between = parts.var(axis=1, ddof=1).mean(), half * parts.mean(axis=1).var(ddof=1)
+    return np.sqrt(((half - 1) / half * within + between / half) / within)
+
+
+def normalised(x):
+    """Eq. (14): normal quantiles of (rank - 3/8) / (S + 1/4), ties at their mean rank."""
+    ranks = scipy.stats.rankdata(x).reshape(x.shape)
+    return scipy.stats.norm.ppf((ranks - 0.375) / (x.size + 0.25))
+
+
+@pytest.mark.parametrize("shape", [(4, 500), (2, 16), (8, 100)])
+def test_r_hat_is_the_larger_of_bulk_and_folded_tail(ar1, shape):
+    for scale in (1.0, np.linspace(1, 3, shape[0])[:, None], np.ones(shape)):
+        x = np.round(scale * ar1(shape, 0.5, np.random.default_rng(5)), 1)  # with ties
+        bulk = split_r_hat(normalised(x))
+        tail = split_r_hat(normalised(np.abs(x - np.median(x))))  # section 4.2: folding sees a spread
+        assert r_hat(x) == pytest.approx(max(bulk, tail), rel=1e-12)
+        if np.size(scale) == shape[0] and shape[1] == 500:
+            assert tail > 1.05 > bulk  # ranks alone do not see it
+
+
+def test_r_hat_survives_infinite_variance():
+    x = np.random.default_rng(6).standard_cauchy((4, 2000))
+    assert r_hat(x) < 1.01
+    x[3] += 2.0
+    assert r_hat(x) > 1.05
+    assert split_r_hat(x) < 1.01  # without ranks nothing is seen
 
 
 def test_r_hat_of_one_chain_compares_its_parts(ar1):
