@@ -1,20 +1,32 @@
 # SPDX-License-Identifier: MIT
-"""Systems: energies on lattices, in torch, with what is exactly known about each."""
+"""Systems: energies on lattices and of continuous coordinates, with what is exactly known about each."""
 
 from edgphys.systems.base import AbstractSystem
+from edgphys.systems.continuous import AbstractContinuousSystem
+from edgphys.systems.double_well import DoubleWell
+from edgphys.systems.harmonic import Harmonic
 from edgphys.systems.ising import Ising
 from edgphys.systems.lattice_system import AbstractLatticeSystem
+from edgphys.systems.many_well import ManyWell
+from edgphys.systems.mueller_brown import MuellerBrown
 from edgphys.systems.phi4 import Phi4
+from edgphys.systems.potential import Potential
 from edgphys.systems.provenance import sample_attrs
 from edgphys.systems.registry import available, build
 from edgphys.systems.relaxation import LatticeOperator
 
 __all__ = [
+    "AbstractContinuousSystem",
     "AbstractLatticeSystem",
     "AbstractSystem",
+    "DoubleWell",
+    "Harmonic",
     "Ising",
     "LatticeOperator",
+    "ManyWell",
+    "MuellerBrown",
     "Phi4",
+    "Potential",
     "available",
     "build",
     "sample_attrs",

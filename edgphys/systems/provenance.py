@@ -15,6 +15,7 @@ from importlib import metadata
 from typing import Any
 
 from edgphys.systems.base import AbstractSystem
+from edgphys.systems.lattice_system import AbstractLatticeSystem
 from lattices import Lattice
 
 __all__ = ["SCHEMA_VERSION", "configuration_dims", "package_versions", "sample_attrs", "site_dims"]
@@ -32,8 +33,11 @@ def site_dims(lattice: Lattice) -> tuple[str, ...]:
 
 
 def configuration_dims(system: AbstractSystem) -> tuple[str, ...]:
-    """Names of the dimensions of one configuration of `system`."""
-    return site_dims(system.lattice)
+    """Names of the dimensions of one configuration of `system`: those of the sites, or ``coordinate``, or
+    ``particle`` and ``axis``."""
+    if isinstance(system, AbstractLatticeSystem):
+        return site_dims(system.lattice)
+    return ("coordinate",) if len(system.event_shape) == 1 else ("particle", "axis")
 
 
 def package_versions() -> dict[str, str]:
@@ -64,7 +68,7 @@ def sample_attrs(
     system : AbstractSystem
         What was sampled.
     method : str
-        "edg", "edg_chain", "metropolis", "wolff", "hmc" or "embedded_wolff".
+        "edg", "edg_chain", or the name of an algorithm of `edgphys.mcmc`.
     seed : int
         The seed that the run was given.
     wall_time : float
@@ -77,10 +81,10 @@ def sample_attrs(
     Returns
     -------
     dict
-        `schema_version`, `kind`, `method`, `system`, `lattice`, `extent`, `pbc`, `parameters` (JSON),
-        `n_sites`, `temperature`, `beta`, `z2_symmetric` (0 or 1), `linear_size` (geometric mean of the
-        extents), `definitions` (JSON), `seed`, `wall_time`, `n_energy_calls`, `n_gradient_calls`, `settings`
-        (JSON), `versions` (JSON), `created` (ISO 8601, UTC).
+        `schema_version`, `kind`, `method`, `system`, `parameters` (JSON), `temperature`, `beta`,
+        `definitions` (JSON), `seed`, `wall_time`, `n_energy_calls`, `n_gradient_calls`, `settings` (JSON),
+        `versions` (JSON), `created` (ISO 8601, UTC). On a lattice also `lattice`, `extent`, `pbc`, `n_sites`,
+        `z2_symmetric` (0 or 1) and `linear_size` (geometric mean of the extents), otherwise `n_variables`.
 
     Raises
     ------
@@ -98,22 +102,15 @@ def sample_attrs(
     >>> attrs["linear_size"], attrs["extent"], attrs["z2_symmetric"]
     (6.0, [4, 9], 1)
     """
-    lattice = system.lattice
     return {
         "schema_version": SCHEMA_VERSION,
         "kind": "samples",
         "method": method,
         "system": system.name,
-        "lattice": lattice.name,
-        "extent": [int(length) for length in lattice.extent],
-        "pbc": [int(periodic) for periodic in lattice.pbc],
+        **_geometry(system),
         "parameters": json.dumps(system.parameters),
-        "n_sites": int(system.n_sites),
         "temperature": float(system.temperature),
         "beta": float(system.beta),
-        "z2_symmetric": int("z2" in system.symmetries),
-        # Rounded: 216 ** (1/3) is not 6 in floating point.
-        "linear_size": round(math.prod(lattice.extent) ** (1.0 / len(lattice.extent)), 12),
         "definitions": json.dumps(system.definitions),
         "seed": int(seed),
         "wall_time": float(wall_time),
@@ -122,4 +119,19 @@ def sample_attrs(
         "settings": json.dumps(dict(settings)),
         "versions": json.dumps(package_versions()),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def _geometry(system: AbstractSystem) -> dict[str, str | int | float | list[int]]:
+    if not isinstance(system, AbstractLatticeSystem):
+        return {"n_variables": int(system.n_variables)}
+    lattice = system.lattice
+    return {
+        "lattice": lattice.name,
+        "extent": [int(length) for length in lattice.extent],
+        "pbc": [int(periodic) for periodic in lattice.pbc],
+        "n_sites": int(system.n_sites),
+        "z2_symmetric": int("z2" in system.symmetries),
+        # Rounded: 216 ** (1/3) is not 6 in floating point.
+        "linear_size": round(math.prod(lattice.extent) ** (1.0 / len(lattice.extent)), 12),
     }

@@ -10,7 +10,11 @@ from dataclasses import dataclass
 
 from edgphys.errors import UnknownNameError
 from edgphys.systems.base import AbstractSystem
+from edgphys.systems.double_well import DoubleWell
+from edgphys.systems.harmonic import Harmonic
 from edgphys.systems.ising import Ising
+from edgphys.systems.many_well import ManyWell
+from edgphys.systems.mueller_brown import MuellerBrown
 from edgphys.systems.phi4 import Phi4
 from lattices import Lattice
 
@@ -35,13 +39,13 @@ class SystemRecord:
     name : str
         Name in commands and datasets.
     system_class : type
-        Constructed as ``system_class(lattice, **parameters)``.
+        Constructed as ``system_class(lattice, **parameters)``, without `lattice` where there is none.
     energy : str
         The energy, or action, in one line.
     parameters : tuple of Parameter
         Keywords of the constructor.
     lattices : str
-        Where it can live.
+        Where it can live; "none" for a system without one.
     exact : tuple of str
         What is exactly known, and when.
     """
@@ -85,6 +89,53 @@ _RECORDS = (
             "periodic chain, from its transfer operator",
         ),
     ),
+    SystemRecord(
+        name="double_well",
+        system_class=DoubleWell,
+        energy="E = barrier (x^2/position^2 - 1)^2 + tilt x + stiffness y^2/2 (y in two dimensions)",
+        parameters=(
+            Parameter("n_dims", "1 or 2", 1),
+            Parameter("temperature", "T, positive, in units of E (k_B = 1)", 1.0),
+            Parameter("barrier", "height of the barrier, positive", 4.0),
+            Parameter("position", "distance of the minima from the barrier, positive", 1.0),
+            Parameter("tilt", "force towards the left", 0.0),
+            Parameter("stiffness", "spring constant of y, positive", 1.0),
+        ),
+        lattices="none",
+        exact=("log_z, free_energy, energy, specific_heat; difference of the basins", "by quadrature"),
+    ),
+    SystemRecord(
+        name="harmonic",
+        system_class=Harmonic,
+        energy="E = 1/2 sum_i k_i x_i^2, k_i = stiffness ratio^(i/(d-1))",
+        parameters=(
+            Parameter("n_dims", "d, at least 1", 1),
+            Parameter("temperature", "T, positive, in units of E (k_B = 1)", 1.0),
+            Parameter("stiffness", "smallest spring constant, positive", 1.0),
+            Parameter("ratio", "largest spring constant over the smallest, positive", 1.0),
+        ),
+        lattices="none",
+        exact=("log_z, free_energy, energy, specific_heat in closed form",),
+    ),
+    SystemRecord(
+        name="many_well",
+        system_class=ManyWell,
+        energy="E = sum over pairs (x, y) of x^4 - 6 x^2 - x/2 + y^2/2",
+        parameters=(
+            Parameter("n_dims", "even", 32),
+            Parameter("temperature", "T, positive, in units of E (k_B = 1)", 1.0),
+        ),
+        lattices="none",
+        exact=("log_z, free_energy, energy, specific_heat by quadrature of one pair",),
+    ),
+    SystemRecord(
+        name="mueller_brown",
+        system_class=MuellerBrown,
+        energy="E = sum_k A_k exp(a_k u^2 + b_k u v + c_k v^2), u = x - x_k, v = y - y_k, four terms",
+        parameters=(Parameter("temperature", "T, positive, in units of E (k_B = 1)", 15.0),),
+        lattices="none",
+        exact=("log_z, free_energy, energy, specific_heat; difference of the basins", "by quadrature"),
+    ),
 )
 
 
@@ -94,20 +145,20 @@ def available() -> tuple[SystemRecord, ...]:
     Examples
     --------
     >>> [record.name for record in available()]
-    ['ising', 'phi4']
+    ['ising', 'phi4', 'double_well', 'harmonic', 'many_well', 'mueller_brown']
     """
     return _RECORDS
 
 
-def build(name: str, lattice: Lattice, **parameters: float) -> AbstractSystem:
-    """The system called `name` on `lattice`.
+def build(name: str, lattice: Lattice | None = None, **parameters: float) -> AbstractSystem:
+    """The system called `name`, on `lattice` if it lives on one.
 
     Parameters
     ----------
     name : str
         One of the names in `available`.
-    lattice : Lattice
-        Geometry.
+    lattice : Lattice, optional
+        Geometry, for the systems that have one.
     **parameters : float
         Keywords of its constructor, such as the `parameters` of another instance.
 
@@ -116,16 +167,22 @@ def build(name: str, lattice: Lattice, **parameters: float) -> AbstractSystem:
     UnknownNameError
         If there is no such system.
     TypeError, ValueError
-        As the constructor does.
+        As the constructor does; TypeError also for a lattice given in vain.
 
     Examples
     --------
     >>> import lattices
     >>> build("ising", lattices.build("chain", (4,)), temperature=1.0)
     Ising(chain 4, temperature=1, coupling=1, field=0)
+    >>> build("mueller_brown", temperature=10.0)
+    MuellerBrown(temperature=10)
     """
     for record in _RECORDS:
-        if record.name == name:
+        if record.name == name and record.lattices != "none":
             return record.system_class(lattice, **parameters)
+        if record.name == name:
+            if lattice is not None:
+                raise TypeError(f"lattice must be left out for {name}, got {lattice!r}")
+            return record.system_class(**parameters)
     names = ", ".join(record.name for record in _RECORDS)
     raise UnknownNameError(f"system must be one of {names}, got {name!r}")

@@ -1,0 +1,239 @@
+# SPDX-License-Identifier: MIT
+r"""What systems of continuous coordinates without a lattice share: wells, potentials, particles.
+
+    weight exp(-E(x) / T),     reduced_energy(x) = E(x) / T,     Z = int exp(-E(x) / T) dx
+
+with the flat measure on R^d and k_B = 1; E and T are in the same units. The configuration is x itself.
+
+A concrete system gives `_energy` in torch. It may give more: the gradient in closed form (autograd is the
+default), and a `kernel`, the same energy and gradient for the Markov chains in numba,
+
+    @njit(nogil=True)
+    def kernel(x, gradient_out, parameters):       # float64 arrays (d,), (d,), (n_parameters,)
+        gradient_out[:] = ...                      # dE/dx; always all of it, x is left as it is
+        return energy                              # E, not divided by T
+
+Without a kernel the chains run in torch, many at a time.
+"""
+
+from __future__ import annotations
+
+import math
+import numbers
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from edgphys.systems.base import AbstractSystem
+
+__all__ = ["AbstractContinuousSystem", "check_dims"]
+
+_EXACT_NAMES = ("log_z", "free_energy", "energy", "specific_heat")
+
+
+class AbstractContinuousSystem(AbstractSystem):
+    """Declaration of a system of continuous coordinates; ``type(s)(**s.parameters)`` rebuilds the system s.
+
+    Attributes
+    ----------
+    formula : str
+        The energy in one line.
+    observables : tuple of str
+        Names that `measure` gives after `energy`.
+    width : float
+        Length over which the density varies: the scale of broad starts and of the first steps of a chain.
+    centres : float64 array, shape (n_centres, n_variables)
+        A point in each known basin.
+    kernel : numba dispatcher or None
+        See the module docstring.
+    energy_kernel : numba dispatcher or None
+        The same signature, but `gradient_out` may be left alone; for algorithms without gradients.
+    kernel_parameters : float64 array
+        Third argument of both.
+    """
+
+    family: ClassVar[str] = "continuous"
+    formula: str
+    observables: ClassVar[tuple[str, ...]] = ()
+    width: float = 1.0
+
+    @property
+    def kernel(self) -> Callable | None:
+        return None
+
+    @property
+    def energy_kernel(self) -> Callable | None:
+        return self.kernel
+
+    @property
+    def kernel_parameters(self) -> NDArray[np.float64]:
+        return np.empty(0)
+
+    @property
+    def centres(self) -> NDArray[np.float64]:
+        return np.zeros((1, self.n_variables))
+
+    @property
+    def symmetries(self) -> tuple[str, ...]:
+        """None that holds for every system of the family."""
+        return ()
+
+    @property
+    def conditions(self) -> tuple[str, ...]:
+        """All parameters but the dimension."""
+        return tuple(name for name in self.parameters if name != "n_dims")
+
+    @property
+    def exact(self) -> tuple[str, ...]:
+        """log_z, free_energy, energy and specific_heat where they are known to rounding."""
+        return _EXACT_NAMES
+
+    def exact_results(self) -> dict[str, float]:
+        """Exact values of the estimates named in `exact`, from `_exact_moments`."""
+        if not self.exact:
+            return {}
+        log_z, energy, variance = self._exact_moments()
+        return {
+            "log_z": log_z,
+            "free_energy": -self.temperature * log_z,
+            "energy": energy,
+            "specific_heat": self.beta**2 * variance / self.n_variables,
+        }
+
+    def _exact_moments(self) -> tuple[float, float, float]:
+        """log Z, <E> and the variance of E."""
+        raise NotImplementedError(f"{type(self).__name__} declares exact results but gives none")
+
+    @property
+    def definitions(self) -> dict[str, str]:
+        """Definition, with units, of every observable and estimate by name."""
+        return {
+            "energy": f"E = {self.formula}, total, in the units of the temperature; average <E>",
+            "reduced_energy": "E / T, no additive constant",
+            "log_z": "log of Z = integral of exp(-E/T) over all coordinates, flat measure, natural logarithm",
+            "free_energy": "-T log_z, in the units of the temperature",
+            "specific_heat": "(<E^2> - <E>^2) / T^2 / n_variables, dimensionless (k_B = 1)",
+            **self._more_definitions(),
+        }
+
+    def _more_definitions(self) -> dict[str, str]:
+        """Definitions of `observables`."""
+        return {}
+
+    def reduced_energy(self, x: Tensor) -> Tensor:
+        """E(x) / T.
+
+        Parameters
+        ----------
+        x : float32 or float64 tensor, shape (n_batch, *event_shape) or (n_batch, n_variables)
+
+        Returns
+        -------
+        Tensor, shape (n_batch,)
+        """
+        return self.beta * self._energy(self._field(x))
+
+    def gradient(self, x: Tensor) -> Tensor:
+        """Gradient of `reduced_energy`, shape of x."""
+        return self.beta * self._energy_gradient(self._field(x))[1].reshape(x.shape)
+
+    def to_configurations(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """`x` itself, shape (n_batch, *event_shape)."""
+        return self._field(x).reshape(-1, *self.event_shape)
+
+    def energy_and_gradient(self, x: NDArray[np.float64]) -> tuple[NDArray, NDArray]:
+        """E and dE/dx (not divided by T) of a batch, in one pass.
+
+        Parameters
+        ----------
+        x : float64 array, shape (n_batch, n_variables)
+            Not checked: this is the inner loop of the chains without kernel.
+
+        Returns
+        -------
+        float64 arrays, shapes (n_batch,) and (n_batch, n_variables)
+        """
+        energy, gradient = self._energy_gradient(torch.from_numpy(x))
+        return energy.detach().numpy(), gradient.detach().numpy()
+
+    def starts(self, rng: np.random.Generator, n: int) -> NDArray[np.float64]:
+        """Starting points, shape (n, n_variables), wider than the density and in all basins known.
+
+        Even rows are normal around the mean of `centres` with standard deviation `width`; odd rows are at the
+        centres in turn, with a tenth of that. With one centre only, odd rows are three times wider than even
+        ones.
+        """
+        centres = self.centres
+        middle = centres.mean(axis=0)
+        rows = rng.standard_normal((n, self.n_variables)) * self.width
+        for k in range(n):
+            if k % 2 == 0:
+                rows[k] += middle
+            elif len(centres) > 1:
+                rows[k] = centres[(k // 2) % len(centres)] + 0.1 * rows[k]
+            else:
+                rows[k] = middle + 3.0 * rows[k]
+        return rows
+
+    def replace(self, **changes: float) -> AbstractContinuousSystem:
+        """The same system with some parameters changed."""
+        return type(self)(**{**self.parameters, **changes})
+
+    def identity(self) -> dict[str, Any]:
+        """Name and parameters."""
+        return {"system": self.name, "parameters": self.parameters}
+
+    @property
+    def action_coefficients(self) -> NDArray[np.float64]:
+        """(beta,), for the term (E,)."""
+        return np.array([self.beta])
+
+    def _action_terms(self, flat: Tensor) -> Tensor:
+        return self._energy(flat)[:, None]
+
+    def _measure(self, flat: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+        return {}
+
+    def _energy_gradient(self, flat: Tensor) -> tuple[Tensor, Tensor]:
+        """E and dE/dx of (n_batch, n_variables), by autograd; closed forms replace it."""
+        differentiable = torch.is_grad_enabled() and flat.requires_grad
+        # In inference mode, too, there is a gradient to take; a clone is an ordinary tensor again.
+        with torch.inference_mode(False), torch.enable_grad():
+            x = flat if differentiable else flat.detach().clone().requires_grad_()
+            energy = self._energy(x)
+            (gradient,) = torch.autograd.grad(energy.sum(), x, create_graph=differentiable)
+        return energy, gradient
+
+    def __repr__(self) -> str:
+        values = ", ".join(f"{key}={value:g}" for key, value in self.parameters.items())
+        return f"{type(self).__name__}({values})"
+
+
+def check_dims(
+    value: Any, name: str = "n_dims", allowed: Callable[[int], bool] | None = None, words=""
+) -> int:
+    """`value` as a positive int; a float without fraction, as a command line gives, is one too.
+
+    Raises
+    ------
+    TypeError
+        If it is no whole number.
+    ValueError
+        If it is not positive or not `allowed`; `words` say what is.
+
+    Examples
+    --------
+    >>> check_dims(2.0)
+    2
+    """
+    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not math.isfinite(value):
+        raise TypeError(f"{name} must be an integer, got {value!r}")
+    if value != int(value):
+        raise TypeError(f"{name} must be an integer, got {value!r}")
+    if value < 1 or (allowed is not None and not allowed(int(value))):
+        raise ValueError(f"{name} must be {words or 'positive'}, got {value:g}")
+    return int(value)
