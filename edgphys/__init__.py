@@ -6,7 +6,7 @@ command line's ``--help`` start neither torch nor netket.
 
 >>> import edgphys as ep
 >>> sorted(ep.__all__)[:3]
-['EDG', 'Ising', 'Phi4']
+['DoubleWell', 'EDG', 'Harmonic']
 """
 
 from __future__ import annotations
@@ -14,12 +14,18 @@ from __future__ import annotations
 import importlib
 
 # Bound here and now, not lazily: importing the submodule later would put the module in place of the function.
+from edgphys.free_energy import free_energy
 from edgphys.scan import scan
 
 __all__ = [
     "EDG",
+    "DoubleWell",
+    "Harmonic",
     "Ising",
+    "ManyWell",
+    "MuellerBrown",
     "Phi4",
+    "Potential",
     "__version__",
     "dataset",
     "edg",
@@ -27,6 +33,7 @@ __all__ = [
     "estimate",
     "estimators",
     "exact",
+    "free_energy",
     "mcmc",
     "plot",
     "scan",
@@ -36,9 +43,14 @@ __all__ = [
 __version__ = "0.1.0"
 
 _MEMBERS = {
+    "DoubleWell": "edgphys.systems",
     "EDG": "edgphys.edg",
+    "Harmonic": "edgphys.systems",
     "Ising": "edgphys.systems",
+    "ManyWell": "edgphys.systems",
+    "MuellerBrown": "edgphys.systems",
     "Phi4": "edgphys.systems",
+    "Potential": "edgphys.systems",
     "estimate": "edgphys.estimators",
     "plot": "edgphys.plotting",
 }

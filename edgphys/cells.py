@@ -9,13 +9,15 @@ fastest for small lattices): another number sums in another order, which changes
 training, the samples.
 
 Methods: ``edg`` (train an energy-based diffusion generator, then weighted samples), any algorithm of
-`edgphys.mcmc.algorithms_for`, ``mcmc`` (the best of these for the system), and ``exact``.
+`edgphys.mcmc.algorithms_for`, ``mcmc`` (the best of these for the system), ``mbar`` and ``ti`` (chains on a
+ladder of couplings, which give log Z too, see `edgphys.free_energy`), and ``exact``.
 """
 
 from __future__ import annotations
 
 import hashlib
 import inspect
+import json
 import math
 import threading
 import time
@@ -26,6 +28,8 @@ from typing import Any
 import numpy as np
 
 from edgphys.errors import EdgphysError, UnknownNameError
+from edgphys.free_energy import METHODS as LADDER_METHODS
+from edgphys.free_energy import free_energy
 
 __all__ = [
     "CHAIN_METHODS",
@@ -42,14 +46,25 @@ __all__ = [
 
 # Best first: cluster updates decorrelate in O(1) sweeps at criticality, local ones do not. This is the
 # order in which "mcmc" picks among what the system allows.
-CHAIN_METHODS = ("wolff", "embedded_wolff", "hmc", "metropolis")
+CHAIN_METHODS = (
+    "wolff",
+    "swendsen_wang",
+    "embedded_wolff",
+    "hmc",
+    "overrelaxation",
+    "metropolis",
+    "heat_bath",
+    "multispin",
+    "mala",
+    "random_walk",
+)
 
 # What is not safe in two threads: a user's own function, and changes of Python's warning filters, which
 # building a lattice and judging a chain bring.
 _SERIAL = threading.Lock()
 
 # Names that scan() gives itself, so a user's option dictionary must not.
-_OWN = {"self", "system", "seed", "n_samples", "progress", "checkpoint", "keep", "algorithm"}
+_OWN = {"self", "system", "seed", "n_samples", "progress", "checkpoint", "keep", "algorithm", "method"}
 
 
 # -------------------------------------------------------------------------------------------- names and seeds
@@ -107,7 +122,7 @@ def check_method(method: str, system: Any) -> None:
     from edgphys import mcmc
 
     algorithms = tuple(mcmc.algorithms_for(system))
-    known = ("edg", *algorithms, "mcmc", "exact")
+    known = ("edg", *algorithms, "mcmc", *LADDER_METHODS, "exact")
     if method not in known:
         raise UnknownNameError(
             f"method must be one of {', '.join(known)} for the system {system.name}, got {method!r}"
@@ -138,6 +153,8 @@ def check_settings(method: str, settings: dict[str, Any]) -> None:
     if method == "edg":
         _split_edg_options(settings)
         _check_device(settings.get("device"))
+    elif method in LADDER_METHODS:
+        _refuse_unknown("mcmc", settings, set(inspect.signature(free_energy).parameters) - _OWN)
     elif method != "exact":
         from edgphys import mcmc
 
@@ -235,6 +252,8 @@ def run_cell(
     try:
         if method == "exact":
             cell = _exact_cell(system)
+        elif method in LADDER_METHODS:
+            cell = _ladder_cell(system, method, sequence, settings)
         else:
             samples = (
                 _sample_edg(system, sequence, settings, checkpoint)
@@ -303,17 +322,28 @@ def _estimate_cell(samples: Any, sequence: np.random.SeedSequence) -> dict[str, 
     # The third word: the first two seed the sampler, and one seed must not serve two draws.
     with _SERIAL:
         estimates = estimate(samples, seed=_integer_seeds(sequence, 3)[2])
+    return _cell_of(estimates, str(samples.attrs.get("method", "")))
+
+
+def _ladder_cell(
+    system: Any, method: str, sequence: np.random.SeedSequence, settings: dict
+) -> dict[str, Any]:
+    (seed,) = _integer_seeds(sequence, 1)
+    # One at a time: it judges chains, and pymbar is imported.
+    with _SERIAL:
+        estimates = free_energy(system, method, seed=seed, **settings)
+    return _cell_of(estimates, json.loads(estimates.attrs["settings"])["chains"])
+
+
+def _cell_of(estimates: Any, algorithm: str) -> dict[str, Any]:
     values = {
         str(name): float(variable) for name, variable in estimates.data_vars.items() if variable.size == 1
     }
     for name in ("n_energy_calls", "n_gradient_calls"):
-        if name in samples.attrs:
-            values[name] = float(samples.attrs[name])
-    return {
-        "values": _finite(values),
-        "algorithm": str(samples.attrs.get("method", "")),
-        "warning": str(estimates.attrs.get("warning", "")),
-    }
+        if name in estimates.attrs:
+            values[name] = float(estimates.attrs[name])
+    warning = str(estimates.attrs.get("warning", ""))
+    return {"values": _finite(values), "algorithm": algorithm, "warning": warning}
 
 
 def _exact_cell(system: Any) -> dict[str, Any]:

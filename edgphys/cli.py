@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Command line: ``edgphys scan | show | plot | systems``.
+"""Command line: ``edgphys scan | sample | temper | free-energy | show | plot | systems``.
 
 Values of a coupling are a number (``2.3``), numbers with commas (``2.0,2.3``) or a range ``start:stop:count``
 with both ends; a coupling with one value is held fixed, the others are scanned. Anything wrong ends with exit
@@ -12,20 +12,38 @@ from __future__ import annotations
 import os
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 
 import edgphys
+from edgphys import commands
+from edgphys.commands import check_out, duration, given_only
 from edgphys.errors import EdgphysError
-from edgphys.words import Maker, n_axes_of, parameters_of, parse_extent
+from edgphys.options import (
+    Convention,
+    Coupling,
+    DoubleBonds,
+    Extent,
+    LatticeName,
+    Out,
+    Overwrite,
+    Parameters,
+    Periodic,
+    Quiet,
+    Seed,
+    SystemName,
+    Traceback,
+)
+from edgphys.words import Geometry, read_system
 
 __all__ = ["app", "main", "run"]
 
 app = typer.Typer(
     name="edgphys",
-    help="Absolute free energies of lattice systems by energy-based diffusion generators, "
+    help="Absolute free energies by energy-based diffusion generators, "
     "beside Markov chains and exact results.",
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -63,7 +81,8 @@ def main(argv: list[str] | None = None) -> int:
             raise
         return _fail(" ".join([str(error), *(f"({note})" for note in getattr(error, "__notes__", []))]))
     if code == 130:
-        resumes = "; running the same command again resumes" if words[:1] == ["scan"] else ""
+        again = words[:1] in (["scan"], ["sample"], ["temper"], ["free-energy"])
+        resumes = "; running the same command again resumes" if again else ""
         print(f"edgphys: interrupted{resumes}", file=sys.stderr)
     return int(code or 0)
 
@@ -104,35 +123,30 @@ def _options(
 
 # ----------------------------------------------------------------------------------------------- the commands
 
-_Coupling = Annotated[str | None, typer.Option(metavar="VALUES", rich_help_panel="Couplings")]
-
 
 @app.command()
 def scan(
-    system: Annotated[str, typer.Argument(help="ising or phi4; edgphys systems tells more.")],
-    lattice: Annotated[str, typer.Option(help="Name of a lattice, or path of a .toml file.")] = "square",
-    extent: Annotated[str, typer.Option(help="Unit cells along each axis: 16, or 16x8.")] = "8",
-    pbc: Annotated[bool, typer.Option("--pbc/--open", help="Boundary along all axes.")] = True,
-    allow_double_bonds: Annotated[
-        bool, typer.Option("--allow-double-bonds", help="Accept extent 2 along periodic axes.")
-    ] = False,
-    temperature: _Coupling = None,
-    coupling: _Coupling = None,
-    field: _Coupling = None,
-    kappa: _Coupling = None,
-    lam: _Coupling = None,
-    m2: _Coupling = None,
-    convention: Annotated[
-        str | None, typer.Option(help="flow or standard, with --m2.", rich_help_panel="Couplings")
-    ] = None,
+    system: SystemName,
+    lattice: LatticeName = "square",
+    extent: Extent = "8",
+    pbc: Periodic = True,
+    allow_double_bonds: DoubleBonds = False,
+    temperature: Coupling = None,
+    coupling: Coupling = None,
+    field: Coupling = None,
+    kappa: Coupling = None,
+    lam: Coupling = None,
+    m2: Coupling = None,
+    parameter: Parameters = None,
+    convention: Convention = None,
     method: Annotated[
         list[str] | None,
         typer.Option(
-            help="edg, wolff, metropolis, hmc, embedded_wolff, mcmc (the best of these), exact; repeat."
+            help="edg, any algorithm of Markov chains, mcmc (the best of them), mbar, ti, exact; repeat."
         ),
     ] = None,
-    out: Annotated[Path, typer.Option(help="netCDF file to write.")] = ...,
-    seed: Annotated[int, typer.Option(help="Seed of all random numbers.")] = 0,
+    out: Out = ...,
+    seed: Seed = 0,
     n_samples: Annotated[int, typer.Option(help="Weighted samples of edg at each point.")] = 10_000,
     n_steps: Annotated[int | None, typer.Option(help="Training steps of edg.")] = None,
     n_sweeps: Annotated[int | None, typer.Option(help="Sweeps of each Markov chain.")] = None,
@@ -141,9 +155,9 @@ def scan(
         int | None, typer.Option(help="Cells computed at a time; one for each CPU by default.")
     ] = None,
     device: Annotated[str | None, typer.Option(help="Torch device of edg: cpu, cuda.")] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar.")] = False,
-    traceback: Annotated[bool, typer.Option("--traceback", help="Show where an error came from.")] = False,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+    traceback: Traceback = False,
 ) -> None:
     """Estimate free energies and observables over a grid of couplings, by several methods.
 
@@ -152,49 +166,45 @@ def scan(
     start = time.perf_counter()
     given = {"temperature": temperature, "coupling": coupling, "field": field}
     given |= {"kappa": kappa, "lam": lam, "m2": m2}
-    _check_out(out, ".nc")
-    values = parameters_of(system, given, convention)
+    check_out(out, ".nc")
+    geometry = Geometry(lattice, extent, pbc, allow_double_bonds)
+    maker, values = read_system(system, geometry, given, parameter, convention)
     scanned = {name: listed for name, listed in values.items() if len(listed) > 1}
-    if not scanned:
+    if not scanned and values:
         first = next(iter(values))
         scanned = {first: values[first]}
     fixed = {name: listed[0] for name, listed in values.items() if name not in scanned}
-    cells = parse_extent(extent, n_axes_of(lattice))
-
-    import lattices
-
-    graph = lattices.build(lattice, cells, pbc, allow_double_bonds=allow_double_bonds)
     table = edgphys.scan(
-        Maker(system, graph, fixed, convention),
+        replace(maker, fixed=fixed),
         methods=method or ["edg", "mcmc"],
         seed=seed,
         out=out,
         overwrite=overwrite,
         n_samples=n_samples,
-        edg=_given(n_steps=n_steps, device=device),
-        mcmc=_given(n_sweeps=n_sweeps, n_chains=n_chains),
+        edg=given_only(n_steps=n_steps, device=device),
+        mcmc=given_only(n_sweeps=n_sweeps, n_chains=n_chains),
         progress=not quiet,
         workers=workers,
         **scanned,
     )
     n_methods, n_cells = table.sizes["method"], table["wall_time"].size
     words = f"{_counted(n_methods, 'method')} at {_counted(n_cells // n_methods, 'point')}"
-    print(f"wrote {out} ({words}) in {_duration(time.perf_counter() - start)}")
+    print(f"wrote {out} ({words}) in {duration(time.perf_counter() - start)}")
 
 
 @app.command()
 def show(
-    file: Annotated[Path, typer.Argument(help="A scan.")],
+    file: Annotated[Path, typer.Argument(help="A scan, samples, a ladder or estimates.")],
     variable: Annotated[
-        list[str] | None, typer.Option("--variable", "-v", help="Result to show; repeat.")
+        list[str] | None, typer.Option("--variable", "-v", help="Result of a scan to show; repeat.")
     ] = None,
-    traceback: Annotated[bool, typer.Option("--traceback", help="Show where an error came from.")] = False,
+    traceback: Traceback = False,
 ) -> None:
-    """Print a scan as a table, with standard errors and z-scores."""
+    """Print a scan as a table, with standard errors and z-scores; or the estimates from samples."""
     from edgphys import dataset
-    from edgphys.show import print_scan
+    from edgphys.show import print_dataset
 
-    print_scan(dataset.read(file), variable or None)
+    print_dataset(dataset.read(file), variable or None)
 
 
 @app.command()
@@ -204,15 +214,15 @@ def plot(
     variable: Annotated[
         list[str] | None, typer.Option("--variable", "-v", help="Result to draw; repeat.")
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")] = False,
-    traceback: Annotated[bool, typer.Option("--traceback", help="Show where an error came from.")] = False,
+    overwrite: Overwrite = False,
+    traceback: Traceback = False,
 ) -> None:
     """Draw a scan: results with error bars, residuals beneath."""
     start = time.perf_counter()
     from edgphys import dataset, plotting
 
     plotting.plot(dataset.read(file), variable or None, path=output, overwrite=overwrite)
-    print(f"wrote {output} in {_duration(time.perf_counter() - start)}")
+    print(f"wrote {output} in {duration(time.perf_counter() - start)}")
 
 
 @app.command()
@@ -223,34 +233,11 @@ def systems() -> None:
     print_systems()
 
 
-# ---------------------------------------------------------------------------------------------------- helpers
-
-
-def _check_out(path: Path, suffix: str) -> None:
-    """What is wrong with the path alone, before torch is loaded; the rest is for `edgphys.scan`."""
-    if not path.parent.is_dir():
-        raise ValueError(f"--out: the folder {path.parent} does not exist")
-    if path.suffix != suffix:
-        raise ValueError(f"--out must end in {suffix}, got {str(path)!r}")
-
-
-def _given(**options: Any) -> dict[str, Any]:
-    return {name: value for name, value in options.items() if value is not None}
+commands.register(app)
 
 
 def _counted(count: int, noun: str) -> str:
     return f"{count} {noun}" + ("s" if count != 1 else "")
-
-
-def _duration(seconds: float) -> str:
-    """
-    >>> _duration(3.14159), _duration(75.2)
-    ('3.1 s', '1 min 15 s')
-    """
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s"
 
 
 if __name__ == "__main__":

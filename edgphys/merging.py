@@ -49,6 +49,8 @@ def merge(datasets: Sequence[xr.Dataset]) -> xr.Dataset:
     for ds in datasets:
         validate(ds)
     kind = _common(datasets, "kind")
+    if kind == "ladder":
+        raise DatasetError("kind must be samples, estimates or scan to be merged, got ladder")
     if kind == "samples":
         return _merge_samples(datasets)
     if kind == "estimates":
@@ -155,7 +157,7 @@ def _overlay(tables: list[xr.Dataset]) -> xr.Dataset:
 def _table_attrs(tables: list[xr.Dataset]) -> dict[str, Any]:
     """Attributes of the first, less those that do not hold for all; definitions and notes of cells united."""
     attrs = dict(tables[0].attrs)
-    for name in ("temperature", "beta", "versions", "n_sites", "linear_size"):
+    for name in ("temperature", "beta", "versions", "n_sites", "n_variables", "linear_size"):
         if any(not _same(name, table.attrs.get(name), attrs.get(name)) for table in tables):
             attrs.pop(name, None)
     definitions: dict[str, str] = {}

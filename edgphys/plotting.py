@@ -50,6 +50,14 @@ _NAMES = {
     "metropolis": "Metropolis",
     "hmc": "HMC",
     "embedded_wolff": "embedded Wolff",
+    "swendsen_wang": "Swendsen-Wang",
+    "heat_bath": "heat bath",
+    "multispin": "multi-spin Metropolis",
+    "overrelaxation": "overrelaxation",
+    "random_walk": "random walk",
+    "mala": "MALA",
+    "mbar": "MBAR",
+    "ti": "thermodynamic integration",
     "mcmc": "MCMC",
 }
 # Title, symbol, and whether it is shown per site with the unit of energy.

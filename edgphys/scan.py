@@ -255,6 +255,8 @@ def _describe(
 
 
 def _words(attrs: dict[str, Any]) -> str:
+    if "lattice" not in attrs:
+        return f"{attrs['system']} with {attrs['parameters']}"
     extent = "x".join(str(length) for length in np.atleast_1d(attrs["extent"]))
     return f"{attrs['system']} on {attrs['lattice']} {extent} with {attrs['parameters']}"
 
@@ -265,8 +267,8 @@ def _common_attrs(every: list[dict[str, Any]], grid: Grid) -> dict[str, Any]:
     from edgphys.estimators.observables import DEFINITIONS
 
     attrs = dict(every[0])
-    for name in ("system", "lattice", "extent", "pbc"):
-        if any(not np.array_equal(other[name], attrs[name]) for other in every):
+    for name in ("system", "lattice", "extent", "pbc", "n_variables"):
+        if any(not np.array_equal(other.get(name), attrs.get(name)) for other in every):
             raise ValueError(f"make_system must give the same {name} at every point; scan couplings only")
     parameters = [json.loads(other["parameters"]) for other in every]
     fixed = {
@@ -295,8 +297,9 @@ def _common_attrs(every: list[dict[str, Any]], grid: Grid) -> dict[str, Any]:
         "parameters": json.dumps(fixed),
         "couplings": json.dumps(grid.names),
         "definitions": json.dumps(definitions),
-        "z2_symmetric": min(int(other["z2_symmetric"]) for other in every),
     }
+    if "z2_symmetric" in attrs:
+        attrs["z2_symmetric"] = min(int(other["z2_symmetric"]) for other in every)
     return attrs
 
 

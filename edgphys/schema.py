@@ -6,9 +6,15 @@
                                                  optional configurations (draw dims, site dims)
     estimates  none                              <name>, <name>_err, diagnostics
     scan       (method, <scanned couplings>)     the same, NaN where a method gives none
+    correlation  (distance,)                     correlation, correlation_err, tau_int
+    ladder     (rung, chain, draw)               observables per draw, action_terms (.., term), replica
+                                                 (integers); action_coefficients (rung, term), swap_rate
+                                                 (pair, chain), round trips (chain)
+
+The dim "rung" has the name of the coupling if the rungs differ in one.
 
 All variables are float64, configurations any real type. Attributes are text, numbers and lists of numbers, or
-JSON text.
+JSON text. Systems without a lattice have `n_variables` in place of the attributes of the geometry.
 """
 
 from __future__ import annotations
@@ -34,14 +40,19 @@ __all__ = [
 ]
 
 SCHEMA_VERSION = 1
-KINDS = ("samples", "estimates", "scan")
+KINDS = ("samples", "estimates", "scan", "ladder", "correlation")
 
 GEOMETRY = ("system", "lattice", "extent", "pbc")
-STATE = ("n_sites", "temperature", "beta", "z2_symmetric", "linear_size")
+STATE = ("n_sites", "n_variables", "temperature", "beta", "z2_symmetric", "linear_size")
+# A system lives on a lattice, or it has a number of variables.
+_LATTICE = ("lattice", "extent", "pbc", "n_sites", "z2_symmetric", "linear_size")
+_NO_LATTICE = ("n_variables",)
 _REQUIRED = {
     "samples": (*GEOMETRY, *STATE, "parameters", "definitions", "method", "seed"),
     "estimates": (*GEOMETRY, *STATE, "parameters", "definitions", "method"),
     "scan": (*GEOMETRY, "parameters", "definitions", "couplings"),
+    "correlation": (*GEOMETRY, *STATE, "parameters", "definitions", "method"),
+    "ladder": (*GEOMETRY, *STATE, "parameters", "definitions", "method", "seed", "ladder", "rungs"),
 }
 LISTS = ("extent", "pbc")  # netCDF gives a list of one number back as a number
 JSON_ATTRS = {
@@ -52,6 +63,8 @@ JSON_ATTRS = {
     "versions": dict,
     "algorithms": dict,
     "warnings": dict,
+    "ladder": dict,
+    "rungs": list,
 }
 _TEXT = ("system", "lattice", "method")
 _NUMBERS = STATE
@@ -64,7 +77,7 @@ def validate(ds: xr.Dataset) -> None:
     Parameters
     ----------
     ds : Dataset
-        Of any of the three kinds in the module docstring.
+        Of any of the kinds in the module docstring.
 
     Raises
     ------
@@ -87,7 +100,9 @@ def validate(ds: xr.Dataset) -> None:
     if kind not in KINDS:
         raise DatasetError(f"kind must be one of {', '.join(KINDS)}, got {kind!r}")
     _check_attrs(ds.attrs, kind)
-    {"samples": _check_samples, "estimates": _check_estimates, "scan": _check_scan}[kind](ds)
+    checks = {"samples": _check_samples, "estimates": _check_estimates, "scan": _check_scan}
+    checks |= {"ladder": _check_ladder, "correlation": _check_correlation}
+    checks[kind](ds)
 
 
 def _check_version(attrs: dict[str, Any]) -> None:
@@ -101,7 +116,9 @@ def _check_version(attrs: dict[str, Any]) -> None:
 
 
 def _check_attrs(attrs: dict[str, Any], kind: str) -> None:
-    missing = [name for name in _REQUIRED[kind] if name not in attrs]
+    free = "n_variables" in attrs and not any(name in attrs for name in _LATTICE)
+    other = _LATTICE if free else _NO_LATTICE
+    missing = [name for name in _REQUIRED[kind] if name not in attrs and name not in other]
     if missing:
         raise DatasetError(f"attrs of kind {kind} must have {', '.join(missing)}, which is missing")
     for name in attrs:
@@ -150,6 +167,8 @@ def _check_samples(ds: xr.Dataset) -> None:
                     f"configurations must be real numbers with the first dims {dims}, "
                     f"got {variable.dtype} with {variable.dims}"
                 )
+        elif name == "correlation":
+            _check_variable(name, variable, (*dims, "distance"))
         else:
             _check_variable(name, variable, dims)
 
@@ -169,6 +188,35 @@ def _check_scan(ds: xr.Dataset) -> None:
     _check_pairs(ds)
     for name, variable in ds.data_vars.items():
         _check_variable(name, variable, dims)
+
+
+def _check_correlation(ds: xr.Dataset) -> None:
+    _check_pairs(ds)
+    for name, variable in ds.data_vars.items():
+        _check_variable(name, variable, ("distance",))
+
+
+def _check_ladder(ds: xr.Dataset) -> None:
+    couplings, rungs = json.loads(ds.attrs["ladder"]), json.loads(ds.attrs["rungs"])
+    dim = next(iter(couplings)) if len(couplings) == 1 else "rung"
+    if ds.sizes.get(dim) != len(rungs):
+        raise DatasetError(f"ladder must have the dim {dim} with {len(rungs)} rungs, got {dict(ds.sizes)}")
+    draws = (dim, "chain", "draw")
+    fixed = {"action_terms": (*draws, "term"), "action_coefficients": (dim, "term")}
+    for name in ("energy", *fixed):
+        if name not in ds.data_vars:
+            raise DatasetError(f"ladder must have the variable {name}, which is missing")
+    fixed |= {"swap_rate": ("pair", "chain"), "round_trip_time": ("chain",), "n_round_trips": ("chain",)}
+    for name, variable in ds.data_vars.items():
+        if name in ("configurations", "replica"):
+            if variable.dims[:3] != draws or variable.dtype.kind not in "fiu":
+                raise DatasetError(
+                    f"{name} must be real numbers with the first dims {draws}, "
+                    f"got {variable.dtype} with {variable.dims}"
+                )
+        else:
+            # Profiles, of several numbers a draw, name their further dims themselves.
+            _check_variable(name, variable, fixed.get(name, (*draws, *variable.dims[3:])))
 
 
 def _check_variable(name: Any, variable: xr.DataArray, dims: tuple[str, ...]) -> None:

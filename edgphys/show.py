@@ -18,6 +18,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from edgphys.show_one import estimates_table, exact_of, ladder_tables, notes_on
 from edgphys.tables import (
     check_scan,
     format_value,
@@ -32,10 +33,46 @@ from edgphys.tables import (
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["print_scan", "print_systems"]
+__all__ = ["print_dataset", "print_scan", "print_systems"]
 
 # Beyond this a difference is not chance: 0.3 % two-sided.
 _Z_LIMIT = 3.0
+
+
+def print_dataset(
+    result: xr.Dataset,
+    variables: list[str] | None = None,
+    exact: dict[str, float] | None = None,
+    console: Console | None = None,
+) -> None:
+    """Print a dataset of any kind: a scan, estimates, samples (their estimates), or a ladder (each rung).
+
+    Parameters
+    ----------
+    result : xarray.Dataset
+    variables : list of str, optional
+        Of a scan, as for `print_scan`.
+    exact : dict, optional
+        Exact values to set beside the estimates; those of the shipped system by default.
+    console : rich.console.Console, optional
+    """
+    kind = result.attrs.get("kind")
+    if kind not in ("samples", "estimates", "ladder"):
+        print_scan(result, variables, console)
+        return
+    console = console or _console()
+    console.print(_heading(result), highlight=False, soft_wrap=True)
+    if kind == "ladder":
+        console.print(ladder_tables(_table(f"{result.attrs['method']}, rungs of the ladder"), result))
+        notes_on(result, console)
+        return
+    if kind == "samples":
+        from edgphys.estimators import estimate
+
+        result = estimate(result)
+    exact = exact_of(result) if exact is None else exact
+    console.print(estimates_table(_table(str(result.attrs["method"])), result, exact))
+    notes_on(result, console)
 
 
 def print_scan(table: xr.Dataset, variables: list[str] | None = None, console: Console | None = None) -> None:
@@ -78,7 +115,9 @@ def _heading(table: xr.Dataset) -> str:
     extent = "x".join(str(length) for length in np.atleast_1d(attrs.get("extent", [])))
     boundary = "periodic" if np.all(attrs.get("pbc", 1)) else "open"
     fixed = " ".join(f"{name}={value:g}" for name, value in json.loads(attrs.get("parameters", "{}")).items())
-    words = f"{attrs.get('system', '')} on {attrs.get('lattice', '')} {extent} {boundary}"
+    words = f"{attrs.get('system', '')}"
+    if "lattice" in attrs:
+        words += f" on {attrs['lattice']} {extent} {boundary}"
     return f"[bold]{words}[/bold]  {fixed}  seed {attrs.get('seed', 'unknown')}"
 
 

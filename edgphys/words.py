@@ -15,7 +15,7 @@ from typing import Any
 
 from edgphys.errors import UnknownNameError
 
-__all__ = ["Maker", "n_axes_of", "parameters_of", "parse_extent", "parse_options", "parse_values"]
+__all__ = ["Geometry", "Maker", "parse_extent", "parse_options", "parse_values", "read_system"]
 
 
 def parse_values(text: str, option: str) -> list[float]:
@@ -68,7 +68,7 @@ def parse_extent(text: str, n_axes: int | None) -> tuple[int, ...]:
     return extent * n_axes if len(extent) == 1 and n_axes is not None else extent
 
 
-def n_axes_of(lattice: str) -> int | None:
+def _n_axes_of(lattice: str) -> int | None:
     """Axes of a lattice by name or path; None where the extent itself says it, or nothing is known."""
     from importlib import resources
 
@@ -98,17 +98,78 @@ class Maker:
         return systems.build(self.system, self.lattice, **self.fixed, **point)
 
 
-def parameters_of(
-    system: str, given: dict[str, str | None], convention: str | None
-) -> dict[str, list[float]]:
-    """Values of every parameter of the system, those given checked against what it has."""
+@dataclass(frozen=True)
+class Geometry:
+    """The words for a lattice; without meaning for systems that have none."""
+
+    lattice: str
+    extent: str
+    pbc: bool
+    allow_double_bonds: bool
+
+
+def read_system(
+    system: str,
+    geometry: Geometry,
+    given: dict[str, str | None],
+    more: list[str] | None = None,
+    convention: str | None = None,
+) -> tuple[Maker, dict[str, list[float]]]:
+    """What makes the system, without parameters yet, and the values of every parameter given.
+
+    Parameters
+    ----------
+    system : str
+        Name in the registry; hyphens may stand for underscores.
+    geometry : Geometry
+    given : dict
+        Couplings that have an option of their own: name to VALUES, None where not given.
+    more : list of str, optional
+        Further parameters, as NAME=VALUES.
+    convention : str, optional
+        Of phi^4 with ``m2``.
+
+    Raises
+    ------
+    UnknownNameError, ValueError
+        If there is no such system or parameter, or a word cannot be read.
+    """
     from edgphys import systems
 
+    system = system.replace("-", "_")
+    given = given | _read_parameters(more, given)
     records = {record.name: record for record in systems.available()}
     if system not in records:
         raise UnknownNameError(f"system must be one of {', '.join(records)}, got {system!r}")
-    names = {parameter.name: parameter.default for parameter in records[system].parameters}
-    by_mass = system == "phi4" and (given["m2"] is not None or convention is not None)
+    values = _parameters_of(records[system], given, convention)
+    lattice = None
+    if records[system].lattices != "none":
+        import lattices
+
+        cells = parse_extent(geometry.extent, _n_axes_of(geometry.lattice))
+        lattice = lattices.build(
+            geometry.lattice, cells, geometry.pbc, allow_double_bonds=geometry.allow_double_bonds
+        )
+    return Maker(system, lattice, {}, convention), values
+
+
+def _read_parameters(words: list[str] | None, given: dict[str, str | None]) -> dict[str, str]:
+    parameters = {}
+    for word in words or ():
+        name, equals, text = word.partition("=")
+        if not (name and equals):
+            raise ValueError(f"--parameter must be name=values, got {word!r}")
+        if name in parameters or given.get(name) is not None:
+            raise ValueError(f"--parameter must not give a parameter twice, got {name!r} again")
+        parameters[name] = text
+    return parameters
+
+
+def _parameters_of(record: Any, given: dict[str, str | None], convention: str | None) -> dict:
+    """Values of every parameter of the system, those given checked against what it has."""
+    system = record.name
+    names = {parameter.name: parameter.default for parameter in record.parameters}
+    by_mass = system == "phi4" and (given.get("m2") is not None or convention is not None)
     if by_mass:
         names = {"m2": None, "lam": None}
         if convention is None:

@@ -189,7 +189,7 @@ def test_symmetric_magnetization_is_not_shown(capsys):
         ("--convention flow --temperature 2", "--convention belongs to phi4"),
         ("--lattice penrose --temperature 2", "lattice must be one of chain, cubic"),
         ("--lattice missing.toml --temperature 2", "missing.toml"),
-        ("--method annealing --temperature 2", "method must be one of edg, metropolis, wolff, mcmc, exact"),
+        ("--method annealing --temperature 2", "must be one of edg, metropolis,"),
         ("--method hmc --temperature 2", "got 'hmc'"),
         ("--method edg --temperature 2", "must not name a method twice"),
         ("--n-samples 0 --temperature 2", "n_samples must be an integer of at least 2, got 0"),
@@ -213,7 +213,7 @@ def test_wrong_scan_is_one_line_and_no_file(stub, folder, capsys, options, messa
 @pytest.mark.parametrize(
     ("command", "message"),
     [
-        ("scan potts --temperature 2 --out a.nc", "system must be one of ising, phi4, got 'potts'"),
+        ("scan potts --temperature 2 --out a.nc", "system must be one of ising, phi4, .*, got 'potts'"),
         ("scan phi4 --kappa 0.2 --out a.nc", "phi4 needs --lam"),
         ("scan phi4 --m2 1 --lam 1 --out a.nc", "--convention must be flow or standard"),
         ("scan phi4 --m2 1 --lam 1 --convention my --out a.nc", "convention must be 'flow' or 'standard'"),
@@ -297,13 +297,30 @@ def readme_blocks(language):
 def test_commands_of_the_readme_run(stub, folder):
     lines = [line.removesuffix("&&").strip() for block in readme_blocks("sh") for line in block.splitlines()]
     commands = [line.split()[1:] for line in lines if line.startswith("edgphys ")]
-    assert [command[0] for command in commands] == ["scan", "show", "plot"]
+    names = [command[0] for command in commands]
+    assert names == ["scan", "show", "plot", "sample", "temper", "free-energy"]
+    quick = {
+        "sample": ["--n-sweeps", "200"],
+        "temper": ["--n-sweeps", "200"],
+        "free-energy": ["--n-sweeps", "300"],
+    }
     for command in commands:
-        assert main(command) == 0, command
-    assert sorted(file.name for file in folder.iterdir()) == ["ising.nc", "ising.png"]
+        assert (
+            main([*command, *quick.get(command[0], []), *(["--quiet"] if command[0] in quick else [])]) == 0
+        )
+    written = ["chains.nc", "ising.nc", "ising.png", "ladder.nc", "log_z.nc"]
+    assert sorted(file.name for file in folder.iterdir()) == written
 
 
 def test_python_of_the_readme_runs(stub, folder):
-    (example,) = readme_blocks("python")
-    exec(compile(example.replace("ep.EDG", "stub"), "README.md", "exec"), {"stub": stub})
+    first, chains = readme_blocks("python")
+    names = {"stub": stub}
+    exec(compile(first.replace("ep.EDG", "stub"), "README.md", "exec"), names)
     assert sorted(file.name for file in folder.iterdir()) == ["scan.nc", "scan.png"]
+    exec(
+        compile(
+            chains.replace("20_000", "200").replace("seed=4", "n_sweeps=200, seed=4"), "README.md", "exec"
+        ),
+        names,
+    )
+    assert "log_z" in names["log_z"] and (folder / "chains.npz").exists()

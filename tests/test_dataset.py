@@ -235,7 +235,10 @@ def with_attr(**attrs):
         (without("schema_version"), "schema_version must be 1, got none"),
         (with_attr(schema_version=2), "schema_version must be 1, got 2"),
         (with_attr(schema_version=True), "schema_version must be 1, got True"),
-        (with_attr(kind="sample"), "kind must be one of samples, estimates, scan, got 'sample'"),
+        (
+            with_attr(kind="sample"),
+            "kind must be one of samples, estimates, scan, ladder, correlation, got 'sample'",
+        ),
         (without("beta"), "must have beta"),
         (without("seed"), "must have seed"),
         (with_attr(system=3), "attr system must be text, got 3"),

@@ -5,7 +5,7 @@ Each estimate is f(<a_1>, ..., <a_p>), where a_k are columns measured on every d
 weighted draws, Markov chains and their resampled copies, so that a name has one definition everywhere:
 
     energy              <E>, total                        (phi^4: the action S, beta = 1)
-    specific_heat       beta^2 (<E^2> - <E>^2) / n_sites
+    specific_heat       beta^2 (<E^2> - <E>^2) / n_sites      (without a lattice: / n_variables)
     magnetization       <m>, per site; 0 exactly for a Z2 symmetric system
     abs_magnetization   <|m|>
     susceptibility      beta n_sites (<m^2> - <m>^2), with <m> = 0 exactly for a Z2 symmetric system
@@ -69,7 +69,8 @@ class Primaries:
     columns : float64 array, shape (n_columns, *draw axes)
         The values.
     beta, n_sites, linear_size, energy_zero : float
-        Inverse temperature, number of sites, geometric mean extent, E_0 of the shifted energy.
+        Inverse temperature, number of sites (without a lattice, of variables), geometric mean extent, E_0 of
+        the shifted energy.
     z2_symmetric : bool
         Whether <m> = 0 exactly.
     """
@@ -98,7 +99,8 @@ def read_primaries(samples: xr.Dataset, dims: tuple[str, ...]) -> Primaries:
     Parameters
     ----------
     samples : Dataset
-        A sample dataset with the attributes ``beta``, ``n_sites``, ``linear_size`` and ``z2_symmetric``.
+        A sample dataset with the attributes ``beta``, ``n_sites``, ``linear_size`` and ``z2_symmetric``; or,
+        for a system without a lattice, ``beta`` and ``n_variables``.
     dims : tuple of str
         The draw dimensions, in the order wanted: ``("draw",)`` or ``("chain", "draw")``.
 
@@ -119,7 +121,10 @@ def read_primaries(samples: xr.Dataset, dims: tuple[str, ...]) -> Primaries:
     >>> p.names, p.energy_zero
     (('energy', 'energy_shifted_2'), 2.0)
     """
-    missing = [key for key in ("beta", "n_sites", "linear_size", "z2_symmetric") if key not in samples.attrs]
+    attrs = dict(samples.attrs)
+    if "n_variables" in attrs:  # no lattice: no length, and no magnetization to have a symmetry
+        attrs = {"n_sites": attrs["n_variables"], "linear_size": np.nan, "z2_symmetric": 0} | attrs
+    missing = [key for key in ("beta", "n_sites", "linear_size", "z2_symmetric") if key not in attrs]
     if missing:
         raise ValueError(
             f"samples must have the attrs beta, n_sites, linear_size, z2_symmetric; missing {missing}"
@@ -137,11 +142,11 @@ def read_primaries(samples: xr.Dataset, dims: tuple[str, ...]) -> Primaries:
     return Primaries(
         names=tuple(names),
         columns=np.stack(columns),
-        beta=float(samples.attrs["beta"]),
-        n_sites=float(samples.attrs["n_sites"]),
-        linear_size=float(samples.attrs["linear_size"]),
+        beta=float(attrs["beta"]),
+        n_sites=float(attrs["n_sites"]),
+        linear_size=float(attrs["linear_size"]),
         energy_zero=energy_zero,
-        z2_symmetric=bool(samples.attrs["z2_symmetric"]),
+        z2_symmetric=bool(attrs["z2_symmetric"]),
     )
 
 

@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""Markov-chain Monte Carlo: local, cluster and Hamiltonian updates in numba, several chains in threads."""
+"""Markov-chain Monte Carlo: local, cluster and Hamiltonian updates in numba, several chains in threads, and
+parallel tempering."""
 
 from edgphys.mcmc.algorithms import algorithms_for
 from edgphys.mcmc.run import run
+from edgphys.mcmc.spacing import space_ladder
+from edgphys.mcmc.tempering import rung, temper
 
-__all__ = ["algorithms_for", "run"]
+__all__ = ["algorithms_for", "run", "rung", "space_ladder", "temper"]

@@ -11,18 +11,25 @@ from collections.abc import Mapping
 
 from edgphys.errors import NotExactError, UnknownNameError
 from edgphys.mcmc.embedded_wolff import Phi4EmbeddedWolff
+from edgphys.mcmc.generic_hmc import GenericHMC
+from edgphys.mcmc.heat_bath import IsingHeatBath
 from edgphys.mcmc.hmc import Phi4HMC
+from edgphys.mcmc.mala import MALA
 from edgphys.mcmc.metropolis import IsingMetropolis
+from edgphys.mcmc.overrelaxation import Phi4Overrelaxation
 from edgphys.mcmc.phi4_metropolis import Phi4Metropolis
+from edgphys.mcmc.random_walk import RandomWalkMetropolis
 from edgphys.mcmc.sampler import AbstractSampler
+from edgphys.mcmc.swendsen_wang import IsingSwendsenWang
 from edgphys.mcmc.wolff import IsingWolff
 
 __all__ = ["algorithms_for", "make_sampler"]
 
 # The generally applicable ones first.
 _SAMPLERS: dict[str, tuple[type[AbstractSampler], ...]] = {
-    "ising": (IsingMetropolis, IsingWolff),
-    "phi4": (Phi4Metropolis, Phi4HMC, Phi4EmbeddedWolff),
+    "ising": (IsingMetropolis, IsingHeatBath, IsingWolff, IsingSwendsenWang),
+    "phi4": (Phi4Metropolis, Phi4HMC, Phi4EmbeddedWolff, Phi4Overrelaxation),
+    "continuous": (RandomWalkMetropolis, MALA, GenericHMC),
 }
 
 

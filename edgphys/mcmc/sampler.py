@@ -127,6 +127,11 @@ class AbstractSampler(abc.ABC):
         return self.system.n_variables
 
     @property
+    def updates_per_sweep(self) -> int:
+        """Cost of a sweep in updates of one variable, roughly: how many make a piece of a run."""
+        return self.n_variables
+
+    @property
     def n_columns(self) -> int:
         """Numbers written for each draw."""
         return len(self.columns) + sum(self.extra_columns.values())
@@ -142,6 +147,11 @@ class AbstractSampler(abc.ABC):
     @abc.abstractmethod
     def unpack(self, state: ChainState) -> np.ndarray:
         """The configuration in the order of the system, shape (n_variables,); of a group, one row a chain."""
+
+    def configurations(self, kept: np.ndarray) -> np.ndarray:
+        """Configurations of the system from what `advance` has kept; the same unless the chain's variables
+        are other coordinates than those of the configurations."""
+        return kept
 
     @abc.abstractmethod
     def warm_up(self, state: ChainState, first: int, n_sweeps: int, n_total: int) -> None:

@@ -20,7 +20,7 @@ from edgphys.errors import DatasetError
 from edgphys.mcmc import algorithms_for, run
 from edgphys.systems import Ising, Phi4
 
-run_module = importlib.import_module("edgphys.mcmc.run")
+driver = importlib.import_module("edgphys.mcmc.driver")
 checkpoint_module = importlib.import_module("edgphys.mcmc.checkpoint")
 
 SYSTEMS = {
@@ -54,7 +54,7 @@ def test_a_run_cut_anywhere_continues_to_the_same_bits(monkeypatch, tmp_path, na
     system = SYSTEMS[name]()
     arguments = dict(n_chains=3, n_sweeps=40, seed=5, n_warmup=20, thin=2, keep=True)
     reference = run(system, algorithm, **arguments)
-    monkeypatch.setattr(run_module, "_UPDATES_PER_PIECE", 6 * system.n_sites)
+    monkeypatch.setattr(driver, "_UPDATES_PER_PIECE", 6 * system.n_sites)
     monkeypatch.setattr(checkpoint_module, "_PERIOD", 0.0)
     path = tmp_path / "chain.npz"
     for n_pieces in (1, 2, 4, 7):
@@ -75,7 +75,7 @@ def test_a_run_cut_anywhere_continues_to_the_same_bits(monkeypatch, tmp_path, na
 
 SCRIPT = """
 import sys, lattices, edgphys.mcmc.checkpoint as c, importlib
-importlib.import_module("edgphys.mcmc.run")._UPDATES_PER_PIECE = 20_000
+importlib.import_module("edgphys.mcmc.driver")._UPDATES_PER_PIECE = 20_000
 c._PERIOD = 0.0
 from edgphys.systems import Ising
 system = Ising(lattices.build("square", (16, 16)), 2.3)
