@@ -20,11 +20,15 @@ from edgphys.scan import scan
 __all__ = [
     "EDG",
     "DoubleWell",
+    "DoubleWellParticles",
     "Harmonic",
     "Ising",
+    "LennardJones",
+    "LogisticRegression",
     "ManyWell",
     "MuellerBrown",
     "Phi4",
+    "Planar",
     "Potential",
     "__version__",
     "dataset",
@@ -44,6 +48,10 @@ __version__ = "0.1.0"
 
 _MEMBERS = {
     "DoubleWell": "edgphys.systems",
+    "DoubleWellParticles": "edgphys.systems",
+    "LennardJones": "edgphys.systems",
+    "LogisticRegression": "edgphys.systems",
+    "Planar": "edgphys.systems",
     "EDG": "edgphys.edg",
     "Harmonic": "edgphys.systems",
     "Ising": "edgphys.systems",

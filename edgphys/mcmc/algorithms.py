@@ -16,6 +16,7 @@ from edgphys.mcmc.heat_bath import IsingHeatBath
 from edgphys.mcmc.hmc import Phi4HMC
 from edgphys.mcmc.mala import MALA
 from edgphys.mcmc.metropolis import IsingMetropolis
+from edgphys.mcmc.multispin import IsingMultispin
 from edgphys.mcmc.overrelaxation import Phi4Overrelaxation
 from edgphys.mcmc.phi4_metropolis import Phi4Metropolis
 from edgphys.mcmc.random_walk import RandomWalkMetropolis
@@ -27,7 +28,7 @@ __all__ = ["algorithms_for", "make_sampler"]
 
 # The generally applicable ones first.
 _SAMPLERS: dict[str, tuple[type[AbstractSampler], ...]] = {
-    "ising": (IsingMetropolis, IsingHeatBath, IsingWolff, IsingSwendsenWang),
+    "ising": (IsingMetropolis, IsingHeatBath, IsingMultispin, IsingWolff, IsingSwendsenWang),
     "phi4": (Phi4Metropolis, Phi4HMC, Phi4EmbeddedWolff, Phi4Overrelaxation),
     "continuous": (RandomWalkMetropolis, MALA, GenericHMC),
 }

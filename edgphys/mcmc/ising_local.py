@@ -68,6 +68,12 @@ class AbstractIsingLocal(AbstractIsingSampler):
         """Whether the configuration of a state is in words of bits."""
         return self._kernel is not None
 
+    @property
+    def updates_per_sweep(self) -> int:
+        """In units of updates site by site, which take as long as 32 in words."""
+        n = self.n_variables
+        return max(1, n // 32) if self.is_packed else n
+
     def start(self, index: int, seed: np.random.SeedSequence) -> ChainState:
         state = super().start(index, seed)
         if self.is_packed:

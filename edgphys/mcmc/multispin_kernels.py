@@ -30,7 +30,7 @@ of its output serves one replica. Single draws come from xoshiro256++.
 References
 ----------
 Block, Virnau and Preis, Comput. Phys. Commun. 181, 1549 (2010), doi:10.1016/j.cpc.2010.05.005 (multi-spin
-coding). Ito and Kanada, Supercomputer 5, 31 (1988). Doty-Humphrey, PractRand 0.93 (SFC64), 2014.
+coding). Doty-Humphrey, PractRand (SFC64), http://pracrand.sourceforge.net.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ import lattices
 
 FOLDER = Path(__file__).parent
 T_C = 2 / np.log(1 + np.sqrt(2))
-REPEATS = 5
+REPEATS = 9
 
 
 def rate(work, short: int, long: int, repeats: int = REPEATS) -> float:
@@ -101,7 +101,7 @@ def local_updates() -> list[dict]:
         for name, algorithm, n_chains, n_updates in (
             ("metropolis", "metropolis", 1, 1e9),
             ("heat_bath", "heat_bath", 1, 5e8),
-            ("multispin", "multispin", 256, 1e10),
+            ("multispin", "multispin", 256, 4e10),
         ):
             work = chain_work(system, algorithm, n_chains)
             n = sweeps_for(n_updates / n_chains, n_sites)
@@ -116,9 +116,9 @@ def two_threads() -> list[dict]:
     """Twice the chains in two threads against half of them in one: the ideal is 2."""
     rows = []
     for algorithm, n_chains, n_updates in (
-        ("metropolis", 4, 2e9),
-        ("multispin", 512, 2e10),
-        ("wolff", 4, 2e8),
+        ("metropolis", 4, 2e10),
+        ("multispin", 512, 6e10),
+        ("wolff", 4, 4e8),
     ):
         system = ep.Ising(lattices.build("square", (256, 256)), temperature=T_C)
         n = sweeps_for(n_updates / n_chains, system.n_sites)
