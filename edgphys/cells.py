@@ -120,9 +120,11 @@ def check_method(method: str, system: Any) -> None:
         If `method` is not a method of this system; the message lists what there is.
     """
     from edgphys import mcmc
+    from edgphys.systems import AbstractLatticeSystem
 
     algorithms = tuple(mcmc.algorithms_for(system))
-    known = ("edg", *algorithms, "mcmc", *LADDER_METHODS, "exact")
+    on_lattice = isinstance(system, AbstractLatticeSystem)
+    known = ("edg",) * on_lattice + (*algorithms, "mcmc") + LADDER_METHODS * on_lattice + ("exact",)
     if method not in known:
         raise UnknownNameError(
             f"method must be one of {', '.join(known)} for the system {system.name}, got {method!r}"

@@ -176,7 +176,7 @@ def scan(
     fixed = {name: listed[0] for name, listed in values.items() if name not in scanned}
     table = edgphys.scan(
         replace(maker, fixed=fixed),
-        methods=method or ["edg", "mcmc"],
+        methods=method or (["mcmc", "exact"] if maker.lattice is None else ["edg", "mcmc"]),
         seed=seed,
         out=out,
         overwrite=overwrite,

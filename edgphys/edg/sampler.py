@@ -42,6 +42,7 @@ from edgphys.edg.targets import make_target
 from edgphys.edg.training import Bound, History, TrainingSettings, train
 from edgphys.errors import TrainingError, UnknownNameError
 from edgphys.systems.base import AbstractSystem
+from edgphys.systems.lattice_system import AbstractLatticeSystem
 from edgphys.systems.provenance import sample_attrs, site_dims
 
 __all__ = ["EDG"]
@@ -122,6 +123,9 @@ class EDG:
     ) -> None:
         if not isinstance(system, AbstractSystem):
             raise TypeError(f"system must be a system of edgphys.systems, got {type(system).__name__}")
+        if not isinstance(system, AbstractLatticeSystem):
+            name = type(system).__name__
+            raise TypeError(f"system must live on a lattice for EDG, got {name}; edgphys.mcmc samples it")
         self.system = system
         self.options = {
             "target": target,

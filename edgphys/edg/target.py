@@ -10,15 +10,11 @@ alone (training) ``-<log q + energy>`` is a lower bound on log Z; with the log-d
 (sampling) the weights are unbiased: ``E[exp(log_density)] `` over the internal randomness is the exact
 marginal density.
 
-=================  ======================================================
-===================================== system             variables
-summed exactly =================  ======================================================
-===================================== Ising, bipartite   one Gaussian soft spin a site of one sublattice
-both sublattices of spins Ising, any         whitened field y of the relaxation, one a site          all spins
-phi^4, bipartite   the field on one sublattice                             the field on the other
-any                the configuration itself                                nothing
-=================  ======================================================
-=====================================
+    system             variables                                        summed exactly
+    Ising, bipartite   one Gaussian soft spin a site of one sublattice  the spins of both sublattices
+    Ising, any         whitened field y of the relaxation, one a site   all spins
+    phi^4, bipartite   the field on one sublattice                      the field on the other
+    any                the configuration itself                         nothing
 """
 
 from __future__ import annotations

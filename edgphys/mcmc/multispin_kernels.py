@@ -246,8 +246,9 @@ def _settle(first, end, q, rule, n, rest, words, generator, scratch, neighbours,
 
 
 def update_blocks(blocks, colour, shared):
-    """`_update` for each of a tuple of blocks."""
-    raise NotImplementedError
+    """`_update` for each of a tuple of blocks; compiled, an unrolled loop over blocks of different types."""
+    for block in blocks:
+        _update(block, colour, shared)
 
 
 @overload(update_blocks, inline="always")

@@ -28,6 +28,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from edgphys.errors import NotExactError
 from edgphys.systems.base import AbstractSystem
 
 __all__ = ["AbstractContinuousSystem", "check_dims"]
@@ -105,8 +106,8 @@ class AbstractContinuousSystem(AbstractSystem):
         }
 
     def _exact_moments(self) -> tuple[float, float, float]:
-        """log Z, <E> and the variance of E."""
-        raise NotImplementedError(f"{type(self).__name__} declares exact results but gives none")
+        """log Z, <E> and the variance of E; only asked for where `exact` names results."""
+        raise NotExactError(f"{self.name} has no exact results, although it declares {', '.join(self.exact)}")
 
     @property
     def definitions(self) -> dict[str, str]:
