@@ -7,10 +7,11 @@ import json
 import math
 from typing import TYPE_CHECKING
 
+import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from edgphys.errors import DatasetError
+from edgphys.errors import EdgphysError
 from edgphys.tables import RESULTS, format_value
 
 if TYPE_CHECKING:
@@ -97,18 +98,15 @@ def exact_of(samples: xr.Dataset) -> dict[str, float]:
     """Exact results of the system that the attrs describe; none if it cannot be rebuilt from them."""
     import lattices
     from edgphys import systems
-    from edgphys.errors import EdgphysError
 
     attrs = samples.attrs
     try:
         lattice = None
         if "lattice" in attrs:
-            import numpy as np
-
             extent = tuple(int(n) for n in np.atleast_1d(attrs["extent"]))
             pbc = tuple(bool(p) for p in np.atleast_1d(attrs["pbc"]))
             lattice = lattices.build(attrs["lattice"], extent, pbc, allow_double_bonds=True)
         system = systems.build(attrs["system"], lattice, **json.loads(attrs["parameters"]))
-    except (EdgphysError, DatasetError, ValueError, TypeError):
+    except (EdgphysError, ValueError, TypeError):
         return {}
     return system.exact_results()

@@ -15,7 +15,6 @@ one torch call serves; the default is that of `run`).
 from __future__ import annotations
 
 import math
-import numbers
 from abc import abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar
@@ -34,6 +33,7 @@ from edgphys.mcmc.continuous_tuning import (
     tuning_views,
 )
 from edgphys.mcmc.kernel_pointer import KernelPointer
+from edgphys.mcmc.option_checks import check_between, check_count
 from edgphys.mcmc.sampler import ACCEPTED, ATTEMPTED, GRADIENTS, AbstractSampler, ChainState
 from edgphys.mcmc.xoshiro import fill_normal, new_state, uniform
 
@@ -90,7 +90,7 @@ class AbstractContinuousSampler(AbstractSampler):
     def _check_options(self) -> None:
         options = self.options
         for name in ("steps_per_sweep", "chains_per_batch"):
-            _check_count(name, options[name])
+            check_count(name, options[name], 1)
         for name, top in (("target_acceptance", 1.0), ("start_scale", math.inf)):
             if options[name] is not None:
                 check_between(name, options[name], top)
@@ -242,17 +242,6 @@ class AbstractContinuousSampler(AbstractSampler):
     def calls(self, states: list[ChainState]) -> tuple[int, int]:
         """Energies and gradients of whole configurations, warm-up included."""
         return tuple(sum(int(s.counts[place]) for s in states) for place in (ATTEMPTED, GRADIENTS))
-
-
-def _check_count(name: str, value) -> None:
-    if not isinstance(value, numbers.Integral) or isinstance(value, bool) or value < 1:
-        raise ValueError(f"{name} must be an integer >= 1, got {value!r}")
-
-
-def check_between(name: str, value, top: float) -> None:
-    """ValueError unless `value` is a number in (0, top)."""
-    if not isinstance(value, numbers.Real) or isinstance(value, bool) or not 0 < value < top:
-        raise ValueError(f"{name} must be a number in (0, {top:g}), got {value!r}")
 
 
 @njit(nogil=True, cache=True)

@@ -25,7 +25,8 @@ import numpy as np
 from numba import njit
 
 from edgphys.mcmc import clusters, reflections
-from edgphys.mcmc.phi4_base import AbstractPhi4Sampler, check_count, measure_field, unit_interval
+from edgphys.mcmc.option_checks import check_count
+from edgphys.mcmc.phi4_base import AbstractPhi4Sampler, measure_field, unit_interval
 from edgphys.mcmc.sampler import CLUSTERS, VISITED, ChainState
 from edgphys.mcmc.xoshiro import advance_words, random_site
 

@@ -34,7 +34,6 @@ from edgphys.mcmc.continuous_base import (
     Batch,
     acceptance,
     acceptances,
-    check_between,
     normal_rows,
     uniform_rows,
 )
@@ -47,6 +46,7 @@ from edgphys.mcmc.continuous_tuning import (
     adapt_step,
     learn_scales,
 )
+from edgphys.mcmc.option_checks import check_between
 from edgphys.mcmc.sampler import ACCEPTED, ATTEMPTED, GRADIENTS, ChainState
 from edgphys.mcmc.xoshiro import fill_normal, uniform
 

@@ -25,7 +25,6 @@ Mackenzie, Phys. Lett. B 226, 369 (1989), doi:10.1016/0370-2693(89)91212-4 (rand
 from __future__ import annotations
 
 import math
-import numbers
 
 import numpy as np
 from numba import njit, uint64
@@ -34,6 +33,7 @@ from edgphys.mcmc import length_search
 from edgphys.mcmc.grid import action_of, fill_margins, kick, make_grid
 from edgphys.mcmc.layout import make_layout
 from edgphys.mcmc.normal import fill_normal
+from edgphys.mcmc.option_checks import check_between
 from edgphys.mcmc.phi4_base import AbstractPhi4Sampler
 from edgphys.mcmc.sampler import ACCEPTED, ATTEMPTED, GRADIENTS, ChainState
 from edgphys.mcmc.spectrum import lowest_correlator
@@ -72,8 +72,7 @@ class Phi4HMC(AbstractPhi4Sampler):
             value = self.options[key]
             if value is None and key != "target_acceptance":
                 continue
-            if not isinstance(value, numbers.Real) or not 0 < value < top:
-                raise ValueError(f"{key} must be a number in (0, {top:g}), got {value!r}")
+            check_between(key, value, top)
 
     def _prepare(self) -> None:
         lattice = self.system.lattice

@@ -19,7 +19,8 @@ import numpy as np
 from numba import njit
 
 from edgphys.mcmc import reflections
-from edgphys.mcmc.phi4_base import AbstractPhi4Sampler, check_count, measure_field
+from edgphys.mcmc.option_checks import check_count
+from edgphys.mcmc.phi4_base import AbstractPhi4Sampler, measure_field
 from edgphys.mcmc.sampler import ChainState
 
 __all__ = ["Phi4Overrelaxation"]

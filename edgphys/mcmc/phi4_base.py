@@ -10,7 +10,6 @@ The width is tuned in the warm-up to an acceptance of one half (Robbins and Monr
 from __future__ import annotations
 
 import math
-import numbers
 
 import numpy as np
 from numba import njit
@@ -23,7 +22,6 @@ __all__ = [
     "AbstractPhi4Sampler",
     "accepts",
     "adapt_width",
-    "check_count",
     "local_sweep",
     "measure_field",
     "unit_interval",
@@ -31,12 +29,6 @@ __all__ = [
 
 _TARGET_ACCEPTANCE = 0.5
 _S11, _TO_UNIT = np.uint64(11), 2.0**-53
-
-
-def check_count(name: str, value, lowest: int) -> None:
-    """Raise ValueError unless the option is an integer >= lowest."""
-    if not isinstance(value, numbers.Integral) or isinstance(value, bool) or value < lowest:
-        raise ValueError(f"{name} must be an integer >= {lowest}, got {value!r}")
 
 
 class AbstractPhi4Sampler(AbstractLatticeSampler):

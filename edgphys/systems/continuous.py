@@ -188,14 +188,6 @@ class AbstractContinuousSystem(AbstractSystem):
         """Name and parameters."""
         return {"system": self.name, "parameters": self.parameters}
 
-    @property
-    def action_coefficients(self) -> NDArray[np.float64]:
-        """(beta,), for the term (E,)."""
-        return np.array([self.beta])
-
-    def _action_terms(self, flat: Tensor) -> Tensor:
-        return self._energy(flat)[:, None]
-
     def _measure(self, flat: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
         return {}
 
