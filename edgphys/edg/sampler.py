@@ -16,9 +16,7 @@ Wang, Guo, Wu, Zhou, arXiv:2401.02080 (Neural Networks 194 (2026) 108126).
 
 from __future__ import annotations
 
-import functools
 import json
-import numbers
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -32,28 +30,22 @@ import xarray as xr
 from torch import Tensor
 
 from edgphys.edg import storage
+from edgphys.edg.base_model import AbstractEDGModel
 from edgphys.edg.chain import accepted_indices
-from edgphys.edg.model import EDGModel
-from edgphys.edg.objective import continuous_bound, path_bound
+from edgphys.edg.checks import choice, count, positive, share
+from edgphys.edg.objective import path_bound
 from edgphys.edg.ode import ode_log_weights
-from edgphys.edg.paper import paper_bound
 from edgphys.edg.path import log_weights, reverse_log_weights
-from edgphys.edg.targets import make_target
-from edgphys.edg.training import Bound, History, TrainingSettings, train
-from edgphys.errors import TrainingError, UnknownNameError
+from edgphys.edg.recipes import recipe_for
+from edgphys.edg.training import History, TrainingSettings, train
+from edgphys.errors import TrainingError
 from edgphys.systems.base import AbstractSystem
 from edgphys.systems.lattice_system import AbstractLatticeSystem
-from edgphys.systems.provenance import sample_attrs, site_dims
+from edgphys.systems.provenance import configuration_dims, sample_attrs
 
 __all__ = ["EDG"]
 
 _CHAIN_WARM_UP = 0.1
-# What the paper's form can be told, the default first.
-_PAPER = {
-    "schedule": ("sub-vp", "vp-linear"),
-    "trace": ("hutchinson", "exact"),
-    "time_proposal": ("learned", "uniform"),
-}
 
 
 class EDG:
@@ -63,17 +55,35 @@ class EDG:
     ----------
     system : AbstractSystem
         What is sampled.
+    decoder : str, default "auto"
+        "field" for lattices, "particles" for clusters, "mixture" for other continuous systems; "mixture" and
+        "hamiltonian" (GHD) serve every differentiable system, without its symmetries.
     target : str, default "auto"
-        Which exact partial sum is used, see `edgphys.edg.targets.target_names`: for Ising "decimation"
-        (bipartite lattices) or "relaxation", for phi^4 "sublattice" (bipartite lattices) or "field".
+        Lattices: which exact partial sum is used, see `edgphys.edg.targets.target_names`: for Ising
+        "decimation" (bipartite lattices) or "relaxation", for phi^4 "sublattice" (bipartite lattices) or
+        "field".
     n_path_steps : int, default 8
         K of the path whose bound is trained and whose weights are the default.
-    decoder_size, encoder_size : tuple of int, default (16, 3) each
-        Channels and blocks of the two networks.
+    decoder_size, encoder_size : tuple of int
+        Channels (width) and blocks (depth) of the two networks; default (16, 3) each on lattices, (64, 2)
+        for "mixture" and "hamiltonian", (32, 3) for "particles".
+    n_components : int, default 256
+        "mixture", "hamiltonian": most components of the Gaussian mixture that the decoder starts from; fewer
+        if nine tenths of its draws are effective with fewer. 1 leaves everything to the networks.
+    n_blocks : int
+        "mixture": blocks of variables with one law, which share networks and mixture (the pairs of the
+        many-well energy); default: what the system declares.
+    n_leapfrog : int
+        Steps of Hamiltonian dynamics in the decoder, default 4 for "hamiltonian", 0 for "particles".
+    encoder : {"diffusion", "gaussian"}
+        "mixture", "hamiltonian": "gaussian" is the encoder of a variational autoencoder, for comparison.
+    core : float
+        Systems with a singular core: radius below which training sees the energy continued linearly; 0 for
+        no softening. The weights always take the true energy.
     form : {"angle", "paper"}
-        "angle" is the default form (angle schedule, antithetic pairs, no derivative of the encoder); "paper"
-        is the paper's own (score network with boundary interpolation in t/T). Both give the same kinds of
-        weights.
+        Lattices: "angle" is the default form (angle schedule, antithetic pairs, no derivative of the
+        encoder); "paper" is the paper's own (score network with boundary interpolation in t/T). Both give
+        the same kinds of weights.
     schedule : {"sub-vp", "vp-linear"}, default "sub-vp"
         Diffusion of the paper's form; only with ``form="paper"``.
     trace : {"hutchinson", "exact"}, default "hutchinson"
@@ -84,8 +94,11 @@ class EDG:
     Attributes
     ----------
     system : AbstractSystem
-    model : EDGModel
-        Before `fit`, the Hartree start: a Gaussian sampler whose weights are already unbiased.
+    options : dict
+        Those above that the decoder has, with their defaults.
+    model : AbstractEDGModel
+        Before `fit`, the physical start (Hartree on lattices, a Gaussian mixture for few variables), whose
+        weights are already unbiased.
     history : Dataset
         Minus the loss at every step, a noisy lower bound on log Z; empty before `fit`.
 
@@ -94,9 +107,9 @@ class EDG:
     TypeError
         If `system` is no system.
     UnknownNameError
-        If there is no such target.
+        If there is no such target or decoder.
     ValueError
-        If a size is not positive, or an option is not one of those listed.
+        If a size is not positive, or an option is not one of those listed, or belongs to another decoder.
 
     Examples
     --------
@@ -112,52 +125,56 @@ class EDG:
         self,
         system: AbstractSystem,
         *,
-        target: str = "auto",
-        n_path_steps: int = 8,
-        decoder_size: tuple[int, int] = (16, 3),
-        encoder_size: tuple[int, int] = (16, 3),
-        form: str = "angle",
+        decoder: str = "auto",
+        target: str | None = None,
+        n_path_steps: int | None = None,
+        decoder_size: tuple[int, int] | None = None,
+        encoder_size: tuple[int, int] | None = None,
+        n_components: int | None = None,
+        n_blocks: int | None = None,
+        n_leapfrog: int | None = None,
+        encoder: str | None = None,
+        core: float | None = None,
+        form: str | None = None,
         schedule: str | None = None,
         trace: str | None = None,
         time_proposal: str | None = None,
     ) -> None:
         if not isinstance(system, AbstractSystem):
             raise TypeError(f"system must be a system of edgphys.systems, got {type(system).__name__}")
-        if not isinstance(system, AbstractLatticeSystem):
-            name = type(system).__name__
-            raise TypeError(f"system must live on a lattice for EDG, got {name}; edgphys.mcmc samples it")
         self.system = system
-        self.options = {
-            "target": target,
-            "n_path_steps": _count(n_path_steps, "n_path_steps", 1),
-            "decoder_size": _size(decoder_size, "decoder_size"),
-            "encoder_size": _size(encoder_size, "encoder_size"),
-            "form": _choice(form, "form", ("angle", "paper")),
-        }
-        paper = {"schedule": schedule, "trace": trace, "time_proposal": time_proposal}
-        for name, value in paper.items():
-            if form == "paper":
-                self.options[name] = _choice(value or _PAPER[name][0], name, _PAPER[name])
-            elif value is not None:
-                raise ValueError(f"{name} belongs to form='paper', got {name}={value!r} with form={form!r}")
+        self._recipe, self.options = recipe_for(
+            system,
+            {
+                "decoder": decoder,
+                "target": target,
+                "n_path_steps": n_path_steps,
+                "decoder_size": decoder_size,
+                "encoder_size": encoder_size,
+                "n_components": n_components,
+                "n_blocks": n_blocks,
+                "n_leapfrog": n_leapfrog,
+                "encoder": encoder,
+                "core": core,
+                "form": form,
+                "schedule": schedule,
+                "trace": trace,
+                "time_proposal": time_proposal,
+            },
+        )
         self._trained: dict[str, Any] = {}
         self._history = History()
-        self.model = self._build(seed=0)
+        self._model: AbstractEDGModel | None = None
 
-    def _build(self, seed: int) -> EDGModel:
-        target = make_target(self.system, self.options["target"])
-        sizes = {key: self.options[key] for key in ("n_path_steps", "decoder_size", "encoder_size")}
-        return EDGModel(target, seed=seed, schedule=self.options.get("schedule", "angle"), **sizes)
+    def _build(self, seed: int, weights: dict[str, Tensor] | None = None) -> AbstractEDGModel:
+        return self._recipe.build(self.system, self.options, seed, weights)
 
-    def _first_bound(self, model: EDGModel) -> Bound:
-        """The continuous-time bound of the chosen form."""
-        if self.options["form"] == "angle":
-            return continuous_bound
-        encoder = model.encoder
-        proposal = encoder.proposal if self.options["time_proposal"] == "learned" else None
-        return functools.partial(
-            paper_bound, schedule=encoder.schedule, divergence=self.options["trace"], proposal=proposal
-        )
+    @property
+    def model(self) -> AbstractEDGModel:
+        """Decoder and encoder; built from seed 0 if `fit` has not been called."""
+        if self._model is None:
+            self._model = self._build(seed=0)
+        return self._model
 
     @property
     def history(self) -> xr.Dataset:
@@ -173,26 +190,30 @@ class EDG:
         *,
         learning_rate: float = 3e-3,
         path_share: float | None = None,
+        annealing: float = 0.0,
         patience: int = 500,
         device: str | torch.device | None = None,
         progress: bool | None = None,
         checkpoint: str | Path | None = None,
     ) -> EDG:
-        """Train from the Hartree start; returns self.
+        """Train from the physical start; returns self.
 
         Parameters
         ----------
         seed : int
             Of weights and batches.
         n_steps : int, optional
-            Most optimiser steps. Default: enough for a small lattice, more near order, see `default_steps`.
+            Most optimiser steps. Default: enough for a small system, see `default_steps`.
         batch_size : int, optional
-            Decoder samples a step, at least one a label; default 128.
+            Decoder samples a step, at least one a label; default 128, for few variables 256.
         learning_rate : float
             Largest, of Adam.
         path_share : float, optional
             Part of the run, at its end, spent on the K-step path bound, in [0, 1]. Default: 0.5, and 0 for
             the paper's form, which has no such part.
+        annealing : float
+            Part of the run, at its beginning, in which the energy is scaled by a factor that rises from 0.1
+            to 1, in [0, 1].
         patience : int
             The first part ends early when the bound has not improved over so many steps.
         device : str or torch.device, optional
@@ -208,16 +229,17 @@ class EDG:
             If the energy or the loss is not finite, or the checkpoint belongs to another run.
         """
         settings = TrainingSettings(
-            n_steps=self.default_steps() if n_steps is None else _count(n_steps, "n_steps", 0),
-            batch_size=128 if batch_size is None else _count(batch_size, "batch_size", 3),
-            learning_rate=_positive(learning_rate, "learning_rate"),
-            path_share=_share(0.5 * (self.options["form"] == "angle"), "path_share")
+            n_steps=self.default_steps() if n_steps is None else count(n_steps, "n_steps", 0),
+            batch_size=self._recipe.batch_size if batch_size is None else count(batch_size, "batch_size", 3),
+            learning_rate=positive(learning_rate, "learning_rate"),
+            path_share=self._recipe.path_share(self.options)
             if path_share is None
-            else _share(path_share, "path_share"),
+            else share(path_share, "path_share"),
+            annealing=share(annealing, "annealing"),
             max_gradient=5.0,
             averaging=0.99,
-            patience=_count(patience, "patience", 1),
-            seed=_count(seed, "seed", 0),
+            patience=count(patience, "patience", 1),
+            seed=count(seed, "seed", 0),
             subject=self._subject(),
         )
         path = None if checkpoint is None else _check_folder(Path(checkpoint), "checkpoint")
@@ -225,9 +247,9 @@ class EDG:
         start = time.perf_counter()
         model = self._build(settings.seed).to(_device(device))
         with _progress_bar(settings.n_steps, progress) as on_step:
-            first = self._first_bound(model)
+            first = self._recipe.first_bound(model, self.options)
             history = train(model, settings, first, path_bound, checkpoint=path, on_step=on_step)
-        self.model, self._history = model.eval(), history
+        self._model, self._history = model.eval(), history
         self._trained = {
             "seed": settings.seed,
             "n_steps": len(history.losses),
@@ -238,17 +260,28 @@ class EDG:
             "training_time": time.perf_counter() - start,
             "n_gradient_calls": len(history.losses) * settings.batch_size,
         }
+        # Targets that count know better, with what decoder, encoder and the search for basins evaluated.
+        self._trained |= {name: n for name, n in self._calls().items() if n}
         return self
+
+    def _calls(self) -> dict[str, int]:
+        """Evaluations of energy and gradient by the model so far; not counted on lattices."""
+        target = self.model.target
+        names = ("n_energy_calls", "n_gradient_calls")
+        return {name: int(getattr(target, name, 0)) for name in names}
 
     def _subject(self) -> str:
         """What a checkpoint belongs to, to the last digit of the couplings."""
-        lattice = self.system.lattice
-        geometry = [lattice.name, list(lattice.extent), [int(periodic) for periodic in lattice.pbc]]
+        geometry = []
+        if isinstance(self.system, AbstractLatticeSystem):
+            lattice = self.system.lattice
+            geometry = [lattice.name, list(lattice.extent), [int(periodic) for periodic in lattice.pbc]]
         return json.dumps([self.system.name, geometry, self.system.parameters, _plain(self.options)])
 
     def default_steps(self) -> int:
-        """Optimiser steps that `fit` takes unless told: 600 up to 64 sites, growing with the square root."""
-        return int(min(4000, 600 * max(1.0, (self.system.n_sites / 64.0) ** 0.5)))
+        """Optimiser steps that `fit` takes unless told; on lattices 600 up to 64 sites, growing with the
+        square root."""
+        return self._recipe.default_steps(self.system, self.options)
 
     def sample(
         self,
@@ -296,18 +329,19 @@ class EDG:
             Dim ``draw``: observables, ``reduced_energy`` (of the configuration) and ``log_weight_joint``,
             float64; ``configurations`` with `keep`.
         """
-        n_samples = _count(n_samples, "n_samples", 1)
+        n_samples = count(n_samples, "n_samples", 1)
         n_steps = (
-            self.options["n_path_steps"] if n_path_steps is None else _count(n_path_steps, "n_path_steps", 1)
+            self.options["n_path_steps"] if n_path_steps is None else count(n_path_steps, "n_path_steps", 1)
         )
-        batch_size = _count(batch_size, "batch_size", 1)
+        batch_size = count(batch_size, "batch_size", 1)
         ode = None
-        if _choice(weights, "weights", ("path", "ode")) == "ode":
-            _choice(divergence, "divergence", ("exact", "hutchinson"))
-            ode = {"divergence": divergence, "n_steps": _count(n_ode_steps, "n_ode_steps", 1)}
-            ode |= {"n_probes": _count(n_probes, "n_probes", 1)} if divergence == "hutchinson" else {}
+        if choice(weights, "weights", ("path", "ode")) == "ode":
+            choice(divergence, "divergence", ("exact", "hutchinson"))
+            ode = {"divergence": divergence, "n_steps": count(n_ode_steps, "n_ode_steps", 1)}
+            ode |= {"n_probes": count(n_probes, "n_probes", 1)} if divergence == "hutchinson" else {}
         start = time.perf_counter()
-        generator = torch.Generator(device=self.model.device).manual_seed(_count(seed, "seed", 0))
+        before = sum(self._calls().values())
+        generator = torch.Generator(device=self.model.device).manual_seed(count(seed, "seed", 0))
         log_w, configurations = [], []
         with _progress_bar(n_samples, progress) as on_step:
             for first in range(0, n_samples, batch_size):
@@ -325,6 +359,7 @@ class EDG:
             settings=settings | ({"n_path_steps": n_steps} if ode is None else ode),
             start=start,
             keep=keep,
+            n_inner_calls=sum(self._calls().values()) - before,
         )
         samples.attrs["log_weight_exact"] = int(ode is None or divergence == "exact")
         return samples
@@ -367,7 +402,7 @@ class EDG:
         Dataset
             Dims ``(chain, draw)``, observables and ``reduced_energy``; ``acceptance`` in the settings.
         """
-        n_samples, n_chains = _count(n_samples, "n_samples", 1), _count(n_chains, "n_chains", 1)
+        n_samples, n_chains = count(n_samples, "n_samples", 1), count(n_chains, "n_chains", 1)
         if n_samples % n_chains:
             raise ValueError(f"n_samples must be a multiple of n_chains = {n_chains}, got {n_samples}")
         start = time.perf_counter()
@@ -393,6 +428,7 @@ class EDG:
             settings=settings,
             start=start,
             keep=keep,
+            n_inner_calls=0,
             chains=(n_chains, n_draws),
         )
         chain.attrs["n_energy_calls"] = proposals.attrs["n_energy_calls"]  # with the warm-up
@@ -425,22 +461,23 @@ class EDG:
         if "configurations" not in reference:
             raise ValueError("reference must have the variable configurations (run with keep=True), got none")
         n_steps = (
-            self.options["n_path_steps"] if n_path_steps is None else _count(n_path_steps, "n_path_steps", 1)
+            self.options["n_path_steps"] if n_path_steps is None else count(n_path_steps, "n_path_steps", 1)
         )
         values = reference["configurations"].transpose("chain", "draw", ...).to_numpy()
         sizes = values.shape[:2]
-        if values[0, 0].size != self.system.n_sites:
+        if values[0, 0].shape != self.system.event_shape:
             raise ValueError(
-                f"reference must have {self.system.n_sites} sites a draw, got {values[0, 0].size}"
+                f"reference must have configurations of shape {self.system.event_shape}, "
+                f"got {values[0, 0].shape}"
             )
         of = [reference.attrs.get(name) for name in ("system", "parameters")]
         if of != [self.system.name, json.dumps(self.system.parameters)]:
             raise ValueError(
                 f"reference must be of {self.system!r}, got samples of {of[0]} with parameters {of[1]}"
             )
-        generator = torch.Generator(device=self.model.device).manual_seed(_count(seed, "seed", 0))
+        generator = torch.Generator(device=self.model.device).manual_seed(count(seed, "seed", 0))
         parts = []
-        flat = values.reshape(-1, self.system.n_sites)
+        flat = values.reshape(sizes[0] * sizes[1], -1)
         for block in np.array_split(flat, max(1, len(flat) // 1000)):
             states = torch.tensor(block, dtype=torch.float32, device=self.model.device)
             x, log_density = self.model.target.lower(states, generator)
@@ -459,26 +496,31 @@ class EDG:
         settings: dict[str, Any],
         start: float,
         keep: bool,
+        n_inner_calls: int,
         chains: tuple[int, int] | None = None,
     ) -> xr.Dataset:
-        """Measure flat configurations and wrap everything; `chains` splits the draws into (chain, draw)."""
+        """Measure flat configurations and wrap everything; `chains` splits the draws into (chain, draw).
+
+        `n_inner_calls` counts what decoder and encoder evaluated for these draws.
+        """
         system, dims = self.system, ("draw",) if chains is None else ("chain", "draw")
         shape = (len(configurations),) if chains is None else chains
-        observables = system.measure(configurations)
+        observables = system.measure(configurations.reshape(-1, *system.event_shape))
         # In units of k_B T: the exponent that a Monte Carlo of the configurations would see.
         columns = {**observables, "reduced_energy": system.beta * observables["energy"], **more}
         variables = {name: (dims, values.reshape(shape)) for name, values in columns.items()}
         if keep:
             kept = configurations.numpy().reshape(*shape, *system.event_shape)
-            variables["configurations"] = ((*dims, *site_dims(system.lattice)), kept)
+            variables["configurations"] = ((*dims, *configuration_dims(system)), kept)
+        calls = self._trained or self._calls()
         attrs = sample_attrs(
             system,
             method=method,
             seed=int(seed),
             wall_time=time.perf_counter() - start,
             settings={**_plain(self.options), **settings, "training": self._trained},
-            n_energy_calls=int(settings["n_samples"]) + int(self._trained.get("n_gradient_calls", 0)),
-            n_gradient_calls=int(self._trained.get("n_gradient_calls", 0)),
+            n_energy_calls=int(settings["n_samples"]) + n_inner_calls + _total(calls),
+            n_gradient_calls=int(calls.get("n_gradient_calls", 0)),
         )
         return xr.Dataset(variables, attrs=attrs)
 
@@ -509,41 +551,15 @@ class EDG:
         content = storage.read(Path(path))
         edg = cls(content.system, **content.options)
         edg._trained, edg._history = content.trained, content.history
-        edg.model.load_state_dict(content.weights)
-        edg.model = edg.model.to(_device(device)).eval()
+        model = edg._build(content.trained.get("seed", 0), content.weights)
+        model.load_state_dict(content.weights)
+        edg._model = model.to(_device(device)).eval()
         return edg
 
 
-def _count(value: Any, name: str, least: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
-        raise TypeError(f"{name} must be an integer >= {least}, got {value!r}")
-    if value < least:
-        raise ValueError(f"{name} must be an integer >= {least}, got {value}")
-    return int(value)
-
-
-def _size(value: Any, name: str) -> tuple[int, int]:
-    if not isinstance(value, tuple | list) or len(value) != 2:
-        raise TypeError(f"{name} must be two integers (channels, blocks), got {value!r}")
-    return _count(value[0], name, 1), _count(value[1], name, 1)
-
-
-def _positive(value: Any, name: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not 0.0 < value < float("inf"):
-        raise ValueError(f"{name} must be positive and finite, got {value!r}")
-    return float(value)
-
-
-def _share(value: Any, name: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not 0.0 <= value <= 1.0:
-        raise ValueError(f"{name} must lie in [0, 1], got {value!r}")
-    return float(value)
-
-
-def _choice(value: Any, name: str, allowed: tuple[str, ...]) -> str:
-    if value not in allowed:
-        raise UnknownNameError(f"{name} must be one of {', '.join(allowed)}, got {value!r}")
-    return value
+def _total(calls: dict[str, Any]) -> int:
+    """Evaluations of the energy, alone or with its gradient."""
+    return int(calls.get("n_energy_calls", 0)) + int(calls.get("n_gradient_calls", 0))
 
 
 def _plain(options: dict[str, Any]) -> dict[str, Any]:
@@ -569,9 +585,13 @@ def _check_folder(path: Path, name: str) -> Path:
 
 def _check_energy(system: AbstractSystem) -> None:
     """What the system hands back, checked once: shape and finiteness of the energy."""
-    x = torch.zeros(2, system.n_sites)
-    x[1] = 0.5
-    energy = system.reduced_energy(x.reshape(2, *system.event_shape))
+    if isinstance(system, AbstractLatticeSystem):
+        x = torch.zeros(2, system.n_sites)
+        x[1] = 0.5
+        x = x.reshape(2, *system.event_shape)
+    else:
+        x = torch.from_numpy(system.starts(np.random.default_rng(0), 2))
+    energy = system.reduced_energy(x)
     if not isinstance(energy, Tensor) or energy.shape != (2,):
         shape = tuple(energy.shape) if isinstance(energy, Tensor) else type(energy).__name__
         raise TrainingError(f"reduced_energy of {system.name} must give shape (n_batch,) = (2,), got {shape}")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Trained samplers on disk: one file with the system, its lattice, the options and the weights.
+"""Trained samplers on disk: one file with the system, its lattice if it has one, the options and the weights.
 
 The file is a torch archive of tensors and plain values, read with ``weights_only=True``: loading runs no
 code.
@@ -60,7 +60,10 @@ def write(
         raise DatasetError(
             f"system must be one of {names}, as they are, to be saved, got {type(system).__name__}"
         )
-    geometry = {field.name: getattr(system.lattice, field.name) for field in fields(Lattice)}
+    lattice = getattr(system, "lattice", None)
+    geometry = (
+        {} if lattice is None else {field.name: getattr(lattice, field.name) for field in fields(Lattice)}
+    )
     arrays = {name: torch.tensor(value) for name, value in geometry.items() if isinstance(value, np.ndarray)}
     plain = {name: value for name, value in geometry.items() if name not in arrays}
     content = {
@@ -93,7 +96,9 @@ def read(path: Path) -> Content:
     if content["version"] != _VERSION:
         raise DatasetError(f"path: {path} has version {content['version']}, this edgphys reads {_VERSION}")
     parameters, plain, options, trained, history, _ = json.loads(content["text"])
-    plain |= {name: tuple(plain[name]) for name in ("extent", "pbc")}
-    lattice = Lattice(**plain, **{name: value.numpy() for name, value in content["lattice"].items()})
+    lattice = None
+    if plain:
+        plain |= {name: tuple(plain[name]) for name in ("extent", "pbc")}
+        lattice = Lattice(**plain, **{name: value.numpy() for name, value in content["lattice"].items()})
     system = systems.registry.build(content["system"], lattice, **parameters)
     return Content(system, options, trained, History(**history), content["weights"])

@@ -33,7 +33,7 @@ class TrainingSettings:
     Attributes
     ----------
     n_steps : int
-        Most optimiser steps; 0 leaves the Hartree start.
+        Most optimiser steps; 0 leaves the start.
     batch_size : int
         Decoder samples a step.
     learning_rate : float
@@ -44,6 +44,8 @@ class TrainingSettings:
         Norm at which gradients are clipped.
     averaging : float
         Decay of the moving average of the weights.
+    annealing : float
+        Part of the run, at its beginning, in which the energy is scaled down.
     patience : int
         Steps over which the bound must have improved, else the second part begins.
     seed : int
@@ -58,6 +60,7 @@ class TrainingSettings:
     patience: int
     seed: int
     subject: str = ""
+    annealing: float = 0.0
 
 
 @dataclass
@@ -77,6 +80,7 @@ class History:
 
 _WARM_UP = 20
 _FINAL_RATE = 0.01
+_LEAST_POWER = 0.1
 _CHECKPOINT_EVERY = 100
 
 
@@ -117,13 +121,19 @@ class _Run:
         warm_up = min(1.0, (self.step + 1) / _WARM_UP)
         return self.settings.learning_rate * (warm_up * cosine + _FINAL_RATE)
 
+    def _power(self) -> float:
+        """Factor of the energy: rises while annealing, then 1."""
+        if self.position >= self.settings.annealing:
+            return 1.0
+        return _LEAST_POWER + (1.0 - _LEAST_POWER) * self.position / self.settings.annealing
+
     def advance(self, loss: Loss) -> None:
         """One optimiser step, with the moving average."""
         _check_finite(loss, self.step)
         for group in self.optimizer.param_groups:
             group["lr"] = self.rate()
         self.optimizer.zero_grad()
-        loss.total.backward()
+        (self._power() * loss.energy + loss.rest).backward()
         torch.nn.utils.clip_grad_norm_(self.parameters, self.settings.max_gradient)
         self.optimizer.step()
         self.history.losses.append(float(loss.total.detach()))

@@ -66,6 +66,11 @@ class ManyWell(AbstractContinuousSystem):
         self.width = 1.7
 
     @property
+    def n_blocks(self) -> int:
+        """Pairs of variables: independent, all with the same law."""
+        return self.n_variables // 2
+
+    @property
     def kernel(self):
         return _kernel
 

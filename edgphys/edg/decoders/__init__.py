@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Decoders: maps of Gaussian latents to configurations, with the symmetry of the system."""
+"""Decoders: maps of Gaussian latents to configurations."""
 
 from edgphys.edg.decoders.field import FieldDecoder
+from edgphys.edg.decoders.hamiltonian import HamiltonianDecoder
+from edgphys.edg.decoders.mixture import MixtureDecoder
 
-__all__ = ["FieldDecoder"]
+__all__ = ["FieldDecoder", "HamiltonianDecoder", "MixtureDecoder"]

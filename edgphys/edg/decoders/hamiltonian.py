@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: MIT
+r"""The Hamiltonian decoder (GHD): Gaussian latents carried along generalised Hamiltonian dynamics of U.
+
+z0 = (zeta, v_1 .. v_K), dimension (K + 1) d. In the frame of the component c, x = m_c + L_c y, with
+``g(y) = L_c^T grad U(x)``: a change of variables that gives every direction unit stiffness. From y = zeta,
+for l = 1 .. K, with v = v_l,
+
+    v -= e_l/2 [ g(y) exp(Q_v) + T_v ],     y += e_l [ v exp(Q_y) + T_y ],     e_l = exp(eps_l),
+
+and at the end x: y - h g(y) + sqrt(2h) xi, h = h_0 exp(eta(y)), with
+
+Q_v, T_v networks of (y, g(y), l, c), Q_y, T_y of (v, l, c), eta of (y, g(y), c); all zero at the start, where
+each step nearly preserves N(0, 1) in a Gaussian basin. The last line is a Langevin step. A force longer than
+ten times its typical length is cut smoothly, so that a network still in training cannot throw x to infinity.
+
+References
+----------
+Wang, Guo, Wu, Zhou, arXiv:2401.02080, section 3.3 (generalised Hamiltonian decoder; there the scale of Q and
+T is tied to the step size, which changes the rate of learning, not the family of maps).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import final
+
+import torch
+from torch import Tensor, nn
+
+from edgphys.edg.decoders.mixture import Frames
+from edgphys.edg.mixture import GaussianMixture
+from edgphys.edg.perceptron import Perceptron
+
+__all__ = ["HamiltonianDecoder"]
+
+# In units of the width of a basin: steps, and h_0, for which the output noise is the share of METHOD's field.
+_STEP, _H = 0.5, 0.15
+_LONGEST_FORCE = 10.0
+
+
+@final
+class HamiltonianDecoder(nn.Module):
+    """GHD decoder; see the module docstring.
+
+    Parameters
+    ----------
+    mixture : GaussianMixture
+        Start of zeta.
+    gradient : callable
+        Gradient of U at x, (n_batch, n_dims) -> the same.
+    n_leapfrog : int
+        K.
+    width, depth : int
+        Of the networks.
+    generator : torch.Generator
+
+    Attributes
+    ----------
+    n_groups : int
+        K + 1 groups of `n_dims` latents.
+    """
+
+    def __init__(
+        self,
+        mixture: GaussianMixture,
+        gradient: Callable[[Tensor], Tensor],
+        n_leapfrog: int,
+        width: int,
+        depth: int,
+        generator: torch.Generator,
+    ) -> None:
+        super().__init__()
+        self.frames, self._gradient = Frames(mixture), gradient
+        self.n_labels, d = self.frames.n_labels, self.frames.n_dims
+        self.n_dims, self.n_groups = d, n_leapfrog + 1
+        self.n_latent = d * self.n_groups
+        extra = self.n_labels + n_leapfrog
+        self.log_step = nn.Parameter(torch.full((n_leapfrog,), math.log(_STEP)))
+        self.log_h = nn.Parameter(torch.full((self.n_labels,), math.log(_H)))
+        self.kick = Perceptron(2 * d + extra, 2 * d, width, depth, generator)
+        self.drift = Perceptron(d + extra, 2 * d, width, depth, generator)
+        self.spread = Perceptron(2 * d + self.n_labels, 1, width, depth, generator)
+
+    def linear_theory(self) -> tuple[Tensor, Tensor]:
+        """Amplitude of each latent in y, (n_labels, n_groups, n_dims), and noise, in a Gaussian basin."""
+        n = self.n_groups - 1
+        stay, last = 1 - 0.5 * _STEP**2, 1 - _H
+        powers = [stay**n, *(_STEP * stay ** (n - k) for k in range(1, n + 1))]
+        amplitude = last * torch.tensor(powers)[None, :, None]
+        amplitude = amplitude.expand(self.n_labels, self.n_groups, self.n_dims).clone()
+        return amplitude, torch.full((self.n_labels, self.n_dims), math.sqrt(2 * _H))
+
+    def force(self, y: Tensor, label: Tensor) -> Tensor:
+        """g(y), cut to a finite length."""
+        outward = self._gradient(self.frames.outward(y, label))
+        roots = self.frames.roots[label].to(y.dtype)
+        force = torch.einsum("nji,nj->ni", roots, outward)
+        longest = _LONGEST_FORCE * math.sqrt(self.n_dims)
+        return force / torch.sqrt(1 + (force.square().sum(1, keepdim=True) / longest**2))
+
+    def centre(self, z: Tensor, label: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean of y and log of its standard deviation, both (n_batch, n_dims), in the frame of the label."""
+        parts = z.view(len(z), self.n_groups, self.n_dims)
+        y, kind = parts[:, 0], nn.functional.one_hot(label, self.n_labels).to(z.dtype)
+        force = self.force(y, label)
+        n = self.n_groups - 1
+        for k in range(n):
+            where = torch.zeros(len(z), n, dtype=z.dtype, device=z.device)
+            where[:, k] = 1.0
+            tail, step = torch.cat([kind, where], 1), torch.exp(self.log_step[k])
+            v = parts[:, k + 1]
+            v = v - 0.5 * step * self._kicked(y, force, tail)
+            scale, shift = self.drift(torch.cat([v, tail], 1)).chunk(2, 1)
+            y = y + step * (v * torch.exp(scale) + shift)
+            force = self.force(y, label)
+            # The second half kick changes v, which the next step draws afresh: it would have no effect.
+        h = torch.exp(self.log_h[label] + self.spread(torch.cat([y, self._tame(force), kind], 1))[:, 0])[
+            :, None
+        ]
+        return y - h * force, 0.5 * torch.log(2 * h).expand_as(y)
+
+    def _kicked(self, y: Tensor, force: Tensor, tail: Tensor) -> Tensor:
+        scale, shift = self.kick(torch.cat([y, self._tame(force), tail], 1)).chunk(2, 1)
+        return force * torch.exp(scale) + shift
+
+    @staticmethod
+    def _tame(force: Tensor) -> Tensor:
+        """Compressed for the networks."""
+        return torch.asinh(force)

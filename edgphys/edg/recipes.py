@@ -1,0 +1,352 @@
+# SPDX-License-Identifier: MIT
+"""Which model samples which system: the options of each kind, their defaults, and how the model is built.
+
+recipe       decoders                 systems
+lattice      field                    lattice systems; equivariant under the space group
+mixture      mixture, hamiltonian     any differentiable system of up to some dozens of variables
+particles    particles                clusters of particles; equivariant under S_n x E(d)
+"""
+
+from __future__ import annotations
+
+import functools
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any, ClassVar, final
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from edgphys.edg.base_model import AbstractEDGModel
+from edgphys.edg.checks import choice, count, positive, size
+from edgphys.edg.continuous_model import ContinuousModel
+from edgphys.edg.continuous_target import ContinuousTarget, CountedTarget
+from edgphys.edg.decoders import HamiltonianDecoder, MixtureDecoder
+from edgphys.edg.mixture import GaussianMixture, explore
+from edgphys.edg.model import EDGModel
+from edgphys.edg.objective import continuous_bound
+from edgphys.edg.paper import paper_bound
+from edgphys.edg.targets import make_target
+from edgphys.edg.training import Bound
+from edgphys.errors import UnknownNameError
+from edgphys.systems.base import AbstractSystem
+from edgphys.systems.lattice_system import AbstractLatticeSystem
+from edgphys.systems.particles import AbstractParticleSystem
+
+__all__ = ["AbstractRecipe", "recipe_for"]
+
+Weights = Mapping[str, Tensor]
+
+# What the paper's form can be told, the default first.
+_PAPER = {
+    "schedule": ("sub-vp", "vp-linear"),
+    "trace": ("hutchinson", "exact"),
+    "time_proposal": ("learned", "uniform"),
+}
+# Radius of the softened core in units of that of the potential's minimum, where training begins to see it.
+_CORE = 0.8
+
+
+class AbstractRecipe(ABC):
+    """From a system and options to a model; concrete recipes are final and hold nothing.
+
+    Attributes
+    ----------
+    decoders : tuple of str
+        Names that choose the recipe.
+    allowed : tuple of str
+        Names of the options.
+    batch_size : int
+        Decoder samples a training step, unless told.
+    """
+
+    decoders: ClassVar[tuple[str, ...]]
+    allowed: ClassVar[tuple[str, ...]]
+    batch_size: ClassVar[int] = 128
+
+    @abstractmethod
+    def complete(self, system: AbstractSystem, given: dict[str, Any]) -> dict[str, Any]:
+        """Checked options with defaults filled in, JSON types but for tuples; `given` has no None."""
+
+    @abstractmethod
+    def build(
+        self, system: AbstractSystem, options: dict[str, Any], seed: int, weights: Weights | None
+    ) -> AbstractEDGModel:
+        """The untrained model, or, with `weights` from its ``state_dict``, one of the same shapes."""
+
+    @abstractmethod
+    def default_steps(self, system: AbstractSystem, options: dict[str, Any]) -> int:
+        """Optimiser steps that training takes unless told."""
+
+    def first_bound(self, model: AbstractEDGModel, options: dict[str, Any]) -> Bound:
+        """Objective of the first part of the training."""
+        return continuous_bound
+
+    def path_share(self, options: dict[str, Any]) -> float:
+        """Part of the training spent on the path bound, unless told."""
+        return 0.5
+
+
+@final
+class LatticeRecipe(AbstractRecipe):
+    """The field decoder on a lattice."""
+
+    decoders = ("field",)
+    allowed = (
+        "target",
+        "n_path_steps",
+        "decoder_size",
+        "encoder_size",
+        "form",
+        "schedule",
+        "trace",
+        "time_proposal",
+    )
+
+    def complete(self, system, given):
+        options = {"target": "auto", "n_path_steps": 8, "form": "angle"} | given
+        options = {"decoder_size": (16, 3), "encoder_size": (16, 3)} | options
+        choice(options["form"], "form", ("angle", "paper"))
+        for name in _PAPER:
+            if options["form"] == "paper":
+                options[name] = choice(options.get(name, _PAPER[name][0]), name, _PAPER[name])
+            elif name in options:
+                raise ValueError(f"{name} belongs to form='paper', got {name}={options[name]!r}")
+        _check_sizes(options)
+        make_target(system, options["target"])
+        return options
+
+    def build(self, system, options, seed, weights):
+        sizes = {key: options[key] for key in ("n_path_steps", "decoder_size", "encoder_size")}
+        target = make_target(system, options["target"])
+        return EDGModel(target, seed=seed, schedule=options.get("schedule", "angle"), **sizes)
+
+    def default_steps(self, system, options):
+        return int(min(4000, 600 * max(1.0, (system.n_sites / 64.0) ** 0.5)))
+
+    def first_bound(self, model, options):
+        if options["form"] == "angle":
+            return continuous_bound
+        encoder = model.encoder
+        proposal = encoder.proposal if options["time_proposal"] == "learned" else None
+        return functools.partial(
+            paper_bound, schedule=encoder.schedule, divergence=options["trace"], proposal=proposal
+        )
+
+    def path_share(self, options):
+        return 0.5 * (options["form"] == "angle")
+
+
+@final
+class MixtureRecipe(AbstractRecipe):
+    """A decoder for each component of a Gaussian mixture that approximates the density."""
+
+    decoders = ("mixture", "hamiltonian")
+    batch_size = 256
+    allowed = (
+        "decoder",
+        "encoder",
+        "target",
+        "n_components",
+        "n_leapfrog",
+        "n_blocks",
+        "core",
+        "n_path_steps",
+        "decoder_size",
+        "encoder_size",
+    )
+
+    def complete(self, system, given):
+        options = {
+            "decoder": "mixture",
+            "encoder": "diffusion",
+            "n_path_steps": 8,
+            "n_components": 64,
+        } | given
+        options = {"decoder_size": (64, 2), "encoder_size": (64, 2)} | options
+        choice(options["encoder"], "encoder", ("diffusion", "gaussian"))
+        count(options["n_components"], "n_components", 1)
+        options["n_blocks"] = _blocks(system, options.get("n_blocks", "auto"))
+        if options["encoder"] == "gaussian":
+            # One step: without a diffusion there is no path.
+            if given.get("n_path_steps", 1) != 1:
+                raise ValueError(
+                    f"n_path_steps must be 1 for encoder='gaussian', got {given['n_path_steps']}"
+                )
+            options["n_path_steps"] = 1
+        if options["decoder"] == "hamiltonian":
+            if options["n_blocks"] > 1:
+                raise ValueError(f"n_blocks must be 1 for decoder='hamiltonian', got {options['n_blocks']}")
+            options["n_leapfrog"] = count(options.get("n_leapfrog", 4), "n_leapfrog", 1)
+        elif "n_leapfrog" in options:
+            raise ValueError(f"n_leapfrog belongs to decoder='hamiltonian', got {options['n_leapfrog']!r}")
+        _check_sizes(options)
+        self._target(system, options)
+        return options
+
+    def build(self, system, options, seed, weights):
+        target = self._target(system, options)
+        if weights is None:
+            mixture = explore(
+                target,
+                functools.partial(_starts, target),
+                options["n_blocks"],
+                options["n_components"],
+                np.random.default_rng(seed),
+            )
+        else:
+            mixture = _mixture_of(weights)
+        generator = torch.Generator().manual_seed(seed)
+        width, depth = options["decoder_size"]
+        if options["decoder"] == "mixture":
+            decoder = MixtureDecoder(mixture, width, depth, generator)
+        else:
+            decoder = HamiltonianDecoder(
+                mixture, target.gradient, options["n_leapfrog"], width, depth, generator
+            )
+        return ContinuousModel(
+            target,
+            decoder,
+            torch.from_numpy(np.log(mixture.weights)),
+            n_blocks=options["n_blocks"],
+            n_path_steps=options["n_path_steps"],
+            diffusion=options["encoder"] == "diffusion",
+            size=options["encoder_size"],
+            generator=generator,
+        )
+
+    def _target(self, system, options):
+        if isinstance(system, AbstractLatticeSystem):
+            _refuse(options, ("core",), "systems with a singular core")
+            return CountedTarget(make_target(system, options.setdefault("target", "auto")))
+        _refuse(options, ("target",), "lattice systems")
+        return _continuous_target(system, options)
+
+    def default_steps(self, system, options):
+        return 1000
+
+    def path_share(self, options):
+        return 0.5 if options["encoder"] == "diffusion" else 1.0
+
+
+@final
+class ParticleRecipe(AbstractRecipe):
+    """The equivariant decoder of a cluster."""
+
+    decoders = ("particles",)
+    allowed = ("decoder", "n_leapfrog", "core", "n_path_steps", "decoder_size", "encoder_size")
+
+    def complete(self, system, given):
+        if not isinstance(system, AbstractParticleSystem):
+            raise ValueError(f"decoder='particles' takes a system of particles, got {system!r}")
+        options = {"decoder": "particles", "n_leapfrog": 0, "n_path_steps": 8} | given
+        options = {"decoder_size": (32, 3), "encoder_size": (32, 3)} | options
+        count(options["n_leapfrog"], "n_leapfrog", 0)
+        _check_sizes(options)
+        _continuous_target(system, options)
+        return options
+
+    def build(self, system, options, seed, weights):
+        from edgphys.edg.particle_model import ParticleModel
+
+        names = ("n_path_steps", "decoder_size", "encoder_size", "n_leapfrog")
+        target = _continuous_target(system, options)
+        return ParticleModel(target, seed=seed, **{name: options[name] for name in names})
+
+    def default_steps(self, system, options):
+        return 2000
+
+
+_RECIPES = (LatticeRecipe(), MixtureRecipe(), ParticleRecipe())
+
+
+def recipe_for(system: AbstractSystem, given: dict[str, Any]) -> tuple[AbstractRecipe, dict[str, Any]]:
+    """The recipe for a system, and its completed options.
+
+    Parameters
+    ----------
+    system : AbstractSystem
+    given : dict
+        Options; those that are None or "auto" are left to the recipe.
+
+    Raises
+    ------
+    UnknownNameError, TypeError, ValueError
+        For a name, a type or a value that is not one of those allowed, or an option of another recipe.
+    """
+    given = {name: value for name, value in given.items() if value is not None}
+    own = _default_decoder(system)
+    name = given.get("decoder", "auto")
+    names = tuple(dict.fromkeys(("auto", own, *MixtureRecipe.decoders)))
+    choice(name, "decoder", names)
+    name = own if name == "auto" else name
+    recipe = next(one for one in _RECIPES if name in one.decoders)
+    given = {key: value for key, value in given.items() if key != "decoder"}
+    unknown = [key for key in given if key not in recipe.allowed]
+    if unknown:
+        words = ", ".join(key for key in recipe.allowed if key != "decoder")
+        raise ValueError(
+            f"{unknown[0]} is no option of decoder={name!r} for {system.name}: use {words}; "
+            f"got {unknown[0]}={given[unknown[0]]!r}"
+        )
+    if "decoder" in recipe.allowed:
+        given["decoder"] = name
+    return recipe, recipe.complete(system, given)
+
+
+def _default_decoder(system: AbstractSystem) -> str:
+    if isinstance(system, AbstractLatticeSystem):
+        return "field"
+    return "particles" if isinstance(system, AbstractParticleSystem) else "mixture"
+
+
+def _check_sizes(options: dict[str, Any]) -> None:
+    options["n_path_steps"] = count(options["n_path_steps"], "n_path_steps", 1)
+    for name in ("decoder_size", "encoder_size"):
+        options[name] = size(options[name], name)
+
+
+def _refuse(options: dict[str, Any], names: tuple[str, ...], whose: str) -> None:
+    for name in names:
+        if name in options:
+            raise ValueError(f"{name} belongs to {whose}, got {name}={options[name]!r}")
+
+
+def _continuous_target(system: AbstractSystem, options: dict[str, Any]) -> ContinuousTarget:
+    """The target, with a softened core in training where the energy is singular."""
+    if not hasattr(system, "softened"):
+        _refuse(options, ("core",), "systems with a singular core")
+        return ContinuousTarget(system)
+    core = options.setdefault("core", _CORE * system.rm)
+    if core == 0.0:
+        return ContinuousTarget(system)
+    return ContinuousTarget(system, system.softened(positive(core, "core")))
+
+
+def _blocks(system: AbstractSystem, given: Any) -> int:
+    """Number of exchangeable blocks of variables; a system may declare one (`n_blocks`)."""
+    declared = getattr(system, "n_blocks", 1)
+    n_blocks = declared if given == "auto" else count(given, "n_blocks", 1)
+    if declared % n_blocks:
+        raise UnknownNameError(f"n_blocks must divide {declared} for {system!r}, got {given}")
+    return n_blocks
+
+
+def _starts(target, rng: np.random.Generator, n: int) -> np.ndarray:
+    """Points, shape (n, n_dims), wider than the density."""
+    if not isinstance(target, CountedTarget):
+        return target.training_system.starts(rng, n)
+    start = target.inner.gaussian_start()
+    factor = np.linalg.cholesky(start.mixed_covariance + 1e-9 * np.eye(target.n_dims))
+    rows = rng.standard_normal((n, target.n_dims)) @ factor.T
+    rows[::2] += start.mean
+    rows[1::2] -= start.mean
+    return rows
+
+
+def _mixture_of(weights: Weights) -> GaussianMixture:
+    """The mixture that a saved model stands on."""
+    prefix = "decoder.frames."
+    means, factors = weights[prefix + "means"].double().numpy(), weights[prefix + "roots"].double().numpy()
+    return GaussianMixture(np.full(len(means), 1.0 / len(means)), means, factors)
