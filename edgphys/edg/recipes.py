@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from edgphys.edg.base_model import AbstractEDGModel
-from edgphys.edg.checks import choice, count, positive, size
+from edgphys.edg.checks import choice, count, size
 from edgphys.edg.continuous_model import ContinuousModel
 from edgphys.edg.continuous_target import ContinuousTarget, CountedTarget
 from edgphys.edg.decoders import HamiltonianDecoder, MixtureDecoder
@@ -151,7 +151,7 @@ class MixtureRecipe(AbstractRecipe):
         "n_components",
         "n_leapfrog",
         "n_blocks",
-        "core",
+        "train_at",
         "n_path_steps",
         "decoder_size",
         "encoder_size",
@@ -218,7 +218,7 @@ class MixtureRecipe(AbstractRecipe):
 
     def _target(self, system, options):
         if isinstance(system, AbstractLatticeSystem):
-            _refuse(options, ("core",), "systems with a singular core")
+            _refuse(options, ("train_at",), "continuous systems")
             return CountedTarget(make_target(system, options.setdefault("target", "auto")))
         _refuse(options, ("target",), "lattice systems")
         return _continuous_target(system, options)
@@ -235,7 +235,7 @@ class ParticleRecipe(AbstractRecipe):
     """The equivariant decoder of a cluster."""
 
     decoders = ("particles",)
-    allowed = ("decoder", "n_leapfrog", "core", "n_path_steps", "decoder_size", "encoder_size")
+    allowed = ("decoder", "n_leapfrog", "train_at", "n_path_steps", "decoder_size", "encoder_size")
 
     def complete(self, system, given):
         if not isinstance(system, AbstractParticleSystem):
@@ -314,14 +314,14 @@ def _refuse(options: dict[str, Any], names: tuple[str, ...], whose: str) -> None
 
 
 def _continuous_target(system: AbstractSystem, options: dict[str, Any]) -> ContinuousTarget:
-    """The target, with a softened core in training where the energy is singular."""
-    if not hasattr(system, "softened"):
-        _refuse(options, ("core",), "systems with a singular core")
-        return ContinuousTarget(system)
-    core = options.setdefault("core", _CORE * system.rm)
-    if core == 0.0:
-        return ContinuousTarget(system)
-    return ContinuousTarget(system, system.softened(positive(core, "core")))
+    """The target; training may see other parameters, by default a softened core where there is one."""
+    default = {"core": _CORE * system.rm} if hasattr(system, "softened") else {}
+    changes = options.setdefault("train_at", default)
+    if not isinstance(changes, Mapping) or not set(changes) <= set(system.conditions):
+        names = ", ".join(system.conditions)
+        raise ValueError(f"train_at must be a dict from some of {names} to numbers, got {changes!r}")
+    options["train_at"] = dict(changes)
+    return ContinuousTarget(system, system.replace(**changes) if changes else None)
 
 
 def _blocks(system: AbstractSystem, given: Any) -> int:

@@ -19,7 +19,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -30,9 +30,11 @@ import xarray as xr
 from torch import Tensor
 
 from edgphys.edg import storage
+from edgphys.edg.annealing import Annealing
 from edgphys.edg.base_model import AbstractEDGModel
 from edgphys.edg.chain import accepted_indices
 from edgphys.edg.checks import choice, count, positive, share
+from edgphys.edg.continuous_target import ContinuousTarget
 from edgphys.edg.objective import path_bound
 from edgphys.edg.ode import ode_log_weights
 from edgphys.edg.path import log_weights, reverse_log_weights
@@ -46,6 +48,8 @@ from edgphys.systems.provenance import configuration_dims, sample_attrs
 __all__ = ["EDG"]
 
 _CHAIN_WARM_UP = 0.1
+# Draws from which those of the annealing's pilot are chosen by their weights.
+_N_PILOT = 2048
 
 
 class EDG:
@@ -77,9 +81,10 @@ class EDG:
         Steps of Hamiltonian dynamics in the decoder, default 4 for "hamiltonian", 0 for "particles".
     encoder : {"diffusion", "gaussian"}
         "mixture", "hamiltonian": "gaussian" is the encoder of a variational autoencoder, for comparison.
-    core : float
-        Systems with a singular core: radius below which training sees the energy continued linearly; 0 for
-        no softening. The weights always take the true energy.
+    train_at : dict of str to float
+        Continuous systems: parameters at which training sees the system, such as a higher ``temperature`` or
+        a softened ``core``; by default a core of 0.8 rm where there is one. The weights always take the
+        system as it is; see also `sample`, ``n_anneal``.
     form : {"angle", "paper"}
         Lattices: "angle" is the default form (angle schedule, antithetic pairs, no derivative of the
         encoder); "paper" is the paper's own (score network with boundary interpolation in t/T). Both give
@@ -134,7 +139,7 @@ class EDG:
         n_blocks: int | None = None,
         n_leapfrog: int | None = None,
         encoder: str | None = None,
-        core: float | None = None,
+        train_at: Mapping[str, float] | None = None,
         form: str | None = None,
         schedule: str | None = None,
         trace: str | None = None,
@@ -155,7 +160,7 @@ class EDG:
                 "n_blocks": n_blocks,
                 "n_leapfrog": n_leapfrog,
                 "encoder": encoder,
-                "core": core,
+                "train_at": train_at,
                 "form": form,
                 "schedule": schedule,
                 "trace": trace,
@@ -294,6 +299,7 @@ class EDG:
         divergence: str = "exact",
         n_probes: int = 1,
         n_ode_steps: int = 16,
+        n_anneal: int = 0,
         batch_size: int = 1000,
         progress: bool | None = None,
     ) -> xr.Dataset:
@@ -318,6 +324,10 @@ class EDG:
             Rademacher probes a draw, for "hutchinson".
         n_ode_steps : int
             Steps in the angle, for "ode".
+        n_anneal : int
+            Continuous systems: rungs of annealed importance sampling from the system at `train_at` to the
+            system itself, an HMC trajectory each; 0 weighs the draws themselves. See
+            `edgphys.edg.annealing`.
         batch_size : int
             Draws at a time; part of what the seed means.
         progress : bool, optional
@@ -340,17 +350,20 @@ class EDG:
             ode = {"divergence": divergence, "n_steps": count(n_ode_steps, "n_ode_steps", 1)}
             ode |= {"n_probes": count(n_probes, "n_probes", 1)} if divergence == "hutchinson" else {}
         start = time.perf_counter()
+        annealing = self._annealing(count(n_anneal, "n_anneal", 0), count(seed, "seed", 0))
         before = sum(self._calls().values())
         generator = torch.Generator(device=self.model.device).manual_seed(count(seed, "seed", 0))
         log_w, configurations = [], []
         with _progress_bar(n_samples, progress) as on_step:
             for first in range(0, n_samples, batch_size):
                 size = min(batch_size, n_samples - first)
-                batch_log_w, batch = self._weighted_batch(size, n_steps, ode, generator)
+                batch_log_w, batch = self._weighted_batch(size, n_steps, ode, annealing, generator)
                 log_w.append(batch_log_w.cpu())
                 configurations.append(batch.cpu())
                 on_step(first + size, 0.0)
         settings = {"n_samples": n_samples, "batch_size": batch_size, "weights": weights}
+        settings |= {"n_anneal": n_anneal} if annealing else {}
+        n_inner = sum(self._calls().values()) - before + (annealing.n_gradient_calls if annealing else 0)
         samples = self._dataset(
             torch.cat(configurations),
             {"log_weight_joint": torch.cat(log_w).numpy()},
@@ -359,15 +372,51 @@ class EDG:
             settings=settings | ({"n_path_steps": n_steps} if ode is None else ode),
             start=start,
             keep=keep,
-            n_inner_calls=sum(self._calls().values()) - before,
+            n_inner_calls=n_inner,
         )
         samples.attrs["log_weight_exact"] = int(ode is None or divergence == "exact")
         return samples
 
+    def _annealing(self, n_rungs: int, seed: int) -> Annealing | None:
+        """The ladder from the system trained on to the system itself, from a pilot of its own seed."""
+        if n_rungs == 0:
+            return None
+        target = self.model.target
+        if not isinstance(target, ContinuousTarget):
+            raise ValueError(f"n_anneal must be 0 for the system {self.system.name}, got {n_rungs}")
+        pilot, production = np.random.SeedSequence(seed, spawn_key=(2,)).spawn(2)
+        generator = torch.Generator(device=self.model.device).manual_seed(_torch_seed(pilot))
+        x, log_w = self._start_batch(_N_PILOT, self.options["n_path_steps"], None, generator)
+        ladder = (target.training_system, self.system, n_rungs)
+        return Annealing(*ladder, x, log_w, np.random.default_rng(pilot), np.random.default_rng(production))
+
+    @torch.no_grad()
+    def _start_batch(
+        self, size: int, n_steps: int, ode: dict[str, Any] | None, generator: torch.Generator
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Draws, float64, with log weights for the system at `train_at`."""
+        draw = self.model.draw(size, generator)
+        log_density = -self.model.target.training_system.reduced_energy(draw.x.double())
+        if ode is not None:
+            log_w = ode_log_weights(self.model, draw, log_density, generator, **ode)
+        else:
+            log_w = log_weights(self.model, draw, log_density, n_steps, generator)
+        return draw.x.double().cpu().numpy(), log_w.cpu().numpy()
+
     @torch.no_grad()
     def _weighted_batch(
-        self, size: int, n_steps: int, ode: dict[str, Any] | None, generator: torch.Generator
+        self,
+        size: int,
+        n_steps: int,
+        ode: dict[str, Any] | None,
+        annealing: Annealing | None,
+        generator: torch.Generator,
     ) -> tuple[Tensor, Tensor]:
+        """log weights and flat configurations."""
+        if annealing is not None:
+            x, log_w = annealing(*self._start_batch(size, n_steps, ode, generator))
+            configurations = self.system.to_configurations(torch.from_numpy(x)).flatten(1)
+            return torch.from_numpy(log_w), configurations
         draw = self.model.draw(size, generator)
         log_density, configurations = self.model.target.lift(draw.x, generator)
         if ode is not None:
@@ -381,6 +430,7 @@ class EDG:
         *,
         n_chains: int = 4,
         n_path_steps: int | None = None,
+        n_anneal: int = 0,
         keep: bool = False,
         progress: bool | None = None,
     ) -> xr.Dataset:
@@ -394,7 +444,7 @@ class EDG:
         seed : int
         n_chains : int
             Each with its own proposals.
-        n_path_steps, keep, progress
+        n_path_steps, n_anneal, keep, progress
             As for `sample`.
 
         Returns
@@ -409,7 +459,12 @@ class EDG:
         n_draws = n_samples // n_chains
         n_warmup = max(10, int(_CHAIN_WARM_UP * n_draws))
         proposals = self.sample(
-            n_chains * (n_warmup + n_draws), seed, n_path_steps=n_path_steps, keep=True, progress=progress
+            n_chains * (n_warmup + n_draws),
+            seed,
+            n_path_steps=n_path_steps,
+            n_anneal=n_anneal,
+            keep=True,
+            progress=progress,
         )
         shape = (n_chains, n_warmup + n_draws)
         log_w = proposals["log_weight_joint"].to_numpy().reshape(shape)
@@ -555,6 +610,10 @@ class EDG:
         model.load_state_dict(content.weights)
         edg._model = model.to(_device(device)).eval()
         return edg
+
+
+def _torch_seed(sequence: np.random.SeedSequence) -> int:
+    return int(sequence.generate_state(1, np.uint64)[0]) >> 1
 
 
 def _total(calls: dict[str, Any]) -> int:

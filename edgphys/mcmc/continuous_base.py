@@ -32,7 +32,7 @@ from edgphys.mcmc.continuous_tuning import (
     new_tuning,
     tuning_views,
 )
-from edgphys.mcmc.kernel_pointer import KernelPointer
+from edgphys.systems.kernel_pointer import KernelPointer
 from edgphys.mcmc.option_checks import check_between, check_count
 from edgphys.mcmc.sampler import ACCEPTED, ATTEMPTED, GRADIENTS, AbstractSampler, ChainState
 from edgphys.mcmc.xoshiro import fill_normal, new_state, uniform
@@ -229,7 +229,7 @@ class AbstractContinuousSampler(AbstractSampler):
                 kept[:, draw] = batch.x[:n_members]
 
     def _measure(self, rows: np.ndarray, positions: np.ndarray) -> None:
-        measured = self.system.measure(positions)
+        measured = self.system.observe(positions)
         for column, name in enumerate(self.system.observables, start=1):
             rows[:, column] = measured[name]
 

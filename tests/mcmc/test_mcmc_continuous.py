@@ -183,7 +183,7 @@ def test_compiled_and_torch_chains_take_the_same_moves(algorithm):
 
 
 def harmonic_path(size, n_steps, sign=1.0):
-    from edgphys.mcmc.kernel_pointer import KernelPointer
+    from edgphys.systems.kernel_pointer import KernelPointer
 
     system = ep.MuellerBrown()
     kernel, potential = KernelPointer(system.kernel), (np.array(system.kernel_parameters), system.beta)
