@@ -225,12 +225,13 @@ class _Run:
         momentum = rng.standard_normal(self.x.shape)
         u = rng.random(len(self.x))
         new, gradient, old_kinetic = self.x.copy(), self.gradient, 0.5 * (momentum**2).sum(1)
-        for _ in range(_N_LEAPFROG):
-            momentum -= 0.5 * step * gradient
-            new += step * momentum
-            energy, gradient = self._evaluate(new)
-            momentum -= 0.5 * step * gradient
+        # A trajectory that diverges is refused.
         with np.errstate(over="ignore", invalid="ignore"):
+            for _ in range(_N_LEAPFROG):
+                momentum -= 0.5 * step * gradient
+                new += step * momentum
+                energy, gradient = self._evaluate(new)
+                momentum -= 0.5 * step * gradient
             change = energy + 0.5 * (momentum**2).sum(1) - self.energy - old_kinetic
         probability = np.exp(np.minimum(0.0, -np.nan_to_num(change, nan=np.inf, neginf=np.inf)))
         accepted = u < probability
