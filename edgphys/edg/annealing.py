@@ -172,6 +172,7 @@ class Annealing:
         self._start, self._end, self._rng = start, end, rng
         self.schedule = find_schedule(start, end, x, log_weights, n_rungs, pilot_rng)
         self.n_gradient_calls = _N_ROUNDS * self._cost(_N_PILOT)
+        self._log_weights: list[NDArray[np.float64]] = []
 
     def _cost(self, n_points: int) -> int:
         return n_points * (1 + len(self.schedule.positions) * (1 + _N_LEAPFROG))
@@ -181,8 +182,16 @@ class Annealing:
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Points and log weights for the end of the ladder, from those for its start."""
         self.n_gradient_calls += self._cost(len(x))
+        self._log_weights.append(log_weights)
         points, log_factors = anneal(self._start, self._end, x, self.schedule, self._rng)
         return points, log_weights + log_factors
+
+
+    def start_share(self) -> float:
+        """Effective share of all draws that came in, for the system at the start of the ladder."""
+        log_w = np.concatenate(self._log_weights)
+        w = np.exp(log_w - log_w.max())
+        return float(w.sum() ** 2 / (len(w) * (w * w).sum()))
 
 
 class _Run:

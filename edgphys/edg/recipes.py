@@ -21,7 +21,7 @@ from torch import Tensor
 from edgphys.edg.base_model import AbstractEDGModel
 from edgphys.edg.checks import choice, count, size
 from edgphys.edg.continuous_model import ContinuousModel
-from edgphys.edg.continuous_target import ContinuousTarget, CountedTarget
+from edgphys.edg.continuous_target import AbstractCountedTarget, ContinuousTarget, CountedTarget
 from edgphys.edg.decoders import HamiltonianDecoder, MixtureDecoder
 from edgphys.edg.mixture import GaussianMixture, explore
 from edgphys.edg.model import EDGModel
@@ -29,7 +29,6 @@ from edgphys.edg.objective import continuous_bound
 from edgphys.edg.paper import paper_bound
 from edgphys.edg.targets import make_target
 from edgphys.edg.training import Bound
-from edgphys.errors import UnknownNameError
 from edgphys.systems.base import AbstractSystem
 from edgphys.systems.lattice_system import AbstractLatticeSystem
 from edgphys.systems.particles import AbstractParticleSystem
@@ -44,8 +43,6 @@ _PAPER = {
     "trace": ("hutchinson", "exact"),
     "time_proposal": ("learned", "uniform"),
 }
-# Radius of the softened core in units of that of the potential's minimum, where training begins to see it.
-_CORE = 0.8
 
 
 class AbstractRecipe(ABC):
@@ -166,8 +163,8 @@ class MixtureRecipe(AbstractRecipe):
         } | given
         options = {"decoder_size": (64, 2), "encoder_size": (64, 2)} | options
         choice(options["encoder"], "encoder", ("diffusion", "gaussian"))
-        count(options["n_components"], "n_components", 1)
-        options["n_blocks"] = _blocks(system, options.get("n_blocks", "auto"))
+        options["n_components"] = count(options["n_components"], "n_components", 1)
+        options["n_blocks"] = _blocks(system, options)
         if options["encoder"] == "gaussian":
             # One step: without a diffusion there is no path.
             if given.get("n_path_steps", 1) != 1:
@@ -176,13 +173,13 @@ class MixtureRecipe(AbstractRecipe):
                 )
             options["n_path_steps"] = 1
         if options["decoder"] == "hamiltonian":
-            if options["n_blocks"] > 1:
-                raise ValueError(f"n_blocks must be 1 for decoder='hamiltonian', got {options['n_blocks']}")
             options["n_leapfrog"] = count(options.get("n_leapfrog", 4), "n_leapfrog", 1)
         elif "n_leapfrog" in options:
             raise ValueError(f"n_leapfrog belongs to decoder='hamiltonian', got {options['n_leapfrog']!r}")
         _check_sizes(options)
-        self._target(system, options)
+        target = self._target(system, options)
+        if options["decoder"] == "hamiltonian":
+            _check_differentiable(target)
         return options
 
     def build(self, system, options, seed, weights):
@@ -241,8 +238,8 @@ class ParticleRecipe(AbstractRecipe):
         if not isinstance(system, AbstractParticleSystem):
             raise ValueError(f"decoder='particles' takes a system of particles, got {system!r}")
         options = {"decoder": "particles", "n_leapfrog": 0, "n_path_steps": 8} | given
-        options = {"decoder_size": (32, 3), "encoder_size": (32, 3)} | options
-        count(options["n_leapfrog"], "n_leapfrog", 0)
+        options = {"decoder_size": (8, 8), "encoder_size": (16, 2)} | options
+        options["n_leapfrog"] = count(options["n_leapfrog"], "n_leapfrog", 0)
         _check_sizes(options)
         _continuous_target(system, options)
         return options
@@ -250,12 +247,20 @@ class ParticleRecipe(AbstractRecipe):
     def build(self, system, options, seed, weights):
         from edgphys.edg.particle_model import ParticleModel
 
-        names = ("n_path_steps", "decoder_size", "encoder_size", "n_leapfrog")
+        names = ("n_path_steps", "decoder_size", "encoder_size")
         target = _continuous_target(system, options)
         return ParticleModel(target, seed=seed, **{name: options[name] for name in names})
 
     def default_steps(self, system, options):
         return 2000
+
+    def first_bound(self, model, options):
+        from edgphys.edg.particle_model import carried_bound
+
+        return carried_bound
+
+    def path_share(self, options):
+        return 0.1
 
 
 _RECIPES = (LatticeRecipe(), MixtureRecipe(), ParticleRecipe())
@@ -275,12 +280,14 @@ def recipe_for(system: AbstractSystem, given: dict[str, Any]) -> tuple[AbstractR
     UnknownNameError, TypeError, ValueError
         For a name, a type or a value that is not one of those allowed, or an option of another recipe.
     """
-    given = {name: value for name, value in given.items() if value is not None}
+    given = {
+        name: value
+        for name, value in given.items()
+        if value is not None and not (isinstance(value, str) and value == "auto")
+    }
     own = _default_decoder(system)
-    name = given.get("decoder", "auto")
-    names = tuple(dict.fromkeys(("auto", own, *MixtureRecipe.decoders)))
-    choice(name, "decoder", names)
-    name = own if name == "auto" else name
+    name = given.get("decoder", own)
+    choice(name, "decoder", tuple(dict.fromkeys(("auto", own, *MixtureRecipe.decoders))))
     recipe = next(one for one in _RECIPES if name in one.decoders)
     given = {key: value for key, value in given.items() if key != "decoder"}
     unknown = [key for key in given if key not in recipe.allowed]
@@ -315,22 +322,34 @@ def _refuse(options: dict[str, Any], names: tuple[str, ...], whose: str) -> None
 
 def _continuous_target(system: AbstractSystem, options: dict[str, Any]) -> ContinuousTarget:
     """The target; training may see other parameters, by default a softened core where there is one."""
-    default = {"core": _CORE * system.rm} if hasattr(system, "softened") else {}
-    changes = options.setdefault("train_at", default)
+    changes = options.setdefault("train_at", getattr(system, "easy_parameters", {}))
     if not isinstance(changes, Mapping) or not set(changes) <= set(system.conditions):
         names = ", ".join(system.conditions)
         raise ValueError(f"train_at must be a dict from some of {names} to numbers, got {changes!r}")
-    options["train_at"] = dict(changes)
-    return ContinuousTarget(system, system.replace(**changes) if changes else None)
+    training_system = system.replace(**changes) if changes else None
+    options["train_at"] = {name: float(value) for name, value in changes.items()}
+    return ContinuousTarget(system, training_system)
 
 
-def _blocks(system: AbstractSystem, given: Any) -> int:
+def _blocks(system: AbstractSystem, options: dict[str, Any]) -> int:
     """Number of exchangeable blocks of variables; a system may declare one (`n_blocks`)."""
-    declared = getattr(system, "n_blocks", 1)
-    n_blocks = declared if given == "auto" else count(given, "n_blocks", 1)
-    if declared % n_blocks:
-        raise UnknownNameError(f"n_blocks must divide {declared} for {system!r}, got {given}")
+    # The force on one block is that of the whole x: Hamiltonian dynamics moves all variables at once.
+    most = 1 if options["decoder"] == "hamiltonian" else getattr(system, "n_blocks", 1)
+    n_blocks = count(options.get("n_blocks", most), "n_blocks", 1)
+    if most % n_blocks:
+        words = "must be 1" if most == 1 else f"must divide {most}"
+        raise ValueError(f"n_blocks {words} for {system!r}, decoder={options['decoder']!r}, got {n_blocks}")
     return n_blocks
+
+
+def _check_differentiable(target: AbstractCountedTarget) -> None:
+    """Training the Hamiltonian decoder takes derivatives of the force."""
+    x = torch.from_numpy(_starts(target, np.random.default_rng(0), 2)).requires_grad_()
+    if not target.gradient(x).requires_grad:
+        raise ValueError(
+            f"decoder must be 'mixture' for {target.system!r}: its gradient is that of a compiled function, "
+            "which torch cannot differentiate again; got 'hamiltonian'"
+        )
 
 
 def _starts(target, rng: np.random.Generator, n: int) -> np.ndarray:

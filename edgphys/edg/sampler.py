@@ -49,7 +49,8 @@ __all__ = ["EDG"]
 
 _CHAIN_WARM_UP = 0.1
 # Draws from which those of the annealing's pilot are chosen by their weights.
-_N_PILOT = 2048
+_N_PILOT = 512
+_N_ANNEAL = 200
 
 
 class EDG:
@@ -71,7 +72,7 @@ class EDG:
     decoder_size, encoder_size : tuple of int
         Channels (width) and blocks (depth) of the two networks; default (16, 3) each on lattices, (64, 2)
         for "mixture" and "hamiltonian", (32, 3) for "particles".
-    n_components : int, default 256
+    n_components : int, default 64
         "mixture", "hamiltonian": most components of the Gaussian mixture that the decoder starts from; fewer
         if nine tenths of its draws are effective with fewer. 1 leaves everything to the networks.
     n_blocks : int
@@ -83,8 +84,8 @@ class EDG:
         "mixture", "hamiltonian": "gaussian" is the encoder of a variational autoencoder, for comparison.
     train_at : dict of str to float
         Continuous systems: parameters at which training sees the system, such as a higher ``temperature`` or
-        a softened ``core``; by default a core of 0.8 rm where there is one. The weights always take the
-        system as it is; see also `sample`, ``n_anneal``.
+        a softened ``core``; by default, for clusters of particles, those of their ``easy_parameters``. The
+        weights always take the system as it is, to which `sample` anneals the draws (``n_anneal``).
     form : {"angle", "paper"}
         Lattices: "angle" is the default form (angle schedule, antithetic pairs, no derivative of the
         encoder); "paper" is the paper's own (score network with boundary interpolation in t/T). Both give
@@ -275,12 +276,24 @@ class EDG:
         names = ("n_energy_calls", "n_gradient_calls")
         return {name: int(getattr(target, name, 0)) for name in names}
 
+    def _calls_since(self, before: dict[str, int]) -> dict[str, int]:
+        """What was evaluated since, taken off the counters: those are of the start and of the training."""
+        target = self.model.target
+        spent = {name: n - before[name] for name, n in self._calls().items()}
+        for name, n in before.items():
+            if hasattr(target, name):
+                setattr(target, name, n)
+        return spent
+
     def _subject(self) -> str:
         """What a checkpoint belongs to, to the last digit of the couplings."""
-        geometry = []
+        geometry: Any = []
         if isinstance(self.system, AbstractLatticeSystem):
             lattice = self.system.lattice
             geometry = [lattice.name, list(lattice.extent), [int(periodic) for periodic in lattice.pbc]]
+        else:
+            # Functions and data of one's own are no parameters.
+            geometry = self.system.identity()
         return json.dumps([self.system.name, geometry, self.system.parameters, _plain(self.options)])
 
     def default_steps(self) -> int:
@@ -299,7 +312,7 @@ class EDG:
         divergence: str = "exact",
         n_probes: int = 1,
         n_ode_steps: int = 16,
-        n_anneal: int = 0,
+        n_anneal: int | None = None,
         batch_size: int = 1000,
         progress: bool | None = None,
     ) -> xr.Dataset:
@@ -326,8 +339,8 @@ class EDG:
             Steps in the angle, for "ode".
         n_anneal : int
             Continuous systems: rungs of annealed importance sampling from the system at `train_at` to the
-            system itself, an HMC trajectory each; 0 weighs the draws themselves. See
-            `edgphys.edg.annealing`.
+            system itself, an HMC trajectory each, see `edgphys.edg.annealing`; 0 weighs the draws themselves.
+            Default: 200, and 0 where `train_at` changes nothing.
         batch_size : int
             Draws at a time; part of what the seed means.
         progress : bool, optional
@@ -349,9 +362,12 @@ class EDG:
             choice(divergence, "divergence", ("exact", "hutchinson"))
             ode = {"divergence": divergence, "n_steps": count(n_ode_steps, "n_ode_steps", 1)}
             ode |= {"n_probes": count(n_probes, "n_probes", 1)} if divergence == "hutchinson" else {}
+            if self.options.get("encoder") == "gaussian":
+                raise ValueError("weights must be 'path' for encoder='gaussian' (it has no flow), got 'ode'")
         start = time.perf_counter()
-        annealing = self._annealing(count(n_anneal, "n_anneal", 0), count(seed, "seed", 0))
-        before = sum(self._calls().values())
+        before = self._calls()
+        n_anneal = self._n_anneal() if n_anneal is None else count(n_anneal, "n_anneal", 0)
+        annealing = self._annealing(n_anneal, count(seed, "seed", 0))
         generator = torch.Generator(device=self.model.device).manual_seed(count(seed, "seed", 0))
         log_w, configurations = [], []
         with _progress_bar(n_samples, progress) as on_step:
@@ -362,8 +378,10 @@ class EDG:
                 configurations.append(batch.cpu())
                 on_step(first + size, 0.0)
         settings = {"n_samples": n_samples, "batch_size": batch_size, "weights": weights}
-        settings |= {"n_anneal": n_anneal} if annealing else {}
-        n_inner = sum(self._calls().values()) - before + (annealing.n_gradient_calls if annealing else 0)
+        if annealing:
+            settings |= {"n_anneal": n_anneal, "ess_start": annealing.start_share()}
+        inner = self._calls_since(before)
+        inner["n_gradient_calls"] += annealing.n_gradient_calls if annealing else 0
         samples = self._dataset(
             torch.cat(configurations),
             {"log_weight_joint": torch.cat(log_w).numpy()},
@@ -372,10 +390,13 @@ class EDG:
             settings=settings | ({"n_path_steps": n_steps} if ode is None else ode),
             start=start,
             keep=keep,
-            n_inner_calls=n_inner,
+            inner=inner,
         )
         samples.attrs["log_weight_exact"] = int(ode is None or divergence == "exact")
         return samples
+
+    def _n_anneal(self) -> int:
+        return _N_ANNEAL if self.options.get("train_at") else 0
 
     def _annealing(self, n_rungs: int, seed: int) -> Annealing | None:
         """The ladder from the system trained on to the system itself, from a pilot of its own seed."""
@@ -430,7 +451,7 @@ class EDG:
         *,
         n_chains: int = 4,
         n_path_steps: int | None = None,
-        n_anneal: int = 0,
+        n_anneal: int | None = None,
         keep: bool = False,
         progress: bool | None = None,
     ) -> xr.Dataset:
@@ -483,10 +504,11 @@ class EDG:
             settings=settings,
             start=start,
             keep=keep,
-            n_inner_calls=0,
+            inner={},
             chains=(n_chains, n_draws),
         )
-        chain.attrs["n_energy_calls"] = proposals.attrs["n_energy_calls"]  # with the warm-up
+        for name in ("n_energy_calls", "n_gradient_calls"):
+            chain.attrs[name] = proposals.attrs[name]  # with the warm-up
         return chain
 
     def upper_bound(self, reference: xr.Dataset, seed: int, *, n_path_steps: int | None = None) -> xr.Dataset:
@@ -518,6 +540,9 @@ class EDG:
         n_steps = (
             self.options["n_path_steps"] if n_path_steps is None else count(n_path_steps, "n_path_steps", 1)
         )
+        if not {"chain", "draw"} <= set(reference["configurations"].dims):
+            dims = reference["configurations"].dims
+            raise ValueError(f"reference must have the dims (chain, draw, ...) of Markov chains, got {dims}")
         values = reference["configurations"].transpose("chain", "draw", ...).to_numpy()
         sizes = values.shape[:2]
         if values[0, 0].shape != self.system.event_shape:
@@ -531,12 +556,13 @@ class EDG:
                 f"reference must be of {self.system!r}, got samples of {of[0]} with parameters {of[1]}"
             )
         generator = torch.Generator(device=self.model.device).manual_seed(count(seed, "seed", 0))
-        parts = []
+        parts, before = [], self._calls()
         flat = values.reshape(sizes[0] * sizes[1], -1)
         for block in np.array_split(flat, max(1, len(flat) // 1000)):
             states = torch.tensor(block, dtype=torch.float32, device=self.model.device)
             x, log_density = self.model.target.lower(states, generator)
             parts.append(reverse_log_weights(self.model, x, log_density, n_steps, generator).cpu())
+        self._calls_since(before)
         log_w = torch.cat(parts).numpy().reshape(sizes)
         attrs = {"definition": "log weight along the encoder's path; its mean is an upper bound on log_z"}
         return xr.Dataset({"log_weight_reverse": (("chain", "draw"), log_w)}, attrs=attrs)
@@ -551,12 +577,12 @@ class EDG:
         settings: dict[str, Any],
         start: float,
         keep: bool,
-        n_inner_calls: int,
+        inner: dict[str, int],
         chains: tuple[int, int] | None = None,
     ) -> xr.Dataset:
         """Measure flat configurations and wrap everything; `chains` splits the draws into (chain, draw).
 
-        `n_inner_calls` counts what decoder and encoder evaluated for these draws.
+        `inner` counts what decoder and encoder evaluated for these draws.
         """
         system, dims = self.system, ("draw",) if chains is None else ("chain", "draw")
         shape = (len(configurations),) if chains is None else chains
@@ -574,8 +600,8 @@ class EDG:
             seed=int(seed),
             wall_time=time.perf_counter() - start,
             settings={**_plain(self.options), **settings, "training": self._trained},
-            n_energy_calls=int(settings["n_samples"]) + n_inner_calls + _total(calls),
-            n_gradient_calls=int(calls.get("n_gradient_calls", 0)),
+            n_energy_calls=int(settings["n_samples"]) + _total(inner) + _total(calls),
+            n_gradient_calls=int(calls.get("n_gradient_calls", 0)) + int(inner.get("n_gradient_calls", 0)),
         )
         return xr.Dataset(variables, attrs=attrs)
 
