@@ -31,17 +31,25 @@ __all__ = [
     "Planar",
     "Potential",
     "__version__",
+    "average",
+    "basins",
     "dataset",
     "edg",
+    "energy_histogram",
     "errors",
     "estimate",
     "estimators",
     "exact",
+    "forward_ess",
     "free_energy",
+    "free_energy_profile",
     "mcmc",
+    "mmd",
+    "pair_distances",
     "plot",
     "scan",
     "systems",
+    "wasserstein",
 ]
 
 __version__ = "0.1.0"
@@ -59,8 +67,16 @@ _MEMBERS = {
     "MuellerBrown": "edgphys.systems",
     "Phi4": "edgphys.systems",
     "Potential": "edgphys.systems",
+    "average": "edgphys.estimators",
+    "basins": "edgphys.estimators",
+    "energy_histogram": "edgphys.estimators",
     "estimate": "edgphys.estimators",
+    "forward_ess": "edgphys.estimators",
+    "free_energy_profile": "edgphys.estimators",
+    "mmd": "edgphys.estimators",
+    "pair_distances": "edgphys.estimators",
     "plot": "edgphys.plotting",
+    "wasserstein": "edgphys.estimators",
 }
 _SUBMODULES = {"dataset", "edg", "errors", "estimators", "exact", "mcmc", "systems"}
 

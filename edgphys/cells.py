@@ -124,7 +124,8 @@ def check_method(method: str, system: Any) -> None:
 
     algorithms = tuple(mcmc.algorithms_for(system))
     on_lattice = isinstance(system, AbstractLatticeSystem)
-    known = ("edg",) * on_lattice + (*algorithms, "mcmc") + LADDER_METHODS * on_lattice + ("exact",)
+    ladders = LADDER_METHODS if on_lattice or system.kernel is not None else ()
+    known = ("edg", *algorithms, "mcmc", *ladders, "exact")
     if method not in known:
         raise UnknownNameError(
             f"method must be one of {', '.join(known)} for the system {system.name}, got {method!r}"
@@ -192,20 +193,11 @@ def _refuse_unknown(argument: str, options: dict[str, Any], known: set[str]) -> 
 
 
 def _split_edg_options(settings: dict[str, Any]) -> tuple[dict, dict, dict]:
-    """Options of `EDG(...)`, of `.fit(...)` and of `.sample(...)`, told apart by their signatures.
+    """Options of `EDG(...)`, of `.fit(...)` and of `.sample(...)`."""
+    from edgphys.edg import split_options
 
-    A name that two of them have belongs to the first: ``n_path_steps`` is the path that is trained, and its
-    weights are those of the samples; ``batch_size`` is that of the training.
-    """
-    from edgphys.edg import EDG
-
-    options = {name: value for name, value in settings.items() if name not in {"n_samples", "n_threads"}}
-    names = [set(inspect.signature(call).parameters) - _OWN for call in (EDG.__init__, EDG.fit, EDG.sample)]
-    _refuse_unknown("edg", options, set.union({"n_threads"}, *names))
-    parts: tuple[dict, dict, dict] = ({}, {}, {})
-    for name, value in options.items():
-        parts[next(i for i, known in enumerate(names) if name in known)][name] = value
-    return parts
+    own = {"n_samples", "n_threads"}
+    return split_options({name: value for name, value in settings.items() if name not in own})
 
 
 def method_settings(method: str, n_samples: int, edg: dict[str, Any], mcmc: dict[str, Any]) -> dict[str, Any]:
@@ -353,7 +345,8 @@ def _exact_cell(system: Any) -> dict[str, Any]:
 
     values: dict[str, float] = {}
     if system.exact:
-        estimates = estimates_from_exact(system.exact_results(), {"temperature": system.temperature})
+        about = {"temperature": system.temperature, "observables": json.dumps(list(system.exact))}
+        estimates = estimates_from_exact(system.exact_results(), about)
         values = {str(name): float(variable) for name, variable in estimates.data_vars.items()}
     return {"values": _finite(values), "algorithm": "exact", "warning": ""}
 

@@ -169,9 +169,13 @@ def scan(
     check_out(out, ".nc")
     geometry = Geometry(lattice, extent, pbc, allow_double_bonds)
     maker, values = read_system(system, geometry, given, parameter, convention)
+    names = {name: listed for name, listed in values.items() if isinstance(listed[0], str)}
+    for name, listed in names.items():
+        if len(listed) > 1:
+            raise ValueError(f"--{name} must be one name here, got {len(listed)}; a scan is over numbers")
     scanned = {name: listed for name, listed in values.items() if len(listed) > 1}
-    if not scanned and values:
-        first = next(iter(values))
+    if not scanned and set(values) - set(names):
+        first = next(name for name in values if name not in names)
         scanned = {first: values[first]}
     fixed = {name: listed[0] for name, listed in values.items() if name not in scanned}
     table = edgphys.scan(

@@ -40,7 +40,7 @@ _Algorithm = Annotated[
 ]
 _Options = Annotated[
     list[str] | None,
-    typer.Option("--option", metavar="NAME=VALUE", help="Setting of the algorithm; repeat."),
+    typer.Option("--option", metavar="NAME=VALUE", help="Setting of the algorithm, or of edg; repeat."),
 ]
 _Sweeps = Annotated[int, typer.Option(help="Sweeps of each chain after the warm-up.")]
 _WarmUp = Annotated[int | None, typer.Option(help="Sweeps discarded; a fifth of --n-sweeps by default.")]
@@ -126,6 +126,7 @@ def temper(
     ] = None,
     algorithm: _Algorithm = None,
     option: _Options = None,
+    n_samples: Annotated[int, typer.Option(help="Weighted draws of edg.")] = 10_000,
     n_chains: Annotated[int, typer.Option(help="Independent ladders.")] = 4,
     n_sweeps: _Sweeps = 10_000,
     n_warmup: _WarmUp = None,
@@ -188,10 +189,13 @@ def free_energy(
     m2: Coupling = None,
     parameter: Parameters = None,
     convention: Convention = None,
-    method: Annotated[str, typer.Option(help="mbar or ti: from chains on a ladder of couplings.")] = "mbar",
+    method: Annotated[
+        str, typer.Option(help="mbar or ti: from chains on a ladder of couplings; edg: a generator.")
+    ] = "mbar",
     algorithm: _Algorithm = None,
     option: _Options = None,
     n_rungs: Annotated[int | None, typer.Option(help="Rungs of the ladder; chosen by default.")] = None,
+    n_samples: Annotated[int, typer.Option(help="Weighted draws of edg.")] = 10_000,
     n_chains: Annotated[int, typer.Option(help="Independent ladders.")] = 4,
     n_sweeps: _Sweeps = 5000,
     n_warmup: _WarmUp = None,
@@ -201,7 +205,7 @@ def free_energy(
     quiet: Quiet = False,
     traceback: Traceback = False,
 ) -> None:
-    """Absolute free energy of one system by Markov chains, beside the exact value where there is one."""
+    """Absolute free energy of one system by chains or EDG, beside the exact value where there is one."""
     start = time.perf_counter()
     given = {"temperature": temperature, "coupling": coupling, "field": field}
     given |= {"kappa": kappa, "lam": lam, "m2": m2}
@@ -216,6 +220,7 @@ def free_energy(
         seed=seed,
         algorithm=algorithm,
         n_rungs=n_rungs,
+        n_samples=n_samples,
         n_chains=n_chains,
         n_sweeps=n_sweeps,
         n_warmup=n_warmup,

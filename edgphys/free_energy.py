@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""Absolute free energy of a system from Markov chains: an opponent for every other log Z.
+"""Absolute free energy of a system: from Markov chains, an opponent for every other log Z, or from EDG.
+
+By chains:
 
 1. The path from a system of known log Z (`edgphys.systems.reference`) is cut into rungs between which
-   configurations swap equally often (`edgphys.mcmc.space_ladder`).
+   configurations swap equally often (`edgphys.mcmc.space_ladder`). On a lattice that system has free sites;
+   for continuous coordinates it is a Gaussian that covers a short run (`edgphys.mcmc.gaussian_pilot`).
 2. Parallel tempering samples all rungs (`edgphys.mcmc.temper`).
 3. log Z of the last rung, the system itself, follows from the first by MBAR or by thermodynamic integration
    (`edgphys.estimators`); all other estimates are those of the chains at the last rung.
@@ -17,9 +20,9 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from edgphys.errors import UnknownNameError
 
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["METHODS", "free_energy"]
 
+# Chains on a ladder.
 METHODS = ("mbar", "ti")
 
 _DIAGNOSTICS = {
@@ -51,6 +55,7 @@ def free_energy(
     thin: int = 1,
     swap: bool = True,
     swap_rate: float = 0.6,
+    n_samples: int = 10_000,
     n_threads: int | None = None,
     options: Mapping | None = None,
     checkpoint: str | Path | None = None,
@@ -61,9 +66,11 @@ def free_energy(
     Parameters
     ----------
     system : edgphys.systems.AbstractSystem
-        A lattice system.
-    method : {"mbar", "ti"}
-        Multistate Bennett acceptance ratio or thermodynamic integration.
+        A lattice system, or a continuous one with a numba kernel: all that ship, and a
+        `edgphys.systems.Potential` that is given one or is a compiled function.
+    method : {"mbar", "ti", "edg"}
+        Multistate Bennett acceptance ratio or thermodynamic integration from chains, or an energy-based
+        diffusion generator, trained and sampled with its defaults (`edgphys.EDG`).
     seed : int
         Non-negative; seeds of the pilot runs and of the ladder are derived from it.
     algorithm : str, optional
@@ -76,6 +83,9 @@ def free_energy(
         False: independent rungs, for a check that needs no swaps.
     swap_rate : float
         Wanted acceptance between neighbouring rungs.
+    n_samples : int
+        Weighted draws of "edg", whose other settings are `options` (of `EDG`, `EDG.fit` and `EDG.sample`),
+        `checkpoint` and `progress`; the rest is for chains.
 
     Returns
     -------
@@ -90,7 +100,7 @@ def free_energy(
     UnknownNameError
         If there is no such method.
     NotExactError
-        If the system has no reference of known log Z.
+        If the system has no reference of known log Z, or it is continuous and has no kernel.
     ShortChainError
         If chains are too short for their autocorrelation.
 
@@ -99,33 +109,37 @@ def free_energy(
     >>> import edgphys as ep, lattices                                                  # doctest: +SKIP
     >>> system = ep.Ising(lattices.build("square", (8, 8)), temperature=2.5)            # doctest: +SKIP
     >>> float(ep.free_energy(system, seed=1).log_z)                                     # doctest: +SKIP
+    >>> from edgphys.systems import DoubleWell
+    >>> table = free_energy(DoubleWell(), seed=1, n_sweeps=500)
+    >>> bool(abs(table.log_z - DoubleWell().exact_results()["log_z"]) < 4 * table.log_z_err)
+    True
     """
     import numpy as np
 
     from edgphys import mcmc
-    from edgphys.mcmc.spacing import find_rungs
     from edgphys.systems.reference import reference_path
 
-    if method not in METHODS:
-        raise UnknownNameError(f"method must be one of {', '.join(METHODS)}, got {method!r}")
+    if method not in (*METHODS, "edg"):
+        raise UnknownNameError(f"method must be one of {', '.join((*METHODS, 'edg'))}, got {method!r}")
+    if method == "edg":
+        for name, value in {"algorithm": algorithm, "n_rungs": n_rungs, "n_warmup": n_warmup}.items():
+            if value is not None:
+                raise ValueError(f"{name} must be left out for method='edg', got {value!r}")
+        return _by_edg(system, seed, n_samples, options, checkpoint, progress)
     begin = time.perf_counter()
-    path = reference_path(system)
+    gaussian_seed, pilot_seed, seed_of_ladder = _seeds(seed)
+    subject, calls, options = _with_reference(system, gaussian_seed, algorithm, n_threads, options)
+    path = reference_path(subject)
     common = {"n_chains": n_chains, "n_threads": n_threads, "options": options}
-    pilot_seed, seed_of_ladder = _two_seeds(seed)
     if path.first == path.last:
         return _at_reference(system, path, method, seed, algorithm, common | {"n_sweeps": n_sweeps})
-    rungs, calls = find_rungs(
-        system,
-        n_rungs,
-        swap_rate,
-        pilot_seed,
-        {path.coupling: (path.first, path.last)},
-        algorithm=algorithm,
-        n_sweeps=int(np.clip(n_sweeps // 5, 100, 1000)),
-        **common,
-    )
+    n_pilot = int(np.clip(n_sweeps // 5, 100, 1000))
+    settings = common | {"algorithm": algorithm, "n_sweeps": n_pilot}
+    # The last is where averages begin to exist; MBAR starts its iteration from averages.
+    knots = path.knots if method == "ti" else path.knots[-1:]
+    rungs, more_calls = _rungs(subject, path, knots, n_rungs, swap_rate, pilot_seed, settings)
     ladder = mcmc.temper(
-        system,
+        subject,
         {path.coupling: rungs},
         algorithm,
         n_sweeps=n_sweeps,
@@ -137,21 +151,71 @@ def free_energy(
         progress=progress,
         **common,
     )
-    ladder.attrs["n_energy_calls"] += calls[0]
-    ladder.attrs["n_gradient_calls"] += calls[1]
+    ladder.attrs["n_energy_calls"] += calls[0] + more_calls[0]
+    ladder.attrs["n_gradient_calls"] += calls[1] + more_calls[1]
     values, warning = _log_z(ladder, method, path.log_z)
-    table = _with_log_z(mcmc.rung(ladder, -1), values, warning, method)
+    samples = mcmc.rung(ladder, -1)
+    samples.attrs |= {"system": system.name, "parameters": json.dumps(system.parameters)}
+    table = _with_log_z(samples, values, warning, method)
     table.attrs |= {"seed": int(seed), "wall_time": time.perf_counter() - begin}
     return table
 
 
-def _two_seeds(seed: int) -> tuple[int, int]:
+def _by_edg(system, seed: int, n_samples: int, options: Mapping | None, checkpoint, progress: bool):
+    """Estimates of weighted draws of a generator trained here."""
+    from edgphys.edg import EDG, split_options
+    from edgphys.estimators import estimate
+
+    begin = time.perf_counter()
+    model, fit, sample = split_options(options or {})
+    seed_of_fit, seed_of_draws, _ = _seeds(seed)
+    show = None if progress else False
+    edg = EDG(system, **model).fit(seed_of_fit, checkpoint=checkpoint, progress=show, **fit)
+    table = estimate(edg.sample(n_samples, seed_of_draws, progress=show, **sample))
+    table.attrs |= {"seed": int(seed), "wall_time": time.perf_counter() - begin}
+    return table
+
+
+def _seeds(seed: int) -> tuple[int, int, int]:
     import numpy as np
 
     from edgphys.mcmc.driver import check_integer
 
-    words = np.random.SeedSequence(check_integer("seed", seed, 0)).generate_state(2, np.uint64)
-    return int(words[0]) >> 1, int(words[1]) >> 1
+    words = np.random.SeedSequence(check_integer("seed", seed, 0)).generate_state(3, np.uint64)
+    pilot, ladder, gaussian = (int(word) >> 1 for word in words)
+    return gaussian, pilot, ladder
+
+
+def _with_reference(
+    system, seed: int, algorithm: str | None, n_threads: int | None, options: Mapping | None
+) -> tuple[Any, tuple[int, int], Mapping | None]:
+    """The system as the end of a path from its reference, the calls this took, and options of the chains."""
+    import numpy as np
+
+    if system.family != "continuous":
+        return system, (0, 0), options
+    from edgphys.mcmc.gaussian_pilot import find_gaussian_path
+
+    path, calls = find_gaussian_path(system, seed, algorithm, n_threads=n_threads, options=options)
+    # Near the Gaussian coordinates differ in scale, as they do in the system.
+    unlike = bool(np.ptp(np.log(path.spread)) > math.log(2.0))
+    return path, calls, {"precondition": unlike} | dict(options or {})
+
+
+def _rungs(
+    subject, path, knots, n_rungs: int | None, swap_rate: float, seed: int, settings: dict
+) -> tuple[Sequence[float], tuple[int, int]]:
+    """Rungs that swap equally often, and all knots; the calls of the pilot runs."""
+    import numpy as np
+
+    from edgphys.mcmc.driver import check_integer
+    from edgphys.mcmc.spacing import find_rungs
+
+    if n_rungs is not None:
+        n_rungs = max(check_integer("n_rungs", n_rungs, 2) - len(knots), 2)
+    ends = {path.coupling: (path.first, path.last)}
+    rungs, calls = find_rungs(subject, n_rungs, swap_rate, seed, ends, **settings)
+    return (np.union1d(rungs, knots) if knots else rungs), calls
 
 
 def _log_z(ladder: xr.Dataset, method: str, log_z_reference: float) -> tuple[dict[str, float], str]:

@@ -49,8 +49,8 @@ def merge(datasets: Sequence[xr.Dataset]) -> xr.Dataset:
     for ds in datasets:
         validate(ds)
     kind = _common(datasets, "kind")
-    if kind == "ladder":
-        raise DatasetError("kind must be samples, estimates or scan to be merged, got ladder")
+    if kind not in ("samples", "estimates", "scan"):
+        raise DatasetError(f"kind must be samples, estimates or scan to be merged, got {kind}")
     if kind == "samples":
         return _merge_samples(datasets)
     if kind == "estimates":

@@ -394,7 +394,9 @@ def _heading(table: xr.Dataset, curves: list[_Curve]) -> str:
         "temperature": "T",
     }
     fixed = json.loads(table.attrs.get("parameters", "{}")) | (curves[0].fixed if len(curves) == 1 else {})
-    words = [f"${symbols.get(name, name)} = {value:g}$" for name, value in fixed.items() if value != 0]
+    named = [value for value in fixed.values() if isinstance(value, str)]
+    numbers = {name: value for name, value in fixed.items() if not isinstance(value, str) and value != 0}
+    words = named + [f"${symbols.get(name, name)} = {value:g}$" for name, value in numbers.items()]
     boundary = "periodic" if np.all(table.attrs.get("pbc", 1)) else "open"
     parts = [system, f"{table.attrs.get('lattice', '')} {extent} {boundary}".strip(), ", ".join(words)]
     return "  ·  ".join(part for part in parts if part)

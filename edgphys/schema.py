@@ -7,6 +7,7 @@
     estimates  none                              <name>, <name>_err, diagnostics
     scan       (method, <scanned couplings>)     the same, NaN where a method gives none
     correlation  (distance,)                     correlation, correlation_err, tau_int
+    profile    one, such as (energy,), (basin,)  <name>, <name>_err over it; numbers of no dim
     ladder     (rung, chain, draw)               observables per draw, action_terms (.., term), replica
                                                  (integers); action_coefficients (rung, term), swap_rate
                                                  (pair, chain), round trips (chain)
@@ -14,7 +15,8 @@
 The dim "rung" has the name of the coupling if the rungs differ in one.
 
 All variables are float64, configurations any real type. Attributes are text, numbers and lists of numbers, or
-JSON text. Systems without a lattice have `n_variables` in place of the attributes of the geometry.
+JSON text. Systems without a lattice have `n_variables` in place of the attributes of the geometry, and may
+name `observables`, whose averages are estimates, and two `basins`.
 """
 
 from __future__ import annotations
@@ -40,7 +42,7 @@ __all__ = [
 ]
 
 SCHEMA_VERSION = 1
-KINDS = ("samples", "estimates", "scan", "ladder", "correlation")
+KINDS = ("samples", "estimates", "scan", "ladder", "correlation", "profile")
 
 GEOMETRY = ("system", "lattice", "extent", "pbc")
 STATE = ("n_sites", "n_variables", "temperature", "beta", "z2_symmetric", "linear_size")
@@ -52,6 +54,7 @@ _REQUIRED = {
     "estimates": (*GEOMETRY, *STATE, "parameters", "definitions", "method"),
     "scan": (*GEOMETRY, "parameters", "definitions", "couplings"),
     "correlation": (*GEOMETRY, *STATE, "parameters", "definitions", "method"),
+    "profile": (*GEOMETRY, *STATE, "parameters", "definitions", "method"),
     "ladder": (*GEOMETRY, *STATE, "parameters", "definitions", "method", "seed", "ladder", "rungs"),
 }
 LISTS = ("extent", "pbc")  # netCDF gives a list of one number back as a number
@@ -65,6 +68,8 @@ JSON_ATTRS = {
     "warnings": dict,
     "ladder": dict,
     "rungs": list,
+    "observables": list,
+    "basins": list,
 }
 _TEXT = ("system", "lattice", "method")
 _NUMBERS = STATE
@@ -101,7 +106,7 @@ def validate(ds: xr.Dataset) -> None:
         raise DatasetError(f"kind must be one of {', '.join(KINDS)}, got {kind!r}")
     _check_attrs(ds.attrs, kind)
     checks = {"samples": _check_samples, "estimates": _check_estimates, "scan": _check_scan}
-    checks |= {"ladder": _check_ladder, "correlation": _check_correlation}
+    checks |= {"ladder": _check_ladder, "correlation": _check_correlation, "profile": _check_profile}
     checks[kind](ds)
 
 
@@ -194,6 +199,17 @@ def _check_correlation(ds: xr.Dataset) -> None:
     _check_pairs(ds)
     for name, variable in ds.data_vars.items():
         _check_variable(name, variable, ("distance",))
+
+
+def _check_profile(ds: xr.Dataset) -> None:
+    _check_pairs(ds)
+    if len(ds.dims) != 1:
+        raise DatasetError(f"profile must have one dim, got {tuple(ds.dims)}")
+    (dim,) = ds.dims
+    if dim not in ds.coords:
+        raise DatasetError(f"profile must have the coordinate {dim}, which is missing")
+    for name, variable in ds.data_vars.items():
+        _check_variable(name, variable, (dim,) if variable.dims else ())
 
 
 def _check_ladder(ds: xr.Dataset) -> None:

@@ -18,7 +18,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from edgphys.show_one import estimates_table, exact_of, ladder_tables, notes_on
+from edgphys.show_one import estimates_table, exact_of, ladder_tables, notes_on, profile_table
 from edgphys.tables import (
     check_scan,
     format_value,
@@ -45,7 +45,8 @@ def print_dataset(
     exact: dict[str, float] | None = None,
     console: Console | None = None,
 ) -> None:
-    """Print a dataset of any kind: a scan, estimates, samples (their estimates), or a ladder (each rung).
+    """Print a dataset of any kind: a scan, estimates, samples (their estimates), a ladder (each rung), a
+    profile or correlation (each bin).
 
     Parameters
     ----------
@@ -57,13 +58,17 @@ def print_dataset(
     console : rich.console.Console, optional
     """
     kind = result.attrs.get("kind")
-    if kind not in ("samples", "estimates", "ladder"):
+    if kind not in ("samples", "estimates", "ladder", "profile", "correlation"):
         print_scan(result, variables, console)
         return
     console = console or _console()
     console.print(_heading(result), highlight=False, soft_wrap=True)
     if kind == "ladder":
         console.print(ladder_tables(_table(f"{result.attrs['method']}, rungs of the ladder"), result))
+        notes_on(result, console)
+        return
+    if kind in ("profile", "correlation"):
+        console.print(profile_table(_table(str(result.attrs["method"])), result))
         notes_on(result, console)
         return
     if kind == "samples":
@@ -114,11 +119,16 @@ def _heading(table: xr.Dataset) -> str:
     attrs = table.attrs
     extent = "x".join(str(length) for length in np.atleast_1d(attrs.get("extent", [])))
     boundary = "periodic" if np.all(attrs.get("pbc", 1)) else "open"
-    fixed = " ".join(f"{name}={value:g}" for name, value in json.loads(attrs.get("parameters", "{}")).items())
+    parameters = json.loads(attrs.get("parameters", "{}"))
+    fixed = " ".join(f"{name}={_plain_value(value)}" for name, value in parameters.items())
     words = f"{attrs.get('system', '')}"
     if "lattice" in attrs:
         words += f" on {attrs['lattice']} {extent} {boundary}"
     return f"[bold]{words}[/bold]  {fixed}  seed {attrs.get('seed', 'unknown')}"
+
+
+def _plain_value(value: float | str) -> str:
+    return value if isinstance(value, str) else f"{value:g}"
 
 
 def _table(title: str) -> Table:
@@ -239,7 +249,7 @@ def print_systems(console: Console | None = None) -> None:
         view.add_column()
         view.add_row("  energy", _escaped(record.energy))
         for parameter in record.parameters:
-            default = "" if parameter.default is None else f" (default {parameter.default:g})"
+            default = "" if parameter.default is None else f" (default {_plain_value(parameter.default)})"
             view.add_row(f"  --{parameter.name}", _escaped(parameter.meaning + default))
         view.add_row("  lattices", record.lattices)
         for i, words in enumerate(record.exact):

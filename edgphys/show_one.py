@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Tables of one result: estimates beside the exact values, the draws of chains, the rungs of a ladder."""
+"""Tables of one result: estimates beside the exact values, the rungs of a ladder, bins of a profile."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from rich.console import Console
 from rich.table import Table
 
 from edgphys.errors import EdgphysError
-from edgphys.tables import RESULTS, format_value
+from edgphys.tables import format_value, known_results
 
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["estimates_table", "exact_of", "ladder_tables", "notes_on"]
+__all__ = ["estimates_table", "exact_of", "ladder_tables", "notes_on", "profile_table"]
 
 _DIAGNOSTICS = (
     "n_draws",
@@ -43,7 +43,7 @@ def estimates_table(view: Table, estimates: xr.Dataset, exact: dict[str, float])
     if exact:
         view.add_column("exact", justify="right", no_wrap=True)
         view.add_column("z", justify="right", no_wrap=True)
-    for name in RESULTS:
+    for name in known_results(estimates.attrs):
         value, err = _value(estimates, name), _value(estimates, f"{name}_err")
         if math.isnan(value):
             continue
@@ -79,6 +79,24 @@ def ladder_tables(view: Table, ladder: xr.Dataset) -> Table:
         row += [f"{_value(estimates, 'tau_int'):.4g}"]
         row += [f"{rates[k]:.3f}" if rates is not None and k < len(rates) else ""]
         view.add_row(*row)
+    return view
+
+
+def profile_table(view: Table, profile: xr.Dataset) -> Table:
+    """Fill `view` with one row a bin, distance or basin, and what belongs to none."""
+    (dim,) = profile.dims
+    names = [str(name) for name in profile.data_vars if not str(name).endswith("_err")]
+    over = [name for name in names if profile[name].dims]
+    for name in [str(dim), *over]:
+        view.add_column(name, justify="right", no_wrap=True)
+    for k, place in enumerate(profile[dim].values.tolist()):
+        row = profile.isel({dim: k})
+        cells = [format_value(_value(row, name), _value(row, f"{name}_err")) for name in over]
+        view.add_row(place if isinstance(place, str) else f"{place:.6g}", *cells)
+    view.add_section()
+    for name in names:
+        if not profile[name].dims:
+            view.add_row(name, format_value(_value(profile, name), _value(profile, f"{name}_err")))
     return view
 
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 import math
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,10 +21,10 @@ if TYPE_CHECKING:
     import xarray as xr
 
 __all__ = [
-    "RESULTS",
     "check_scan",
     "format_value",
     "has_result",
+    "known_results",
     "reference_method",
     "results_of",
     "sampled_methods",
@@ -31,10 +32,12 @@ __all__ = [
     "z_scores",
 ]
 
-# In the order shown. free_energy is -temperature log_z: the table has the latter, the picture the former.
-RESULTS = (
+# In the order shown, before the observables of a system without a lattice. free_energy is -temperature log_z:
+# the table has the latter, the picture the former.
+_RESULTS = (
     "log_z",
     "free_energy",
+    "free_energy_difference",
     "energy",
     "specific_heat",
     "magnetization",
@@ -44,6 +47,17 @@ RESULTS = (
     "correlation_length",
     "phi2",
 )
+
+
+def known_results(attrs: Mapping[str, Any]) -> tuple[str, ...]:
+    """Names of results in the order shown, with the observables that the attrs of a dataset name.
+
+    Examples
+    --------
+    >>> known_results({"observables": '["upper"]'})[-2:]
+    ('phi2', 'upper')
+    """
+    return (*_RESULTS, *json.loads(attrs.get("observables", "[]")))
 
 
 def check_scan(table: xr.Dataset) -> tuple[str, ...]:
@@ -79,14 +93,15 @@ def results_of(table: xr.Dataset, variables: list[str] | tuple[str, ...] | None,
     having = {
         str(name) for name in table.data_vars if f"{name}_err" in table and has_result(table, str(name))
     }
-    there = [name for name in RESULTS if name in having] + sorted(having - set(RESULTS))
+    known = known_results(table.attrs)
+    there = [name for name in known if name in having] + sorted(having - set(known))
     if variables is not None:
         for name in variables:
             if name not in there:
                 raise UnknownNameError(f"variables must be among {', '.join(there)}, got {name!r}")
         return list(variables)
     constant = {"magnetization"} if table.attrs.get("z2_symmetric") else set()
-    return [name for name in there if name in RESULTS and name not in constant | {skip}]
+    return [name for name in there if name in known and name not in constant | {skip}]
 
 
 def sampled_methods(table: xr.Dataset) -> list[str]:

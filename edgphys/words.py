@@ -115,7 +115,7 @@ def read_system(
     more: list[str] | None = None,
     convention: str | None = None,
 ) -> tuple[Maker, dict[str, list[float]]]:
-    """What makes the system, without parameters yet, and the values of every parameter given.
+    """What makes the system, without parameters yet, and the values (numbers or names) of every one given.
 
     Parameters
     ----------
@@ -181,7 +181,8 @@ def _parameters_of(record: Any, given: dict[str, str | None], convention: str | 
         if text is not None and name not in names:
             raise ValueError(f"--{name} is no parameter of {system} here; it takes {', '.join(names)}")
         if text is not None:
-            values[name] = parse_values(text, f"--{name}")
+            is_name = isinstance(names[name], str)
+            values[name] = text.split(",") if is_name else parse_values(text, f"--{name}")
     missing = [f"--{name}" for name, default in names.items() if default is None and name not in values]
     if missing:
         raise ValueError(f"{system} needs {' and '.join(missing)}")

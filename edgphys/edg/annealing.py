@@ -186,7 +186,6 @@ class Annealing:
         points, log_factors = anneal(self._start, self._end, x, self.schedule, self._rng)
         return points, log_weights + log_factors
 
-
     def start_share(self) -> float:
         """Effective share of all draws that came in, for the system at the start of the ladder."""
         log_w = np.concatenate(self._log_weights)

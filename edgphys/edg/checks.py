@@ -17,6 +17,8 @@ def count(value: Any, name: str, least: int) -> int:
         raise TypeError(f"{name} must be an integer >= {least}, got {value!r}")
     if value < least:
         raise ValueError(f"{name} must be an integer >= {least}, got {value}")
+    if value >= 2**63:
+        raise ValueError(f"{name} must be an integer below 2^63, got {value}")
     return int(value)
 
 

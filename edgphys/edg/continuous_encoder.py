@@ -4,11 +4,13 @@ r"""The encoder of a few variables: label by the mixture, latents by linear theo
 In the frame of the label (y = L_c^{-1}(x - m_c)) the linear theory of a decoder ``y = sum_k a_k z_k + s xi``,
 k = 1 .. n_groups, a_k and s diagonal, is
 
-    rho = [ y - mu(alpha z_t) ] / r,       r^2 = s^2 + sigma^2 sum_k a_k^2,
-    H_k = a_k / r (rho + h_k),             Var(z0_k | z_t, x) = sigma^2 (1 - sigma^2 a_k^2 / r^2) e^{w_k} .
+    rho = [ y - mu(alpha z_t) ] / r,   r^2 = s^2 + sigma^2 sum_k a_k^2,
+    H_k = a_k / r (rho + h_k),         Var_j(z0 | z_t, x) = sigma^2 (1 - sigma^2 (e_j.a)^2 / r^2) e^{w_j} .
 
 mu is the trained decoder's; h and w are outputs of one network of (z_t, y, rho, force, c, sigma), zero at the
-start. For one group this is the encoder of METHOD section 2 in every basin. The label is
+start. The covariance of the groups, sigma^2 (1 - sigma^2 a a^T / r^2), is diagonal along orthonormal axes e_j
+of which the first is along a as it is at the start. For one group this is the encoder of METHOD section 2 in
+every basin. The label is
 
     log p_E(c | x) = log_softmax( log p(c) + log N(x; m_c, L_c L_c^T) + l_c(x) ),    l a network:
 
@@ -50,6 +52,11 @@ class ContinuousEncoder(nn.Module):
     size : tuple of int
         Width and depth of the networks.
     generator : torch.Generator
+
+    Attributes
+    ----------
+    axes : tensor, shape (n_groups, n_groups)
+        Rows e_j.
     """
 
     def __init__(
@@ -66,6 +73,7 @@ class ContinuousEncoder(nn.Module):
         self.amplitude, self.log_noise = nn.Parameter(amplitude), nn.Parameter(torch.log(noise))
         self.n_groups, n_dims, self.n_labels = decoder.n_groups, decoder.n_dims, decoder.n_labels
         n_latent = self.n_groups * n_dims
+        self.register_buffer("axes", _axes(amplitude.mean((0, 2))), persistent=False)
         self.time = TimeEmbedding(_N_TIME, generator)
         n_inputs = n_latent + (3 if with_force else 2) * n_dims + self.n_labels + _N_TIME
         self.network = Perceptron(n_inputs, 2 * n_latent, width, depth, generator)
@@ -86,7 +94,7 @@ class ContinuousEncoder(nn.Module):
     def drive(
         self, decoder, z: Tensor, x: Tensor, sigma: Tensor, label: Tensor, force: Tensor | None
     ) -> tuple[Tensor, Tensor]:
-        """H and the variance of z0 given (z_t, x, c), both (n_batch, n_latent)."""
+        """H, and the variance of z0 given (z_t, x, c) along `axes`, both (n_batch, n_latent)."""
         if not self.diffusion:
             z = torch.zeros_like(z)
         y, wide = decoder.frames.inward(x, label), sigma[:, None]
@@ -99,5 +107,25 @@ class ContinuousEncoder(nn.Module):
         correction, log_factor = self.network(torch.cat(inputs, 1)).chunk(2, 1)
         ratio = amplitude / width[:, None]
         grouped = rho[:, None] + correction.view(len(z), self.n_groups, -1)
-        variance = sigma[:, None, None] ** 2 * (1 - (sigma[:, None, None] * ratio) ** 2)
+        along = self._turned(self.axes, ratio)
+        variance = sigma[:, None, None] ** 2 * (1 - (sigma[:, None, None] * along) ** 2)
         return (ratio * grouped).flatten(1), variance.flatten(1).clamp(min=1e-12) * torch.exp(log_factor)
+
+    def project(self, z: Tensor) -> Tensor:
+        """Latents (n_batch, n_latent) in the axes e_j of the groups."""
+        return self._turned(self.axes, z.view(len(z), self.n_groups, -1)).flatten(1)
+
+    def combine(self, coefficients: Tensor) -> Tensor:
+        """Inverse of `project`."""
+        return self._turned(self.axes.T, coefficients.view(len(coefficients), self.n_groups, -1)).flatten(1)
+
+    def _turned(self, matrix: Tensor, groups: Tensor) -> Tensor:
+        if self.n_groups == 1:
+            return groups
+        return torch.einsum("gh,nhd->ngd", matrix.to(groups.dtype), groups)
+
+
+def _axes(direction: Tensor) -> Tensor:
+    """Orthonormal rows, the first along `direction`, up to signs."""
+    columns = torch.cat([direction[:, None], torch.eye(len(direction))], 1)
+    return torch.linalg.qr(columns)[0].T.contiguous()

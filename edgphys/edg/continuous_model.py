@@ -111,6 +111,8 @@ class ContinuousModel(AbstractEDGModel):
             label = torch.searchsorted(torch.cumsum(wanted, 0), points).clamp(max=len(shares) - 1)
             share = torch.exp(log_probs[label]) / wanted[label]
         else:
+            # The shares stay near those of the search: no gradient of them passes through the energy, whose
+            # noise grows with the number of blocks.
             label = torch.multinomial(shares, n_batch * self.n_blocks, True, generator=generator)
             share = torch.ones(n_batch, device=self.device)
         x, log_prob = self._decoded(z, label, generator)
@@ -137,6 +139,12 @@ class ContinuousModel(AbstractEDGModel):
         if step is not None:
             variance = variance * torch.exp(self.path_log_variance[step]).repeat(1, self.n_blocks)
         return alpha[:, None] * z + sigma[:, None] ** 2 * drive, variance
+
+    def project(self, z: Tensor) -> Tensor:
+        return self.encoder.project(self._blocks(z)).view(len(z), -1)
+
+    def combine(self, coefficients: Tensor) -> Tensor:
+        return self.encoder.combine(self._blocks(coefficients)).view(len(coefficients), -1)
 
     def log_prior_label(self, label: Tensor) -> Tensor:
         return self._log_probs()[label].sum(1)

@@ -90,7 +90,22 @@ def field_and_divergence(
     >>> field_and_divergence(lambda y: y**2, z, None)[1]  # 2 (1 + 2), 2 (3 + 4)
     tensor([ 6., 14.])
     """
-    value, pull = torch.func.vjp(field, z)
+    value, pull = torch.func.vjp(field, z) if torch.is_grad_enabled() else _constant_vjp(field, z)
     if probes is None:
         return value, exact_divergence(pull, z, chunk_size)
     return value, probed_divergence(pull, probes)
+
+
+def _constant_vjp(field: Callable[[Tensor], Tensor], z: Tensor) -> tuple[Tensor, _Pull]:
+    """``torch.func.vjp`` without derivatives of its results, for fields that hold a gradient themselves.
+
+    That of an energy, by automatic differentiation: the transform refuses it.
+    """
+    with torch.enable_grad():
+        at = z.detach().requires_grad_()
+        value = field(at)
+
+    def pull(vector: Tensor) -> tuple[Tensor]:
+        return torch.autograd.grad(value, at, vector, retain_graph=True)
+
+    return value.detach(), pull

@@ -17,8 +17,10 @@ log Z.
 Cost: one step is four fields (rk4), and the exact divergence makes one field as dear as `n_latent` backward
 passes.
 
-References ---------- METHOD section 3; Chen, Rubanova, Bettencourt, Duvenaud, arXiv:1806.07366; Grathwohl et
-al., arXiv:1810.01367 (one probe held fixed along a trajectory).
+References
+----------
+METHOD section 3; Chen, Rubanova, Bettencourt, Duvenaud, arXiv:1806.07366; Grathwohl et al., arXiv:1810.01367
+(one probe held fixed along a trajectory).
 """
 
 from __future__ import annotations

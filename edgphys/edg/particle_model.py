@@ -53,8 +53,6 @@ class ParticleModel(AbstractEDGModel):
         Features of a particle, and number of pair flows.
     encoder_size : tuple of int
         Hidden numbers of a pair, and rounds of messages.
-    n_leapfrog : int
-        0: no steps of Hamiltonian dynamics follow the flows.
     seed : int
         Of the initial weights.
     noise : float
@@ -63,7 +61,7 @@ class ParticleModel(AbstractEDGModel):
     Raises
     ------
     ValueError
-        If `n_leapfrog` is not 0, or `noise` is not positive.
+        If `noise` is not positive.
     """
 
     def __init__(
@@ -73,13 +71,10 @@ class ParticleModel(AbstractEDGModel):
         n_path_steps: int,
         decoder_size: tuple[int, int],
         encoder_size: tuple[int, int],
-        n_leapfrog: int = 0,
         seed: int,
         noise: float = _NOISE,
     ) -> None:
         super().__init__()
-        if n_leapfrog != 0:
-            raise ValueError(f"n_leapfrog must be 0 for decoder='particles', got {n_leapfrog}")
         if not noise > 0.0:
             raise ValueError(f"noise must be positive, got {noise:g}")
         generator, system = torch.Generator().manual_seed(seed), target.system

@@ -16,6 +16,7 @@ Wang, Guo, Wu, Zhou, arXiv:2401.02080 (Neural Networks 194 (2026) 108126).
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import time
@@ -45,7 +46,7 @@ from edgphys.systems.base import AbstractSystem
 from edgphys.systems.lattice_system import AbstractLatticeSystem
 from edgphys.systems.provenance import configuration_dims, sample_attrs
 
-__all__ = ["EDG"]
+__all__ = ["EDG", "split_options"]
 
 _CHAIN_WARM_UP = 0.1
 # Draws from which those of the annealing's pilot are chosen by their weights.
@@ -71,7 +72,7 @@ class EDG:
         K of the path whose bound is trained and whose weights are the default.
     decoder_size, encoder_size : tuple of int
         Channels (width) and blocks (depth) of the two networks; default (16, 3) each on lattices, (64, 2)
-        for "mixture" and "hamiltonian", (32, 3) for "particles".
+        for "mixture" and "hamiltonian", (8, 8) and (16, 2) for "particles".
     n_components : int, default 64
         "mixture", "hamiltonian": most components of the Gaussian mixture that the decoder starts from; fewer
         if nine tenths of its draws are effective with fewer. 1 leaves everything to the networks.
@@ -79,7 +80,7 @@ class EDG:
         "mixture": blocks of variables with one law, which share networks and mixture (the pairs of the
         many-well energy); default: what the system declares.
     n_leapfrog : int
-        Steps of Hamiltonian dynamics in the decoder, default 4 for "hamiltonian", 0 for "particles".
+        "hamiltonian": steps of Hamiltonian dynamics in the decoder; default 4.
     encoder : {"diffusion", "gaussian"}
         "mixture", "hamiltonian": "gaussian" is the encoder of a variational autoencoder, for comparison.
     train_at : dict of str to float
@@ -185,7 +186,7 @@ class EDG:
     @property
     def history(self) -> xr.Dataset:
         """Minus the loss at every training step: a noisy lower bound on log Z, dim ``step``."""
-        attrs = {"definition": "minus the training loss, one batch: a lower bound on log_z up to its noise"}
+        attrs = {"definition": f"minus the training loss, one batch: {self._recipe.objective}"}
         return xr.Dataset({"bound": ("step", -np.asarray(self._history.losses))}, attrs=attrs)
 
     def fit(
@@ -197,7 +198,7 @@ class EDG:
         learning_rate: float = 3e-3,
         path_share: float | None = None,
         annealing: float = 0.0,
-        patience: int = 500,
+        patience: int | None = None,
         device: str | torch.device | None = None,
         progress: bool | None = None,
         checkpoint: str | Path | None = None,
@@ -220,8 +221,9 @@ class EDG:
         annealing : float
             Part of the run, at its beginning, in which the energy is scaled by a factor that rises from 0.1
             to 1, in [0, 1].
-        patience : int
-            The first part ends early when the bound has not improved over so many steps.
+        patience : int, optional
+            The first part ends early when the bound has not improved over so many steps. Default: 500; never
+            for particles.
         device : str or torch.device, optional
             Default: a GPU when there is one.
         progress : bool, optional
@@ -244,7 +246,7 @@ class EDG:
             annealing=share(annealing, "annealing"),
             max_gradient=5.0,
             averaging=0.99,
-            patience=count(patience, "patience", 1),
+            patience=self._recipe.patience if patience is None else count(patience, "patience", 1),
             seed=count(seed, "seed", 0),
             subject=self._subject(),
         )
@@ -636,6 +638,37 @@ class EDG:
         model.load_state_dict(content.weights)
         edg._model = model.to(_device(device)).eval()
         return edg
+
+
+# What a caller of `split_options` gives by itself.
+_OWN = {"self", "system", "seed", "n_samples", "progress", "checkpoint", "keep"}
+
+
+def split_options(options: Mapping[str, Any]) -> tuple[dict, dict, dict]:
+    """Options of `EDG(...)`, of `EDG.fit` and of `EDG.sample`, told apart by their signatures.
+
+    A name that two of them have belongs to the first: ``n_path_steps`` is the path that is trained, and its
+    weights are those of the samples; ``batch_size`` is that of the training.
+
+    Raises
+    ------
+    TypeError
+        If there is no such option.
+
+    Examples
+    --------
+    >>> split_options({"n_steps": 100, "decoder": "hamiltonian", "n_anneal": 20})
+    ({'decoder': 'hamiltonian'}, {'n_steps': 100}, {'n_anneal': 20})
+    """
+    names = [set(inspect.signature(call).parameters) - _OWN for call in (EDG.__init__, EDG.fit, EDG.sample)]
+    parts: tuple[dict, dict, dict] = ({}, {}, {})
+    for name, value in options.items():
+        index = next((i for i, known in enumerate(names) if name in known), None)
+        if index is None:
+            known = ", ".join(sorted(set.union(*names)))
+            raise TypeError(f"edg: unknown option {name!r}; there are {known}")
+        parts[index][name] = value
+    return parts
 
 
 def _torch_seed(sequence: np.random.SeedSequence) -> int:

@@ -52,7 +52,8 @@ def write(
     Raises
     ------
     DatasetError
-        If `read` would not rebuild this very system: its class is not registered, or its energy was replaced.
+        If `read` would not rebuild this very system: its class is not registered, its energy was replaced, or
+        it holds data that are no parameters.
     """
     known = [record.system_class for record in systems.registry.available()]
     if type(system) not in known or "reduced_energy" in vars(system):
@@ -60,6 +61,7 @@ def write(
         raise DatasetError(
             f"system must be one of {names}, as they are, to be saved, got {type(system).__name__}"
         )
+    _check_rebuilt(system)
     lattice = getattr(system, "lattice", None)
     geometry = (
         {} if lattice is None else {field.name: getattr(lattice, field.name) for field in fields(Lattice)}
@@ -75,6 +77,17 @@ def write(
         "weights": {name: value.cpu() for name, value in model.state_dict().items()},
     }
     save_atomically(content, path)
+
+
+def _check_rebuilt(system: AbstractSystem) -> None:
+    """Data given by hand, as a logistic regression takes them, are not parameters."""
+    if getattr(system, "lattice", None) is not None:
+        return
+    rebuilt = systems.registry.build(system.name, **system.parameters)
+    if rebuilt.identity() != system.identity():
+        raise DatasetError(
+            f"system must follow from its parameters to be saved, got {system!r} with data of its own"
+        )
 
 
 def read(path: Path) -> Content:

@@ -62,9 +62,10 @@ def estimate(samples: xr.Dataset, *, seed: int = 0, refuse_short: bool = False) 
     -------
     Dataset
         Scalars, float64: ``<name>`` and ``<name>_err`` (one standard error) for each name in
-        `edgphys.estimators.observables.ESTIMATES`, and the names in `DIAGNOSTICS`; NaN where the method gives
-        none. attrs are those of `samples`, with ``kind="estimates"``, ``estimate_seed``, and ``warning``: why
-        the result is not to be trusted, empty otherwise.
+        `edgphys.estimators.observables.ESTIMATES`, for the observables that the attrs of a system without a
+        lattice name, and ``free_energy_difference`` where they name basins; and the names in `DIAGNOSTICS`.
+        NaN where the method gives none. attrs are those of `samples`, with ``kind="estimates"``,
+        ``estimate_seed``, and ``warning``: why the result is not to be trusted, empty otherwise.
 
     Raises
     ------
@@ -109,8 +110,8 @@ def estimates_from_exact(values: Mapping[str, float], attrs: Mapping[str, Any]) 
     Parameters
     ----------
     values : mapping of name -> float
-        Names from `edgphys.estimators.observables.ESTIMATES`. A missing ``free_energy`` is filled in from
-        ``log_z``.
+        Names from `edgphys.estimators.observables.ESTIMATES`, or observables that `attrs` name. A missing
+        ``free_energy`` is filled in from ``log_z``.
     attrs : mapping
         Attributes of the system, ``temperature`` among them; ``method`` becomes ``"exact"`` unless given.
 
@@ -132,7 +133,7 @@ def estimates_from_exact(values: Mapping[str, float], attrs: Mapping[str, Any]) 
     >>> table.attrs["method"]
     'exact'
     """
-    unknown = sorted(set(values) - set(ESTIMATES))
+    unknown = sorted(set(values) - set(ESTIMATES) - set(_own_names(attrs)))
     if unknown:
         raise UnknownNameError(f"values must have names from {ESTIMATES}, got {unknown}")
     filled = {name: float(value) for name, value in values.items()}
@@ -140,6 +141,13 @@ def estimates_from_exact(values: Mapping[str, float], attrs: Mapping[str, Any]) 
         filled.setdefault("free_energy", -float(attrs["temperature"]) * filled["log_z"])
     errors = {f"{name}_err": 0.0 for name, value in filled.items() if np.isfinite(value)}
     return _assemble(filled | errors, {"method": "exact", "warning": "", **attrs})
+
+
+def _own_names(attrs: Mapping[str, Any]) -> tuple[str, ...]:
+    """Estimates that a system without a lattice has for itself."""
+    basins = json.loads(attrs.get("basins", "[]"))
+    difference = ("free_energy_difference",) if basins else ()
+    return (*json.loads(attrs.get("observables", "[]")), *difference)
 
 
 def _from_chains(samples: xr.Dataset, seed: int, refuse_short: bool) -> xr.Dataset:
@@ -167,7 +175,8 @@ def _from_chains(samples: xr.Dataset, seed: int, refuse_short: bool) -> xr.Datas
 def _assemble(values: Mapping[str, float], attrs: Mapping[str, Any]) -> xr.Dataset:
     """Dataset with all names there are, NaN where `values` has none; definitions on every variable."""
     given = json.loads(attrs.get("definitions", "{}"))
-    definitions = {name: given.get(name, text) for name, text in DEFINITIONS.items()}
+    known = DEFINITIONS | dict.fromkeys(_own_names(attrs), "average over the draws")
+    definitions = {name: given.get(name, text) for name, text in known.items()}
     described = {}
     for name, text in definitions.items():
         described[name] = text

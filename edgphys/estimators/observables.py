@@ -14,12 +14,18 @@ weighted draws, Markov chains and their resampled copies, so that a name has one
     correlation_length  sqrt(G(0)/G(k_min) - 1) / (2 sin(pi/L)), second moment; NaN when the ratio is below 1;
                         G(0) = <correlator_zero>, less n_sites <m>^2 when there is no Z2 symmetry
 
+Systems without a lattice name observables and basins (a, b) of their own in the attributes:
+
+    <observable>            its average; of an indicator the population of a basin
+    free_energy_difference  F_a - F_b = -T log(p_a / p_b), one of p_a, p_b an observable, the other 1 minus it
+
 The energy enters its variance as E - E_0 with a fixed E_0 near the mean: exact for any E_0, and free of the
 cancellation between two large numbers.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -73,6 +79,10 @@ class Primaries:
         the shifted energy.
     z2_symmetric : bool
         Whether <m> = 0 exactly.
+    own : tuple of str
+        Columns that are the system's own observables.
+    basins : tuple of str
+        () or the two basins between which a difference of free energies is taken.
     """
 
     names: tuple[str, ...]
@@ -82,6 +92,8 @@ class Primaries:
     linear_size: float
     energy_zero: float
     z2_symmetric: bool
+    own: tuple[str, ...] = ()
+    basins: tuple[str, ...] = ()
 
     def means(self, values: np.ndarray) -> dict[str, np.ndarray]:
         """Name the last axis of `values`, shape (..., n_columns)."""
@@ -129,7 +141,8 @@ def read_primaries(samples: xr.Dataset, dims: tuple[str, ...]) -> Primaries:
         raise ValueError(
             f"samples must have the attrs beta, n_sites, linear_size, z2_symmetric; missing {missing}"
         )
-    names = [name for name in PRIMARIES if name in samples]
+    own = [name for name in json.loads(attrs.get("observables", "[]")) if name in samples]
+    names = [name for name in (*PRIMARIES, *own) if name in samples]
     if not names:
         raise ValueError(f"samples must hold at least one of {PRIMARIES}, got {tuple(samples.data_vars)}")
     columns = [_column(samples, name, dims) for name in names]
@@ -147,6 +160,8 @@ def read_primaries(samples: xr.Dataset, dims: tuple[str, ...]) -> Primaries:
         linear_size=float(attrs["linear_size"]),
         energy_zero=energy_zero,
         z2_symmetric=bool(attrs["z2_symmetric"]),
+        own=tuple(own),
+        basins=tuple(json.loads(attrs.get("basins", "[]"))) if own else (),
     )
 
 
@@ -176,6 +191,9 @@ def derived(primaries: Primaries, means: Means) -> dict[str, np.ndarray]:
         for name, (needed, function) in _FORMULAS.items():
             if all(key in means for key in needed):
                 out[name] = function(primaries, means)
+        out |= {name: means[name] for name in primaries.own if name in means}
+        if any(name in means for name in primaries.basins):
+            out["free_energy_difference"] = _free_energy_difference(primaries, means)
     return out
 
 
@@ -243,6 +261,15 @@ def _correlation_length(p: Primaries, mean: Means) -> np.ndarray:
     excess = np.divide(mean["correlator_zero"] - disconnected, mean["correlator_min"]) - 1.0
     length = np.sqrt(excess) / (2.0 * np.sin(np.pi / p.linear_size))
     return np.where((np.real(excess) >= 0.0) & np.isfinite(excess), length, np.nan)
+
+
+def _free_energy_difference(p: Primaries, mean: Means) -> np.ndarray:
+    a, b = p.basins
+    of_a = mean[a] if a in mean else 1.0 - mean[b]
+    of_b = mean[b] if b in mean else 1.0 - mean[a]
+    seen = (np.real(of_a) > 0.0) & (np.real(of_b) > 0.0)  # rounding may leave less than nothing
+    log_a, log_b = (np.log(np.where(seen, population, 1.0)) for population in (of_a, of_b))
+    return np.where(seen, log_b - log_a, np.nan) / p.beta
 
 
 Formula = tuple[tuple[str, ...], Callable[[Primaries, Means], np.ndarray]]

@@ -7,7 +7,7 @@ small lattice:
     ising   (sum_<ij> s_i s_j, sum_i s_i)
     phi4    (sum_<ij> phi_i phi_j, sum_i phi_i^2, sum_i phi_i^4)
 
-    continuous (E,), where there is a kernel
+    continuous (E,), or what the system's `terms_kernel` writes
 
 Other systems are asked themselves.
 """
@@ -19,7 +19,7 @@ from collections.abc import Callable
 import numpy as np
 from numba import njit
 
-from edgphys.mcmc.kernel_pointer import KernelPointer
+from edgphys.systems.kernel_pointer import KernelPointer
 
 __all__ = ["make_action_terms"]
 
@@ -44,6 +44,8 @@ def make_action_terms(system) -> Callable[[np.ndarray], np.ndarray]:
         kernel, n_terms = _ising_terms, 2
     elif system.family == "phi4":
         kernel, n_terms = _phi4_terms, 3
+    elif system.family == "continuous" and system.terms_kernel is not None:
+        return _terms_of(system)
     elif system.family == "continuous" and system.kernel is not None and len(system.action_coefficients) == 1:
         return _energies_of(system)
     else:
@@ -68,6 +70,24 @@ def _energies_of(system) -> Callable[[np.ndarray], np.ndarray]:
         return out
 
     return terms
+
+
+def _terms_of(system) -> Callable[[np.ndarray], np.ndarray]:
+    kernel, parameters = KernelPointer(system.terms_kernel), np.array(system.kernel_parameters, np.float64)
+    n_terms = len(system.action_coefficients)
+
+    def terms(configurations: np.ndarray) -> np.ndarray:
+        out = np.empty((len(configurations), n_terms))
+        _all_terms(np.ascontiguousarray(configurations), kernel, parameters, out)
+        return out
+
+    return terms
+
+
+@njit(nogil=True, cache=True)
+def _all_terms(points, kernel, parameters, out):
+    for n in range(points.shape[0]):
+        kernel(points[n], out[n], parameters)
 
 
 @njit(nogil=True, cache=True)

@@ -32,10 +32,10 @@ from edgphys.mcmc.continuous_tuning import (
     new_tuning,
     tuning_views,
 )
-from edgphys.systems.kernel_pointer import KernelPointer
 from edgphys.mcmc.option_checks import check_between, check_count
 from edgphys.mcmc.sampler import ACCEPTED, ATTEMPTED, GRADIENTS, AbstractSampler, ChainState
 from edgphys.mcmc.xoshiro import fill_normal, new_state, uniform
+from edgphys.systems.kernel_pointer import KernelPointer
 
 __all__ = ["AbstractContinuousSampler", "Batch", "acceptance", "acceptances", "normal_rows", "uniform_rows"]
 

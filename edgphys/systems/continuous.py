@@ -45,6 +45,9 @@ class AbstractContinuousSystem(AbstractSystem):
         The energy in one line.
     observables : tuple of str
         Names that `measure` gives after `energy`.
+    basins : tuple of str
+        () or two names (a, b), one of them an observable whose average is the population of this basin, the
+        other its complement: ``free_energy_difference`` = F_a - F_b = -T log(p_a / p_b).
     width : float
         Length over which the density varies: the scale of broad starts and of the first steps of a chain.
     centres : float64 array, shape (n_centres, n_variables)
@@ -53,13 +56,16 @@ class AbstractContinuousSystem(AbstractSystem):
         See the module docstring.
     energy_kernel : numba dispatcher or None
         The same signature, but `gradient_out` may be left alone; for algorithms without gradients.
+    terms_kernel : numba dispatcher or None
+        ``(x, terms_out, parameters) -> 0.0`` writes all `action_terms`; needed where there are several.
     kernel_parameters : float64 array
-        Third argument of both.
+        Third argument of all.
     """
 
     family: ClassVar[str] = "continuous"
     formula: str
-    observables: ClassVar[tuple[str, ...]] = ()
+    observables: tuple[str, ...] = ()
+    basins: tuple[str, ...] = ()
     width: float = 1.0
 
     @property
@@ -69,6 +75,10 @@ class AbstractContinuousSystem(AbstractSystem):
     @property
     def energy_kernel(self) -> Callable | None:
         return self.kernel
+
+    @property
+    def terms_kernel(self) -> Callable | None:
+        return None
 
     @property
     def kernel_parameters(self) -> NDArray[np.float64]:
@@ -90,20 +100,40 @@ class AbstractContinuousSystem(AbstractSystem):
 
     @property
     def exact(self) -> tuple[str, ...]:
-        """log_z, free_energy, energy and specific_heat where they are known to rounding."""
-        return _EXACT_NAMES
+        """log_z, free_energy, energy and specific_heat, and what is known of the basins, to rounding."""
+        return _EXACT_NAMES + ((self._basin_observable, "free_energy_difference") if self.basins else ())
 
     def exact_results(self) -> dict[str, float]:
-        """Exact values of the estimates named in `exact`, from `_exact_moments`."""
+        """Exact values of the estimates named in `exact`."""
         if not self.exact:
             return {}
         log_z, energy, variance = self._exact_moments()
-        return {
+        values = {
             "log_z": log_z,
             "free_energy": -self.temperature * log_z,
             "energy": energy,
             "specific_heat": self.beta**2 * variance / self.n_variables,
         }
+        if self.basins:
+            difference = self.free_energy_difference()
+            sign = 1.0 if self._basin_observable == self.basins[0] else -1.0
+            values[self._basin_observable] = 1.0 / (1.0 + math.exp(sign * difference / self.temperature))
+            values["free_energy_difference"] = difference
+        return values
+
+    def free_energy_difference(self) -> float:
+        """F_a - F_b = -T log(p_a / p_b) of the two `basins` (a, b), by quadrature.
+
+        Raises
+        ------
+        NotExactError
+            If no basins are defined, or nothing is known of them.
+        """
+        raise NotExactError(f"free_energy_difference must be known for this system, got {self.name}")
+
+    @property
+    def _basin_observable(self) -> str:
+        return next(name for name in self.basins if name in self.observables)
 
     def _exact_moments(self) -> tuple[float, float, float]:
         """log Z, <E> and the variance of E; only asked for where `exact` names results."""
@@ -118,8 +148,16 @@ class AbstractContinuousSystem(AbstractSystem):
             "log_z": "log of Z = integral of exp(-E/T) over all coordinates, flat measure, natural logarithm",
             "free_energy": "-T log_z, in the units of the temperature",
             "specific_heat": "(<E^2> - <E>^2) / T^2 / n_variables, dimensionless (k_B = 1)",
+            **self._basin_definitions(),
             **self._more_definitions(),
         }
+
+    def _basin_definitions(self) -> dict[str, str]:
+        if not self.basins:
+            return {}
+        a, b = self.basins
+        words = f"F_{a} - F_{b} = -T log(p_{a} / p_{b}), p the populations, in the units of the temperature"
+        return {"free_energy_difference": words}
 
     def _more_definitions(self) -> dict[str, str]:
         """Definitions of `observables`."""
@@ -187,6 +225,13 @@ class AbstractContinuousSystem(AbstractSystem):
     def identity(self) -> dict[str, Any]:
         """Name and parameters."""
         return {"system": self.name, "parameters": self.parameters}
+
+    def observe(self, flat: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+        """The `observables` of a float64 array (n_batch, n_variables): `measure` without the energy.
+
+        Not checked: chains call it at every draw.
+        """
+        return self._measure(flat)
 
     def _measure(self, flat: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
         return {}

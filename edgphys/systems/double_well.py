@@ -63,6 +63,7 @@ class DoubleWell(AbstractContinuousSystem):
 
     name: ClassVar[str] = "double_well"
     observables: ClassVar[tuple[str, ...]] = ("right",)
+    basins: ClassVar[tuple[str, ...]] = ("right", "left")
 
     def __init__(
         self,

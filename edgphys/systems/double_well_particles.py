@@ -107,7 +107,13 @@ class DoubleWellParticles(AbstractParticleSystem):
     @property
     def exact(self) -> tuple[str, ...]:
         """All by quadrature for two particles, and for three or four in the plane."""
-        return super().exact if can_integrate(self.n_particles, self.n_axes) else ()
+        return (*super().exact, "distance") if can_integrate(self.n_particles, self.n_axes) else ()
+
+    @property
+    def easy_parameters(self) -> dict[str, float]:
+        """A temperature of nearly twice the barrier of a pair, or none if this one is higher."""
+        barrier = max(-self.b, 0.0) ** 2 / (4.0 * self.c * self.tau)
+        return {"temperature": 1.8 * barrier} if self.temperature < 1.8 * barrier else {}
 
     @property
     def kernel(self):

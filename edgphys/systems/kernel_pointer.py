@@ -7,10 +7,14 @@ of one fixed signature the loop is compiled once, and kept on disk. The price is
 
 from __future__ import annotations
 
+import weakref
+
 from numba import cfunc, types
 
 __all__ = ["KernelPointer"]
 
+# By kernel: the rungs of a ladder share one.
+_COMPILED = weakref.WeakKeyDictionary()
 _SIGNATURE = types.float64(types.float64[::1], types.float64[::1], types.float64[::1])
 
 
@@ -29,10 +33,14 @@ class KernelPointer(types.WrapperAddressProtocol):
     """
 
     def __init__(self, kernel) -> None:
+        self._compiled = _COMPILED.get(kernel)
+        if self._compiled is not None:
+            return
         # Code on disk only for our own files: a user's function may live in a notebook.
         ours = kernel.py_func.__module__.startswith("edgphys.") and not kernel.py_func.__closure__
         try:
             self._compiled = cfunc(_SIGNATURE, cache=ours, error_model="numpy")(kernel.py_func)
+            _COMPILED[kernel] = self._compiled
         except Exception as error:
             first = (str(error).splitlines() or [""])[0]
             raise TypeError(

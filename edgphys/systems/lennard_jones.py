@@ -135,7 +135,15 @@ class LennardJones(AbstractParticleSystem):
     @property
     def exact(self) -> tuple[str, ...]:
         """All by quadrature for two particles."""
-        return super().exact if self.n_particles == 2 and can_integrate(2, self.n_axes) else ()
+        known = self.n_particles == 2 and can_integrate(2, self.n_axes)
+        return (*super().exact, "distance") if known else ()
+
+    @property
+    def easy_parameters(self) -> dict[str, float]:
+        """A weak pair law, a fifth of the temperature deep, with a core of 0.9 rm."""
+        weak = 0.2 * self.temperature / self.pair_count
+        weak = {"epsilon": weak} if weak < self.epsilon else {}
+        return weak | ({"core": 0.9 * self.rm} if self.core < 0.9 * self.rm else {})
 
     @property
     def kernel(self):

@@ -57,6 +57,7 @@ class ManyWell(AbstractContinuousSystem):
 
     name: ClassVar[str] = "many_well"
     observables: ClassVar[tuple[str, ...]] = ("right",)
+    basins: ClassVar[tuple[str, ...]] = ("right", "left")
 
     def __init__(self, n_dims: int = 32, temperature: float = 1.0) -> None:
         self.event_shape = (check_dims(n_dims, allowed=lambda d: d % 2 == 0, words="even and positive"),)
@@ -90,14 +91,25 @@ class ManyWell(AbstractContinuousSystem):
         rows[:, 0::2] += np.where(rng.random((n, self.n_variables // 2)) < 0.5, _RIGHT, _LEFT)
         return rows
 
-    def _exact_moments(self) -> tuple[float, float, float]:
+    def free_energy_difference(self) -> float:
+        """F_right - F_left = -T log(p_right / p_left) of one pair, by quadrature."""
+        parts = [self._pair_moments(side)[0] for side in ((0.0, math.inf), (-math.inf, 0.0))]
+        return -self.temperature * (parts[0] - parts[1])
+
+    def _pair_moments(self, side=(-math.inf, math.inf)) -> tuple[float, float, float]:
+        """log Z, <E> and the variance of E of one x."""
         # Imported here, as everything that only exact results need.
         from edgphys.exact.quadrature import boltzmann_moments
 
+        def energy(x):
+            return ((x * x - 6.0) * x * x - 0.5 * x)[:, 0]
+
+        centres = np.array([[_RIGHT], [_LEFT]])
+        return boltzmann_moments(energy, centres, self.temperature, limits=[side])
+
+    def _exact_moments(self) -> tuple[float, float, float]:
         n_pairs, t = self.n_variables // 2, self.temperature
-        log_z, energy, variance = boltzmann_moments(
-            lambda x: ((x * x - 6.0) * x * x - 0.5 * x)[:, 0], np.array([[_RIGHT], [_LEFT]]), t
-        )
+        log_z, energy, variance = self._pair_moments()
         log_z += 0.5 * math.log(2.0 * math.pi * t)
         return n_pairs * log_z, n_pairs * (energy + 0.5 * t), n_pairs * (variance + 0.5 * t * t)
 
@@ -113,7 +125,11 @@ class ManyWell(AbstractContinuousSystem):
         return {"right": (flat[:, 0::2] > 0.0).mean(axis=1)}
 
     def _more_definitions(self) -> dict[str, str]:
-        return {"right": "share of the pairs with x > 0"}
+        return {
+            "right": "share of the pairs with x > 0; average: population of the right well of a pair",
+            "free_energy_difference": "F_right - F_left = -T log(p_right / p_left) of one pair, in the units "
+            "of the temperature",
+        }
 
 
 @njit(nogil=True, cache=True)

@@ -81,6 +81,7 @@ class MuellerBrown(AbstractContinuousSystem):
 
     name: ClassVar[str] = "mueller_brown"
     observables: ClassVar[tuple[str, ...]] = ("upper",)
+    basins: ClassVar[tuple[str, ...]] = ("lower", "upper")
 
     def __init__(self, temperature: float = 15.0) -> None:
         self.event_shape = (2,)

@@ -98,6 +98,12 @@ class AbstractParticleSystem(AbstractContinuousSystem):
         return ("permutation", "rotation", "reflection")
 
     @property
+    def easy_parameters(self) -> dict[str, float]:
+        """Parameters that differ from those of this system where a sampler is to be trained first: no
+        barriers, no hard core. Empty if there are none to avoid."""
+        return {}
+
+    @property
     def conditions(self) -> tuple[str, ...]:
         """All parameters but the counts."""
         return tuple(name for name in self.parameters if name not in ("n_particles", "n_axes", "pair_count"))
@@ -160,6 +166,11 @@ class AbstractParticleSystem(AbstractContinuousSystem):
         return self._moments
 
     _moments = None
+
+    def exact_results(self) -> dict[str, float]:
+        """Exact values of the estimates named in `exact`: also the mean distance of a pair."""
+        values = super().exact_results()
+        return values | {"distance": self.exact_pairs().distance} if values else values
 
     def _exact_moments(self) -> tuple[float, float, float]:
         result = self.exact_pairs()

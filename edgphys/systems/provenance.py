@@ -84,7 +84,8 @@ def sample_attrs(
         `schema_version`, `kind`, `method`, `system`, `parameters` (JSON), `temperature`, `beta`,
         `definitions` (JSON), `seed`, `wall_time`, `n_energy_calls`, `n_gradient_calls`, `settings` (JSON),
         `versions` (JSON), `created` (ISO 8601, UTC). On a lattice also `lattice`, `extent`, `pbc`, `n_sites`,
-        `z2_symmetric` (0 or 1) and `linear_size` (geometric mean of the extents), otherwise `n_variables`.
+        `z2_symmetric` (0 or 1) and `linear_size` (geometric mean of the extents), otherwise `n_variables`
+        and, in JSON, the system's `observables` and `basins`.
 
     Raises
     ------
@@ -124,7 +125,8 @@ def sample_attrs(
 
 def _geometry(system: AbstractSystem) -> dict[str, str | int | float | list[int]]:
     if not isinstance(system, AbstractLatticeSystem):
-        return {"n_variables": int(system.n_variables)}
+        measured = {"observables": json.dumps(system.observables), "basins": json.dumps(system.basins)}
+        return {"n_variables": int(system.n_variables), **measured}
     lattice = system.lattice
     return {
         "lattice": lattice.name,

@@ -3,6 +3,7 @@
 
     ising   J from 0:                free spins,  log Z = n_sites log(2 cosh(beta h))
     phi4    kappa (or hop) from 0:   free sites,  log Z = n_sites log int exp(-quadratic x^2 - quartic x^4) dx
+    continuous  path from 0:         a Gaussian,  see edgphys.systems.gaussian_path
 
 The site integral is a trapezoidal sum, exact to rounding. A path crosses a line of phase transitions where
 the system at hand is ordered; swaps between the rungs carry configurations over it.
@@ -16,6 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from edgphys.errors import NotExactError
+from edgphys.systems.gaussian_path import KNOTS, GaussianPath
 
 __all__ = ["ReferencePath", "reference_path"]
 
@@ -32,16 +34,22 @@ class ReferencePath:
         Its values at the reference and at the system.
     log_z : float
         log Z of the reference.
+    knots : tuple of float
+        Values in between, growing, at which thermodynamic integration needs a rung: averages vary steeply
+        there. Beyond the last some terms of the action have no average at the reference.
     """
 
     coupling: str
     first: float
     last: float
     log_z: float
+    knots: tuple[float, ...] = ()
 
 
 def reference_path(system) -> ReferencePath:
     """The path to `system` from its reference.
+
+    A continuous system has one once it is wrapped in a `GaussianPath`.
 
     Raises
     ------
@@ -64,6 +72,8 @@ def reference_path(system) -> ReferencePath:
         name = "kappa" if "kappa" in system.parameters else "hop"
         log_z = system.n_sites * _log_site_integral(system.quadratic, system.quartic)
         return ReferencePath(name, 0.0, system.hop, log_z)
+    if isinstance(system, GaussianPath):
+        return ReferencePath("path", 0.0, system.path, system.log_z_reference, KNOTS)
     raise NotExactError(f"system must have a reference of known log Z, got {system.name}, which has none")
 
 

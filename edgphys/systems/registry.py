@@ -19,6 +19,7 @@ from edgphys.systems.logistic import LogisticRegression
 from edgphys.systems.many_well import ManyWell
 from edgphys.systems.mueller_brown import MuellerBrown
 from edgphys.systems.phi4 import Phi4
+from edgphys.systems.planar import PRESETS, Planar
 from lattices import Lattice
 
 __all__ = ["Parameter", "SystemRecord", "available", "build"]
@@ -26,11 +27,14 @@ __all__ = ["Parameter", "SystemRecord", "available", "build"]
 
 @dataclass(frozen=True)
 class Parameter:
-    """One constructor keyword: its name, its meaning with units, and its default (None: must be given)."""
+    """One constructor keyword: its name, its meaning with units, and its default (None: must be given).
+
+    A default that is text says that all values are: names, which cannot be scanned.
+    """
 
     name: str
     meaning: str
-    default: float | None = None
+    default: float | str | None = None
 
 
 @dataclass(frozen=True)
@@ -188,6 +192,17 @@ _RECORDS = (
         lattices="none",
         exact=("log_z, free_energy, energy, specific_heat; difference of the basins", "by quadrature"),
     ),
+    SystemRecord(
+        name="planar",
+        system_class=Planar,
+        energy="E = -log of a Gaussian mixture, or min_k (|x| - R_k)^2 / s for rings, in the plane",
+        parameters=(
+            Parameter("preset", f"one of {', '.join(PRESETS)}", PRESETS[0]),
+            Parameter("temperature", "1 for the published targets", 1.0),
+        ),
+        lattices="none",
+        exact=("log_z, free_energy, energy, specific_heat by quadrature",),
+    ),
 )
 
 
@@ -202,7 +217,7 @@ def available() -> tuple[SystemRecord, ...]:
     return _RECORDS
 
 
-def build(name: str, lattice: Lattice | None = None, **parameters: float) -> AbstractSystem:
+def build(name: str, lattice: Lattice | None = None, **parameters: float | str) -> AbstractSystem:
     """The system called `name`, on `lattice` if it lives on one.
 
     Parameters
@@ -211,7 +226,7 @@ def build(name: str, lattice: Lattice | None = None, **parameters: float) -> Abs
         One of the names in `available`.
     lattice : Lattice, optional
         Geometry, for the systems that have one.
-    **parameters : float
+    **parameters : float or str
         Keywords of its constructor, such as the `parameters` of another instance.
 
     Raises

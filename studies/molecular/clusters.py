@@ -6,8 +6,9 @@
 Writes clusters.json here, and clusters.png (distances between particles). EDG is trained on an easier system
 (`train_at`) and its draws are annealed to the system itself; `ess_start` is the joint effective share of
 the network's own draws, for the easier system, `ess` that of the annealed draws, for the system itself.
-Beside it: parallel tempering with HMC at as many evaluations as EDG took in all, and the reference: quadrature for DW4;
-for the others ten times longer tempering (energy, distance) and MBAR on a path from a Gaussian (log_z).
+Beside it: parallel tempering with HMC at as many evaluations as EDG took in all, and the reference:
+quadrature for DW4; for the others longer tempering (energy, distance) and MBAR on a path from a Gaussian
+(log_z).
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ def cases() -> dict[str, Case]:
     return {
         "DW4": Case(ep.DoubleWellParticles(), 300, 8.0, 8),
         "LJ13 once": Case(once, 500, 3.0, 5, radius=0.8),
-        "LJ13 twice": Case(twice, 800, 3.0, 6, radius=0.8),
+        "LJ13 twice": Case(twice, 1200, 3.0, 6, radius=0.8),
         "LJ55 once": Case(ep.LennardJones(55), 1000, 3.0, 8, n_draws=1000, **large),
     }
 

@@ -275,7 +275,7 @@ BAD = {
     "size of reference": (
         lambda: edg().upper_bound(quick(CASES["open chain"]()).chain(4, 1, keep=True), 1),
         ValueError,
-        "reference must have configurations of shape (4, 4), got (5,)",
+        r"reference must have configurations of shape \(4, 4\), got \(5,\)",
     ),
     "other reference": (
         lambda: edg().upper_bound(quick(square(temperature=2.2)).chain(4, 1, keep=True), 1),
