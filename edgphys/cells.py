@@ -29,7 +29,7 @@ import numpy as np
 
 from edgphys.errors import EdgphysError, UnknownNameError
 from edgphys.free_energy import METHODS as LADDER_METHODS
-from edgphys.free_energy import free_energy
+from edgphys.free_energy import free_energy, split_edg_options
 
 __all__ = [
     "CHAIN_METHODS",
@@ -194,10 +194,8 @@ def _refuse_unknown(argument: str, options: dict[str, Any], known: set[str]) -> 
 
 def _split_edg_options(settings: dict[str, Any]) -> tuple[dict, dict, dict]:
     """Options of `EDG(...)`, of `.fit(...)` and of `.sample(...)`."""
-    from edgphys.edg import split_options
-
     own = {"n_samples", "n_threads"}
-    return split_options({name: value for name, value in settings.items() if name not in own})
+    return split_edg_options({name: value for name, value in settings.items() if name not in own})
 
 
 def method_settings(method: str, n_samples: int, edg: dict[str, Any], mcmc: dict[str, Any]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ whose failure ``log_z_quadrature`` shows.
 
 from __future__ import annotations
 
+import inspect
 import json
 import math
 import time
@@ -29,7 +30,7 @@ from edgphys.errors import UnknownNameError
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["METHODS", "free_energy"]
+__all__ = ["METHODS", "free_energy", "split_edg_options"]
 
 # Chains on a ladder.
 METHODS = ("mbar", "ti")
@@ -161,13 +162,46 @@ def free_energy(
     return table
 
 
+# What a caller of `split_edg_options` gives by itself.
+_OWN = {"self", "system", "seed", "n_samples", "progress", "checkpoint", "keep"}
+
+
+def split_edg_options(options: Mapping[str, Any]) -> tuple[dict, dict, dict]:
+    """Options of `EDG(...)`, of `EDG.fit` and of `EDG.sample`, told apart by their signatures.
+
+    A name that two of them have belongs to the first: ``n_path_steps`` is the path that is trained, and its
+    weights are those of the samples; ``batch_size`` is that of the training.
+
+    Raises
+    ------
+    TypeError
+        If there is no such option.
+
+    Examples
+    --------
+    >>> split_edg_options({"n_steps": 100, "decoder": "hamiltonian", "n_anneal": 20})
+    ({'decoder': 'hamiltonian'}, {'n_steps': 100}, {'n_anneal': 20})
+    """
+    from edgphys.edg import EDG
+
+    names = [set(inspect.signature(call).parameters) - _OWN for call in (EDG.__init__, EDG.fit, EDG.sample)]
+    parts: tuple[dict, dict, dict] = ({}, {}, {})
+    for name, value in options.items():
+        index = next((i for i, known in enumerate(names) if name in known), None)
+        if index is None:
+            words = ", ".join(sorted(set.union({"n_threads"}, *names)))
+            raise TypeError(f"edg: unknown option {name!r}; there are {words}")
+        parts[index][name] = value
+    return parts
+
+
 def _by_edg(system, seed: int, n_samples: int, options: Mapping | None, checkpoint, progress: bool):
     """Estimates of weighted draws of a generator trained here."""
-    from edgphys.edg import EDG, split_options
+    from edgphys.edg import EDG
     from edgphys.estimators import estimate
 
     begin = time.perf_counter()
-    model, fit, sample = split_options(options or {})
+    model, fit, sample = split_edg_options(options or {})
     seed_of_fit, seed_of_draws, _ = _seeds(seed)
     show = None if progress else False
     edg = EDG(system, **model).fit(seed_of_fit, checkpoint=checkpoint, progress=show, **fit)

@@ -127,8 +127,8 @@ def tempered(
 ) -> xr.Dataset:
     """Parallel tempering with HMC at about `n_calls` evaluations over all rungs, warm-up included.
 
-    An evaluation is an energy with its gradient. A tenth of them finds out what a sweep costs; those are not
-    counted, for the benefit of the opponent.
+    An evaluation is an energy with its gradient. The number of sweeps that takes is found by shorter runs,
+    which are not counted, for the benefit of the opponent.
 
     Returns
     -------
@@ -138,12 +138,16 @@ def tempered(
     """
     ladder = {"temperature": sorted(float(t) for t in temperatures)}
     common = {"n_chains": n_chains, "n_threads": 1}
-    pilot = ep.mcmc.temper(system, ladder, "hmc", n_sweeps=200, n_warmup=100, seed=seed + 1000, **common)
-    per_sweep = pilot.attrs["n_gradient_calls"] / 300
-    n_sweeps = max(100, int(n_calls / per_sweep / 1.2))
-    thin = max(1, n_sweeps * n_chains // n_keep)
-    arguments = common | {"n_sweeps": n_sweeps, "n_warmup": n_sweeps // 5, "thin": thin, "keep": True}
-    chains = ep.mcmc.temper(system, ladder, "hmc", seed=seed, **arguments)
+    n_sweeps = 300
+    while True:
+        thin = max(1, n_sweeps * n_chains // n_keep)
+        arguments = common | {"n_sweeps": n_sweeps, "n_warmup": n_sweeps // 5, "thin": thin, "keep": True}
+        chains = ep.mcmc.temper(system, ladder, "hmc", seed=seed, **arguments)
+        share = chains.attrs["n_gradient_calls"] / n_calls
+        if share > 0.9 or n_sweeps > 10**7:
+            break
+        # The tuned trajectories vary from run to run: never to more than ten times as many at once.
+        n_sweeps = int(n_sweeps * min(10.0, 1.0 / share)) + 1
     cold = ep.mcmc.rung(chains, temperature=ladder["temperature"][0])
     rate = float(chains["swap_rate"].mean("chain").min()) if "swap_rate" in chains else math.nan
     trips = int(np.nansum(chains["n_round_trips"])) if "n_round_trips" in chains else 0
@@ -164,24 +168,22 @@ def mbar_log_z(system, n_calls: int, seed: int, *, n_chains: int = 4) -> dict[st
     are too short for an estimate are made longer, beyond `n_calls` if need be: ``n_calls`` says how many.
     """
     arguments = {"seed": seed, "n_chains": n_chains, "n_threads": 1}
-    n_sweeps, wanted = 500, 0
+    n_sweeps = 500
     while True:
         try:
-            found = ep.free_energy(system, n_sweeps=max(n_sweeps, wanted), **arguments)
+            found = ep.free_energy(system, n_sweeps=n_sweeps, **arguments)
         except ep.errors.ShortChainError:
             n_sweeps *= 4
             continue
-        if wanted:
+        share = found.attrs["n_gradient_calls"] / n_calls
+        if share > 0.9:
             break
-        # From a run that is long enough, by proportion.
-        wanted = int(n_sweeps * n_calls / found.attrs["n_gradient_calls"])
-        if wanted <= n_sweeps:
-            break
+        n_sweeps = int(n_sweeps * min(10.0, 1.0 / share)) + 1
     return {
         "log_z": float(found["log_z"]),
         "log_z_err": float(found["log_z_err"]),
         "n_rungs": int(found["n_rungs"]),
-        "n_sweeps": max(n_sweeps, wanted),
+        "n_sweeps": n_sweeps,
         "n_calls": int(found.attrs["n_gradient_calls"]),
         "warning": found.attrs["warning"],
         "seconds": float(found.attrs["wall_time"]),

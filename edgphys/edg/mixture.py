@@ -34,6 +34,7 @@ _LEAST_WIDTH = 1e-6
 _LEAST_SHARE = 1e-3
 # Rounds of population Monte Carlo, draws in each, and the effective share that is good enough.
 _N_ROUNDS, _N_DRAWS, _GOOD = 12, 6000, 0.9
+_N_WALKERS, _N_WALK_STEPS = 512, 400
 
 
 @dataclass(frozen=True)
@@ -91,24 +92,25 @@ def explore(
         Most components; those that are not needed are dropped.
     rng : numpy.random.Generator
     """
-    walkers = walk(target, starts(rng, max(512, 8 * n_components)), 400, rng)
-    block = target.n_dims // n_blocks
-    rows = walkers.reshape(-1, block)
-    rows = rows[rng.choice(len(rows), min(len(rows), 8192), replace=False)]
-    rest = torch.from_numpy(walkers[0, block:].copy())
+    block, best, best_share = target.n_dims // n_blocks, None, -1.0
+    walkers, size = np.empty((0, target.n_dims)), min(4, n_components)
 
     def energy(x: NDArray[np.float64]) -> NDArray[np.float64]:
         points = torch.from_numpy(x)
+        rest = torch.from_numpy(walkers[0, block:])
         points = torch.cat([points, rest.expand(len(x), -1)], 1)
         with torch.no_grad():
             return target.energy(points).numpy()
 
-    best, best_share, size = None, -1.0, min(4, n_components)
     while True:
+        if len(walkers) < 8 * size:
+            walkers = walk(target, starts(rng, max(_N_WALKERS, 8 * size)), _N_WALK_STEPS, rng)
+            rows = walkers.reshape(-1, block)
+            rows = rows[rng.choice(len(rows), min(len(rows), 8192), replace=False)]
         mixture, share = _population(fit_mixture(rows, size, rng), energy, rng)
         if share > best_share:
             best, best_share = mixture, share
-        if share**n_blocks > _GOOD or size >= n_components:
+        if share > _GOOD or size >= n_components:
             return best
         size = min(4 * size, n_components)
 

@@ -166,7 +166,7 @@ class MixtureRecipe(AbstractRecipe):
             "decoder": "mixture",
             "encoder": "diffusion",
             "n_path_steps": 8,
-            "n_components": 64,
+            "n_components": 256,
         } | given
         options = {"decoder_size": (64, 2), "encoder_size": (64, 2)} | options
         choice(options["encoder"], "encoder", ("diffusion", "gaussian"))

@@ -16,7 +16,6 @@ Wang, Guo, Wu, Zhou, arXiv:2401.02080 (Neural Networks 194 (2026) 108126).
 
 from __future__ import annotations
 
-import inspect
 import json
 import os
 import time
@@ -46,7 +45,7 @@ from edgphys.systems.base import AbstractSystem
 from edgphys.systems.lattice_system import AbstractLatticeSystem
 from edgphys.systems.provenance import configuration_dims, sample_attrs
 
-__all__ = ["EDG", "split_options"]
+__all__ = ["EDG"]
 
 _CHAIN_WARM_UP = 0.1
 # Draws from which those of the annealing's pilot are chosen by their weights.
@@ -73,7 +72,7 @@ class EDG:
     decoder_size, encoder_size : tuple of int
         Channels (width) and blocks (depth) of the two networks; default (16, 3) each on lattices, (64, 2)
         for "mixture" and "hamiltonian", (8, 8) and (16, 2) for "particles".
-    n_components : int, default 64
+    n_components : int, default 256
         "mixture", "hamiltonian": most components of the Gaussian mixture that the decoder starts from; fewer
         if nine tenths of its draws are effective with fewer. 1 leaves everything to the networks.
     n_blocks : int
@@ -638,37 +637,6 @@ class EDG:
         model.load_state_dict(content.weights)
         edg._model = model.to(_device(device)).eval()
         return edg
-
-
-# What a caller of `split_options` gives by itself.
-_OWN = {"self", "system", "seed", "n_samples", "progress", "checkpoint", "keep"}
-
-
-def split_options(options: Mapping[str, Any]) -> tuple[dict, dict, dict]:
-    """Options of `EDG(...)`, of `EDG.fit` and of `EDG.sample`, told apart by their signatures.
-
-    A name that two of them have belongs to the first: ``n_path_steps`` is the path that is trained, and its
-    weights are those of the samples; ``batch_size`` is that of the training.
-
-    Raises
-    ------
-    TypeError
-        If there is no such option.
-
-    Examples
-    --------
-    >>> split_options({"n_steps": 100, "decoder": "hamiltonian", "n_anneal": 20})
-    ({'decoder': 'hamiltonian'}, {'n_steps': 100}, {'n_anneal': 20})
-    """
-    names = [set(inspect.signature(call).parameters) - _OWN for call in (EDG.__init__, EDG.fit, EDG.sample)]
-    parts: tuple[dict, dict, dict] = ({}, {}, {})
-    for name, value in options.items():
-        index = next((i for i, known in enumerate(names) if name in known), None)
-        if index is None:
-            known = ", ".join(sorted(set.union(*names)))
-            raise TypeError(f"edg: unknown option {name!r}; there are {known}")
-        parts[index][name] = value
-    return parts
 
 
 def _torch_seed(sequence: np.random.SeedSequence) -> int:

@@ -26,14 +26,18 @@ VARIANTS = {
     "one-shot, diffusion": {"decoder": "mixture", "encoder": "diffusion"},
     "one-shot, Gaussian (VAE)": {"decoder": "mixture", "encoder": "gaussian"},
 }
-N_DRAWS, N_STEPS, ANNEALING = 5000, 300, 0.3
+N_DRAWS, N_STEPS, ANNEALING = 5000, 600, 0.3
 
 
 def variant(target: str, options: dict, seed: int, quick: bool) -> dict:
     system = ep.Planar(target)
     n = 300 if quick else N_DRAWS
     edg = ep.EDG(system, n_components=1, **options)
-    edg.fit(seed=seed, n_steps=3 if quick else N_STEPS, annealing=ANNEALING, patience=N_STEPS, progress=False)
+    n_steps = 3 if quick else N_STEPS
+    try:
+        edg.fit(seed=seed, n_steps=n_steps, annealing=ANNEALING, patience=N_STEPS, progress=False)
+    except ep.errors.TrainingError as error:
+        return {"failed": str(error)}
     samples = edg.sample(n, seed=seed + 1, keep=True, progress=False)
     reference = reference_draws(system, n, np.random.default_rng(12345))
     x = samples["configurations"].to_numpy()
@@ -65,7 +69,9 @@ def order(results: dict[str, dict], key: str) -> dict[str, float]:
 
 
 def _value(run: dict, key: str) -> float:
-    """The smaller the better."""
+    """The smaller the better; a training that failed is the worst."""
+    if "failed" in run:
+        return np.inf
     return {"mmd": run["raw"]["mmd"], "gap": run["gap"], "ess": -run["ess"]}[key]
 
 
@@ -79,7 +85,9 @@ def summary(results: dict[str, dict]) -> str:
                     target,
                     name,
                     *(
-                        ", ".join(f"{value(run):.{digits}f}" for run in values)
+                        ", ".join(
+                            "failed" if "failed" in run else f"{value(run):.{digits}f}" for run in values
+                        )
                         for value, digits in (
                             (lambda r: r["raw"]["mmd"], 3),
                             (lambda r: r["weighted"]["mmd"], 3),

@@ -95,7 +95,7 @@ def test_defaults_are_those_of_the_docstring():
         "decoder": "mixture",
         "encoder": "diffusion",
         "n_path_steps": 8,
-        "n_components": 64,
+        "n_components": 256,
         "n_blocks": 1,
         "decoder_size": (64, 2),
         "encoder_size": (64, 2),
