@@ -42,7 +42,7 @@ class StubEDG:
             raise cls.failure
         cls.log.append((next(iter(self.system.parameters.values())), self.fit_seed, seed))
         rng = np.random.default_rng([self.fit_seed, seed])
-        spins = rng.choice([-1.0, 1.0], (n_samples, self.system.n_sites))
+        spins = rng.choice([-1.0, 1.0], (n_samples, self.system.n_variables))
         variables = {name: ("draw", values) for name, values in self.system.measure(spins).items()}
         variables["log_weight_joint"] = ("draw", 5.0 + 0.3 * rng.standard_normal(n_samples))
         from edgphys.systems import sample_attrs
