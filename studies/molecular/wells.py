@@ -201,12 +201,12 @@ def summary(results: dict[str, dict]) -> str:
         r = results[name]
         exact = next(iter(r["edg"].values()))["exact_log_z"]
         for seed, run_ in r["edg"].items():
-            first.append(_line(name, f"EDG, seed {seed}", run_, run_["ess"], exact, run_["training_s"]))
+            first.append(_line(name, f"EDG, seed {seed}", run_, exact, run_["training_s"]))
             second.append(_populations(name, f"EDG, seed {seed}", run_))
-        first.append(_line(name, _named("MBAR", r["mbar"]), r["mbar"], None, exact, r["mbar"]["seconds"]))
+        first.append(_line(name, _named("MBAR", r["mbar"]), r["mbar"], exact, r["mbar"]["seconds"]))
         second.append(_populations(name, _named("tempering", r["tempering"]), r["tempering"]))
     heads = (
-        "system|method|log_z|quadrature|z|joint ESS|10^6 evaluations|training or all (s)",
+        "system|method|log_z|quadrature|z|joint ESS|Pareto k|10^6 evaluations|training or all (s)",
         "system|method|F_a - F_b (kT)|quadrature|z|population|quadrature|z|mean energy|exact|z",
     )
     return "\n".join(table(h.split("|"), rows) for h, rows in zip(heads, (first, second), strict=True))
@@ -217,14 +217,15 @@ def _named(method: str, r: dict) -> str:
     return f"{method} (warned)" if r.get("warning") else method
 
 
-def _line(name: str, method: str, r: dict, ess: float | None, exact: float, seconds: float) -> list[str]:
+def _line(name: str, method: str, r: dict, exact: float, seconds: float) -> list[str]:
     return [
         name,
         method,
         pm(r["log_z"], r["log_z_err"]),
         f"{exact:.5f}",
         f"{r['z']:+.1f}",
-        "" if ess is None else f"{ess:.3f}",
+        f"{r['ess']:.3f}" if "ess" in r else "",
+        f"{r['pareto_k']:.2f}" if "ess" in r else "",
         f"{r['n_calls'] / 1e6:.2f}",
         f"{seconds:.0f}",
     ]
