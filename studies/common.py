@@ -83,7 +83,8 @@ def pm(value: float, err: float) -> str:
     """
     if not (err > 0.0 and math.isfinite(err) and math.isfinite(value)):
         return f"{value:.6g}"
-    digits = max(0, 1 - math.floor(math.log10(err)))
+    # Of the error as it will be rounded: 0.0996 is 0.10.
+    digits = max(0, 1 - math.floor(math.log10(float(f"{err:.1e}"))))
     return f"{value:.{digits}f}({round(err * 10**digits)})"
 
 
