@@ -86,6 +86,7 @@ class AbstractContinuousSampler(AbstractSampler):
     }
     # False: the energy kernel is enough.
     needs_gradient: ClassVar[bool] = True
+    columns_optional: ClassVar[bool] = True
 
     def _check_options(self) -> None:
         options = self.options
@@ -207,7 +208,7 @@ class AbstractContinuousSampler(AbstractSampler):
         if not self._compiled:
             self._advance_batch(state, steps, tuned, thin, rows, kept)
             return
-        if not self.system.observables:
+        if rows.shape[1] == 1:
             self._sample_chain(state, steps, tuned, thin, rows, kept)
             return
         for begin in range(0, len(rows), _DRAWS_A_BLOCK):
@@ -223,7 +224,7 @@ class AbstractContinuousSampler(AbstractSampler):
                 for _ in range(thin * self._n_steps):
                     self._move_batch(batch, steps, tuned)
             rows[:, draw, 0] = batch.energy[:n_members]
-            if self.system.observables:
+            if rows.shape[-1] > 1:
                 self._measure(rows[:, draw], batch.x[:n_members])
             if kept.shape[1]:
                 kept[:, draw] = batch.x[:n_members]

@@ -139,17 +139,20 @@ class LadderSampler(AbstractSampler):
         n_columns = self.samplers[0].n_columns
         step = min(thin, self.swap_every or thin)
         longest = self._longest(step, len(rows))
-        measured = np.empty((n_rungs, longest, n_columns))
+        measured, passed = (np.empty((n_rungs, longest, columns)) for columns in (n_columns, 1))
         visited = np.empty((n_rungs, longest, self.samplers[0].n_variables), self.kept_dtype())
         first = 0
         while first < len(rows):
             n = min(longest, len(rows) - first)
             if self.swap_every > step:
                 n = min(n, (self.swap_every - view.scalars[_SWEEPS] % self.swap_every) // step)
-            for k, (sampler, rung) in enumerate(zip(self.samplers, view.rungs, strict=True)):
-                sampler.advance(rung, tuned["rungs"][k], step, measured[k, :n], visited[k, :n])
-            terms = self._terms(visited[:, :n].reshape(n_rungs * n, -1)).reshape(n_rungs, n, -1)
             view.scalars[_SWEEPS] += n * step
+            # Observables of what only passes on its way to the next draw would take longer than the sweep.
+            measures = view.scalars[_SWEEPS] % thin == 0 or not self.samplers[0].columns_optional
+            into = measured if measures else passed
+            for k, (sampler, rung) in enumerate(zip(self.samplers, view.rungs, strict=True)):
+                sampler.advance(rung, tuned["rungs"][k], step, into[k, :n], visited[k, :n])
+            terms = self._terms(visited[:, :n].reshape(n_rungs * n, -1)).reshape(n_rungs, n, -1)
             if view.scalars[_SWEEPS] % thin == 0:
                 part = slice(first, first + n)
                 table[part, :, :n_columns] = measured[:, :n].swapaxes(0, 1)

@@ -82,6 +82,8 @@ class AbstractSampler(abc.ABC):
     columns : tuple of str
         Observables that the kernels write for each draw; on lattices the last one, ``correlator_min``, is
         absent where an axis is open. What is not among them is derived from ``magnetization``.
+    columns_optional : bool
+        `advance` may be given rows of one column, for the first observable alone.
     extra_columns : dict of str to int
         Observables of several numbers a draw, in columns after the others: name and how many.
     improved_columns : tuple of str
@@ -96,6 +98,7 @@ class AbstractSampler(abc.ABC):
     sweep: ClassVar[str]
     defaults: ClassVar[dict] = {}
     columns: tuple[str, ...]
+    columns_optional: ClassVar[bool] = False
     extra_columns: ClassVar[dict[str, int]] = {}
     improved_columns: tuple[str, ...] = ()
     chains_per_state: int = 1

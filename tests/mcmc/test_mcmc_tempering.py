@@ -24,7 +24,7 @@ from edgphys.mcmc.algorithms import make_sampler
 from edgphys.mcmc.swaps import count_trips, swap_round
 from edgphys.mcmc.tempering import default_algorithm
 from edgphys.mcmc.xoshiro import new_state
-from edgphys.systems import DoubleWell, Ising, Phi4
+from edgphys.systems import DoubleWell, Ising, LennardJones, Phi4
 
 SQUARE = Ising(lattices.build("square", (4, 4)), 2.3, field=0.15)
 RING = Phi4(lattices.build("chain", (8,)), 0.3, 0.2)
@@ -226,6 +226,21 @@ def test_without_swaps_rungs_are_independent():
     samples = temper(SQUARE, {"temperature": [2.0, 2.4]}, n_chains=2, n_sweeps=50, seed=1, swap=False)
     assert "swap_rate" not in samples and (samples["replica"][0] == 0).all()
     dataset.validate(samples)
+
+
+@pytest.mark.parametrize("swap_every", [1, 2, 8])
+@pytest.mark.parametrize("system", [LennardJones(3), RING], ids=["cluster", "field"])
+def test_thinned_draws_are_every_fourth_one(system, swap_every):
+    """Observables are not measured between draws; the chain is the same."""
+    ladder = {"temperature": [1.0, 2.0]} if system.family == "continuous" else {"kappa": [0.2, 0.3]}
+    common = {"n_chains": 1, "n_sweeps": 40, "n_warmup": 20, "seed": 3, "keep": True}
+    # A divisor or a multiple of both.
+    every = temper(system, ladder, "hmc", thin=1, swap_every=swap_every, **common)
+    thinned = temper(system, ladder, "hmc", thin=4, swap_every=swap_every, **common)
+    for name in thinned.data_vars:
+        if "draw" in thinned[name].dims:
+            there = every[name].isel(draw=slice(3, None, 4))
+            np.testing.assert_array_equal(thinned[name], there, err_msg=str(name))
 
 
 def test_default_algorithm_serves_all_rungs():

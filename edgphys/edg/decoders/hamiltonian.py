@@ -11,7 +11,8 @@ and at the end x: y - h g(y) + sqrt(2h) xi, h = h_0 exp(eta(y)), with
 
 Q_v, T_v networks of (y, g(y), l, c), Q_y, T_y of (v, l, c), eta of (y, g(y), c); all zero at the start, where
 each step nearly preserves N(0, 1) in a Gaussian basin. The last line is a Langevin step. A force longer than
-ten times its typical length is cut smoothly, so that a network still in training cannot throw x to infinity.
+ten times its typical length is cut smoothly, and Q and eta lie within +-2 by a tanh, so that a network still
+in training cannot throw x to infinity.
 
 References
 ----------
@@ -37,6 +38,8 @@ __all__ = ["HamiltonianDecoder"]
 # In units of the width of a basin: steps, and h_0, for which the output noise is the share of METHOD's field.
 _STEP, _H = 0.5, 0.15
 _LONGEST_FORCE = 10.0
+# Of |Q| and |eta|: without it the loss overflowed in a third of the trainings from one Gaussian.
+_LARGEST_LOG_SCALE = 2.0
 
 
 @final
@@ -112,19 +115,23 @@ class HamiltonianDecoder(nn.Module):
             v = parts[:, k + 1]
             v = v - 0.5 * step * self._kicked(y, force, tail)
             scale, shift = self.drift(torch.cat([v, tail], 1)).chunk(2, 1)
-            y = y + step * (v * torch.exp(scale) + shift)
+            y = y + step * (v * _bounded_exp(scale) + shift)
             force = self.force(y, label)
             # The second half kick changes v, which the next step draws afresh: it would have no effect.
-        h = torch.exp(self.log_h[label] + self.spread(torch.cat([y, self._tame(force), kind], 1))[:, 0])[
-            :, None
-        ]
+        eta = self.spread(torch.cat([y, self._tame(force), kind], 1))
+        h = torch.exp(self.log_h[label])[:, None] * _bounded_exp(eta)
         return y - h * force, 0.5 * torch.log(2 * h).expand_as(y)
 
     def _kicked(self, y: Tensor, force: Tensor, tail: Tensor) -> Tensor:
         scale, shift = self.kick(torch.cat([y, self._tame(force), tail], 1)).chunk(2, 1)
-        return force * torch.exp(scale) + shift
+        return force * _bounded_exp(scale) + shift
 
     @staticmethod
     def _tame(force: Tensor) -> Tensor:
         """Compressed for the networks."""
         return torch.asinh(force)
+
+
+def _bounded_exp(value: Tensor) -> Tensor:
+    """exp(value) near 0, never further from 1 than the bound."""
+    return torch.exp(_LARGEST_LOG_SCALE * torch.tanh(value / _LARGEST_LOG_SCALE))
