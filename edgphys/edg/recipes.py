@@ -22,7 +22,7 @@ from edgphys.edg.base_model import AbstractEDGModel
 from edgphys.edg.checks import choice, count, size
 from edgphys.edg.continuous_model import ContinuousModel
 from edgphys.edg.continuous_target import AbstractCountedTarget, ContinuousTarget, CountedTarget
-from edgphys.edg.decoders import HamiltonianDecoder, MixtureDecoder
+from edgphys.edg.decoders import HamiltonianDecoder, MixtureDecoder, stiffness_of
 from edgphys.edg.mixture import GaussianMixture, explore
 from edgphys.edg.model import EDGModel
 from edgphys.edg.objective import continuous_bound
@@ -206,8 +206,12 @@ class MixtureRecipe(AbstractRecipe):
         if options["decoder"] == "mixture":
             decoder = MixtureDecoder(mixture, width, depth, generator)
         else:
+            if weights is None:
+                stiffness = stiffness_of(mixture, target.gradient, torch.Generator().manual_seed(seed))
+            else:
+                stiffness = float(weights["decoder.stiffness"])
             decoder = HamiltonianDecoder(
-                mixture, target.gradient, options["n_leapfrog"], width, depth, generator
+                mixture, target.gradient, options["n_leapfrog"], width, depth, generator, stiffness
             )
         return ContinuousModel(
             target,

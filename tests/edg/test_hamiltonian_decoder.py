@@ -20,7 +20,7 @@ from stats import assert_z
 import lattices
 from edgphys.edg.base_model import Draw
 from edgphys.edg.continuous_target import ContinuousTarget, CountedTarget
-from edgphys.edg.decoders import HamiltonianDecoder
+from edgphys.edg.decoders import HamiltonianDecoder, stiffness_of
 from edgphys.edg.divergence import field_and_divergence
 from edgphys.edg.mixture import GaussianMixture
 from edgphys.edg.ode import ode_log_weights
@@ -173,6 +173,48 @@ def test_start_is_nearly_exact_in_a_gaussian_basin(n_steps):
     model.encoder.axes.copy_(torch.eye(4))
     wrong, _ = draw_weights(model, 4000, n_steps, seed=6)
     assert float((wrong - expected).square().mean().sqrt()) > 0.2
+
+
+@pytest.mark.parametrize("kind", ["one Gaussian basin", "six narrow ones"])
+def test_first_steps_follow_the_stiffness(kind):
+    """1 where the frame is right; for narrow basins in a wide frame far above, and then the start stays there.
+
+    With steps for unit stiffness the same start overshoots the basins and its mean energy is that of a wide
+    Gaussian.
+    """
+    if kind == "one Gaussian basin":
+        system = Harmonic(n_dims=2, ratio=4.0)
+        mixture, limits = exact_basin(system), (1.0, 1.06)
+    else:
+        system = Planar("mog6")
+        modes = np.asarray(system.kernel_parameters).reshape(-1, 3)
+        root = np.diag(np.sqrt(modes[:, :2].var(0) + modes[0, 2]))
+        mixture, limits = GaussianMixture(np.ones(1), np.zeros((1, 2)), root[None]), (4.0, 10.0)
+    gradient = ContinuousTarget(system).gradient
+    stiffness = stiffness_of(mixture, gradient, torch.Generator().manual_seed(2))
+    assert limits[0] <= stiffness <= limits[1]
+    energies = {}
+    for name, value in (("measured", stiffness), ("unit", 1.0)):
+        decoder = HamiltonianDecoder(mixture, gradient, 4, 6, 1, torch.Generator(), value)
+        z, label = points(2000, decoder.n_latent, dtype=torch.float32), torch.zeros(2000, dtype=torch.long)
+        with torch.no_grad():
+            mean, log_sd = decoder.centre(z, label)
+            y = mean + torch.exp(log_sd) * points(2000, 2, seed=3, dtype=torch.float32)
+            energies[name] = float(system.reduced_energy(decoder.frames.outward(y, label)).mean())
+    if kind != "one Gaussian basin":
+        assert energies["measured"] < 0.5 * energies["unit"]
+
+
+def test_scales_of_the_networks_are_bounded():
+    """However large the outputs of the networks, one step is finite in single precision."""
+    (system, _), _, mixture = SYSTEMS["double well"]()
+    decoder = decoder_of(system, mixture)
+    with torch.no_grad():
+        for network in (decoder.kick, decoder.drift, decoder.spread):
+            network.last.bias.fill_(500.0)
+    mean, log_sd = decoder.centre(points(20, decoder.n_latent, dtype=torch.float32), torch.arange(20) % 2)
+    assert bool(torch.isfinite(mean).all()) and bool(torch.isfinite(log_sd).all())
+    torch.testing.assert_close(log_sd, torch.full_like(log_sd, 0.5 * (math.log(0.3) + 2.0)))
 
 
 # E[w] = Z.

@@ -10,7 +10,9 @@ for l = 1 .. K, with v = v_l,
 and at the end x: y - h g(y) + sqrt(2h) xi, h = h_0 exp(eta(y)), with
 
 Q_v, T_v networks of (y, g(y), l, c), Q_y, T_y of (v, l, c), eta of (y, g(y), c); all zero at the start, where
-each step nearly preserves N(0, 1) in a Gaussian basin. The last line is a Langevin step. A force longer than
+each step nearly preserves N(0, 1) in a Gaussian basin. The last line is a Langevin step. Where a frame holds
+several narrow basins the force is stiffer by a factor s: steps begin at 0.5 / sqrt(s) and h_0 at 0.15 / s,
+so that the dynamics is stable in each. A force longer than
 ten times its typical length is cut smoothly, and Q and eta lie within +-2 by a tanh, so that a network still
 in training cannot throw x to infinity.
 
@@ -33,9 +35,9 @@ from edgphys.edg.decoders.mixture import Frames
 from edgphys.edg.mixture import GaussianMixture
 from edgphys.edg.perceptron import Perceptron
 
-__all__ = ["HamiltonianDecoder"]
+__all__ = ["HamiltonianDecoder", "stiffness_of"]
 
-# In units of the width of a basin: steps, and h_0, for which the output noise is the share of METHOD's field.
+# At unit stiffness: steps, and h_0, for which the output noise is the share of the lattice decoders.
 _STEP, _H = 0.5, 0.15
 _LONGEST_FORCE = 10.0
 # Of |Q| and |eta|: without it the loss overflowed in a third of the trainings from one Gaussian.
@@ -57,6 +59,8 @@ class HamiltonianDecoder(nn.Module):
     width, depth : int
         Of the networks.
     generator : torch.Generator
+    stiffness : float
+        s, at least 1; see `stiffness_of`.
 
     Attributes
     ----------
@@ -72,6 +76,7 @@ class HamiltonianDecoder(nn.Module):
         width: int,
         depth: int,
         generator: torch.Generator,
+        stiffness: float = 1.0,
     ) -> None:
         super().__init__()
         self.frames, self._gradient = Frames(mixture), gradient
@@ -79,8 +84,10 @@ class HamiltonianDecoder(nn.Module):
         self.n_dims, self.n_groups = d, n_leapfrog + 1
         self.n_latent = d * self.n_groups
         extra = self.n_labels + n_leapfrog
-        self.log_step = nn.Parameter(torch.full((n_leapfrog,), math.log(_STEP)))
-        self.log_h = nn.Parameter(torch.full((self.n_labels,), math.log(_H)))
+        self.register_buffer("stiffness", torch.tensor(float(stiffness)))
+        self._step, self._h = _STEP / math.sqrt(stiffness), _H / stiffness
+        self.log_step = nn.Parameter(torch.full((n_leapfrog,), math.log(self._step)))
+        self.log_h = nn.Parameter(torch.full((self.n_labels,), math.log(self._h)))
         self.kick = Perceptron(2 * d + extra, 2 * d, width, depth, generator)
         self.drift = Perceptron(d + extra, 2 * d, width, depth, generator)
         self.spread = Perceptron(2 * d + self.n_labels, 1, width, depth, generator)
@@ -88,11 +95,11 @@ class HamiltonianDecoder(nn.Module):
     def linear_theory(self) -> tuple[Tensor, Tensor]:
         """Amplitude of each latent in y, (n_labels, n_groups, n_dims), and noise, in a Gaussian basin."""
         n = self.n_groups - 1
-        stay, last = 1 - 0.5 * _STEP**2, 1 - _H
-        powers = [stay**n, *(_STEP * stay ** (n - k) for k in range(1, n + 1))]
+        stay, last = 1 - 0.5 * self._step**2, 1 - self._h
+        powers = [stay**n, *(self._step * stay ** (n - k) for k in range(1, n + 1))]
         amplitude = last * torch.tensor(powers)[None, :, None]
         amplitude = amplitude.expand(self.n_labels, self.n_groups, self.n_dims).clone()
-        return amplitude, torch.full((self.n_labels, self.n_dims), math.sqrt(2 * _H))
+        return amplitude, torch.full((self.n_labels, self.n_dims), math.sqrt(2 * self._h))
 
     def force(self, y: Tensor, label: Tensor) -> Tensor:
         """g(y), cut to a finite length."""
@@ -130,6 +137,21 @@ class HamiltonianDecoder(nn.Module):
     def _tame(force: Tensor) -> Tensor:
         """Compressed for the networks."""
         return torch.asinh(force)
+
+
+def stiffness_of(
+    mixture: GaussianMixture,
+    gradient: Callable[[Tensor], Tensor],
+    generator: torch.Generator,
+    n_draws: int = 512,
+) -> float:
+    """s: root mean square of the force (cut) over draws of the mixture, in its frames; 1 in Gaussian basins."""
+    probe = HamiltonianDecoder(mixture, gradient, 0, 1, 0, generator)
+    weights = torch.from_numpy(mixture.weights)
+    label = torch.multinomial(weights, n_draws, True, generator=generator)
+    y = torch.randn(n_draws, probe.n_dims, generator=generator)
+    force, width = (float(rows.square().mean()) for rows in (probe.force(y, label).detach(), y))
+    return max(1.0, math.sqrt(force / width))
 
 
 def _bounded_exp(value: Tensor) -> Tensor:
