@@ -177,7 +177,7 @@ def test_start_is_nearly_exact_in_a_gaussian_basin(n_steps):
 
 @pytest.mark.parametrize("kind", ["one Gaussian basin", "six narrow ones"])
 def test_first_steps_follow_the_stiffness(kind):
-    """1 where the frame is right; for narrow basins in a wide frame far above, and then the start stays there.
+    """1 where the frame is right; far above for narrow basins in a wide frame, and then draws stay in them.
 
     With steps for unit stiffness the same start overshoots the basins and its mean energy is that of a wide
     Gaussian.

@@ -145,7 +145,7 @@ def stiffness_of(
     generator: torch.Generator,
     n_draws: int = 512,
 ) -> float:
-    """s: root mean square of the force (cut) over draws of the mixture, in its frames; 1 in Gaussian basins."""
+    """s: root mean square of the force (cut) over draws of the mixture, in its frames; 1 in a Gaussian."""
     probe = HamiltonianDecoder(mixture, gradient, 0, 1, 0, generator)
     weights = torch.from_numpy(mixture.weights)
     label = torch.multinomial(weights, n_draws, True, generator=generator)
