@@ -140,7 +140,7 @@ class LennardJones(AbstractParticleSystem):
 
     @property
     def easy_parameters(self) -> dict[str, float]:
-        """A weak pair law, a fifth of the temperature deep (less above 13 particles), and a core of 0.9 rm."""
+        """A weak pair law, a fifth of T deep (less above 13 particles), with a core of 0.9 rm."""
         # What a decoder leaves of log w adds up over the particles.
         weak = 0.2 * self.temperature * min(1.0, math.sqrt(13 / self.n_particles)) / self.pair_count
         weak = {"epsilon": weak} if weak < self.epsilon else {}
