@@ -188,8 +188,11 @@ def test_first_steps_follow_the_stiffness(kind):
     else:
         system = Planar("mog6")
         modes = np.asarray(system.kernel_parameters).reshape(-1, 3)
-        root = np.diag(np.sqrt(modes[:, :2].var(0) + modes[0, 2]))
-        mixture, limits = GaussianMixture(np.ones(1), np.zeros((1, 2)), root[None]), (4.0, 10.0)
+        variance = modes[:, :2].var(0) + modes[0, 2]
+        mixture = GaussianMixture(np.ones(1), np.zeros((1, 2)), np.diag(np.sqrt(variance))[None])
+        # Curvature of a basin in the frame; the nearest basin is less far than the middle of the frame.
+        curvature = variance[0] / modes[0, 2]
+        limits = 0.3 * curvature, curvature
     gradient = ContinuousTarget(system).gradient
     stiffness = stiffness_of(mixture, gradient, torch.Generator().manual_seed(2))
     assert limits[0] <= stiffness <= limits[1]

@@ -12,9 +12,8 @@ and at the end x: y - h g(y) + sqrt(2h) xi, h = h_0 exp(eta(y)), with
 Q_v, T_v networks of (y, g(y), l, c), Q_y, T_y of (v, l, c), eta of (y, g(y), c); all zero at the start, where
 each step nearly preserves N(0, 1) in a Gaussian basin. The last line is a Langevin step. Where a frame holds
 several narrow basins the force is stiffer by a factor s: steps begin at 0.5 / sqrt(s) and h_0 at 0.15 / s,
-so that the dynamics is stable in each. A force longer than
-ten times its typical length is cut smoothly, and Q and eta lie within +-2 by a tanh, so that a network still
-in training cannot throw x to infinity.
+so that the dynamics is stable in each. A force longer than ten times its typical length is cut smoothly, and
+Q and eta lie within +-2 by a tanh, so that a network still in training cannot throw x to infinity.
 
 References
 ----------
@@ -103,9 +102,7 @@ class HamiltonianDecoder(nn.Module):
 
     def force(self, y: Tensor, label: Tensor) -> Tensor:
         """g(y), cut to a finite length."""
-        outward = self._gradient(self.frames.outward(y, label))
-        roots = self.frames.roots[label].to(y.dtype)
-        force = torch.einsum("nji,nj->ni", roots, outward)
+        force = _force(self.frames, self._gradient, y, label)
         longest = _LONGEST_FORCE * math.sqrt(self.n_dims)
         return force / torch.sqrt(1 + (force.square().sum(1, keepdim=True) / longest**2))
 
@@ -145,13 +142,18 @@ def stiffness_of(
     generator: torch.Generator,
     n_draws: int = 512,
 ) -> float:
-    """s: root mean square of the force (cut) over draws of the mixture, in its frames; 1 in a Gaussian."""
-    probe = HamiltonianDecoder(mixture, gradient, 0, 1, 0, generator)
-    weights = torch.from_numpy(mixture.weights)
+    """s: median length of the force over draws of the mixture, in its frames; 1 in a Gaussian basin."""
+    frames, weights = Frames(mixture), torch.from_numpy(mixture.weights)
     label = torch.multinomial(weights, n_draws, True, generator=generator)
-    y = torch.randn(n_draws, probe.n_dims, generator=generator)
-    force, width = (float(rows.square().mean()) for rows in (probe.force(y, label).detach(), y))
-    return max(1.0, math.sqrt(force / width))
+    y = torch.randn(n_draws, frames.n_dims, generator=generator)
+    # Not the mean: draws in a hard core must not decide.
+    force, width = (float(g.norm(dim=1).median()) for g in (_force(frames, gradient, y, label).detach(), y))
+    return max(1.0, force / width)
+
+
+def _force(frames: Frames, gradient: Callable[[Tensor], Tensor], y: Tensor, label: Tensor) -> Tensor:
+    outward = gradient(frames.outward(y, label))
+    return torch.einsum("nji,nj->ni", frames.roots[label].to(y.dtype), outward)
 
 
 def _bounded_exp(value: Tensor) -> Tensor:
