@@ -29,7 +29,14 @@ from torch import Tensor
 
 from edgphys.exact.pair_clusters import can_integrate
 from edgphys.systems.base import check_number
-from edgphys.systems.particles import AbstractParticleSystem, add_pair_force, check_counts, gather, spread
+from edgphys.systems.particles import (
+    AbstractParticleSystem,
+    add_forces_below,
+    check_counts,
+    gather,
+    spread,
+    squares_below,
+)
 
 __all__ = ["DoubleWellParticles"]
 
@@ -135,20 +142,25 @@ class DoubleWellParticles(AbstractParticleSystem):
 @njit(nogil=True, cache=True)
 def _kernel(x, gradient_out, parameters):
     n_particles, n_axes = int(parameters[0]), int(parameters[1])
-    a, b, c, offset = parameters[2], parameters[3], parameters[4], parameters[5]
-    positions = spread(x, n_particles, n_axes)
-    slopes = np.zeros((n_particles, n_axes))
+    positions, factors = spread(x, n_particles, n_axes), np.empty(n_particles)
+    slopes = np.zeros((n_axes, n_particles))
     energy = 0.0
-    for i in range(n_particles):
-        for j in range(i):
-            square = 0.0
-            for axis in range(n_axes):
-                step = positions[i, axis] - positions[j, axis]
-                square += step * step
-            r = math.sqrt(square)
-            u = r - offset
-            energy += a * u + (b + c * u * u) * u * u
-            slope = a + (2.0 * b + 4.0 * c * u * u) * u
-            add_pair_force(slopes, positions, i, j, slope / max(r, 1e-300))
+    for i in range(1, n_particles):
+        squares_below(positions, i, factors)
+        energy += _pair_laws(factors[:i], parameters)
+        add_forces_below(slopes, positions, i, factors)
     gather(slopes, gradient_out)
+    return energy
+
+
+@njit(nogil=True, cache=True)
+def _pair_laws(factors, parameters):
+    """Sum of w(r), and w'(r) / r in the place of r^2."""
+    a, b, c, offset = parameters[2], parameters[3], parameters[4], parameters[5]
+    energy = 0.0
+    for j in range(factors.size):
+        r = math.sqrt(factors[j])
+        u = r - offset
+        energy += a * u + (b + c * u * u) * u * u
+        factors[j] = (a + (2.0 * b + 4.0 * c * u * u) * u) / max(r, 1e-300)
     return energy

@@ -40,13 +40,15 @@ from edgphys.exact.pair_clusters import can_integrate
 from edgphys.systems.base import check_number
 from edgphys.systems.mackay import MAGIC_NUMBERS, mackay_cluster
 from edgphys.systems.particles import (
+    ANY_ORDER,
     AbstractParticleSystem,
-    add_pair_force,
+    add_forces_below,
     check_counts,
     check_not_negative,
     gather,
     helmert,
     spread,
+    squares_below,
 )
 
 __all__ = ["PAIR_COUNTS", "LennardJones"]
@@ -244,28 +246,36 @@ def _gas(rng: np.random.Generator, n_particles: int, n_axes: int, spacing: float
 
 @njit(nogil=True, cache=True)
 def _kernel(x, gradient_out, parameters):
-    n_particles, n_axes = int(parameters[0]), int(parameters[1])
-    depth, rm, oscillator, core = parameters[2], parameters[3], parameters[4], parameters[5]
-    positions = spread(x, n_particles, n_axes)
-    slopes = np.zeros((n_particles, n_axes))
+    n_particles, n_axes, oscillator = int(parameters[0]), int(parameters[1]), parameters[4]
+    positions, factors = spread(x, n_particles, n_axes), np.empty(n_particles)
+    slopes = np.zeros((n_axes, n_particles))
     energy = 0.0
-    for i in range(n_particles):
-        for j in range(i):
-            square = 0.0
-            for axis in range(n_axes):
-                step = positions[i, axis] - positions[j, axis]
-                square += step * step
-            if square < core * core:
-                r = math.sqrt(square)
-                energy += parameters[6] + parameters[7] * (r - core)
-                add_pair_force(slopes, positions, i, j, parameters[7] / max(r, 1e-300))
-            else:
-                inverse = rm * rm / square
-                sixth = inverse * inverse * inverse
-                energy += depth * sixth * (sixth - 2.0)
-                add_pair_force(slopes, positions, i, j, 12.0 * depth * sixth * (1.0 - sixth) / square)
+    for i in range(1, n_particles):
+        squares_below(positions, i, factors)
+        energy += _pair_laws(factors[:i], parameters)
+        add_forces_below(slopes, positions, i, factors)
     gather(slopes, gradient_out)
     for k in range(x.size):
         energy += 0.5 * oscillator * x[k] * x[k]
         gradient_out[k] += oscillator * x[k]
+    return energy
+
+
+@njit(nogil=True, cache=True, fastmath=ANY_ORDER)
+def _pair_laws(factors, parameters):
+    """Sum of w(r), and w'(r) / r in the place of r^2."""
+    depth, core, height, slope = parameters[2], parameters[5], parameters[6], parameters[7]
+    unit, nearest = parameters[3] * parameters[3], core * core
+    energy = 0.0
+    for j in range(factors.size):
+        square = factors[j]
+        if square < nearest:
+            r = math.sqrt(square)
+            energy += height + slope * (r - core)
+            factors[j] = slope / max(r, 1e-300)
+        else:
+            inverse = unit / square
+            sixth = inverse * inverse * inverse
+            energy += depth * sixth * (sixth - 2.0)
+            factors[j] = 12.0 * depth / unit * sixth * (1.0 - sixth) * inverse
     return energy

@@ -39,7 +39,15 @@ from torch import Tensor
 from edgphys.systems.base import check_number
 from edgphys.systems.continuous import AbstractContinuousSystem, check_dims
 
-__all__ = ["AbstractParticleSystem", "add_pair_force", "gather", "helmert", "spread"]
+__all__ = [
+    "ANY_ORDER",
+    "AbstractParticleSystem",
+    "add_forces_below",
+    "gather",
+    "helmert",
+    "spread",
+    "squares_below",
+]
 
 _MEASURE_ROWS = 4096
 
@@ -260,36 +268,56 @@ def check_not_negative(value, name: str) -> float:
     return number
 
 
+# Sums of pairs run over rows of one axis, in any order, so that they use vector instructions.
+ANY_ORDER = {"reassoc", "contract", "nsz"}
+
+
 @njit(nogil=True, cache=True)
 def spread(y, n_particles, n_axes):
-    """Positions B^T y, shape (n_particles, n_axes), of y (n_variables,); linear in the number of
+    """Positions (B^T y)^T, shape (n_axes, n_particles), of y (n_variables,); linear in the number of
     particles."""
-    positions = np.empty((n_particles, n_axes))
-    for a in range(n_axes):
-        above = 0.0  # sum over k > i of y_k / sqrt(k (k + 1))
-        for i in range(n_particles - 1, 0, -1):
-            term = y[(i - 1) * n_axes + a] / math.sqrt(i * (i + 1.0))
-            positions[i, a] = above - i * term
-            above += term
-        positions[0, a] = above
+    positions = np.empty((n_axes, n_particles))
+    above = np.zeros(n_axes)  # sums over k > i of y_k / sqrt(k (k + 1))
+    for i in range(n_particles - 1, 0, -1):
+        scale = 1.0 / math.sqrt(i * (i + 1.0))
+        for a in range(n_axes):
+            term = y[(i - 1) * n_axes + a] * scale
+            positions[a, i] = above[a] - i * term
+            above[a] += term
+    positions[:, 0] = above
     return positions
 
 
 @njit(nogil=True, cache=True)
 def gather(slopes, gradient_out):
-    """B slopes: from dE/dx_i, shape (n_particles, n_axes), to dE/dy."""
-    n_particles, n_axes = slopes.shape
-    for a in range(n_axes):
-        below = slopes[0, a]
-        for k in range(1, n_particles):
-            gradient_out[(k - 1) * n_axes + a] = (below - k * slopes[k, a]) / math.sqrt(k * (k + 1.0))
-            below += slopes[k, a]
+    """B slopes^T: from dE/dx_i, shape (n_axes, n_particles), to dE/dy."""
+    n_axes, n_particles = slopes.shape
+    below = slopes[:, 0].copy()
+    for k in range(1, n_particles):
+        scale = 1.0 / math.sqrt(k * (k + 1.0))
+        for a in range(n_axes):
+            gradient_out[(k - 1) * n_axes + a] = (below[a] - k * slopes[a, k]) * scale
+            below[a] += slopes[a, k]
 
 
-@njit(nogil=True, cache=True)
-def add_pair_force(slopes, positions, i, j, factor):
-    """Add the force of a pair, `factor` = w'(r) / r, to dE/dx_i and dE/dx_j."""
-    for a in range(positions.shape[1]):
-        part = factor * (positions[i, a] - positions[j, a])
-        slopes[i, a] += part
-        slopes[j, a] -= part
+@njit(nogil=True, cache=True, fastmath=ANY_ORDER)
+def squares_below(positions, i, squares):
+    """r_ij^2 of the particles j < i, into squares[:i]."""
+    squares[:i] = 0.0
+    for a in range(len(positions)):
+        own, row = positions[a, i], positions[a]
+        for j in range(i):
+            step = own - row[j]
+            squares[j] += step * step
+
+
+@njit(nogil=True, cache=True, fastmath=ANY_ORDER)
+def add_forces_below(slopes, positions, i, factors):
+    """Add the forces of the pairs j < i, factors[j] = w'(r_ij) / r_ij, to dE/dx_i and dE/dx_j."""
+    for a in range(len(positions)):
+        own, row, out, total = positions[a, i], positions[a], slopes[a], 0.0
+        for j in range(i):
+            part = factors[j] * (own - row[j])
+            total += part
+            out[j] -= part
+        out[i] += total
