@@ -53,13 +53,16 @@ class RadialBasis(nn.Module):
         self.register_buffer("centres", (_REACH * length * place**_CROWDING).float())
         self.register_buffer("rates", (1.0 / (_OVERLAP * _REACH * length * slope)).float())
 
-    def forward(self, r: Tensor) -> tuple[Tensor, Tensor]:
-        """Values and derivatives, shape (..., n_functions)."""
+    def forward(self, r: Tensor) -> Tensor:
+        """Values, shape (..., n_functions)."""
         scaled = (r[..., None] - self.centres) * self.rates
-        value = torch.exp(-0.5 * scaled * scaled)
-        slope = -scaled * self.rates * value
-        one = torch.ones_like(r)[..., None]
-        return torch.cat([value, one], -1), torch.cat([slope, torch.zeros_like(one)], -1)
+        return torch.cat([torch.exp(-0.5 * scaled * scaled), torch.ones_like(r)[..., None]], -1)
+
+    def slopes(self, r: Tensor, values: Tensor) -> Tensor:
+        """Derivatives of these values."""
+        scaled = (r[..., None] - self.centres) * self.rates
+        slope = -scaled * self.rates * values[..., :-1]
+        return torch.cat([slope, torch.zeros_like(r)[..., None]], -1)
 
 
 @final
@@ -89,8 +92,7 @@ class PairFlow(nn.Module):
     def displacement(self, x: Tensor) -> Tensor:
         """x' - x."""
         difference, r = self._distances(x)
-        value = self.basis(r)[0]
-        pair, psi, bond = self._split(value)
+        pair, psi, bond = self._split(self.basis(r))
         g = torch.tanh(bond.sum(2) + self.bias)
         w = pair + torch.einsum("bijf,bif->bij", psi, g) + torch.einsum("bijf,bjf->bij", psi, g)
         return (w[..., None] * difference).sum(2) / x.shape[1]
@@ -103,10 +105,10 @@ class PairFlow(nn.Module):
         """
         n_batch, n, n_axes = x.shape
         difference, r = self._distances(x)
-        value, slope = self.basis(r)
+        values = self.basis(r)
         unit = difference / r[..., None]
-        pair, psi, bond = self._split(value)
-        pair_slope, psi_slope, bond_slope = self._split(slope)
+        pair, psi, bond = self._split(values)
+        pair_slope, psi_slope, bond_slope = self._split(self.basis.slopes(r, values))
         g = torch.tanh(bond.sum(2) + self.bias)
         both = g[:, :, None] + g[:, None]
         w = pair + (psi * both).sum(-1)

@@ -47,11 +47,12 @@ class Case:
 def cases() -> dict[str, Case]:
     """Names as in the table."""
     once, twice = (ep.LennardJones(pair_count=word) for word in ("once", "twice"))
+    batch = {"n_steps": 600, "batch_size": 64}
     large = {"n_reference": 4_000_000, "n_mbar": 4_000_000, "radius": 0.8}
     return {
         "DW4": Case(ep.DoubleWellParticles(), 300, 8.0, 8),
-        "LJ13 once": Case(once, 500, 3.0, 5, radius=0.8),
-        "LJ13 twice": Case(twice, 1200, 3.0, 6, radius=0.8),
+        "LJ13 once": Case(once, 500, 3.0, 5, radius=0.8, fit=batch),
+        "LJ13 twice": Case(twice, 1200, 3.0, 6, radius=0.8, fit=batch),
         "LJ55 once": Case(ep.LennardJones(55), 1000, 3.0, 8, n_draws=1000, **large),
     }
 
