@@ -261,7 +261,8 @@ def _kernel(x, gradient_out, parameters):
     return energy
 
 
-@njit(nogil=True, cache=True, fastmath=ANY_ORDER)
+# error_model: a trajectory that runs away may round two particles onto one place.
+@njit(nogil=True, cache=True, fastmath=ANY_ORDER, error_model="numpy")
 def _pair_laws(factors, parameters):
     """Sum of w(r), and w'(r) / r in the place of r^2."""
     depth, core, height, slope = parameters[2], parameters[5], parameters[6], parameters[7]

@@ -346,3 +346,15 @@ def test_parameters_rebuild_the_system(system):
 def test_bad_parameters_are_refused(make, error, message):
     with pytest.raises(error, match=message):
         make()
+
+
+@pytest.mark.parametrize("pair_count", ["once", "twice"])
+def test_particles_that_coincide_are_refused_not_an_error(pair_count):
+    # A diverging trajectory rounds particles onto one place; chains refuse an infinite or undefined energy.
+    system = LennardJones(pair_count=pair_count)
+    x, gradient = np.zeros(system.n_variables), np.empty(system.n_variables)
+    energy = system.kernel(x, gradient, system.kernel_parameters)
+    assert not energy < np.inf
+    # Negative control: with a core the energy of the same points is finite.
+    soft = system.replace(core=0.9)
+    assert np.isfinite(soft.kernel(x, gradient, soft.kernel_parameters))
