@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from typing import final
 
@@ -13,7 +14,7 @@ from edgphys.edg.target import AbstractTarget
 from edgphys.systems.base import AbstractSystem
 from edgphys.systems.continuous import AbstractContinuousSystem
 
-__all__ = ["AbstractCountedTarget", "ContinuousTarget", "CountedTarget"]
+__all__ = ["AbstractCountedTarget", "ContinuousTarget", "CountedTarget", "PhaseSpaceTarget"]
 
 
 class AbstractCountedTarget(nn.Module):
@@ -99,6 +100,11 @@ class ContinuousTarget(AbstractCountedTarget):
     def _gradient(self, x: Tensor) -> Tensor:
         return self.training_system.gradient(x)
 
+    def start(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """float64 variables of `training_system`, and their log-density there."""
+        x = x.double()
+        return x, -self.training_system.reduced_energy(x)
+
     def lift(self, x: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         x = x.double()
         return -self.system.reduced_energy(x), self.system.to_configurations(x).flatten(1)
@@ -110,6 +116,60 @@ class ContinuousTarget(AbstractCountedTarget):
             points = self.system.from_configurations(points)
         x = points.flatten(1)
         return x, -self.system.reduced_energy(x.double())
+
+
+@final
+class PhaseSpaceTarget(AbstractCountedTarget):
+    """A continuous system and momenta of unit variance: the same Z, X = (x, v_1, .., v_K).
+
+    Parameters
+    ----------
+    inner : ContinuousTarget
+    n_momenta : int
+        K.
+    """
+
+    def __init__(self, inner: ContinuousTarget, n_momenta: int) -> None:
+        super().__init__()
+        self._inner, self._n_momenta = inner, n_momenta
+        self.system, self.training_system = inner.system, inner.training_system
+        self.n_dims = (n_momenta + 1) * inner.n_dims
+
+    def _parts(self, phase: Tensor) -> tuple[Tensor, Tensor]:
+        """x, and the log-density of the momenta."""
+        x, v = phase[:, : self._inner.n_dims], phase[:, self._inner.n_dims :]
+        return x, -0.5 * v.double().square().sum(1) - 0.5 * v.shape[1] * math.log(2.0 * math.pi)
+
+    def _energy(self, x: Tensor) -> Tensor:
+        x, log_density = self._parts(x)
+        return self._inner._energy(x) - log_density.to(x)
+
+    def _gradient(self, x: Tensor) -> Tensor:
+        d = self._inner.n_dims
+        return torch.cat([self._inner._gradient(x[:, :d]), x[:, d:]], 1)
+
+    def force(self, x: Tensor) -> Tensor:
+        """Gradient of the energy of x alone, (n_batch, n_variables); counted, differentiable."""
+        self.n_gradient_calls += len(x)
+        return self._inner._gradient(x)
+
+    def start(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """As for the system alone; the log-density is that of X."""
+        x, log_momenta = self._parts(x)
+        x, log_density = self._inner.start(x)
+        return x, log_density + log_momenta
+
+    def lift(self, x: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        x, log_momenta = self._parts(x)
+        log_density, configurations = self._inner.lift(x, generator)
+        return log_density + log_momenta, configurations
+
+    def lower(self, configurations: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        x, log_density = self._inner.lower(configurations, generator)
+        size = (len(x), self._n_momenta * x.shape[1])
+        v = torch.randn(size, generator=generator, device=x.device, dtype=x.dtype)
+        phase = torch.cat([x, v], 1)
+        return phase, log_density + self._parts(phase)[1]
 
 
 @final

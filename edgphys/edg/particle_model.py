@@ -12,6 +12,9 @@ h vectors and w a number of an equivariant network of (zeta, zeta - alpha z_t) t
 curvature of the decoder adds. The variance is the same for all directions. Permutations, rotations and
 reflections turn z and x alike, so that encoder and weights are invariant.
 
+Hamiltonian steps may follow (`edgphys.edg.decoders.hamiltonian_steps`): x above is then x_0, what the target
+sees is X = (x_K, v'_1, .., v'_K), and the encoder undoes the steps first.
+
 `carried_bound` is the training objective of the decoder: the exact bound to first order in s, no encoder.
 """
 
@@ -25,6 +28,8 @@ import torch
 from torch import Tensor, nn
 
 from edgphys.edg.base_model import AbstractEDGModel, Decoded, Draw, log_normal
+from edgphys.edg.continuous_target import PhaseSpaceTarget
+from edgphys.edg.decoders.hamiltonian_steps import HamiltonianSteps
 from edgphys.edg.decoders.particles import ParticleDecoder
 from edgphys.edg.layers import TimeEmbedding
 from edgphys.edg.mixture import walk
@@ -49,6 +54,8 @@ class ParticleModel(AbstractEDGModel):
     target : ContinuousTarget
         Of an `AbstractParticleSystem`.
     n_path_steps : int
+    n_leapfrog : int
+        Hamiltonian steps after the pair flows; with any the model's `target` is a `PhaseSpaceTarget`.
     decoder_size : tuple of int
         Features of a particle, and number of pair flows.
     encoder_size : tuple of int
@@ -69,6 +76,7 @@ class ParticleModel(AbstractEDGModel):
         target: nn.Module,
         *,
         n_path_steps: int,
+        n_leapfrog: int = 0,
         decoder_size: tuple[int, int],
         encoder_size: tuple[int, int],
         seed: int,
@@ -78,11 +86,17 @@ class ParticleModel(AbstractEDGModel):
         if not noise > 0.0:
             raise ValueError(f"noise must be positive, got {noise:g}")
         generator, system = torch.Generator().manual_seed(seed), target.system
-        self.target, self.n_path_steps = target, n_path_steps
+        cloud = _cloud(target, np.random.default_rng(seed))
+        self.target, self.n_path_steps, self.steps = target, n_path_steps, None
+        if n_leapfrog:
+            self.target = PhaseSpaceTarget(target, n_leapfrog)
+            gradient = target.training_system.gradient(torch.from_numpy(cloud))
+            stiffness = float(gradient.square().mean(1).sqrt().median())
+            self.steps = HamiltonianSteps(self.target.force, n_leapfrog, stiffness)
         self.decoder = ParticleDecoder(
             system.n_particles,
             system.n_axes,
-            scale=_cloud_scale(target, np.random.default_rng(seed)),
+            scale=float(np.std(cloud)),
             noise=noise,
             width=decoder_size[0],
             depth=decoder_size[1],
@@ -108,12 +122,20 @@ class ParticleModel(AbstractEDGModel):
     def draw(self, n_samples: int, generator: torch.Generator) -> Draw:
         z, label = self._latents(n_samples, generator)
         x, log_prob, _ = self.decoder.noisy(z, generator)
-        return Draw(z, label, x, log_prob + log_normal(z))
+        x, log_steps = self._moved(x, generator)
+        return Draw(z, label, x, log_prob + log_steps + log_normal(z))
+
+    def _moved(self, x: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor | float]:
+        return (x, 0.0) if self.steps is None else self.steps(x, generator)
+
+    def _moved_back(self, x: Tensor) -> tuple[Tensor, Tensor | float]:
+        return (x, 0.0) if self.steps is None else self.steps.back(x)
 
     def decode(self, n_batch: int, generator: torch.Generator) -> Decoded:
         z, label = self._latents(n_batch, generator)
         x, log_prob, excess = self.decoder.noisy(z, generator)
-        rest = log_prob.mean().to(x) + _EXCESS_PRICE * excess.mean()
+        x, log_steps = self._moved(x, generator)
+        rest = (log_prob + log_steps).mean().to(x) + _EXCESS_PRICE * excess.mean()
         return Decoded(z, label, x, torch.ones_like(z[:, 0]), rest)
 
     def drive(self, z: Tensor, x: Tensor, sigma: Tensor, label: Tensor) -> Tensor:
@@ -141,17 +163,20 @@ class ParticleModel(AbstractEDGModel):
         bend, log_factor = self.network(vectors, self.time(sigma))
         return (error + noise * decoder.flat(bend[:, :, 0])) / (noise + wide * wide), log_factor
 
+    def _forward_parameters(self) -> tuple[nn.Parameter, ...]:
+        return (*self.decoder.parameters(), *(() if self.steps is None else self.steps.parameters()))
+
     def _preimage(self, x: Tensor) -> Tensor:
         """zeta(x); kept, because a path asks for it at every step, and pairs of noises share their x."""
-        weights = tuple((id(p), p.data_ptr(), p._version) for p in self.decoder.parameters())
+        weights = tuple((id(p), p.data_ptr(), p._version) for p in self._forward_parameters())
         known, version, zeta = self._known
         if known is x and version == (x._version, weights):
             return zeta
         half = len(x) // 2
-        if len(x) == 2 * half and torch.equal(x[:half], x[half:]):
-            zeta = self.decoder.preimage(x[:half].detach()).repeat(2, 1)
-        else:
-            zeta = self.decoder.preimage(x.detach())
+        twice = len(x) == 2 * half and torch.equal(x[:half], x[half:])
+        with torch.no_grad():
+            zeta = self.decoder.preimage(self._moved_back((x[:half] if twice else x).detach())[0])
+        zeta = zeta.repeat(2, 1) if twice else zeta
         self._known = (x, (x._version, weights), zeta)
         return zeta
 
@@ -165,7 +190,8 @@ class ParticleModel(AbstractEDGModel):
         return torch.zeros(len(x), dtype=torch.int64, device=x.device)
 
     def log_prob_given(self, x: Tensor, z: Tensor, label: Tensor) -> Tensor:
-        return self.decoder.log_prob(x, z) + log_normal(z)
+        x, log_steps = self._moved_back(x)
+        return self.decoder.log_prob(x, z) + log_steps + log_normal(z)
 
 
 def carried_bound(model: ParticleModel, n_batch: int, generator: torch.Generator) -> Loss:
@@ -197,7 +223,6 @@ def _tamed(energy: Tensor) -> Tensor:
     return energy - above + scale * torch.log1p(above / scale)
 
 
-def _cloud_scale(target: nn.Module, rng: np.random.Generator) -> float:
-    """Standard deviation of a coordinate of the cluster, from short Langevin walks of the training energy."""
-    walkers = walk(target, target.system.starts(rng, _N_WALKERS), _N_WALK_STEPS, rng)
-    return float(np.std(walkers))
+def _cloud(target: nn.Module, rng: np.random.Generator) -> np.ndarray:
+    """Points of short Langevin walks of the training energy."""
+    return walk(target, target.system.starts(rng, _N_WALKERS), _N_WALK_STEPS, rng)

@@ -246,19 +246,22 @@ class ParticleRecipe(AbstractRecipe):
     # The first part is the whole run: it does not end early.
     patience = 1_000_000
     objective = "a lower bound on log_z to first order in the output noise, up to its own noise"
-    allowed = ("decoder", "train_at", "n_path_steps", "decoder_size", "encoder_size")
+    allowed = ("decoder", "n_leapfrog", "train_at", "n_path_steps", "decoder_size", "encoder_size")
 
     def complete(self, system, given):
         if not isinstance(system, AbstractParticleSystem):
             raise ValueError(f"decoder='particles' takes a system of particles, got {system!r}")
         options = {"decoder": "particles", "n_path_steps": 8} | given
         options = {"decoder_size": (8, 8), "encoder_size": (16, 2)} | options
+        options["n_leapfrog"] = count(options.get("n_leapfrog", 0), "n_leapfrog", 0)
         _check_sizes(options)
-        _continuous_target(system, options)
+        target = _continuous_target(system, options)
+        if options["n_leapfrog"]:
+            _check_differentiable(target)
         return options
 
     def build(self, system, options, seed, weights):
-        names = ("n_path_steps", "decoder_size", "encoder_size")
+        names = ("n_path_steps", "n_leapfrog", "decoder_size", "encoder_size")
         target = _continuous_target(system, options)
         return ParticleModel(target, seed=seed, **{name: options[name] for name in names})
 

@@ -34,7 +34,7 @@ from edgphys.edg.annealing import Annealing
 from edgphys.edg.base_model import AbstractEDGModel
 from edgphys.edg.chain import accepted_indices
 from edgphys.edg.checks import choice, count, positive, share
-from edgphys.edg.continuous_target import ContinuousTarget
+from edgphys.edg.continuous_target import ContinuousTarget, PhaseSpaceTarget
 from edgphys.edg.objective import path_bound
 from edgphys.edg.ode import ode_log_weights
 from edgphys.edg.path import log_weights, reverse_log_weights
@@ -79,7 +79,8 @@ class EDG:
         "mixture": blocks of variables with one law, which share networks and mixture (the pairs of the
         many-well energy); default: what the system declares.
     n_leapfrog : int
-        "hamiltonian": steps of Hamiltonian dynamics in the decoder; default 4.
+        Steps of Hamiltonian dynamics in the decoder: "hamiltonian", default 4; "particles", after the pair
+        flows, default 0.
     encoder : {"diffusion", "gaussian"}
         "mixture", "hamiltonian": "gaussian" is the encoder of a variational autoencoder, for comparison.
     train_at : dict of str to float
@@ -404,7 +405,7 @@ class EDG:
         if n_rungs == 0:
             return None
         target = self.model.target
-        if not isinstance(target, ContinuousTarget):
+        if not isinstance(target, ContinuousTarget | PhaseSpaceTarget):
             raise ValueError(f"n_anneal must be 0 for the system {self.system.name}, got {n_rungs}")
         pilot, production = np.random.SeedSequence(seed, spawn_key=(2,)).spawn(2)
         generator = torch.Generator(device=self.model.device).manual_seed(_torch_seed(pilot))
@@ -418,12 +419,12 @@ class EDG:
     ) -> tuple[np.ndarray, np.ndarray]:
         """Draws, float64, with log weights for the system at `train_at`."""
         draw = self.model.draw(size, generator)
-        log_density = -self.model.target.training_system.reduced_energy(draw.x.double())
+        x, log_density = self.model.target.start(draw.x)
         if ode is not None:
             log_w = ode_log_weights(self.model, draw, log_density, generator, **ode)
         else:
             log_w = log_weights(self.model, draw, log_density, n_steps, generator)
-        return draw.x.double().cpu().numpy(), log_w.cpu().numpy()
+        return x.cpu().numpy(), log_w.cpu().numpy()
 
     @torch.no_grad()
     def _weighted_batch(

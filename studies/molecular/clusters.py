@@ -3,7 +3,7 @@
 
     python -m studies.molecular.clusters [--case NAME ...] [--seed 0 1] [--quick]
 
-Writes clusters.json here, and clusters.png (distances between particles). EDG is trained on an easier system
+Writes clusters.json here, and clusters_<case>.png (distances between particles). EDG is trained on an easier system
 (`train_at`) and its draws are annealed to the system itself; `ess_start` is the joint effective share of
 the network's own draws, for the easier system, `ess` that of the annealed draws, for the system itself.
 Beside it: parallel tempering with HMC at as many evaluations as EDG took in all, and the reference:
@@ -48,12 +48,13 @@ def cases() -> dict[str, Case]:
     """Names as in the table."""
     once, twice = (ep.LennardJones(pair_count=word) for word in ("once", "twice"))
     batch = {"n_steps": 600, "batch_size": 64}
-    large = {"n_reference": 4_000_000, "n_mbar": 4_000_000, "radius": 0.8}
+    large = {"n_reference": 8_000_000, "n_mbar": 8_000_000, "radius": 0.8}
+    large |= {"options": {"decoder_size": (8, 4)}, "fit": {"n_steps": 40, "batch_size": 16}}
     return {
         "DW4": Case(ep.DoubleWellParticles(), 300, 8.0, 8),
         "LJ13 once": Case(once, 500, 3.0, 5, radius=0.8, fit=batch),
         "LJ13 twice": Case(twice, 1200, 3.0, 6, radius=0.8, fit=batch),
-        "LJ55 once": Case(ep.LennardJones(55), 1000, 3.0, 8, n_draws=1000, **large),
+        "LJ55 once": Case(ep.LennardJones(55), 3500, 3.0, 8, n_draws=600, **large),
     }
 
 
@@ -171,7 +172,9 @@ def main() -> None:
             print(tables({name: row}), f"training {row['training_s']:.0f} s", flush=True)
     print(tables(merged))
     if not arguments.quick:
-        figure(drawn, (arguments.out or FILE.parent) / "clusters.png")
+        for name, pair in drawn.items():
+            file = f"clusters_{name.lower().replace(' ', '_')}.png"
+            figure({name: pair}, (arguments.out or FILE.parent) / file)
 
 
 if __name__ == "__main__":

@@ -34,7 +34,7 @@ from edgphys.edg.decoders.mixture import Frames
 from edgphys.edg.mixture import GaussianMixture
 from edgphys.edg.perceptron import Perceptron
 
-__all__ = ["HamiltonianDecoder", "stiffness_of"]
+__all__ = ["HamiltonianDecoder", "bounded_exp", "stiffness_of"]
 
 # At unit stiffness: steps, and h_0, for which the output noise is the share of the lattice decoders.
 _STEP, _H = 0.5, 0.15
@@ -119,16 +119,16 @@ class HamiltonianDecoder(nn.Module):
             v = parts[:, k + 1]
             v = v - 0.5 * step * self._kicked(y, force, tail)
             scale, shift = self.drift(torch.cat([v, tail], 1)).chunk(2, 1)
-            y = y + step * (v * _bounded_exp(scale) + shift)
+            y = y + step * (v * bounded_exp(scale) + shift)
             force = self.force(y, label)
             # The second half kick changes v, which the next step draws afresh: it would have no effect.
         eta = self.spread(torch.cat([y, self._tame(force), kind], 1))
-        h = torch.exp(self.log_h[label])[:, None] * _bounded_exp(eta)
+        h = torch.exp(self.log_h[label])[:, None] * bounded_exp(eta)
         return y - h * force, 0.5 * torch.log(2 * h).expand_as(y)
 
     def _kicked(self, y: Tensor, force: Tensor, tail: Tensor) -> Tensor:
         scale, shift = self.kick(torch.cat([y, self._tame(force), tail], 1)).chunk(2, 1)
-        return force * _bounded_exp(scale) + shift
+        return force * bounded_exp(scale) + shift
 
     @staticmethod
     def _tame(force: Tensor) -> Tensor:
@@ -156,6 +156,6 @@ def _force(frames: Frames, gradient: Callable[[Tensor], Tensor], y: Tensor, labe
     return torch.einsum("nji,nj->ni", frames.roots[label].to(y.dtype), outward)
 
 
-def _bounded_exp(value: Tensor) -> Tensor:
+def bounded_exp(value: Tensor) -> Tensor:
     """exp(value) near 0, never further from 1 than the bound."""
     return torch.exp(_LARGEST_LOG_SCALE * torch.tanh(value / _LARGEST_LOG_SCALE))
