@@ -3,9 +3,10 @@
 
     python -m studies.molecular.clusters [--case NAME ...] [--seed 0 1] [--quick]
 
-Writes clusters.json here, and clusters_<case>.png (distances between particles). EDG is trained on an easier system
-(`train_at`) and its draws are annealed to the system itself; `ess_start` is the joint effective share of
-the network's own draws, for the easier system, `ess` that of the annealed draws, for the system itself.
+Writes clusters.json here, and clusters_<case>.png (distances between particles). EDG is trained on an
+easier system (`train_at`) and its draws are annealed to the system itself; `ess_start` is the joint
+effective share of the network's own draws, for the easier system, `ess` that of the annealed draws, for the
+system itself.
 Beside it: parallel tempering with HMC at as many evaluations as EDG took in all, and the reference:
 quadrature for DW4; for the others longer tempering (energy, distance) and MBAR on a path from a Gaussian
 (log_z).

@@ -119,7 +119,7 @@ def test_weights_of_an_untrained_model_average_to_z(scale):
 @pytest.mark.statistical
 def test_reference_draws_bound_log_z_from_above():
     model = make_model(PAIR, 2)
-    chains = ep.mcmc.sample(PAIR, "hmc", n_sweeps=3000, n_chains=2, seed=1, keep=True)
+    chains = ep.mcmc.run(PAIR, "hmc", n_sweeps=3000, n_chains=2, thin=5, seed=1, keep=True)
     rows = chains["configurations"].to_numpy().reshape(6000, -1)
     with torch.no_grad():
         x, log_density = model.target.lower(torch.from_numpy(rows), generator(1))
