@@ -138,7 +138,7 @@ def tempered(
         draws. attrs: ``n_calls`` spent, ``swap_rate`` (least over the pairs) and ``n_round_trips``.
     """
     ladder = {"temperature": sorted(float(t) for t in temperatures)}
-    common = {"n_chains": n_chains, "n_threads": 1}
+    common = {"n_chains": n_chains}
     n_sweeps = 300
     while True:
         thin = max(1, n_sweeps * n_chains // n_keep)
@@ -168,7 +168,7 @@ def mbar_log_z(system, n_calls: int, seed: int, *, n_chains: int = 4) -> dict[st
     The pilot runs, which find the Gaussian and space the rungs, are part of the evaluations. Chains that
     are too short for an estimate are made longer, beyond `n_calls` if need be: ``n_calls`` says how many.
     """
-    arguments = {"seed": seed, "n_chains": n_chains, "n_threads": 1}
+    arguments = {"seed": seed, "n_chains": n_chains}
     n_sweeps = 500
     while True:
         try:

@@ -8,7 +8,8 @@ that of the system itself), are moved along the ladder,
     log w = log w_0 + sum_k [ u_{k-1}(x_{k-1}) - u_k(x_{k-1}) ],    x_k from x_{k-1} by HMC at u_k ,
 
 and E[w] = Z of the last, for any length and any step size, on the joint space of the draw and its path. The
-rungs are spaced, and the steps tuned, on a pilot batch that is not used again.
+rungs are spaced, the steps tuned, and the number of rungs is chosen, on a pilot batch that is not used again:
+where the points keep up with the ladder, the variance of log w is inverse to the number of rungs.
 
 References
 ----------
@@ -18,6 +19,7 @@ Lett. 78, 2690 (1997). Neal, MCMC using Hamiltonian dynamics, arXiv:1206.1901.
 
 from __future__ import annotations
 
+import math
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -32,10 +34,16 @@ from edgphys.systems.kernel_pointer import KernelPointer
 __all__ = ["Annealing", "Schedule", "anneal", "find_schedule", "rung"]
 
 _N_LEAPFROG = 10
-_N_PILOT, _N_ROUNDS = 256, 2
+_N_PILOT = 256
+# Two rounds of the pilot with so many rungs, or these parts of the number asked for.
+_PILOT_RUNGS, _PILOT_PARTS = (50, 400), (8, 4)
+# The variance of log w along the ladder for which the number of rungs is chosen, at most _MOST_RUNGS.
+_VARIANCE, _MOST_RUNGS = 0.25, 4000
 _ACCEPTANCE = 0.8
 # A rung may not fall behind by more than this: the pilot sees few draws in the tails.
 _LEAST_SPACING = 0.1
+# Fewer points are not worth a thread.
+_LEAST_ROWS = 64
 
 
 @dataclass(frozen=True)
@@ -48,10 +56,13 @@ class Schedule:
         Increasing from above 0 to 1: 0 is the system trained on, 1 the system itself.
     steps : float64 array, shape (n_rungs,)
         Leapfrog steps, unit mass.
+    n_gradient_calls : int
+        Evaluations of energy and gradient that it took to find.
     """
 
     positions: NDArray[np.float64]
     steps: NDArray[np.float64]
+    n_gradient_calls: int = 0
 
 
 def rung(start: Any, end: Any, position: float) -> Any:
@@ -103,7 +114,7 @@ def find_schedule(
     end: Any,
     x: NDArray[np.float64],
     log_weights: NDArray[np.float64],
-    n_rungs: int,
+    n_rungs: int | None,
     rng: np.random.Generator,
 ) -> Schedule:
     """Rungs between which the work fluctuates equally, and tuned steps, from a pilot batch.
@@ -113,31 +124,54 @@ def find_schedule(
     start, end : AbstractContinuousSystem
     x, log_weights : float64 arrays, shapes (n_batch, n_variables) and (n_batch,)
         Draws for the pilot alone: they must not be used again.
-    n_rungs : int
+    n_rungs : int or None
+        None: as many as bring the variance of log w along the ladder to 0.25, at most 4000.
     rng : numpy.random.Generator
     """
     weights = np.exp(log_weights - log_weights.max())
     x = x[rng.choice(len(x), _N_PILOT, p=weights / weights.sum())]
+    tried = [
+        size if n_rungs is None else min(n_rungs, max(size, n_rungs // part))
+        for size, part in zip(_PILOT_RUNGS, _PILOT_PARTS, strict=True)
+    ]
     # Late rungs matter more where a core hardens; any grid will do to begin with.
-    positions = np.linspace(0.0, 1.0, n_rungs + 1)[1:]
-    step = 0.1 * float(x.std()) / x.shape[1] ** 0.25
-    for _ in range(_N_ROUNDS):
-        run, steps, spreads = _Run(start, x), np.empty(n_rungs), np.empty(n_rungs)
-        for k, position in enumerate(positions):
-            # Quartiles: a single collision must not decide where the rungs lie.
-            work = run.switch(rung(start, end, position))
-            spreads[k] = np.subtract(*np.quantile(work, [0.9, 0.1]))
-            accepted = run.move(step, rng)
-            steps[k] = step
-            step *= np.exp(0.5 * (accepted - _ACCEPTANCE))
+    positions = np.linspace(0.0, 1.0, tried[0] + 1)[1:]
+    steps = np.full(tried[0], 0.1 * float(x.std()) / x.shape[1] ** 0.25)
+    for following in (tried[1], n_rungs):
+        spreads, steps, variance = _tried(_Run(start, x), start, end, positions, float(steps[0]), rng)
+        if following is None:
+            following = int(np.clip(math.ceil(tried[1] * variance / _VARIANCE), tried[0], _MOST_RUNGS))
         spreads += _LEAST_SPACING * spreads.mean() + 1e-12
-        lengths = np.concatenate([[0.0], np.cumsum(spreads)])
-        old, old_steps = np.concatenate([[0.0], positions]), steps
-        positions = np.interp(np.linspace(0.0, lengths[-1], n_rungs + 1)[1:], lengths, old)
+        lengths, old = np.concatenate([[0.0], np.cumsum(spreads)]), np.concatenate([[0.0], positions])
+        positions = np.interp(np.linspace(0.0, lengths[-1], following + 1)[1:], lengths, old)
         positions[-1] = 1.0
-        steps = np.interp(positions, old[1:], old_steps)
-        step = float(steps[0])
-    return Schedule(positions, steps)
+        steps = np.interp(positions, old[1:], steps)
+    return Schedule(positions, steps, sum(_cost(len(x), n) for n in tried))
+
+
+def _tried(
+    run: _Run, start: Any, end: Any, positions: NDArray[np.float64], step: float, rng: np.random.Generator
+) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
+    """Spread of the work at each rung, the step tuned there, and the variance of the whole work."""
+    steps, spreads, total = np.empty(len(positions)), np.empty(len(positions)), np.zeros(len(run.x))
+    for k, position in enumerate(positions):
+        work = run.switch(rung(start, end, position))
+        total += work
+        spreads[k] = _spread(work)
+        accepted = run.move(step, rng)
+        steps[k] = step
+        step *= np.exp(0.5 * (accepted - _ACCEPTANCE))
+    return spreads, steps, _spread(total) ** 2
+
+
+def _spread(work: NDArray[np.float64]) -> float:
+    """Standard deviation of a Gaussian with these deciles: a single collision must not decide."""
+    return float(np.subtract(*np.quantile(work, [0.9, 0.1]))) / 2.563
+
+
+def _cost(n_points: int, n_rungs: int) -> int:
+    """Evaluations of energy and gradient along a ladder."""
+    return n_points * (1 + n_rungs * (1 + _N_LEAPFROG))
 
 
 class Annealing:
@@ -146,7 +180,8 @@ class Annealing:
     Parameters
     ----------
     start, end : AbstractContinuousSystem
-    n_rungs : int
+    n_rungs : int or None
+        None leaves it to the pilot.
     x, log_weights : float64 arrays
         Of the pilot, see `find_schedule`.
     pilot_rng, rng : numpy.random.Generator
@@ -163,7 +198,7 @@ class Annealing:
         self,
         start: Any,
         end: Any,
-        n_rungs: int,
+        n_rungs: int | None,
         x: NDArray[np.float64],
         log_weights: NDArray[np.float64],
         pilot_rng: np.random.Generator,
@@ -171,17 +206,19 @@ class Annealing:
     ) -> None:
         self._start, self._end, self._rng = start, end, rng
         self.schedule = find_schedule(start, end, x, log_weights, n_rungs, pilot_rng)
-        self.n_gradient_calls = _N_ROUNDS * self._cost(_N_PILOT)
+        self.n_gradient_calls = self.schedule.n_gradient_calls
         self._log_weights: list[NDArray[np.float64]] = []
 
-    def _cost(self, n_points: int) -> int:
-        return n_points * (1 + len(self.schedule.positions) * (1 + _N_LEAPFROG))
+    @property
+    def n_rungs(self) -> int:
+        """As asked for or chosen."""
+        return len(self.schedule.positions)
 
     def __call__(
         self, x: NDArray[np.float64], log_weights: NDArray[np.float64]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Points and log weights for the end of the ladder, from those for its start."""
-        self.n_gradient_calls += self._cost(len(x))
+        self.n_gradient_calls += _cost(len(x), self.n_rungs)
         self._log_weights.append(log_weights)
         points, log_factors = anneal(self._start, self._end, x, self.schedule, self._rng)
         return points, log_weights + log_factors
@@ -198,29 +235,27 @@ class _Run:
 
     def __init__(self, system: Any, x: NDArray[np.float64]) -> None:
         self.x = np.array(x, dtype=np.float64, order="C")
-        self.n_threads = max(1, min(os.cpu_count() or 1, len(x) // 64))
+        n_threads = max(1, min(os.cpu_count() or 1, len(x) // _LEAST_ROWS))
+        self._cuts = [slice(rows[0], rows[-1] + 1) for rows in np.array_split(np.arange(len(x)), n_threads)]
+        self._pool = ThreadPoolExecutor(n_threads)
         self._set(system)
 
     def _set(self, system: Any) -> None:
-        self.system = system
-        self.kernel = None if system.kernel is None else KernelPointer(system.kernel)
-        self.energy, self.gradient = self._evaluate(self.x)
-
-    def _evaluate(self, x: NDArray[np.float64]) -> tuple[NDArray, NDArray]:
-        """u and its gradient."""
-        if self.kernel is None:
-            energy, gradient = self.system.energy_and_gradient(x)
+        self.system, self.energy, self.gradient = system, np.empty(len(self.x)), np.empty_like(self.x)
+        self._compiled = system.kernel is not None
+        if self._compiled:
+            self._law = KernelPointer(system.kernel), system.kernel_parameters, float(system.beta)
+            self._in_threads(_energies, self.x, self.energy, self.gradient)
         else:
-            energy, gradient = np.empty(len(x)), np.empty_like(x)
-            self._in_threads(_energies, x, energy, gradient)
+            self.energy, self.gradient = self._evaluated(self.x)
+
+    def _evaluated(self, x: NDArray[np.float64]) -> tuple[NDArray, NDArray]:
+        """u and its gradient, of a system without kernel."""
+        energy, gradient = self.system.energy_and_gradient(x)
         return self.system.beta * energy, self.system.beta * gradient
 
     def _in_threads(self, loop, *rows) -> None:
-        parameters = self.system.kernel_parameters
-        pieces = np.array_split(np.arange(len(self.x)), self.n_threads)
-        cuts = [slice(piece[0], piece[-1] + 1) for piece in pieces]
-        with ThreadPoolExecutor(self.n_threads) as pool:
-            list(pool.map(lambda cut: loop(self.kernel, parameters, *(row[cut] for row in rows)), cuts))
+        list(self._pool.map(lambda cut: loop(*self._law, *(row[cut] for row in rows)), self._cuts))
 
     def switch(self, system: Any) -> NDArray[np.float64]:
         """Go over to another rung; minus the work of every point."""
@@ -230,26 +265,67 @@ class _Run:
 
     def move(self, step: float, rng: np.random.Generator) -> float:
         """One HMC trajectory of every point; the mean acceptance probability."""
-        momentum = rng.standard_normal(self.x.shape)
-        u = rng.random(len(self.x))
-        new, gradient, old_kinetic = self.x.copy(), self.gradient, 0.5 * (momentum**2).sum(1)
+        momentum, u = rng.standard_normal(self.x.shape), rng.random(len(self.x))
         # A trajectory that diverges is refused.
         with np.errstate(over="ignore", invalid="ignore"):
-            for _ in range(_N_LEAPFROG):
-                momentum -= 0.5 * step * gradient
-                new += step * momentum
-                energy, gradient = self._evaluate(new)
-                momentum -= 0.5 * step * gradient
-            change = energy + 0.5 * (momentum**2).sum(1) - self.energy - old_kinetic
+            if self._compiled:
+                probability, steps = np.empty(len(u)), np.full(len(u), step)
+                rows = (self.x, self.energy, self.gradient, momentum, u, steps, probability)
+                self._in_threads(_trajectories, *rows)
+            else:
+                probability = self._batch_move(step, momentum, u)
+        return float(probability.mean())
+
+    def _batch_move(self, step: float, momentum: NDArray, u: NDArray) -> NDArray[np.float64]:
+        """What `_trajectories` does, all points at once."""
+        new, gradient, old_kinetic = self.x.copy(), self.gradient, 0.5 * (momentum**2).sum(1)
+        for _ in range(_N_LEAPFROG):
+            momentum -= 0.5 * step * gradient
+            new += step * momentum
+            energy, gradient = self._evaluated(new)
+            momentum -= 0.5 * step * gradient
+        change = energy + 0.5 * (momentum**2).sum(1) - self.energy - old_kinetic
         probability = np.exp(np.minimum(0.0, -np.nan_to_num(change, nan=np.inf, neginf=np.inf)))
         accepted = u < probability
         self.x[accepted] = new[accepted]
         self.energy = np.where(accepted, energy, self.energy)
         self.gradient = np.where(accepted[:, None], gradient, self.gradient)
-        return float(probability.mean())
+        return probability
 
 
 @njit(nogil=True, cache=True)
-def _energies(kernel, parameters, x, energy, gradient):
+def _energies(kernel, parameters, beta, x, energy, gradient):
     for i in range(len(x)):
-        energy[i] = kernel(x[i], gradient[i], parameters)
+        energy[i] = beta * kernel(x[i], gradient[i], parameters)
+        gradient[i] *= beta
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _trajectories(kernel, parameters, beta, x, energy, gradient, momentum, u, step, probability):
+    """One HMC trajectory of every row, in place; momenta and uniform numbers are given."""
+    n = x.shape[1]
+    new, slope = np.empty(n), np.empty(n)
+    for i in range(len(x)):
+        p, h = momentum[i], step[i]
+        change = -energy[i]
+        for k in range(n):
+            change -= 0.5 * p[k] * p[k]
+            new[k] = x[i, k]
+            p[k] -= 0.5 * h * gradient[i, k]
+        for leap in range(_N_LEAPFROG):
+            for k in range(n):
+                new[k] += h * p[k]
+            last = beta * kernel(new, slope, parameters)
+            # Two half steps make a whole one, but for the last.
+            kick = h * beta if leap < _N_LEAPFROG - 1 else 0.5 * h * beta
+            for k in range(n):
+                p[k] -= kick * slope[k]
+        change += last
+        for k in range(n):
+            change += 0.5 * p[k] * p[k]
+        # -inf is no energy to go to either; written so that not a number is refused.
+        probability[i] = min(1.0, math.exp(-change)) if -math.inf < change < math.inf else 0.0
+        if u[i] < probability[i]:
+            energy[i] = last
+            for k in range(n):
+                x[i, k], gradient[i, k] = new[k], beta * slope[k]

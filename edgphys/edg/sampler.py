@@ -50,7 +50,6 @@ __all__ = ["EDG"]
 _CHAIN_WARM_UP = 0.1
 # Draws from which those of the annealing's pilot are chosen by their weights.
 _N_PILOT = 512
-_N_ANNEAL = 200
 
 
 class EDG:
@@ -342,7 +341,8 @@ class EDG:
         n_anneal : int
             Continuous systems: rungs of annealed importance sampling from the system at `train_at` to the
             system itself, an HMC trajectory each, see `edgphys.edg.annealing`; 0 weighs the draws themselves.
-            Default: 200, and 0 where `train_at` changes nothing.
+            Default: as many as bring the variance of log w along the ladder to 0.25, at most 4000 (their
+            number is in the settings), and 0 where `train_at` changes nothing.
         batch_size : int
             Draws at a time; part of what the seed means.
         progress : bool, optional
@@ -368,7 +368,6 @@ class EDG:
                 raise ValueError("weights must be 'path' for encoder='gaussian' (it has no flow), got 'ode'")
         start = time.perf_counter()
         before = self._calls()
-        n_anneal = self._n_anneal() if n_anneal is None else count(n_anneal, "n_anneal", 0)
         annealing = self._annealing(n_anneal, count(seed, "seed", 0))
         generator = torch.Generator(device=self.model.device).manual_seed(count(seed, "seed", 0))
         log_w, configurations = [], []
@@ -381,7 +380,7 @@ class EDG:
                 on_step(first + size, 0.0)
         settings = {"n_samples": n_samples, "batch_size": batch_size, "weights": weights}
         if annealing:
-            settings |= {"n_anneal": n_anneal, "ess_start": annealing.start_share()}
+            settings |= {"n_anneal": annealing.n_rungs, "ess_start": annealing.start_share()}
         inner = self._calls_since(before)
         inner["n_gradient_calls"] += annealing.n_gradient_calls if annealing else 0
         samples = self._dataset(
@@ -397,12 +396,11 @@ class EDG:
         samples.attrs["log_weight_exact"] = int(ode is None or divergence == "exact")
         return samples
 
-    def _n_anneal(self) -> int:
-        return _N_ANNEAL if self.options.get("train_at") else 0
-
-    def _annealing(self, n_rungs: int, seed: int) -> Annealing | None:
+    def _annealing(self, n_rungs: int | None, seed: int) -> Annealing | None:
         """The ladder from the system trained on to the system itself, from a pilot of its own seed."""
-        if n_rungs == 0:
+        if n_rungs is None and not self.options.get("train_at"):
+            return None
+        if n_rungs is not None and count(n_rungs, "n_anneal", 0) == 0:
             return None
         target = self.model.target
         if not isinstance(target, ContinuousTarget | PhaseSpaceTarget):

@@ -118,9 +118,9 @@ class DoubleWellParticles(AbstractParticleSystem):
 
     @property
     def easy_parameters(self) -> dict[str, float]:
-        """A temperature of nearly twice the barrier of a pair, or none if this one is higher."""
+        """A temperature of nearly four times the barrier of a pair, or none if this one is higher."""
         barrier = max(-self.b, 0.0) ** 2 / (4.0 * self.c * self.tau)
-        return {"temperature": 1.8 * barrier} if self.temperature < 1.8 * barrier else {}
+        return {"temperature": 3.6 * barrier} if self.temperature < 3.6 * barrier else {}
 
     @property
     def kernel(self):
@@ -142,23 +142,25 @@ class DoubleWellParticles(AbstractParticleSystem):
 @njit(nogil=True, cache=True)
 def _kernel(x, gradient_out, parameters):
     n_particles, n_axes = int(parameters[0]), int(parameters[1])
-    positions, factors = spread(x, n_particles, n_axes), np.empty(n_particles)
-    slopes = np.zeros((n_axes, n_particles))
+    # One piece of memory: asking for it costs as much as a dozen pairs.
+    rows = np.zeros((2 * n_axes + 1, n_particles))
+    positions, slopes, factors = rows[:n_axes], rows[n_axes : 2 * n_axes], rows[-1]
+    spread(x, positions)
     energy = 0.0
     for i in range(1, n_particles):
         squares_below(positions, i, factors)
-        energy += _pair_laws(factors[:i], parameters)
+        energy += _pair_laws(factors, i, parameters)
         add_forces_below(slopes, positions, i, factors)
     gather(slopes, gradient_out)
     return energy
 
 
 @njit(nogil=True, cache=True)
-def _pair_laws(factors, parameters):
-    """Sum of w(r), and w'(r) / r in the place of r^2."""
+def _pair_laws(factors, n, parameters):
+    """Sum of w(r), and w'(r) / r in the place of r^2, of the first n."""
     a, b, c, offset = parameters[2], parameters[3], parameters[4], parameters[5]
     energy = 0.0
-    for j in range(factors.size):
+    for j in range(n):
         r = math.sqrt(factors[j])
         u = r - offset
         energy += a * u + (b + c * u * u) * u * u

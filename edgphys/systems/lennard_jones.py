@@ -248,12 +248,14 @@ def _gas(rng: np.random.Generator, n_particles: int, n_axes: int, spacing: float
 @njit(nogil=True, cache=True)
 def _kernel(x, gradient_out, parameters):
     n_particles, n_axes, oscillator = int(parameters[0]), int(parameters[1]), parameters[4]
-    positions, factors = spread(x, n_particles, n_axes), np.empty(n_particles)
-    slopes = np.zeros((n_axes, n_particles))
+    # One piece of memory: asking for it costs as much as a dozen pairs.
+    rows = np.zeros((2 * n_axes + 1, n_particles))
+    positions, slopes, factors = rows[:n_axes], rows[n_axes : 2 * n_axes], rows[-1]
+    spread(x, positions)
     energy = 0.0
     for i in range(1, n_particles):
         squares_below(positions, i, factors)
-        energy += _pair_laws(factors[:i], parameters)
+        energy += _pair_laws(factors, i, parameters)
         add_forces_below(slopes, positions, i, factors)
     gather(slopes, gradient_out)
     for k in range(x.size):
@@ -264,12 +266,12 @@ def _kernel(x, gradient_out, parameters):
 
 # error_model: a trajectory that runs away may round two particles onto one place.
 @njit(nogil=True, cache=True, fastmath=ANY_ORDER, error_model="numpy")
-def _pair_laws(factors, parameters):
-    """Sum of w(r), and w'(r) / r in the place of r^2."""
+def _pair_laws(factors, n, parameters):
+    """Sum of w(r), and w'(r) / r in the place of r^2, of the first n."""
     depth, core, height, slope = parameters[2], parameters[5], parameters[6], parameters[7]
     unit, nearest = parameters[3] * parameters[3], core * core
     energy = 0.0
-    for j in range(factors.size):
+    for j in range(n):
         square = factors[j]
         if square < nearest:
             r = math.sqrt(square)

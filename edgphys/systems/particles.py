@@ -268,36 +268,42 @@ def check_not_negative(value, name: str) -> float:
     return number
 
 
+# 1 / sqrt(k (k + 1)): roots and divisions are half of what a transform of few particles costs.
+_SCALES = np.concatenate([[0.0], 1.0 / np.sqrt(np.arange(1.0, 1024.0) * np.arange(2.0, 1025.0))])
+
+
+@njit(nogil=True, cache=True)
+def _scale(k):
+    return _SCALES[k] if k < len(_SCALES) else 1.0 / math.sqrt(k * (k + 1.0))
+
+
 # Sums of pairs run over rows of one axis, in any order, so that they use vector instructions.
 ANY_ORDER = {"reassoc", "contract", "nsz"}
 
 
 @njit(nogil=True, cache=True)
-def spread(y, n_particles, n_axes):
-    """Positions (B^T y)^T, shape (n_axes, n_particles), of y (n_variables,); linear in the number of
+def spread(y, positions):
+    """(B^T y)^T into `positions`, shape (n_axes, n_particles), of y (n_variables,); linear in the number of
     particles."""
-    positions = np.empty((n_axes, n_particles))
-    above = np.zeros(n_axes)  # sums over k > i of y_k / sqrt(k (k + 1))
-    for i in range(n_particles - 1, 0, -1):
-        scale = 1.0 / math.sqrt(i * (i + 1.0))
-        for a in range(n_axes):
-            term = y[(i - 1) * n_axes + a] * scale
-            positions[a, i] = above[a] - i * term
-            above[a] += term
-    positions[:, 0] = above
-    return positions
+    n_axes, n_particles = positions.shape
+    for a in range(n_axes):
+        above = 0.0  # sum over k > i of y_k / sqrt(k (k + 1))
+        for i in range(n_particles - 1, 0, -1):
+            term = y[(i - 1) * n_axes + a] * _scale(i)
+            positions[a, i] = above - i * term
+            above += term
+        positions[a, 0] = above
 
 
 @njit(nogil=True, cache=True)
 def gather(slopes, gradient_out):
     """B slopes^T: from dE/dx_i, shape (n_axes, n_particles), to dE/dy."""
     n_axes, n_particles = slopes.shape
-    below = slopes[:, 0].copy()
-    for k in range(1, n_particles):
-        scale = 1.0 / math.sqrt(k * (k + 1.0))
-        for a in range(n_axes):
-            gradient_out[(k - 1) * n_axes + a] = (below[a] - k * slopes[a, k]) * scale
-            below[a] += slopes[a, k]
+    for a in range(n_axes):
+        below = slopes[a, 0]
+        for k in range(1, n_particles):
+            gradient_out[(k - 1) * n_axes + a] = (below - k * slopes[a, k]) * _scale(k)
+            below += slopes[a, k]
 
 
 @njit(nogil=True, cache=True, fastmath=ANY_ORDER)
@@ -305,9 +311,9 @@ def squares_below(positions, i, squares):
     """r_ij^2 of the particles j < i, into squares[:i]."""
     squares[:i] = 0.0
     for a in range(len(positions)):
-        own, row = positions[a, i], positions[a]
+        own = positions[a, i]
         for j in range(i):
-            step = own - row[j]
+            step = own - positions[a, j]
             squares[j] += step * step
 
 
@@ -315,9 +321,9 @@ def squares_below(positions, i, squares):
 def add_forces_below(slopes, positions, i, factors):
     """Add the forces of the pairs j < i, factors[j] = w'(r_ij) / r_ij, to dE/dx_i and dE/dx_j."""
     for a in range(len(positions)):
-        own, row, out, total = positions[a, i], positions[a], slopes[a], 0.0
+        own, total = positions[a, i], 0.0
         for j in range(i):
-            part = factors[j] * (own - row[j])
+            part = factors[j] * (own - positions[a, j])
             total += part
-            out[j] -= part
-        out[i] += total
+            slopes[a, j] -= part
+        slopes[a, i] += total

@@ -40,8 +40,8 @@ class Case:
     n_draws: int = 10_000
     options: dict = field(default_factory=dict)
     fit: dict = field(default_factory=dict)
-    n_reference: int = 20_000_000
-    n_mbar: int = 20_000_000
+    n_reference: int = 60_000_000
+    n_mbar: int = 60_000_000
     radius: float = 0.0
 
 
@@ -49,13 +49,13 @@ def cases() -> dict[str, Case]:
     """Names as in the table."""
     once, twice = (ep.LennardJones(pair_count=word) for word in ("once", "twice"))
     batch = {"n_steps": 600, "batch_size": 64}
-    large = {"n_reference": 8_000_000, "n_mbar": 8_000_000, "radius": 0.8}
-    large |= {"options": {"decoder_size": (8, 4)}, "fit": {"n_steps": 40, "batch_size": 16}}
+    large = {"n_draws": 1000, "radius": 0.8, "n_reference": 40_000_000, "n_mbar": 20_000_000}
+    large |= {"options": {"decoder_size": (8, 4)}, "fit": {"n_steps": 100, "batch_size": 16}}
     return {
-        "DW4": Case(ep.DoubleWellParticles(), 300, 8.0, 8),
-        "LJ13 once": Case(once, 500, 3.0, 5, radius=0.8, fit=batch),
-        "LJ13 twice": Case(twice, 1200, 3.0, 6, radius=0.8, fit=batch),
-        "LJ55 once": Case(ep.LennardJones(55), 3500, 3.0, 8, n_draws=600, **large),
+        "DW4": Case(ep.DoubleWellParticles(), 2000, 8.0, 8, fit={"n_steps": 1500}),
+        "LJ13 once": Case(once, 1000, 3.0, 5, radius=0.8, fit=batch),
+        "LJ13 twice": Case(twice, 3000, 3.0, 6, radius=0.8, fit=batch),
+        "LJ55 once": Case(ep.LennardJones(55), 10_000, 3.0, 8, **large),
     }
 
 
