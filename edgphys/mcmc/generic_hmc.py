@@ -12,8 +12,8 @@ next, both independent of x: no mode is in resonance with the trajectory.
 
 The step is tuned to a mean acceptance of 0.8. Lengths are in units of the scales, in which a Gaussian has
 period 2 pi. Without the option `trajectory_length` the warm-up tries pi/2 times 1/4, 1/2, 1, 2 and 4 in its
-second half, and takes the one with the largest expected squared jump a gradient. One sweep is
-`steps_per_sweep` trajectories.
+second half, takes the one with the largest expected squared jump a gradient, and tunes the step to it at the
+end. One sweep is `steps_per_sweep` trajectories.
 
 References
 ----------
@@ -90,8 +90,7 @@ class GenericHMC(AbstractContinuousSampler):
         step = math.exp(np.mean([s.tuning[LOG_STEP_MEAN] for s in states]))
         gain = sum(s.tuning[TRIAL_GAIN : TRIAL_GAIN + N_LENGTHS] for s in states)
         cost = sum(s.tuning[TRIAL_COST : TRIAL_COST + N_LENGTHS] for s in states)
-        best = int(np.argmax(gain / np.maximum(cost, 1.0))) if cost.all() else _MIDDLE
-        length = float(self._lengths[best])
+        length = float(self._lengths[_best_length(gain, cost)])
         return tuned | {"trajectory_length": length, "mean_steps": _mean_steps(length, step)}
 
     def _warm_up_chain(self, state: ChainState, learned: tuple, first: int, n_sweeps: int, n_total: int):
@@ -110,7 +109,7 @@ class GenericHMC(AbstractContinuousSampler):
 
     def _move_warming(self, batch: Batch, steps: np.ndarray, sweep: int, n_total: int) -> np.ndarray:
         on_trial = self.options["trajectory_length"] is None and _trying(sweep, n_total)
-        k = _draw_length(batch.rng[-1]) if on_trial else _MIDDLE
+        k = _draw_length(batch.rng[-1]) if on_trial else _settled_length(batch.head)
         mean_steps = _mean_steps(float(self._lengths[k]), math.exp(batch.head[LOG_STEP]))
         before = batch.counts[GRADIENTS]
         probability, jumps = self._trajectories(batch, steps, mean_steps)
@@ -154,8 +153,20 @@ def _mean_steps(length, step):
 
 @njit(nogil=True, cache=True)
 def _trying(sweep, n_total):
-    """Whether lengths are on trial: once the step has settled on the new scales."""
-    return sweep >= (6 * n_total) // 10
+    """Whether lengths are on trial: once the step has settled on the new scales, and until the last sixth,
+    which leaves the step to settle on the length that won."""
+    return (6 * n_total) // 10 <= sweep < (5 * n_total) // 6
+
+
+@njit(nogil=True, cache=True)
+def _best_length(gain, cost):
+    """Place of the length with the largest squared jump a gradient; the middle one before each was tried."""
+    return np.argmax(gain / cost) if np.all(cost > 0.0) else _MIDDLE
+
+
+@njit(nogil=True, cache=True)
+def _settled_length(head):
+    return _best_length(head[TRIAL_GAIN : TRIAL_GAIN + N_LENGTHS], head[TRIAL_COST : TRIAL_COST + N_LENGTHS])
 
 
 @njit(nogil=True, cache=True)
@@ -229,7 +240,7 @@ def _warm_up(kernel, potential, x, rng, counts, n_moves, learned, schedule, tria
         for _ in range(n_moves):
             step = math.exp(head[LOG_STEP])
             on_trial = undecided and _trying(sweep, n_total)
-            k = _draw_length(rng) if on_trial else _MIDDLE
+            k = _draw_length(rng) if on_trial else _settled_length(head)
             before = counts[GRADIENTS]
             energy, probability, jump = _move(
                 kernel,
