@@ -21,6 +21,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ from torch import Tensor
 
 from edgphys.edg import storage
 from edgphys.edg.annealing import Annealing
-from edgphys.edg.base_model import AbstractEDGModel
+from edgphys.edg.base_model import AbstractEDGModel, Draw
 from edgphys.edg.chain import accepted_indices
 from edgphys.edg.checks import choice, count, positive, share
 from edgphys.edg.continuous_target import ContinuousTarget, PhaseSpaceTarget
@@ -39,6 +40,7 @@ from edgphys.edg.objective import path_bound
 from edgphys.edg.ode import ode_log_weights
 from edgphys.edg.path import log_weights, reverse_log_weights
 from edgphys.edg.recipes import recipe_for
+from edgphys.edg.round_trip import RoundTrips
 from edgphys.edg.training import History, TrainingSettings, train
 from edgphys.errors import TrainingError
 from edgphys.systems.base import AbstractSystem
@@ -50,6 +52,8 @@ __all__ = ["EDG"]
 _CHAIN_WARM_UP = 0.1
 # Draws from which those of the annealing's pilot are chosen by their weights.
 _N_PILOT = 512
+# A tenth of the draws, at most so many, is sent back through the encoder.
+_MOST_ROUND_TRIPS = 512
 
 
 class EDG:
@@ -352,7 +356,9 @@ class EDG:
         -------
         Dataset
             Dim ``draw``: observables, ``reduced_energy`` (of the configuration) and ``log_weight_joint``,
-            float64; ``configurations`` with `keep`.
+            float64; ``configurations`` with `keep`. attrs ``n_sent_back`` and ``n_unseen``: of a tenth of the
+            draws, those whose latents the encoder draws anew outside of what the decoder reaches, see
+            `edgphys.edg.round_trip`; `estimate` judges the weights by them too.
         """
         n_samples = count(n_samples, "n_samples", 1)
         n_steps = (
@@ -371,16 +377,21 @@ class EDG:
         annealing = self._annealing(n_anneal, count(seed, "seed", 0))
         generator = torch.Generator(device=self.model.device).manual_seed(count(seed, "seed", 0))
         log_w, configurations = [], []
+        trips = RoundTrips(
+            min(_MOST_ROUND_TRIPS, n_samples // 10), np.random.SeedSequence(seed, spawn_key=(3,))
+        )
+        weigh = _Weighing(n_steps, generator, ode, trips)
         with _progress_bar(n_samples, progress) as on_step:
             for first in range(0, n_samples, batch_size):
                 size = min(batch_size, n_samples - first)
-                batch_log_w, batch = self._weighted_batch(size, n_steps, ode, annealing, generator)
+                batch_log_w, batch = self._weighted_batch(size, weigh, annealing)
                 log_w.append(batch_log_w.cpu())
                 configurations.append(batch.cpu())
                 on_step(first + size, 0.0)
         settings = {"n_samples": n_samples, "batch_size": batch_size, "weights": weights}
         if annealing:
             settings |= {"n_anneal": annealing.n_rungs, "ess_start": annealing.start_share()}
+        unseen = trips.unseen(self.model, n_steps)
         inner = self._calls_since(before)
         inner["n_gradient_calls"] += annealing.n_gradient_calls if annealing else 0
         samples = self._dataset(
@@ -394,6 +405,7 @@ class EDG:
             inner=inner,
         )
         samples.attrs["log_weight_exact"] = int(ode is None or divergence == "exact")
+        samples.attrs |= unseen
         return samples
 
     def _annealing(self, n_rungs: int | None, seed: int) -> Annealing | None:
@@ -407,42 +419,29 @@ class EDG:
             raise ValueError(f"n_anneal must be 0 for the system {self.system.name}, got {n_rungs}")
         pilot, production = np.random.SeedSequence(seed, spawn_key=(2,)).spawn(2)
         generator = torch.Generator(device=self.model.device).manual_seed(_torch_seed(pilot))
-        x, log_w = self._start_batch(_N_PILOT, self.options["n_path_steps"], None, generator)
+        x, log_w = self._start_batch(_N_PILOT, _Weighing(self.options["n_path_steps"], generator))
         ladder = (target.training_system, self.system, n_rungs)
         return Annealing(*ladder, x, log_w, np.random.default_rng(pilot), np.random.default_rng(production))
 
     @torch.no_grad()
-    def _start_batch(
-        self, size: int, n_steps: int, ode: dict[str, Any] | None, generator: torch.Generator
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def _start_batch(self, size: int, weigh: _Weighing) -> tuple[np.ndarray, np.ndarray]:
         """Draws, float64, with log weights for the system at `train_at`."""
-        draw = self.model.draw(size, generator)
+        draw = self.model.draw(size, weigh.generator)
         x, log_density = self.model.target.start(draw.x)
-        if ode is not None:
-            log_w = ode_log_weights(self.model, draw, log_density, generator, **ode)
-        else:
-            log_w = log_weights(self.model, draw, log_density, n_steps, generator)
-        return x.cpu().numpy(), log_w.cpu().numpy()
+        return x.cpu().numpy(), weigh(self.model, draw, log_density).cpu().numpy()
 
     @torch.no_grad()
     def _weighted_batch(
-        self,
-        size: int,
-        n_steps: int,
-        ode: dict[str, Any] | None,
-        annealing: Annealing | None,
-        generator: torch.Generator,
+        self, size: int, weigh: _Weighing, annealing: Annealing | None
     ) -> tuple[Tensor, Tensor]:
         """log weights and flat configurations."""
         if annealing is not None:
-            x, log_w = annealing(*self._start_batch(size, n_steps, ode, generator))
+            x, log_w = annealing(*self._start_batch(size, weigh))
             configurations = self.system.to_configurations(torch.from_numpy(x)).flatten(1)
             return torch.from_numpy(log_w), configurations
-        draw = self.model.draw(size, generator)
-        log_density, configurations = self.model.target.lift(draw.x, generator)
-        if ode is not None:
-            return ode_log_weights(self.model, draw, log_density, generator, **ode), configurations
-        return log_weights(self.model, draw, log_density, n_steps, generator), configurations
+        draw = self.model.draw(size, weigh.generator)
+        log_density, configurations = self.model.target.lift(draw.x, weigh.generator)
+        return weigh(self.model, draw, log_density), configurations
 
     def chain(
         self,
@@ -636,6 +635,24 @@ class EDG:
         model.load_state_dict(content.weights)
         edg._model = model.to(_device(device)).eval()
         return edg
+
+
+@dataclass(frozen=True)
+class _Weighing:
+    """How draws get their weights: K of the path, or the options of the flow; who is told of them."""
+
+    n_steps: int
+    generator: torch.Generator
+    ode: dict[str, Any] | None = None
+    trips: RoundTrips | None = None
+
+    def __call__(self, model: AbstractEDGModel, draw: Draw, log_density: Tensor) -> Tensor:
+        if self.ode is not None:
+            return ode_log_weights(model, draw, log_density, self.generator, **self.ode)
+        log_w = log_weights(model, draw, log_density, self.n_steps, self.generator)
+        if self.trips is not None:
+            self.trips.add(draw.x, log_density, log_w)
+        return log_w
 
 
 def _torch_seed(sequence: np.random.SeedSequence) -> int:

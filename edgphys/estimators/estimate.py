@@ -33,6 +33,8 @@ DIAGNOSTICS = {
     "ess_count": "Kish effective sample size of the joint weights, (sum w)^2 / sum w^2",
     "max_weight": "largest joint weight as a share of the sum",
     "pareto_k": "tail index of the joint weights (arXiv:1507.02646)",
+    "unseen_share": "part of the joint target that the draws miss, from draws sent back through the encoder",
+    "unseen_share_err": "one standard error of unseen_share",
     "reliable": "1 when the weights pass all limits, else 0 with the reasons in the attribute warning",
     "tau_int": "largest integrated autocorrelation time of the primary observables, in draws; 1/2 at least",
     "tau_int_err": "standard error of tau_int",
@@ -40,7 +42,7 @@ DIAGNOSTICS = {
     "r_hat": "largest rank-normalised split R-hat over the primary observables",
     "converged": "1 when the chains pass all limits, else 0 with the reasons in the attribute warning",
 }
-_JOINT = ("ess", "ess_count", "max_weight", "pareto_k")
+_JOINT = ("ess", "ess_count", "max_weight", "pareto_k", "unseen_share")
 
 
 def estimate(samples: xr.Dataset, *, seed: int = 0, refuse_short: bool = False) -> xr.Dataset:

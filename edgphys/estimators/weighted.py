@@ -8,7 +8,10 @@ and the ratio have an O(1/n) bias, removed by the delete-block jackknife that al
 and denominator are resampled together, over all draws. elbo is a lower bound on log Z, not an estimate. The
 weights are those of the joint space of configurations and latents, and so is the effective sample size.
 
-What no diagnostic here can see: a region with large weight that no draw has reached.
+Draws of `edgphys.EDG.sample` come with the number of them that were sent back through the encoder, and of
+those that it sent outside of what the decoder reaches: ``unseen_share``, by which log_z is too low.
+
+What no diagnostic here can see: a region of configurations with large weight that no draw has reached.
 """
 
 from __future__ import annotations
@@ -23,12 +26,13 @@ from edgphys.estimators.observables import Primaries, derived, read_primaries
 from edgphys.estimators.pareto import pareto_k, pareto_k_limit
 from edgphys.estimators.resampling import block_sums, bootstrap, jackknife
 
-__all__ = ["estimate_weighted", "reliability", "weight_diagnostics"]
+__all__ = ["estimate_weighted", "reliability", "unseen_share", "weight_diagnostics"]
 
 N_BLOCKS = 500  # the relative error of a jackknife error is 1/sqrt(2 blocks): 3 %
 N_RESAMPLES = 500
 MIN_ESS_COUNT = 100.0  # below, the error bar itself is uncertain by more than 1/sqrt(200) = 7 %
 MAX_VARIANCE_SHARE = 0.5  # one draw that makes up over half of sum w^2: the error bar rests on a single draw
+MAX_UNSEEN = 0.02  # part of Z that the draws may miss, if their error bar does not show it
 MAX_WEIGHT = 0.1  # leaving out one draw with this share of all weight moves log_z by 0.1
 
 
@@ -82,6 +86,7 @@ def estimate_weighted(
     values["free_energy"] = -temperature * values["log_z"]
     values["free_energy_err"] = temperature * values["log_z_err"]
     values |= weight_diagnostics(log_weights)
+    values |= unseen_share(samples)
     reasons = reliability(values)
     values["reliable"] = float(not reasons)
     return values, {"warning": "; ".join(reasons)}
@@ -123,6 +128,21 @@ def weight_diagnostics(log_weights: np.ndarray) -> dict[str, float]:
     }
 
 
+def unseen_share(samples: xr.Dataset) -> dict[str, float]:
+    """``unseen_share`` and its error, from the attrs ``n_sent_back`` and ``n_unseen``; none without them.
+
+    Examples
+    --------
+    >>> unseen_share(xr.Dataset(attrs={"n_sent_back": 400, "n_unseen": 80}))
+    {'unseen_share': 0.2, 'unseen_share_err': 0.02}
+    """
+    n, unseen = (int(samples.attrs.get(name, 0)) for name in ("n_sent_back", "n_unseen"))
+    if not n:
+        return {}
+    share = unseen / n
+    return {"unseen_share": share, "unseen_share_err": float(np.sqrt(share * (1.0 - share) / n))}
+
+
 def reliability(diagnostics: dict[str, float]) -> list[str]:
     """Reasons not to trust an estimate from weights with these diagnostics; none if the list is empty.
 
@@ -139,7 +159,8 @@ def reliability(diagnostics: dict[str, float]) -> list[str]:
     Notes
     -----
     Limits: ess_count 100; largest share 0.1; share^2 ess_count = w_max^2 / sum w^2 one half (a
-    single draw makes most of the variance estimate); pareto_k as in arXiv:1507.02646, eq. (13).
+    single draw makes most of the variance estimate); pareto_k as in arXiv:1507.02646, eq. (13). An
+    ``unseen_share`` that is two of its errors above both 0.02 and twice ``log_z_err``.
     """
     reasons = []
     count, share, k = diagnostics["ess_count"], diagnostics["max_weight"], diagnostics["pareto_k"]
@@ -152,6 +173,12 @@ def reliability(diagnostics: dict[str, float]) -> list[str]:
     limit = pareto_k_limit(int(diagnostics["n_draws"]))
     if k > limit:
         reasons.append(f"Pareto tail index {k:.2f} of the weights is above {limit:.2f}")
+    unseen, err = diagnostics.get("unseen_share", 0.0), diagnostics.get("unseen_share_err", 0.0)
+    if unseen - 2.0 * err > max(MAX_UNSEEN, 2.0 * diagnostics.get("log_z_err", 0.0)):
+        low = -np.log1p(-min(unseen, 0.999))
+        reasons.append(
+            f"{unseen:.2g} of Z lies on latents that no draw reached: log_z is low by about {low:.2g}"
+        )
     return reasons
 
 
