@@ -4,11 +4,18 @@
 from __future__ import annotations
 
 import numbers
+from pathlib import Path
 from typing import Any
 
-from edgphys.errors import UnknownNameError
+import numpy as np
+import torch
+from torch import Tensor
 
-__all__ = ["choice", "count", "positive", "share", "size"]
+from edgphys.errors import TrainingError, UnknownNameError
+from edgphys.systems.base import AbstractSystem
+from edgphys.systems.lattice_system import AbstractLatticeSystem
+
+__all__ = ["check_energy", "choice", "count", "device_of", "folder_of", "positive", "share", "size"]
 
 
 def count(value: Any, name: str, least: int) -> int:
@@ -48,3 +55,38 @@ def choice(value: Any, name: str, allowed: tuple[str, ...]) -> str:
     if value not in allowed:
         raise UnknownNameError(f"{name} must be one of {', '.join(allowed)}, got {value!r}")
     return value
+
+
+def device_of(device: str | torch.device | None) -> torch.device:
+    """The device of that name; of None a GPU when there is one."""
+    if device is None:
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        chosen = torch.device(device)
+        torch.empty(0, device=chosen)
+    except (RuntimeError, AssertionError) as error:
+        raise ValueError(f"device must be one that torch has here, got {device!r}") from error
+    return chosen
+
+
+def folder_of(path: Path, name: str) -> Path:
+    """`path` if the folder it is to lie in exists."""
+    if not path.parent.is_dir():
+        raise ValueError(f"{name}: the folder {path.parent} does not exist")
+    return path
+
+
+def check_energy(system: AbstractSystem) -> None:
+    """What the system hands back, checked once: shape and finiteness of the energy."""
+    if isinstance(system, AbstractLatticeSystem):
+        x = torch.zeros(2, system.n_sites)
+        x[1] = 0.5
+        x = x.reshape(2, *system.event_shape)
+    else:
+        x = torch.from_numpy(system.starts(np.random.default_rng(0), 2))
+    energy = system.reduced_energy(x)
+    if not isinstance(energy, Tensor) or energy.shape != (2,):
+        shape = tuple(energy.shape) if isinstance(energy, Tensor) else type(energy).__name__
+        raise TrainingError(f"reduced_energy of {system.name} must give shape (n_batch,) = (2,), got {shape}")
+    if not bool(torch.isfinite(energy).all()):
+        raise TrainingError(f"reduced_energy of {system.name} must be finite, got {energy.tolist()}")

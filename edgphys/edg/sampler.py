@@ -7,7 +7,7 @@
 
 A decoder turns Gaussian latents z into x in one shot; a diffusion model of z given x, its encoder, turns the
 pair into a bound on log Z for training and into unbiased importance weights for sampling (see `objective` and
-`path`).
+`path`). The file is long because the one class that users call documents all its options.
 
 References
 ----------
@@ -17,11 +17,8 @@ Wang, Guo, Wu, Zhou, arXiv:2401.02080 (Neural Networks 194 (2026) 108126).
 from __future__ import annotations
 
 import json
-import os
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -32,17 +29,17 @@ from torch import Tensor
 
 from edgphys.edg import storage
 from edgphys.edg.annealing import Annealing
-from edgphys.edg.base_model import AbstractEDGModel, Draw
+from edgphys.edg.base_model import AbstractEDGModel
 from edgphys.edg.chain import accepted_indices
-from edgphys.edg.checks import choice, count, positive, share
+from edgphys.edg.checks import check_energy, choice, count, device_of, folder_of, positive, share
 from edgphys.edg.continuous_target import ContinuousTarget, PhaseSpaceTarget
 from edgphys.edg.objective import path_bound
-from edgphys.edg.ode import ode_log_weights
-from edgphys.edg.path import log_weights, reverse_log_weights
+from edgphys.edg.path import reverse_log_weights
+from edgphys.edg.progress_bar import progress_bar
 from edgphys.edg.recipes import recipe_for
 from edgphys.edg.round_trip import RoundTrips
 from edgphys.edg.training import History, TrainingSettings, train
-from edgphys.errors import TrainingError
+from edgphys.edg.weighing import Weighing
 from edgphys.systems.base import AbstractSystem
 from edgphys.systems.lattice_system import AbstractLatticeSystem
 from edgphys.systems.provenance import configuration_dims, sample_attrs
@@ -253,11 +250,11 @@ class EDG:
             seed=count(seed, "seed", 0),
             subject=self._subject(),
         )
-        path = None if checkpoint is None else _check_folder(Path(checkpoint), "checkpoint")
-        _check_energy(self.system)
+        path = None if checkpoint is None else folder_of(Path(checkpoint), "checkpoint")
+        check_energy(self.system)
         start = time.perf_counter()
-        model = self._build(settings.seed).to(_device(device))
-        with _progress_bar(settings.n_steps, progress) as on_step:
+        model = self._build(settings.seed).to(device_of(device))
+        with progress_bar(settings.n_steps, progress) as on_step:
             first = self._recipe.first_bound(model, self.options)
             history = train(model, settings, first, path_bound, checkpoint=path, on_step=on_step)
         self._model, self._history = model.eval(), history
@@ -380,8 +377,8 @@ class EDG:
         trips = RoundTrips(
             min(_MOST_ROUND_TRIPS, n_samples // 10), np.random.SeedSequence(seed, spawn_key=(3,))
         )
-        weigh = _Weighing(n_steps, generator, ode, trips)
-        with _progress_bar(n_samples, progress) as on_step:
+        weigh = Weighing(n_steps, generator, ode, trips)
+        with progress_bar(n_samples, progress) as on_step:
             for first in range(0, n_samples, batch_size):
                 size = min(batch_size, n_samples - first)
                 batch_log_w, batch = self._weighted_batch(size, weigh, annealing)
@@ -419,12 +416,12 @@ class EDG:
             raise ValueError(f"n_anneal must be 0 for the system {self.system.name}, got {n_rungs}")
         pilot, production = np.random.SeedSequence(seed, spawn_key=(2,)).spawn(2)
         generator = torch.Generator(device=self.model.device).manual_seed(_torch_seed(pilot))
-        x, log_w = self._start_batch(_N_PILOT, _Weighing(self.options["n_path_steps"], generator))
+        x, log_w = self._start_batch(_N_PILOT, Weighing(self.options["n_path_steps"], generator))
         ladder = (target.training_system, self.system, n_rungs)
         return Annealing(*ladder, x, log_w, np.random.default_rng(pilot), np.random.default_rng(production))
 
     @torch.no_grad()
-    def _start_batch(self, size: int, weigh: _Weighing) -> tuple[np.ndarray, np.ndarray]:
+    def _start_batch(self, size: int, weigh: Weighing) -> tuple[np.ndarray, np.ndarray]:
         """Draws, float64, with log weights for the system at `train_at`."""
         draw = self.model.draw(size, weigh.generator)
         x, log_density = self.model.target.start(draw.x)
@@ -432,7 +429,7 @@ class EDG:
 
     @torch.no_grad()
     def _weighted_batch(
-        self, size: int, weigh: _Weighing, annealing: Annealing | None
+        self, size: int, weigh: Weighing, annealing: Annealing | None
     ) -> tuple[Tensor, Tensor]:
         """log weights and flat configurations."""
         if annealing is not None:
@@ -614,7 +611,7 @@ class EDG:
         ValueError
             If the folder does not exist.
         """
-        path = _check_folder(Path(path), "path")
+        path = folder_of(Path(path), "path")
         if path.exists() and not overwrite:
             raise FileExistsError(f"path: {path} exists; name another file or pass overwrite=True")
         storage.write(path, self.system, _plain(self.options), self._trained, self._history, self.model)
@@ -633,26 +630,8 @@ class EDG:
         edg._trained, edg._history = content.trained, content.history
         model = edg._build(content.trained.get("seed", 0), content.weights)
         model.load_state_dict(content.weights)
-        edg._model = model.to(_device(device)).eval()
+        edg._model = model.to(device_of(device)).eval()
         return edg
-
-
-@dataclass(frozen=True)
-class _Weighing:
-    """How draws get their weights: K of the path, or the options of the flow; who is told of them."""
-
-    n_steps: int
-    generator: torch.Generator
-    ode: dict[str, Any] | None = None
-    trips: RoundTrips | None = None
-
-    def __call__(self, model: AbstractEDGModel, draw: Draw, log_density: Tensor) -> Tensor:
-        if self.ode is not None:
-            return ode_log_weights(model, draw, log_density, self.generator, **self.ode)
-        log_w = log_weights(model, draw, log_density, self.n_steps, self.generator)
-        if self.trips is not None:
-            self.trips.add(draw.x, log_density, log_w)
-        return log_w
 
 
 def _torch_seed(sequence: np.random.SeedSequence) -> int:
@@ -666,57 +645,3 @@ def _total(calls: dict[str, Any]) -> int:
 
 def _plain(options: dict[str, Any]) -> dict[str, Any]:
     return {key: list(value) if isinstance(value, tuple) else value for key, value in options.items()}
-
-
-def _device(device: str | torch.device | None) -> torch.device:
-    if device is None:
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        chosen = torch.device(device)
-        torch.empty(0, device=chosen)
-    except (RuntimeError, AssertionError) as error:
-        raise ValueError(f"device must be one that torch has here, got {device!r}") from error
-    return chosen
-
-
-def _check_folder(path: Path, name: str) -> Path:
-    if not path.parent.is_dir():
-        raise ValueError(f"{name}: the folder {path.parent} does not exist")
-    return path
-
-
-def _check_energy(system: AbstractSystem) -> None:
-    """What the system hands back, checked once: shape and finiteness of the energy."""
-    if isinstance(system, AbstractLatticeSystem):
-        x = torch.zeros(2, system.n_sites)
-        x[1] = 0.5
-        x = x.reshape(2, *system.event_shape)
-    else:
-        x = torch.from_numpy(system.starts(np.random.default_rng(0), 2))
-    energy = system.reduced_energy(x)
-    if not isinstance(energy, Tensor) or energy.shape != (2,):
-        shape = tuple(energy.shape) if isinstance(energy, Tensor) else type(energy).__name__
-        raise TrainingError(f"reduced_energy of {system.name} must give shape (n_batch,) = (2,), got {shape}")
-    if not bool(torch.isfinite(energy).all()):
-        raise TrainingError(f"reduced_energy of {system.name} must be finite, got {energy.tolist()}")
-
-
-@contextmanager
-def _progress_bar(total: int, progress: bool | None) -> Iterator[Callable[[int, float], None]]:
-    """A function to call with (done, loss); silent without a terminal unless asked for."""
-    if progress is None:
-        progress = os.isatty(2)
-    if not progress:
-        yield lambda done, loss: None
-        return
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=total)
-
-        def on_step(done: int, loss: float) -> None:
-            description = f"bound {-loss:.2f}" if loss else "draws"
-            bar.update(task, completed=done, description=description)
-
-        yield on_step

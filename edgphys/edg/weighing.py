@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: MIT
+"""How `EDG.sample` turns draws of the decoder into weights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from edgphys.edg.base_model import AbstractEDGModel, Draw
+from edgphys.edg.ode import ode_log_weights
+from edgphys.edg.path import log_weights
+from edgphys.edg.round_trip import RoundTrips
+
+__all__ = ["Weighing"]
+
+
+@dataclass(frozen=True)
+class Weighing:
+    """Path weights, or those of the flow.
+
+    Attributes
+    ----------
+    n_steps : int
+        K of the path.
+    generator : torch.Generator
+        On the model's device.
+    ode : dict, optional
+        Options of `ode_log_weights`, where the flow is to give the weights.
+    trips : RoundTrips, optional
+        Told of every draw that has path weights.
+    """
+
+    n_steps: int
+    generator: torch.Generator
+    ode: dict[str, Any] | None = None
+    trips: RoundTrips | None = None
+
+    def __call__(self, model: AbstractEDGModel, draw: Draw, log_density: Tensor) -> Tensor:
+        """log w of `draw`, float64, shape (n_batch,); `log_density` is that of the target at ``draw.x``."""
+        if self.ode is not None:
+            return ode_log_weights(model, draw, log_density, self.generator, **self.ode)
+        log_w = log_weights(model, draw, log_density, self.n_steps, self.generator)
+        if self.trips is not None:
+            self.trips.add(draw.x, log_density, log_w)
+        return log_w
