@@ -42,6 +42,9 @@ _N_TIME = 16
 _NOISE = 0.003
 # Price of a layer that stretches too much, in nats; zero for a layer that can be inverted.
 _EXCESS_PRICE = 300.0
+# Where few latents go the layers must not fold either, or the encoder puts mass there that no draw meets: one
+# latent of four is priced again at a radius anywhere within so many standard deviations of |z|.
+_GUARD_SHARE, _GUARD_WIDTH = 4, 4.0
 _N_WALKERS, _N_WALK_STEPS = 64, 150
 
 
@@ -135,8 +138,16 @@ class ParticleModel(AbstractEDGModel):
         z, label = self._latents(n_batch, generator)
         x, log_prob, excess = self.decoder.noisy(z, generator)
         x, log_steps = self._moved(x, generator)
-        rest = (log_prob + log_steps).mean().to(x) + _EXCESS_PRICE * excess.mean()
+        excess = excess.mean() + self.decoder.excess(self._guards(z, generator)).mean()
+        rest = (log_prob + log_steps).mean().to(x) + _EXCESS_PRICE * excess
         return Decoded(z, label, x, torch.ones_like(z[:, 0]), rest)
+
+    def _guards(self, z: Tensor, generator: torch.Generator) -> Tensor:
+        """Latents in the tails of |z|, whose standard deviation is close to 1/sqrt 2."""
+        z = z[: -(-len(z) // _GUARD_SHARE)]
+        t = 2.0 * torch.rand(len(z), 1, generator=generator, device=z.device, dtype=z.dtype) - 1.0
+        radius = math.sqrt(self.n_latent) + _GUARD_WIDTH * math.sqrt(0.5) * t
+        return torch.nn.functional.normalize(z, dim=1) * radius.clamp(min=0.0)
 
     def drive(self, z: Tensor, x: Tensor, sigma: Tensor, label: Tensor) -> Tensor:
         return self._drive(z, x, sigma)[0]

@@ -50,7 +50,7 @@ _CHAIN_WARM_UP = 0.1
 # Draws from which those of the annealing's pilot are chosen by their weights.
 _N_PILOT = 512
 # A tenth of the draws, at most so many, is sent back through the encoder.
-_MOST_ROUND_TRIPS = 512
+_MOST_ROUND_TRIPS = 1000
 
 
 class EDG:

@@ -32,7 +32,7 @@ N_BLOCKS = 500  # the relative error of a jackknife error is 1/sqrt(2 blocks): 3
 N_RESAMPLES = 500
 MIN_ESS_COUNT = 100.0  # below, the error bar itself is uncertain by more than 1/sqrt(200) = 7 %
 MAX_VARIANCE_SHARE = 0.5  # one draw that makes up over half of sum w^2: the error bar rests on a single draw
-MAX_UNSEEN = 0.02  # part of Z that the draws may miss, if their error bar does not show it
+MAX_UNSEEN = 0.005  # part of Z that the draws may miss, if their error bar does not show it
 MAX_WEIGHT = 0.1  # leaving out one draw with this share of all weight moves log_z by 0.1
 
 
@@ -160,7 +160,7 @@ def reliability(diagnostics: dict[str, float]) -> list[str]:
     -----
     Limits: ess_count 100; largest share 0.1; share^2 ess_count = w_max^2 / sum w^2 one half (a
     single draw makes most of the variance estimate); pareto_k as in arXiv:1507.02646, eq. (13). An
-    ``unseen_share`` that is two of its errors above both 0.02 and twice ``log_z_err``.
+    ``unseen_share`` that is two of its errors above both 0.005 and twice ``log_z_err``.
     """
     reasons = []
     count, share, k = diagnostics["ess_count"], diagnostics["max_weight"], diagnostics["pareto_k"]

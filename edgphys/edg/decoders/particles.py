@@ -116,8 +116,11 @@ class ParticleDecoder(nn.Module):
         jacobian = _product(steps)
         xi = torch.randn(z.shape, generator=generator, device=z.device, dtype=z.dtype)
         x = mean + self.noise * torch.exp(self.log_amplitude) * self._applied(jacobian, xi)
-        excess = sum(torch.relu(stretch(step) - _LONGEST).square() for step in steps)
-        return x, self._log_prob(xi, jacobian), excess
+        return x, self._log_prob(xi, jacobian), _excess(steps)
+
+    def excess(self, z: Tensor) -> Tensor:
+        """The excess of stretch that `noisy` gives, (n_batch,), of any latents."""
+        return _excess(self._layers(z)[1])
 
     def _applied(self, matrix: Tensor, y: Tensor) -> Tensor:
         """A matrix on positions applied to mean-free coordinates."""
@@ -178,6 +181,10 @@ def _product(steps: list[Tensor]) -> Tensor:
     for step in steps[1:]:
         total = step @ total
     return total
+
+
+def _excess(steps: list[Tensor]) -> Tensor:
+    return sum(torch.relu(stretch(step) - _LONGEST).square() for step in steps)
 
 
 def stretch(step: Tensor) -> Tensor:
