@@ -147,9 +147,7 @@ class EDG:
         trace: str | None = None,
         time_proposal: str | None = None,
     ) -> None:
-        if not isinstance(system, AbstractSystem):
-            raise TypeError(f"system must be a system of edgphys.systems, got {type(system).__name__}")
-        self.system = system
+        self.system = _check_system(system)
         self._recipe, self.options = recipe_for(
             system,
             {
@@ -362,11 +360,12 @@ class EDG:
             self.options["n_path_steps"] if n_path_steps is None else count(n_path_steps, "n_path_steps", 1)
         )
         batch_size = count(batch_size, "batch_size", 1)
+        choice(divergence, "divergence", ("exact", "hutchinson"))
+        n_ode_steps, n_probes = count(n_ode_steps, "n_ode_steps", 1), count(n_probes, "n_probes", 1)
         ode = None
         if choice(weights, "weights", ("path", "ode")) == "ode":
-            choice(divergence, "divergence", ("exact", "hutchinson"))
-            ode = {"divergence": divergence, "n_steps": count(n_ode_steps, "n_ode_steps", 1)}
-            ode |= {"n_probes": count(n_probes, "n_probes", 1)} if divergence == "hutchinson" else {}
+            ode = {"divergence": divergence, "n_steps": n_ode_steps}
+            ode |= {"n_probes": n_probes} if divergence == "hutchinson" else {}
             if self.options.get("encoder") == "gaussian":
                 raise ValueError("weights must be 'path' for encoder='gaussian' (it has no flow), got 'ode'")
         start = time.perf_counter()
@@ -531,6 +530,8 @@ class EDG:
         ValueError
             If `reference` has no configurations, or they are of another size or system.
         """
+        if not isinstance(reference, xr.Dataset):
+            raise TypeError(f"reference must be an xarray.Dataset of samples, got {type(reference).__name__}")
         if "configurations" not in reference:
             raise ValueError("reference must have the variable configurations (run with keep=True), got none")
         n_steps = (
@@ -541,10 +542,13 @@ class EDG:
             raise ValueError(f"reference must have the dims (chain, draw, ...) of Markov chains, got {dims}")
         values = reference["configurations"].transpose("chain", "draw", ...).to_numpy()
         sizes = values.shape[:2]
-        if values[0, 0].shape != self.system.event_shape:
+        if not np.isfinite(values).all():
+            n_bad = int((~np.isfinite(values)).sum())
+            raise ValueError(f"reference must have finite configurations, got {n_bad} numbers that are not")
+        if values.shape[2:] != self.system.event_shape:
             raise ValueError(
                 f"reference must have configurations of shape {self.system.event_shape}, "
-                f"got {values[0, 0].shape}"
+                f"got {values.shape[2:]}"
             )
         of = [reference.attrs.get(name) for name in ("system", "parameters")]
         if of != [self.system.name, json.dumps(self.system.parameters)]:
@@ -604,8 +608,12 @@ class EDG:
     def save(self, path: str | Path, *, overwrite: bool = False) -> None:
         """Write system, options and weights to one file.
 
+        A function of one's own (`Potential`), or data, are not in it: hand the system in to `load` again.
+
         Raises
         ------
+        DatasetError
+            If the system is a class of one's own.
         FileExistsError
             If the file exists and `overwrite` is not set.
         ValueError
@@ -617,21 +625,47 @@ class EDG:
         storage.write(path, self.system, _plain(self.options), self._trained, self._history, self.model)
 
     @classmethod
-    def load(cls, path: str | Path, *, device: str | torch.device | None = None) -> EDG:
+    def load(
+        cls,
+        path: str | Path,
+        *,
+        system: AbstractSystem | None = None,
+        device: str | torch.device | None = None,
+    ) -> EDG:
         """The sampler that `save` wrote.
+
+        Parameters
+        ----------
+        path : path
+        system : AbstractSystem, optional
+            Only needed for a `Potential`, or a system with data of one's own: no file holds a function.
+        device : str or torch.device, optional
+            Default: a GPU when there is one.
 
         Raises
         ------
+        TypeError
+            If `path` is no path, or `system` no system.
         DatasetError
-            If there is no such file or it is not one of ours.
+            If there is no such file or it is not one of ours, or `system` is missing or another one.
         """
-        content = storage.read(Path(path))
+        if not isinstance(path, str | Path):
+            raise TypeError(f"path must be a str or a Path, got {type(path).__name__}")
+        if system is not None:
+            _check_system(system)
+        content = storage.read(Path(path), system)
         edg = cls(content.system, **content.options)
         edg._trained, edg._history = content.trained, content.history
         model = edg._build(content.trained.get("seed", 0), content.weights)
         model.load_state_dict(content.weights)
         edg._model = model.to(device_of(device)).eval()
         return edg
+
+
+def _check_system(system: Any) -> AbstractSystem:
+    if not isinstance(system, AbstractSystem):
+        raise TypeError(f"system must be a system of edgphys.systems, got {type(system).__name__}")
+    return system
 
 
 def _torch_seed(sequence: np.random.SeedSequence) -> int:

@@ -2,12 +2,14 @@
 """Trained samplers on disk: one file with the system, its lattice if it has one, the options and the weights.
 
 The file is a torch archive of tensors and plain values, read with ``weights_only=True``: loading runs no
-code.
+code. A function or data of the user's own are not in it; whoever loads hands the system in, and it must have
+the same identity (name, parameters, energies at fixed points or digest of the data).
 """
 
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,7 @@ from edgphys.edg.base_model import AbstractEDGModel
 from edgphys.edg.training import History, save_atomically
 from edgphys.errors import DatasetError
 from edgphys.systems.base import AbstractSystem
+from edgphys.systems.potential import Potential
 from edgphys.systems.provenance import package_versions
 from lattices import Lattice
 
@@ -52,16 +55,14 @@ def write(
     Raises
     ------
     DatasetError
-        If `read` would not rebuild this very system: its class is not registered, its energy was replaced, or
-        it holds data that are no parameters.
+        If no file can tell this system from others: its class is not known, or its energy was replaced.
     """
-    known = [record.system_class for record in systems.registry.available()]
+    known = [*(record.system_class for record in systems.registry.available()), Potential]
     if type(system) not in known or "reduced_energy" in vars(system):
         names = ", ".join(one.__name__ for one in known)
         raise DatasetError(
             f"system must be one of {names}, as they are, to be saved, got {type(system).__name__}"
         )
-    _check_rebuilt(system)
     lattice = getattr(system, "lattice", None)
     geometry = (
         {} if lattice is None else {field.name: getattr(lattice, field.name) for field in fields(Lattice)}
@@ -72,6 +73,8 @@ def write(
         "format": _FORMAT,
         "version": _VERSION,
         "system": system.name,
+        "identity": json.dumps(system.identity()),
+        "rebuilt": _follows_from_parameters(system),
         "text": json.dumps([system.parameters, plain, options, trained, asdict(history), package_versions()]),
         "lattice": arrays,
         "weights": {name: value.cpu() for name, value in model.state_dict().items()},
@@ -79,24 +82,39 @@ def write(
     save_atomically(content, path)
 
 
-def _check_rebuilt(system: AbstractSystem) -> None:
-    """Data given by hand, as a logistic regression takes them, are not parameters."""
+def _follows_from_parameters(system: AbstractSystem) -> bool:
+    """Not where there are data or a function given by hand."""
     if getattr(system, "lattice", None) is not None:
-        return
-    rebuilt = systems.registry.build(system.name, **system.parameters)
-    if rebuilt.identity() != system.identity():
-        raise DatasetError(
-            f"system must follow from its parameters to be saved, got {system!r} with data of its own"
-        )
+        return True
+    if isinstance(system, Potential):
+        return False
+    return systems.registry.build(system.name, **system.parameters).identity() == system.identity()
 
 
-def read(path: Path) -> Content:
+def _same(one: Any, other: Any) -> bool:
+    """Equal as JSON; energies at fixed points up to what another machine rounds."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(_same(one[key], other[key]) for key in one)
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(_same, one, other))
+    if isinstance(one, float) and isinstance(other, float):
+        return math.isclose(one, other, rel_tol=1e-9, abs_tol=1e-12)
+    return one == other
+
+
+def read(path: Path, system: AbstractSystem | None = None) -> Content:
     """Read and rebuild.
+
+    Parameters
+    ----------
+    path : Path
+    system : AbstractSystem, optional
+        The system of the file; needed where it does not follow from its parameters.
 
     Raises
     ------
     DatasetError
-        If the file is missing, damaged, or of another kind or version.
+        If the file is missing, damaged, or of another kind or version, or `system` is missing or another one.
     """
     if not path.is_file():
         raise DatasetError(f"path: there is no file {path}")
@@ -113,5 +131,16 @@ def read(path: Path) -> Content:
     if plain:
         plain |= {name: tuple(plain[name]) for name in ("extent", "pbc")}
         lattice = Lattice(**plain, **{name: value.numpy() for name, value in content["lattice"].items()})
-    system = systems.registry.build(content["system"], lattice, **parameters)
+    # Files of before know only systems that follow from their parameters.
+    if system is None and not content.get("rebuilt", True):
+        raise DatasetError(
+            f"system must be given to load {path}, a {content['system']} with a function or data of its own, "
+            "got none"
+        )
+    if system is None:
+        system = systems.registry.build(content["system"], lattice, **parameters)
+    elif "identity" in content and not _same(
+        json.loads(content["identity"]), json.loads(json.dumps(system.identity()))
+    ):
+        raise DatasetError(f"system must be the one that {path} was saved with, got {system!r}")
     return Content(system, options, trained, History(**history), content["weights"])

@@ -22,7 +22,7 @@ import lattices
 from edgphys import dataset, mcmc
 from edgphys.edg import EDG, mixture, sampler, training
 from edgphys.edg.path import log_weights
-from edgphys.errors import DatasetError, TrainingError
+from edgphys.errors import DatasetError, TrainingError, UnknownNameError
 from edgphys.estimators import estimate
 from edgphys.systems import (
     DoubleWell,
@@ -297,18 +297,55 @@ def test_saved_and_loaded_sampler_draws_the_same(name, fitted, tmp_path):
     assert edg.chain(8, seed=7, **options).equals(found.chain(8, seed=7, **options))
 
 
-def test_systems_that_a_file_cannot_rebuild_are_not_saved(tmp_path):
-    path = tmp_path / "edg.pt"
+def own_systems():
+    """A function, and data: what no file can rebuild; each with another of the same parameters."""
     rng = np.random.default_rng(14)
-    data = (rng.normal(size=(20, 2)), np.arange(20) % 2, rng.normal(size=(5, 2)), np.arange(5) % 2)
-    with pytest.raises(
-        DatasetError, match="system must follow from its parameters to be saved, got Logistic"
-    ):
-        EDG(LogisticRegression(data=data), **TINY | {"n_components": 1}).save(path)
-    potential = Potential(lambda x: 0.5 * (x**2).sum(1), n_dims=1)
-    with pytest.raises(DatasetError, match=r"system must be one of .*Planar, .*to be saved, got Potential"):
-        EDG(potential, **TINY | {"n_components": 1}).save(path)
-    assert not path.exists()
+    y = np.arange(20) % 2
+    data = [(rng.normal(size=(20, 2)), y, rng.normal(size=(5, 2)), y[:5]) for _ in range(2)]
+    return {
+        "potential": [
+            Potential(function, n_dims=1)
+            for function in (lambda x: 0.5 * (x**2).sum(1), lambda x: 0.4 * (x**2).sum(1))
+        ],
+        "logistic": [LogisticRegression(data=one) for one in data],
+    }
+
+
+@pytest.mark.parametrize("kind", ["potential", "logistic"])
+def test_systems_that_a_file_cannot_rebuild_are_handed_in(tmp_path, kind):
+    path, (system, other) = tmp_path / "edg.pt", own_systems()[kind]
+    edg = EDG(system, **TINY | {"n_components": 1})
+    edg.save(path)
+    with pytest.raises(DatasetError, match=r"system must be given to load .*edg.pt, a .*, got none"):
+        EDG.load(path)
+    with pytest.raises(DatasetError, match=r"system must be the one that .*edg.pt was saved with, got"):
+        EDG.load(path, system=other)
+    with pytest.raises(TypeError, match=r"system must be a system of edgphys.systems, got str"):
+        EDG.load(path, system="potential")
+    again = EDG.load(path, system=system)
+    assert again.sample(20, 0, progress=False).equals(edg.sample(20, 0, progress=False))
+
+
+def test_a_system_that_follows_from_its_parameters_may_be_handed_in(tmp_path):
+    path, system = tmp_path / "edg.pt", DoubleWell()
+    EDG(system, **TINY | {"n_components": 1}).save(path)
+    assert EDG.load(path, system=system).system is system
+    with pytest.raises(DatasetError, match="system must be the one"):
+        EDG.load(path, system=DoubleWell(temperature=2.0))
+    with pytest.raises(TypeError, match="path must be a str or a Path, got int"):
+        EDG.load(3)
+
+
+def test_upper_bound_refuses_what_is_no_reference():
+    edg = EDG(DoubleWell(), **TINY | {"n_components": 1})
+    with pytest.raises(TypeError, match=r"reference must be an xarray.Dataset of samples, got NoneType"):
+        edg.upper_bound(None, 0)
+    chain = edg.chain(8, seed=0, keep=True, progress=False)
+    chain["configurations"][0, 0] = np.nan
+    with pytest.raises(ValueError, match="reference must have finite configurations, got 1 numbers that"):
+        edg.upper_bound(chain, 0)
+    with pytest.raises(UnknownNameError, match="divergence must be one of exact, hutchinson, got 'foo'"):
+        edg.sample(10, 0, divergence="foo")
 
 
 # Checkpoints.
