@@ -99,8 +99,9 @@ def edg_row(edg: ep.EDG, samples: xr.Dataset, exact_log_z: float, exact_err: flo
     estimates = ep.estimate(samples)
     row = {
         name: float(estimates[name])
-        for name in ("log_z", "log_z_err", "elbo", "elbo_err", "ess", "max_weight", "pareto_k", "reliable")
+        for name in ("log_z", "log_z_err", "elbo", "elbo_err", "ess", "max_weight", "pareto_k")
     }
+    row |= {name: float(estimates[name]) for name in ("unseen_share", "unseen_share_err", "reliable")}
     row["exact_log_z"] = exact_log_z
     row["z"] = z_score(row["log_z"], row["log_z_err"], exact_log_z, exact_err)
     row["gap"] = exact_log_z - row["elbo"]

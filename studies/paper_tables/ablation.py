@@ -93,7 +93,9 @@ def summary(results: dict[str, dict]) -> str:
                             (lambda r: r["weighted"]["mmd"], 3),
                             (lambda r: r["gap"], 2),
                             (lambda r: r["ess"], 3),
-                            (lambda r: r["z"], 1),
+                            (lambda r: r["log_z"] - r["exact_log_z"], 3),
+                            (lambda r: r["unseen_share"], 3),
+                            (lambda r: r["reliable"], 0),
                             (lambda r: r["least_share"], 2),
                             (lambda r: r["training_s"], 0),
                             (lambda r: r["n_calls"] / 1e6, 2),
@@ -101,8 +103,9 @@ def summary(results: dict[str, dict]) -> str:
                     ),
                 ]
             )
-    head = "target|variant|MMD|weighted|gap (nats)|joint ESS|z of log_z|least share of a mode / exact"
-    text = table((head + "|training (s)|10^6 evaluations").split("|"), rows)
+    head = "target|variant|MMD|weighted|gap (nats)|joint ESS|log_z - exact|unseen share|reliable|"
+    head += "least share of a mode / exact|training (s)|10^6 evaluations"
+    text = table(head.split("|"), rows)
     places = {key: order(results, key) for key in ("mmd", "gap", "ess")}
     means = [[name, *(f"{places[key][name]:.1f}" for key in places)] for name in VARIANTS]
     return text + "\n" + table(("mean place, 1 the best", "MMD", "gap", "joint ESS"), means)
