@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 
 import numpy as np
 import pytest
@@ -11,12 +12,15 @@ import torch
 from edg_checks import draw_weights, jackknife_log_mean, mean_err, perturb
 from stats import assert_z
 
+from edgphys.edg import particle_model
 from edgphys.edg.base_model import log_normal
 from edgphys.edg.continuous_target import ContinuousTarget
 from edgphys.edg.objective import continuous_bound, path_bound
 from edgphys.edg.particle_model import ParticleModel, carried_bound
 from edgphys.edg.path import log_weights
+from edgphys.edg.sampler import EDG
 from edgphys.edg.training import TrainingSettings, train
+from edgphys.estimators.estimate import estimate
 from edgphys.systems.double_well_particles import DoubleWellParticles
 from edgphys.systems.lennard_jones import LennardJones
 
@@ -178,6 +182,36 @@ def test_training_approaches_the_exact_log_z():
     share = [float(1 / (2000 * torch.softmax(log_w, 0).square().sum())) for log_w in (before, after)]
     assert share[1] > max(0.8, share[0])
     assert_z(*jackknife_log_mean(after), LOG_Z, max_err=0.03)
+
+
+@pytest.mark.slow
+def test_layers_do_not_fold_where_few_latents_go():
+    # The encoder would put mass on the other side of a fold, which no draw meets, and log_z would be low.
+    edg = EDG(LennardJones(2, n_axes=2, pair_count=2)).fit(0, 100, progress=False)
+    line = torch.linspace(0.0, 3.8, 381)[:, None] * torch.tensor(
+        [[1.0, 0.0]]
+    )  # one latent of 1400 lies beyond
+    with torch.no_grad():
+        assert (edg.model.decoder.centre(line)[:, 0].diff() > 0.0).all()
+    found, exact = estimate(edg.sample(4000, 1, n_anneal=0, progress=False)), edg.system.exact_results()
+    assert_z(float(found.log_z), float(found.log_z_err), exact["log_z"], max_err=0.02)
+
+
+def test_a_fold_in_the_tails_has_its_price(monkeypatch):
+    model = make_model(PAIR, scale=0.0)
+    basis = model.decoder.flows[0].basis
+    # A steep law at |z| = 3.5: hardly one of these draws comes there.
+    distance = 3.5 * math.sqrt(2.0) * math.exp(model.decoder.log_amplitude.item())
+    place = int((basis.centres - distance).abs().argmin())
+    with torch.no_grad():
+        model.decoder.flows[0].pair[place, 0] = -20.0
+        z = torch.randn(64, 2, generator=generator(1), dtype=torch.float64)
+        rests = []
+        for width in (4.0, 0.0):
+            monkeypatch.setattr(particle_model, "_GUARD_WIDTH", width)
+            rests.append(float(model.decode(64, generator(1)).rest))
+        assert model.decoder.excess(z[z.norm(dim=1) < 1.5]).max() == 0.0
+    assert rests[0] > rests[1] + 10.0
 
 
 def test_state_dict_brings_a_model_back():
