@@ -24,6 +24,8 @@ Res. 13, 723 (2012), eqs. (3) and (10). Nicoli et al., Phys. Rev. Lett. 126, 032
 from __future__ import annotations
 
 import math
+import numbers
+import reprlib
 from collections.abc import Sequence
 
 import numpy as np
@@ -44,7 +46,7 @@ KERNELS = ("gaussian", "polynomial")
 def wasserstein(
     values: np.ndarray,
     reference: np.ndarray,
-    rng: np.random.Generator,
+    rng: np.random.Generator | int,
     *,
     log_weights: np.ndarray | None = None,
     reference_log_weights: np.ndarray | None = None,
@@ -56,12 +58,12 @@ def wasserstein(
     ----------
     values, reference : arrays, shapes (n,) and (m,)
         Independent draws.
-    rng : numpy Generator
-        For the bootstrap.
+    rng : numpy Generator or int
+        For the bootstrap; an integer is the seed of a new one.
     log_weights, reference_log_weights : arrays, optional
         Logarithms of importance weights.
     n_resamples : int
-        Bootstrap copies, for the error and the floor.
+        Bootstrap copies, for the error and the floor; at least 2.
 
     Returns
     -------
@@ -70,18 +72,18 @@ def wasserstein(
 
     Raises
     ------
-    ValueError
-        If the arrays do not fit, or values are not finite.
+    TypeError, ValueError
+        If an argument is of the wrong kind, the arrays do not fit, or values are not finite.
 
     Examples
     --------
-    >>> rng = np.random.default_rng(0)
-    >>> table = wasserstein(np.arange(100.0), np.arange(100.0) + 3.0, rng)
+    >>> table = wasserstein(np.arange(100.0), np.arange(100.0) + 3.0, 0)
     >>> round(float(table.distance), 12)
     3.0
     """
     x, p = _scalars(values, log_weights, "values")
     y, q = _scalars(reference, reference_log_weights, "reference")
+    rng, n_resamples = _generator(rng), _count(n_resamples, "n_resamples", 2)
     distance = scipy.stats.wasserstein_distance(x, y, p, q)
     copies, floors = np.empty(n_resamples), np.empty(n_resamples)
     for k in range(n_resamples):
@@ -120,9 +122,9 @@ def mmd(
     kernel : {"gaussian", "polynomial"}
         See the module docstring.
     bandwidths : sequence of float
-        h of the Gaussian kernels; their mean is taken.
+        h of the Gaussian kernels, positive; their mean is taken.
     degree : int
-        Of the polynomial kernel.
+        Of the polynomial kernel; at least 1.
     log_weights, reference_log_weights : arrays, optional
         Logarithms of importance weights; the result is then unbiased to leading order only.
 
@@ -137,8 +139,8 @@ def mmd(
     ------
     UnknownNameError
         If there is no such kernel.
-    ValueError
-        If the arrays do not fit.
+    TypeError, ValueError
+        If an argument is of the wrong kind, or the arrays do not fit.
 
     Examples
     --------
@@ -153,10 +155,10 @@ def mmd(
     y, q = _points(y, reference_log_weights, "y")
     if x.shape[1] != y.shape[1]:
         raise ValueError(f"x and y must have points of one dimension, got {x.shape[1]} and {y.shape[1]}")
-    scale = np.asarray(bandwidths, np.float64).ravel()
-    if not len(scale) or not (scale > 0).all():
-        raise ValueError(f"bandwidths must be positive, got {list(bandwidths)}")
-    k = _Kernel(kernel, scale, int(degree))
+    scale = _numbers(bandwidths, "bandwidths", "positive and finite").ravel()
+    if not len(scale) or not ((scale > 0) & np.isfinite(scale)).all():
+        raise ValueError(f"bandwidths must be positive and finite, got {scale.tolist()}")
+    k = _Kernel(kernel, scale, _count(degree, "degree", 1))
     (xx, xx_rows, xx_square), (yy, yy_rows, yy_square) = (k.within(s, t) for s, t in ((x, p), (y, q)))
     xy_rows, yx_rows, xy_square = k.between(x, p, y, q)
     squared = xx + yy - 2.0 * float(p @ xy_rows)
@@ -176,7 +178,7 @@ def mmd(
         {
             "kernel": kernel,
             "bandwidths": scale.tolist() if kernel == "gaussian" else [],
-            "degree": int(degree) if kernel == "polynomial" else 0,
+            "degree": k.degree if kernel == "polynomial" else 0,
             "n_draws": len(x),
             "n_reference": len(y),
         },
@@ -188,7 +190,7 @@ def forward_ess(log_weights: np.ndarray) -> xr.Dataset:
 
     Parameters
     ----------
-    log_weights : array, shape (n,)
+    log_weights : array of any shape, such as (chain, draw)
         log w = log p~ - log q at independent draws of p; on a joint space, with the latents drawn from the
         encoder. Constants drop out.
 
@@ -199,17 +201,17 @@ def forward_ess(log_weights: np.ndarray) -> xr.Dataset:
 
     Raises
     ------
-    ValueError
-        If there are fewer than two draws, or values are not finite.
+    TypeError, ValueError
+        If they are no numbers, fewer than two draws, or not finite.
 
     Examples
     --------
     >>> float(forward_ess(np.zeros(100)).forward_ess)
     1.0
     """
-    logs = np.asarray(log_weights, np.float64)
-    if logs.ndim != 1 or len(logs) < 2 or not np.isfinite(logs).all():
-        raise ValueError(f"log_weights must be at least two finite numbers, got shape {logs.shape}")
+    allowed = "at least two finite numbers"
+    logs = _numbers(log_weights, "log_weights", allowed).ravel()
+    _check_finite(logs, "log_weights", allowed, len(logs) >= 2)
     columns = np.stack([np.ones_like(logs), np.exp(logs - logs.max()), np.exp(logs.min() - logs)])
     shift = math.exp(logs.min() - logs.max()) if logs.max() - logs.min() < 700 else 0.0
     sums = block_sums(columns, min(len(logs), _N_BLOCKS))
@@ -276,28 +278,68 @@ def _variance(rows: np.ndarray, p: np.ndarray) -> float:
     return float((p * p) @ (centred * centred))
 
 
+def _generator(rng) -> np.random.Generator:
+    if isinstance(rng, np.random.Generator):
+        return rng
+    return np.random.default_rng(_count(rng, "rng", 0, "a numpy Generator or an integer seed >= 0"))
+
+
+def _count(value, name: str, least: int, allowed: str = "") -> int:
+    words = f"{name} must be {allowed or f'an integer >= {least}'}"
+    if not isinstance(value, numbers.Integral) or isinstance(value, bool):
+        raise TypeError(f"{words}, got {_in_one_line(value)}")
+    if value < least:
+        raise ValueError(f"{words}, got {value}")
+    return int(value)
+
+
+def _in_one_line(value) -> str:
+    return " ".join(reprlib.repr(value).split())
+
+
+def _numbers(values, name: str, allowed: str) -> np.ndarray:
+    """`values` as a float64 array."""
+    try:
+        return np.asarray(values).astype(np.float64, casting="same_kind", copy=False)
+    except (TypeError, ValueError) as error:
+        kind = TypeError if isinstance(error, TypeError) else ValueError  # no numbers, or ragged
+        raise kind(f"{name} must be {allowed}, got {_in_one_line(values)}") from error
+
+
+def _check_finite(array: np.ndarray, name: str, allowed: str, fits: bool) -> None:
+    if not fits:
+        raise ValueError(f"{name} must be {allowed}, got shape {array.shape}")
+    if n_bad := np.count_nonzero(~np.isfinite(array)):
+        raise ValueError(f"{name} must be {allowed}, got {n_bad} of {array.size} not finite")
+
+
 def _share(log_weights, n: int, argument: str) -> np.ndarray:
     if log_weights is None:
         return np.full(n, 1.0 / n)
-    logs = np.asarray(log_weights, np.float64)
-    if logs.shape != (n,) or np.isnan(logs).any() or not np.isfinite(logs.max()):
-        raise ValueError(
-            f"log weights of {argument} must be {n} numbers, finite or -inf, got shape {logs.shape}"
+    name, allowed = f"log weights of {argument}", f"{n} numbers, finite or -inf, one of them finite"
+    logs = _numbers(log_weights, name, allowed)
+    if logs.shape != (n,):
+        raise ValueError(f"{name} must be {allowed}, got shape {logs.shape}")
+    if np.isnan(logs).any() or not np.isfinite(logs.max()):
+        came = ", ".join(
+            f"{np.count_nonzero(are(logs))} {what}"
+            for are, what in ((np.isnan, "NaN"), (np.isposinf, "inf"), (np.isneginf, "-inf"))
         )
+        raise ValueError(f"{name} must be {allowed}, got {came}")
     return scipy.special.softmax(logs)
 
 
 def _scalars(values, log_weights, argument: str) -> tuple[np.ndarray, np.ndarray]:
-    array = np.asarray(values, np.float64)
-    if array.ndim != 1 or len(array) < 2 or not np.isfinite(array).all():
-        raise ValueError(f"{argument} must be at least two finite numbers, got shape {array.shape}")
+    allowed = "at least two finite numbers"
+    array = _numbers(values, argument, allowed)
+    _check_finite(array, argument, allowed, array.ndim == 1 and len(array) >= 2)
     return array, _share(log_weights, len(array), argument)
 
 
 def _points(values, log_weights, argument: str) -> tuple[np.ndarray, np.ndarray]:
-    array = np.asarray(values, np.float64)
-    if array.ndim < 2 or len(array) < 2 or not np.isfinite(array).all():
-        raise ValueError(f"{argument} must be at least two finite points, shape (n, d), got {array.shape}")
+    allowed = "at least two finite points, shape (n, d)"
+    array = _numbers(values, argument, allowed)
+    _check_finite(array, argument, allowed, array.ndim >= 2 and len(array) >= 2)
     array = array.reshape(len(array), -1)
     return array, _share(log_weights, len(array), argument)
 

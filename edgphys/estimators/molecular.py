@@ -16,7 +16,9 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+import numbers
+import reprlib
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import xarray as xr
@@ -50,7 +52,9 @@ def average(samples: xr.Dataset, coordinate: Coordinate, name: str | None = None
     >>> float(table.energy), round(float(table.energy_err), 6)
     (1.5, 0.645497)
     """
-    label = name or (coordinate if isinstance(coordinate, str) else coordinate.__name__)
+    label = name or (
+        coordinate if isinstance(coordinate, str) else getattr(coordinate, "__name__", "average")
+    )
     values, errors = averages(samples, column(samples, coordinate)[None])
     return _table(samples, {}, {label: ((), values[0], f"average of {label}")}, {label: ((), errors[0])})
 
@@ -63,16 +67,21 @@ def energy_histogram(samples: xr.Dataset, bins: int | Sequence[float] = 60) -> x
     samples : Dataset
         With the variable ``energy``.
     bins : int or increasing edges
-        Equal bins over the range of the energies, or edges.
+        At least one equal bin over the range of the energies, or edges, all finite.
 
     Returns
     -------
     Dataset
         ``density``, ``density_err`` over the dimension ``energy`` (centres of the bins), and ``outside``, the
         share of weight outside of the bins.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `samples` or `bins` are of the wrong kind or value.
     """
     energy = column(samples, "energy")
-    edges = _edges(energy, bins)
+    edges = _edges(bins, energy.min(), energy.max())
     density, errors, outside = _density(samples, energy, edges)
     return _table(
         samples,
@@ -101,15 +110,20 @@ def free_energy_profile(
     coordinate : str or callable
         Name of a variable, or a function of configurations, (n, *event_shape) -> (n,).
     bins : int or increasing edges
-        Equal bins over the range of the coordinate, or edges.
+        At least one equal bin over the range of the coordinate, or edges, all finite.
     temperature : float, optional
-        That of the attributes by default.
+        Positive; that of the attributes by default.
 
     Returns
     -------
     Dataset
         ``free_energy`` and ``density``, with errors, over the dimension ``coordinate`` (centres of the bins),
         and ``outside``. Empty bins have the density 0 and a NaN free energy.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is of the wrong kind or value, or no temperature is known.
 
     Examples
     --------
@@ -119,9 +133,9 @@ def free_energy_profile(
     >>> bool((abs(profile.free_energy) < 3 * profile.free_energy_err).all())
     True
     """
-    scale = float(samples.attrs["temperature"] if temperature is None else temperature)
+    scale = _temperature(samples, temperature)
     values = column(samples, coordinate)
-    edges = _edges(values, bins)
+    edges = _edges(bins, values.min(), values.max())
     density, errors, outside = _density(samples, values, edges)
     widths = np.diff(edges)
     energy, energy_errors = averages(
@@ -147,7 +161,7 @@ def pair_distances(samples: xr.Dataset, bins: int | Sequence[float] = 80) -> xr.
     samples : Dataset
         With ``configurations``, positions of the particles, dims (..., particle, axis).
     bins : int or increasing edges
-        Equal bins from 0 to the largest distance, or edges.
+        At least one equal bin from 0 to the largest distance, or edges, finite and not negative.
 
     Returns
     -------
@@ -157,21 +171,24 @@ def pair_distances(samples: xr.Dataset, bins: int | Sequence[float] = 80) -> xr.
 
     Raises
     ------
-    ValueError
-        If there are no configurations of particles.
+    TypeError, ValueError
+        If there are no configurations of particles, or `bins` are of the wrong kind or value.
     """
     dims = draw_dims(samples)
     if "configurations" not in samples or samples["configurations"].ndim != len(dims) + 2:
-        raise ValueError("samples must hold configurations with the dims (..., particle, axis)")
+        came = samples["configurations"].dims if "configurations" in samples else "none"
+        raise ValueError(f"samples must hold configurations with the dims (..., particle, axis), got {came}")
     positions = np.asarray(samples["configurations"].transpose(*dims, ...).values, np.float64)
     shape, (n_particles, n_axes) = positions.shape[:-2], positions.shape[-2:]
+    if n_particles < 2:
+        raise ValueError(f"samples must hold configurations of two or more particles, got {n_particles}")
     positions = positions.reshape(-1, n_particles, n_axes)
     first, second = np.triu_indices(n_particles, 1)
-    if isinstance(bins, int | np.integer):
-        # The diameter of a configuration is at most twice its largest distance from the mean.
-        centred = positions - positions.mean(axis=1, keepdims=True)
-        bins = np.linspace(0.0, 2.0 * np.linalg.norm(centred, axis=2).max(), int(bins) + 1)
-    edges = np.asarray(bins, np.float64)
+    # The diameter of a configuration is at most twice its largest distance from the mean.
+    centred = positions - positions.mean(axis=1, keepdims=True)
+    edges = _edges(bins, 0.0, 2.0 * np.linalg.norm(centred, axis=2).max())
+    if edges[0] < 0.0:
+        raise ValueError(f"bins must be distances, not negative, got {edges[0]:g}")
     shares = np.empty((len(positions), len(edges) - 1))
     for start in range(0, len(positions), 4096):
         part = positions[start : start + 4096]
@@ -223,17 +240,22 @@ def basins(
         ... in
         the order of `names`; other values are in no basin.
     names : sequence of str
-        Names of the basins.
+        Names of the basins, all different.
     reference : int
-        Basin from which differences are taken.
+        Number of the basin from which differences are taken.
     temperature : float, optional
-        That of the attributes by default.
+        Positive; that of the attributes by default.
 
     Returns
     -------
     Dataset
         ``population`` and ``free_energy_difference``, with errors, over the dimension ``basin``;
         `unassigned`, the population outside of all basins. An empty basin has a NaN difference.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is of the wrong kind or value, or no temperature is known.
 
     Examples
     --------
@@ -244,7 +266,11 @@ def basins(
     >>> bool(abs(z[1]) < 3)
     True
     """
-    scale = float(samples.attrs["temperature"] if temperature is None else temperature)
+    scale = _temperature(samples, temperature)
+    names = _check_names(names)
+    if not isinstance(reference, numbers.Integral) or isinstance(reference, bool):
+        came = _in_one_line(reference)
+        raise TypeError(f"reference must be an integer in 0 .. {len(names) - 1}, got {came}")
     if not 0 <= reference < len(names):
         raise ValueError(f"reference must be in 0 .. {len(names) - 1}, got {reference}")
     values = column(samples, label)
@@ -269,7 +295,7 @@ def basins(
         },
         {"population": (("basin",), population_errors), "free_energy_difference": (("basin",), errors)},
     )
-    return table.assign_coords(basin=list(names))
+    return table.assign_coords(basin=names)
 
 
 def _or_nan(p: np.ndarray) -> np.ndarray:
@@ -277,13 +303,49 @@ def _or_nan(p: np.ndarray) -> np.ndarray:
     return np.where(p == 0.0, np.nan, p)
 
 
-def _edges(values: np.ndarray, bins: int | Sequence[float]) -> np.ndarray:
-    if isinstance(bins, int | np.integer):
-        low, high = float(values.min()), float(values.max())
+def _in_one_line(value) -> str:
+    return " ".join(reprlib.repr(value).split())
+
+
+def _temperature(samples: xr.Dataset, temperature: float | None) -> float:
+    draw_dims(samples)  # refuses what has no attributes to look into
+    value = samples.attrs.get("temperature") if temperature is None else temperature
+    if value is None:
+        raise ValueError("temperature must be given where the attributes of samples have none, got None")
+    if getattr(value, "ndim", None) == 0:  # a scalar variable of a dataset
+        value = value.item()
+    if not isinstance(value, numbers.Real) or isinstance(value, bool):
+        raise TypeError(f"temperature must be a positive finite number, got {_in_one_line(value)}")
+    if not 0.0 < value < math.inf:
+        raise ValueError(f"temperature must be a positive finite number, got {value}")
+    return float(value)
+
+
+def _check_names(names: Sequence[str]) -> list[str]:
+    allowed = "names must be a sequence of one or more texts, all different"
+    each = list(names) if isinstance(names, Iterable) and not isinstance(names, str) else [None]
+    if not all(isinstance(name, str) for name in each):
+        raise TypeError(f"{allowed}, got {_in_one_line(names)}")
+    if not each or len(set(each)) < len(each):
+        raise ValueError(f"{allowed}, got {_in_one_line(names)}")
+    return each
+
+
+def _edges(bins: int | Sequence[float], low: float, high: float) -> np.ndarray:
+    """Equal bins from low to high, or the edges that are given."""
+    allowed = "bins must be an integer >= 1 or finite increasing edges"
+    if isinstance(bins, numbers.Integral) and not isinstance(bins, bool):
+        if bins < 1:
+            raise ValueError(f"{allowed}, got {bins}")
         return np.linspace(low, high if high > low else low + 1.0, int(bins) + 1)
-    edges = np.asarray(bins, np.float64)
-    if edges.ndim != 1 or len(edges) < 2 or not (np.diff(edges) > 0).all():
-        raise ValueError("bins must be a number of bins or increasing edges")
+    try:
+        edges = np.asarray(bins).astype(np.float64, casting="same_kind")
+    except (TypeError, ValueError) as error:
+        kind = TypeError if isinstance(error, TypeError) else ValueError  # no numbers, or ragged
+        raise kind(f"{allowed}, got {_in_one_line(bins)}") from error
+    fits = edges.ndim == 1 and len(edges) >= 2 and np.isfinite(edges).all()
+    if not fits or not (np.diff(edges) > 0).all():
+        raise ValueError(f"{allowed}, got {_in_one_line(bins)}")
     return edges
 
 

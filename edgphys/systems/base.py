@@ -146,7 +146,7 @@ class AbstractSystem(ABC):
         if isinstance(configurations, Tensor):
             flat = self._flat(configurations, "configurations")
             return self._energy(flat if flat.is_floating_point() else flat.double())
-        return self._energy(torch.from_numpy(self._flat_array(configurations))).numpy()
+        return self._energy(torch.from_numpy(self._flat_array(configurations))).detach().numpy()
 
     def measure(self, configurations: Tensor | NDArray) -> dict[str, NDArray[np.float64]]:
         """Observables of each configuration, in float64: name -> array of shape (n_batch,).
@@ -186,10 +186,10 @@ class AbstractSystem(ABC):
         """
         if isinstance(configurations, Tensor):
             configurations = self._flat(configurations, "configurations").detach().cpu().numpy()
-        return self._action_terms(torch.from_numpy(self._flat_array(configurations))).numpy()
+        return self._action_terms(torch.from_numpy(self._flat_array(configurations))).detach().numpy()
 
     def _measure_chunk(self, flat: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
-        energy = self._energy(torch.from_numpy(flat)).numpy()
+        energy = self._energy(torch.from_numpy(flat)).detach().numpy()
         return {"energy": energy, **self._measure(flat)}
 
     def _field(self, x: Tensor) -> Tensor:
@@ -213,8 +213,8 @@ class AbstractSystem(ABC):
 def _check_shape(shape: tuple[int, ...], system: AbstractSystem, argument: str) -> None:
     event, n_variables = system.event_shape, system.n_variables
     if len(shape) < 2 or tuple(shape[1:]) not in (event, (n_variables,)):
-        sizes = ", ".join(map(str, event))
-        allowed = f"(n_batch, {sizes}) or (n_batch, {n_variables})"
+        shapes = dict.fromkeys(", ".join(map(str, one)) for one in (event, (n_variables,)))
+        allowed = " or ".join(f"(n_batch, {sizes})" for sizes in shapes)
         raise ValueError(f"{argument} must have shape {allowed}, got {tuple(shape)}")
 
 

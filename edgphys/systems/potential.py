@@ -4,16 +4,19 @@ r"""Any energy function as a system, in one line.
     ring = Potential(lambda x: 50 * (x.norm(dim=1) - 2) ** 2, n_dims=2)
 
 The function is a torch function of a batch, (n_batch, n_dims) -> (n_batch,), whose gradient autograd takes;
-the Markov chains then run in torch, many at a time. Or it is a compiled numba function of one point,
-(n_dims,) -> float, whose gradient the chains take by central differences: a Hamiltonian trajectory with them
-is still reversible and keeps volume, so that no error of the differences reaches the distribution. Best is
-both, a torch function and a numba `kernel` with the gradient (`edgphys.systems.continuous` has its
-signature).
+it is called in float64 only, and the Markov chains run in torch, many at a time. Or it is a compiled numba
+function of one point, (n_dims,) -> float, whose gradient the chains take by central differences: a
+Hamiltonian trajectory with them is still reversible and keeps volume, so that no error of the differences
+reaches the distribution. Best is both, a torch function and a numba `kernel` with the gradient
+(`edgphys.systems.continuous` has its signature).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+import numbers
+import reprlib
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, final
 
 import numpy as np
@@ -29,6 +32,7 @@ from edgphys.systems.continuous import AbstractContinuousSystem, check_dims
 __all__ = ["Potential"]
 
 _N_PROBES = 6
+_KERNEL = "kernel must be a numba function (x, gradient_out, parameters) of float64 arrays giving a float"
 
 
 @final
@@ -38,9 +42,10 @@ class Potential(AbstractContinuousSystem):
     Parameters
     ----------
     function : callable
-        The energy E, not divided by the temperature: a torch function of (n_batch, n_dims) giving (n_batch,),
-        or a numba ``@njit`` function of a float64 array (n_dims,) giving a float. exp(-E/T) must have a
-        finite integral; that cannot be checked here.
+        The energy E, not divided by the temperature: a differentiable torch function of float64
+        (n_batch, n_dims) giving real (n_batch,), or a numba ``@njit`` function of a float64 array (n_dims,)
+        giving a float. It is called in float64 whatever is asked; energy and gradient have the dtype of x.
+        exp(-E/T) must have a finite integral; that cannot be checked here.
     n_dims : int
         Number of coordinates.
     temperature : float
@@ -59,8 +64,9 @@ class Potential(AbstractContinuousSystem):
     Raises
     ------
     TypeError, ValueError
-        If an argument is of the wrong kind, or the function gives another shape, values that are not finite,
-        couples the points of a batch, or disagrees with the kernel, on a few random points.
+        If an argument is of the wrong kind, or the function fails, gives another shape, values that are not
+        finite or have no gradient, couples the points of a batch, or disagrees with the kernel, on a few
+        random points.
 
     Notes
     -----
@@ -97,7 +103,7 @@ class Potential(AbstractContinuousSystem):
         self.width = check_number(width, "width", positive=True)
         self.parameters = {"n_dims": self.n_variables, "temperature": self.temperature}
         self._function, self._given_kernel = function, kernel
-        self._kernel_parameters = np.array(kernel_parameters, np.float64).ravel()
+        self._kernel_parameters = _numbers(kernel_parameters, "kernel_parameters", "real numbers").ravel()
         self._centres = _check_centres(centres, self.n_variables)
         self._kernel = _difference_kernel(function) if self._compiled and kernel is None else kernel
         self._energy_kernel = _plain_kernel(function) if self._compiled else self._kernel
@@ -155,7 +161,10 @@ class Potential(AbstractContinuousSystem):
         return {**super().identity(), "fingerprint": self._fingerprint}
 
     def _energy(self, flat: Tensor) -> Tensor:
-        return _CompiledEnergy.apply(flat, self) if self._compiled else self._function(flat)
+        if self._compiled:
+            return _CompiledEnergy.apply(flat, self)
+        # Training asks in float32, but a tensor that the function holds has one dtype.
+        return self._function(flat.double()).to(flat.dtype)
 
     def _probes(self) -> NDArray[np.float64]:
         rng = np.random.default_rng(0)
@@ -168,9 +177,7 @@ class _CompiledEnergy(torch.autograd.Function):
     @staticmethod
     def forward(ctx, flat: Tensor, system: Potential) -> Tensor:
         points = np.ascontiguousarray(flat.detach().cpu().numpy(), np.float64)
-        energies, gradients = np.empty(len(points)), np.empty_like(points)
-        for k, point in enumerate(points):
-            energies[k] = system.kernel(point, gradients[k], system.kernel_parameters)
+        energies, gradients = _evaluate(system.kernel, points, system.kernel_parameters)
         ctx.save_for_backward(torch.from_numpy(gradients).to(flat))
         return torch.from_numpy(energies).to(flat)
 
@@ -179,6 +186,14 @@ class _CompiledEnergy(torch.autograd.Function):
     def backward(ctx, outer: Tensor) -> tuple[Tensor, None]:
         (gradients,) = ctx.saved_tensors
         return outer[:, None] * gradients, None
+
+
+def _evaluate(kernel: Dispatcher, points: NDArray, parameters: NDArray) -> tuple[NDArray, NDArray]:
+    """Energies and gradients of a kernel, point by point."""
+    energies, gradients = np.empty(len(points)), np.empty_like(points)
+    for k, point in enumerate(points):
+        energies[k] = kernel(point, gradients[k], parameters)
+    return energies, gradients
 
 
 def _difference_kernel(energy: Dispatcher) -> Dispatcher:
@@ -207,41 +222,100 @@ def _plain_kernel(energy: Dispatcher) -> Dispatcher:
     return kernel
 
 
+def _numbers(values, name: str, allowed: str) -> NDArray[np.float64]:
+    """`values` as a float64 array of its own."""
+    try:
+        return np.asarray(values).astype(np.float64, casting="same_kind")
+    except (TypeError, ValueError) as error:
+        kind = TypeError if isinstance(error, TypeError) else ValueError  # no numbers, or ragged
+        came = " ".join(reprlib.repr(values).split())
+        raise kind(f"{name} must be {allowed}, got {came}") from error
+
+
 def _check_centres(centres, n_dims: int) -> NDArray[np.float64]:
-    points = np.zeros((1, n_dims)) if centres is None else np.array(centres, np.float64)
-    if points.ndim != 2 or points.shape[1] != n_dims or not len(points) or not np.isfinite(points).all():
-        raise ValueError(f"centres must be finite, of shape (n_centres, {n_dims}), got shape {points.shape}")
+    allowed = f"finite, of shape (n_centres, {n_dims})"
+    points = np.zeros((1, n_dims)) if centres is None else _numbers(centres, "centres", allowed)
+    if points.ndim != 2 or points.shape[1] != n_dims or not len(points):
+        raise ValueError(f"centres must be {allowed}, got shape {points.shape}")
+    if n_bad := np.count_nonzero(~np.isfinite(points)):
+        raise ValueError(f"centres must be {allowed}, got {n_bad} of {points.size} numbers not finite")
     return points
+
+
+@contextlib.contextmanager
+def _refusing(rule: str) -> Iterator[None]:
+    """What a user's function raises, behind the rule that it breaks."""
+    try:
+        yield
+    except Exception as error:
+        first = (str(error).strip().splitlines() or [""])[0]
+        raise ValueError(f"{rule}, got {type(error).__name__}: {first}") from error
 
 
 def _validate(system: Potential) -> list[str]:
     """Check the function on a few points; their energies, as text of ten digits."""
     points = system._probes()
-    x = torch.from_numpy(points)
-    energy = system._energy(x)
-    if not isinstance(energy, Tensor) or tuple(energy.shape) != (_N_PROBES,):
-        shape = tuple(energy.shape) if isinstance(energy, Tensor) else type(energy).__name__
-        raise ValueError(f"function must map shape {tuple(x.shape)} to ({_N_PROBES},), got {shape}")
-    energies, gradients = system.energy_and_gradient(points)
+    if system._given_kernel is not None:
+        out = np.zeros_like(points[0])
+        _check_compiled(_KERNEL, system._given_kernel, points[0].copy(), out, system.kernel_parameters)
+    if system._compiled:
+        rule = f"function must be a numba function of a float64 array ({system.n_variables},) giving a float"
+        _check_compiled(rule, system._function, points[0].copy())
+    else:
+        rule = (
+            "function must be a torch function that, called with float64 tensors (n_batch, "
+            f"{system.n_variables}), gives real energies (n_batch,) with a gradient"
+        )
+        _check_torch(rule, system._function, points)
+    with _refusing(rule):
+        energies, gradients = system.energy_and_gradient(points)
     if not (np.isfinite(energies).all() and np.isfinite(gradients).all()):
         raise ValueError(
             "function and its gradient must be finite at points drawn by `starts`, got nan or inf"
         )
-    alone = torch.cat([system._energy(x[k : k + 1]).detach().reshape(-1) for k in range(_N_PROBES)]).numpy()
-    if not np.allclose(alone, energies, rtol=1e-5, atol=1e-8):
-        raise ValueError("function must give each point of a batch its own energy, got another one alone")
-    if system.kernel is not None and not system._compiled:
+    rule = "function must give each point of a batch its own energy"
+    with _refusing(f"{rule}, also in a batch of one"):
+        rows = [system._energy(torch.from_numpy(points[k : k + 1])) for k in range(_N_PROBES)]
+        alone = torch.cat([row.detach().reshape(-1) for row in rows]).numpy()
+    if alone.shape != energies.shape or not np.allclose(alone, energies, rtol=1e-5, atol=1e-8):
+        raise ValueError(f"{rule}, got another one alone")
+    if system._given_kernel is not None:
         _compare_kernel(system, points, energies, gradients)
     return [f"{value:.9e}" for value in energies]
 
 
+def _check_compiled(rule: str, function: Dispatcher, *arguments: NDArray) -> None:
+    with _refusing(rule):
+        value = function(*arguments)
+    if not isinstance(value, numbers.Real) or isinstance(value, bool):
+        raise ValueError(f"{rule}, got {type(value).__name__}")
+
+
+@torch.inference_mode(False)
+@torch.enable_grad()
+def _check_torch(rule: str, function: Callable, points: NDArray[np.float64]) -> None:
+    x = torch.tensor(points, requires_grad=True)
+    with _refusing(rule):
+        energy = function(x)
+    if not isinstance(energy, Tensor) or tuple(energy.shape) != (_N_PROBES,):
+        tensor = isinstance(energy, Tensor)
+        came = tuple(energy.shape) if tensor else f"{type(energy).__name__} in place of a tensor"
+        raise ValueError(f"function must map shape {tuple(x.shape)} to ({_N_PROBES},), got {came}")
+    if not energy.is_floating_point():
+        raise ValueError(f"{rule}, got {energy.dtype}")
+    if not energy.requires_grad:
+        raise ValueError(f"{rule}, got energies without one (constant, or cut off from x)")
+
+
 def _compare_kernel(system: Potential, points, energies, gradients) -> None:
-    for point, energy, gradient in zip(points, energies, gradients, strict=True):
-        out = np.zeros_like(point)
-        value = system.kernel(point.copy(), out, system.kernel_parameters)
+    if system._compiled:  # these energies are those of the kernel itself
+        energies, gradients = _evaluate(_difference_kernel(system._function), points.copy(), np.empty(0))
+    values, slopes = _evaluate(system.kernel, points.copy(), system.kernel_parameters)
+    for value, out, energy, gradient in zip(values, slopes, energies, gradients, strict=True):
         scale = 1e-6 * (1.0 + abs(energy) + np.abs(gradient).max())
         if not (abs(value - energy) < scale and np.abs(out - gradient).max() < scale):
+            k = np.abs(out - gradient).argmax()
             raise ValueError(
-                f"kernel must agree with function, got energy {value:.9g} for {energy:.9g} and gradient "
-                f"{out} for {gradient}"
+                f"kernel must agree with function, got energy {value:.9g} for {energy:.9g} and component {k} "
+                f"of the gradient {out[k]:.9g} for {gradient[k]:.9g}"
             )

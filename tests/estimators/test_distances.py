@@ -7,6 +7,7 @@ import math
 
 import numpy as np
 import pytest
+import xarray as xr
 from stats import assert_z
 
 from edgphys.errors import UnknownNameError
@@ -143,6 +144,85 @@ def test_forward_ess_sees_a_dropped_mode():
     """q has one of two equal modes: its own draws say ESS 1, those of the reference do not."""
     assert float(forward_ess(np.repeat([0.0, 30.0], 100)).forward_ess) < 1e-10
     assert np.isfinite(forward_ess(np.array([0.0, 2000.0, 0.0])).forward_ess)
+
+
+def test_forward_ess_takes_chains():
+    logs = np.random.default_rng(0).standard_normal((4, 50))
+    flat = forward_ess(logs.ravel())
+    for chains in (logs, xr.DataArray(logs, dims=("chain", "draw"))):
+        xr.testing.assert_identical(forward_ess(chains), flat)
+
+
+def test_a_seed_stands_for_its_generator():
+    x, y = normal(50, 1, 1)[:, 0], normal(50, 1, 2)[:, 0]
+    for seed in (3, np.int64(3)):
+        xr.testing.assert_identical(wasserstein(x, y, seed), wasserstein(x, y, np.random.default_rng(3)))
+    assert np.isfinite(wasserstein(x, y, 3, n_resamples=2).distance_err)
+
+
+PAIR = (np.array([0.0, 1.0]), np.array([1.0, 0.0]))
+POINTS = (np.zeros((3, 2)), np.ones((3, 2)))
+
+
+@pytest.mark.parametrize(
+    "call, error, message",
+    [
+        (
+            lambda: wasserstein(*PAIR, None),
+            TypeError,
+            "^rng must be a numpy Generator or an integer seed >= 0, got",
+        ),
+        (lambda: wasserstein(*PAIR, 1.5), TypeError, r"integer seed >= 0, got 1\.5$"),
+        (lambda: wasserstein(*PAIR, True), TypeError, "integer seed >= 0, got True$"),
+        (lambda: wasserstein(*PAIR, -1), ValueError, "integer seed >= 0, got -1$"),
+        (
+            lambda: wasserstein(*PAIR, 0, n_resamples=1),
+            ValueError,
+            "^n_resamples must be an integer >= 2, got 1$",
+        ),
+        (lambda: wasserstein(*PAIR, 0, n_resamples=2.5), TypeError, r"integer >= 2, got 2\.5$"),
+        (
+            lambda: wasserstein([0.0, np.nan], PAIR[1], 0),
+            ValueError,
+            "^values must be at least two finite numbers, got 1 of 2 not finite$",
+        ),
+        (lambda: wasserstein(PAIR[0], "a", 0), TypeError, "^reference must be at least two .*, got 'a'$"),
+        (
+            lambda: wasserstein([[0.0], [0.0, 1.0]], PAIR[1], 0),
+            ValueError,
+            r"got \[\[0\.0\], \[0\.0, 1\.0\]\]$",
+        ),
+        (
+            lambda: wasserstein(*PAIR, 0, log_weights=[np.nan, -np.inf]),
+            ValueError,
+            "2 numbers, finite or -inf, one of them finite, got 1 NaN, 0 inf, 1 -inf$",
+        ),
+        (
+            lambda: mmd(*POINTS, bandwidths=-1.0),
+            ValueError,
+            r"^bandwidths must be positive.*, got \[-1\.0\]$",
+        ),
+        (lambda: mmd(*POINTS, bandwidths=[np.inf]), ValueError, r"positive and finite, got \[inf\]$"),
+        (
+            lambda: mmd(*POINTS, bandwidths="a"),
+            TypeError,
+            "^bandwidths must be positive and finite, got 'a'$",
+        ),
+        (lambda: mmd(*POINTS, bandwidths=None), TypeError, "positive and finite, got None$"),
+        (
+            lambda: mmd(*POINTS, kernel="polynomial", degree=2.7),
+            TypeError,
+            r"^degree must be .* >= 1, got 2\.7$",
+        ),
+        (lambda: mmd(*POINTS, kernel="polynomial", degree=-2), ValueError, "an integer >= 1, got -2$"),
+        (lambda: mmd(POINTS[0] * np.nan, POINTS[1]), ValueError, "^x must be .*, got 6 of 6 not finite$"),
+        (lambda: forward_ess([np.nan, 0.0]), ValueError, "^log_weights must be .*, got 1 of 2 not finite$"),
+        (lambda: forward_ess("a"), TypeError, "^log_weights must be at least two finite numbers, got 'a'$"),
+    ],
+)
+def test_what_came_is_said(call, error, message):
+    with pytest.raises(error, match=message):
+        call()
 
 
 @pytest.mark.parametrize(

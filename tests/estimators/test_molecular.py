@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import functools
 import math
+import re
 
 import numpy as np
 import pytest
@@ -186,3 +188,98 @@ def test_bad_arguments_are_refused(samples):
         average(samples.drop_vars("configurations"), first)
     with pytest.raises(ValueError, match=r"must have the dims \(draw,\) with log_weight_joint"):
         average(xr.Dataset({"energy": ("draw", np.zeros(3))}), "energy")
+
+
+@pytest.mark.parametrize(
+    "make", [energy_histogram, lambda s, b: free_energy_profile(s, "energy", b), pair_distances]
+)
+@pytest.mark.parametrize(
+    "bins, error, came",
+    [
+        (-1, ValueError, "-1"),
+        (0, ValueError, "0"),
+        (True, ValueError, "True"),
+        (2.5, ValueError, r"2\.5"),
+        ([2, 1], ValueError, r"\[2, 1\]"),
+        ([1.0], ValueError, r"\[1\.0\]"),
+        ([0.0, np.inf], ValueError, r"\[0\.0, inf\]"),
+        ([[0.0], [0.0, 1.0]], ValueError, r"\[\[0\.0\], \[0\.0, 1\.0\]\]"),
+        ("auto", TypeError, "'auto'"),
+        (None, TypeError, "None"),
+    ],
+)
+def test_bad_bins_are_refused(make, bins, error, came):
+    with pytest.raises(error, match=f"^bins must be an integer >= 1 or finite increasing edges, got {came}$"):
+        make(pairs(), bins)
+
+
+def pairs(n_particles=3):
+    positions = np.random.default_rng(0).standard_normal((2, 20, n_particles, 1))
+    variables = {
+        "configurations": (("chain", "draw", "particle", "axis"), positions),
+        "energy": (("chain", "draw"), positions[:, :, 0, 0]),
+    }
+    return xr.Dataset(variables, attrs={"temperature": TEMPERATURE})
+
+
+def test_bad_particles_are_refused(samples):
+    with pytest.raises(ValueError, match=r"^bins must be distances, not negative, got -1$"):
+        pair_distances(pairs(), [-1.0, 0.0, 1.0])
+    with pytest.raises(ValueError, match=r"axis\), got \(.*'coordinate'\)$"):
+        pair_distances(samples)
+    with pytest.raises(ValueError, match=r"two or more particles, got 1$"):
+        pair_distances(pairs(1))
+
+
+TWO = ["left", "right"]
+
+
+@pytest.mark.parametrize(
+    "make",
+    [lambda s, **t: free_energy_profile(s, first, EDGES, **t), lambda s, **t: basins(s, "energy", TWO, **t)],
+)
+def test_bad_samples_and_temperatures_are_refused(make, samples):
+    for wrong in (np.zeros(3), samples["energy"], {}):
+        with pytest.raises(TypeError, match=r"^samples must be an xarray\.Dataset, got "):
+            make(wrong)
+    for value, error in (
+        ("a", TypeError),
+        (True, TypeError),
+        ([1.0], TypeError),
+        (-1, ValueError),
+        (0, ValueError),
+    ):
+        came = re.escape(repr(value))
+        with pytest.raises(error, match=f"^temperature must be a positive finite number, got {came}$"):
+            make(samples, temperature=value)
+    with pytest.raises(
+        ValueError, match=r"^temperature must be given where the attributes of samples have none"
+    ):
+        make(samples.drop_attrs())
+    for value in (TEMPERATURE, np.array(TEMPERATURE), xr.DataArray(TEMPERATURE)):
+        xr.testing.assert_identical(make(samples, temperature=value), make(samples))
+
+
+@pytest.mark.parametrize(
+    "names, options, error, message",
+    [
+        ("ab", {}, TypeError, "^names must be a sequence of one or more texts, all different, got 'ab'$"),
+        (3, {}, TypeError, "all different, got 3$"),
+        (["a", 2], {}, TypeError, r"all different, got \['a', 2\]$"),
+        ([], {}, ValueError, r"all different, got \[\]$"),
+        (["a", "a"], {}, ValueError, r"all different, got \['a', 'a'\]$"),
+        (TWO, {"reference": "a"}, TypeError, r"^reference must be an integer in 0 \.\. 1, got 'a'$"),
+        (TWO, {"reference": 1.0}, TypeError, r"integer in 0 \.\. 1, got 1\.0$"),
+        (TWO, {"reference": -1}, ValueError, r"^reference must be in 0 \.\. 1, got -1$"),
+    ],
+)
+def test_bad_basins_are_refused(names, options, error, message, samples):
+    with pytest.raises(error, match=message):
+        basins(samples, "energy", names, **options)
+
+
+def test_average_of_what_has_no_name(samples):
+    table = average(samples, functools.partial(first))
+    assert float(table["average"]) == float(average(samples, first)["first"])
+    with pytest.raises(ValueError, match=r"coordinate must be a function or a variable .*, got 3$"):
+        average(samples, 3)

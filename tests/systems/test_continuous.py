@@ -259,6 +259,141 @@ def test_potentials_are_told_apart_by_their_energies():
     assert one == ep.Potential(lambda x: (x * x).sum(1), 2).identity()
 
 
+def test_a_function_is_called_in_float64_and_answers_in_the_dtype_of_x():
+    dtypes, matrix = set(), torch.tensor([[1.0, 0.3], [0.0, 0.5]], dtype=torch.float64)
+
+    def energy(x):
+        dtypes.add(x.dtype)
+        return 0.5 * ((x @ matrix) ** 2).sum(1)
+
+    system = ep.Potential(energy, 2, temperature=2.0)
+    exact = 0.5 * matrix @ matrix.T  # of the gradient, at T = 2
+    for dtype in (torch.float32, torch.float64):
+        x = torch.tensor([[1.0, -2.0], [0.5, 3.0]], dtype=dtype, requires_grad=True)
+        assert system.energy(x.detach()).dtype == system.reduced_energy(x).dtype == dtype
+        (slope,) = torch.autograd.grad(system.reduced_energy(x).sum(), x)
+        for found in (slope, system.gradient(x.detach()), system.gradient(x)):
+            torch.testing.assert_close(found, (x.detach().double() @ exact).to(dtype))
+        (curvature,) = torch.autograd.grad(system.gradient(x)[:, 0].sum(), x)
+        torch.testing.assert_close(curvature, exact[0].expand(2, 2).to(dtype))
+    assert dtypes == {torch.float64}
+
+
+@pytest.mark.parametrize("decoder", ["hamiltonian", "mixture"])
+def test_a_function_that_holds_a_float64_matrix_is_trained(decoder):
+    matrix = torch.eye(2, dtype=torch.float64)
+    system = ep.Potential(lambda x: 0.5 * ((x @ matrix) ** 2).sum(1), 2)
+    edg = ep.EDG(system, decoder=decoder).fit(0, 3, progress=False)
+    table = ep.estimate(edg.sample(200, seed=1, progress=False))
+    assert float(table["log_z"]) == pytest.approx(math.log(2 * math.pi), abs=0.2)
+
+
+@njit
+def compiled_array(x):
+    return x * x
+
+
+@njit
+def compiled_sign(x):
+    return x[0] > 0.0
+
+
+@njit
+def compiled_pair(x, y):
+    return x[0] * y[0]
+
+
+@njit
+def compiled_square(x):
+    return (x * x).sum()
+
+
+@njit
+def short_kernel(x, gradient_out):
+    return 0.0
+
+
+@njit
+def silent_kernel(x, gradient_out, parameters):
+    gradient_out[:] = 2 * x
+
+
+@njit
+def failing_kernel(x, gradient_out, parameters):
+    raise ValueError("one\ntwo")
+
+
+def failing(x):
+    raise KeyError("nothing here")
+
+
+def reads_rows(x):
+    return x.squeeze().pow(2).sum(1)
+
+
+TORCH_RULE = (
+    r"^function must be a torch function that, called with float64 tensors \(n_batch, 2\), "
+    r"gives real energies \(n_batch,\) with a gradient, got "
+)
+NUMBA_RULE = r"^function must be a numba function of a float64 array \(2,\) giving a float, got "
+KERNEL_RULE = (
+    r"^kernel must be a numba function \(x, gradient_out, parameters\) of float64 arrays giving a float, "
+)
+
+
+@pytest.mark.parametrize(
+    "function, message",
+    [
+        (lambda x: (x @ torch.eye(2)).sum(1), TORCH_RULE + "RuntimeError: .*dtype"),
+        (lambda x: x.detach().pow(2).sum(1), TORCH_RULE + r"energies without one \(constant, or cut off"),
+        (lambda x: torch.ones(len(x)), TORCH_RULE + "energies without one"),
+        (lambda x: (x > 0).sum(1), TORCH_RULE + r"torch\.int64$"),
+        (lambda x: x[:, 0] > 0, TORCH_RULE + r"torch\.bool$"),
+        (lambda x: x.sum(1) * 1j, TORCH_RULE + r"torch\.complex128$"),
+        (lambda x: np.sum(x**2, axis=1), TORCH_RULE + r"TypeError: sum\(\) "),
+        (lambda x: np.exp(x).sum(1), TORCH_RULE + r"RuntimeError: Can't call numpy\(\)"),
+        (lambda: 0.0, TORCH_RULE + "TypeError: .* takes 0 positional arguments"),
+        (
+            lambda x: torch.ones(6, requires_grad=True).sqrt(),
+            TORCH_RULE + "RuntimeError: .*not .*been used",
+        ),
+        (failing, TORCH_RULE + "KeyError: 'nothing here'$"),
+        (lambda x: x.detach().numpy().sum(1), r"\(6, 2\) to \(6,\), got ndarray in place of a tensor$"),
+        (reads_rows, r"its own energy, also in a batch of one, got IndexError: "),
+        (lambda x: x.sum(1) + torch.zeros(6), r"its own energy, got another one alone$"),
+        (compiled_array, NUMBA_RULE + "ndarray$"),
+        (compiled_sign, NUMBA_RULE + "bool$"),
+        (compiled_pair, NUMBA_RULE + "TypeError: not enough arguments: expected 2, got 1$"),
+    ],
+)
+def test_what_is_no_energy_is_refused_in_one_line(function, message):
+    with pytest.raises(ValueError, match=message) as refused:
+        ep.Potential(function, 2)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "options, error, message",
+    [
+        ({"kernel": short_kernel}, ValueError, KERNEL_RULE + "got TypeError: too many arguments"),
+        ({"kernel": silent_kernel}, ValueError, KERNEL_RULE + "got NoneType$"),
+        ({"kernel": failing_kernel}, ValueError, KERNEL_RULE + "got ValueError: one$"),
+        ({"kernel_parameters": ["a"]}, TypeError, r"^kernel_parameters must be real numbers, got \['a'\]$"),
+        ({"kernel_parameters": None}, TypeError, "^kernel_parameters must be real numbers, got None$"),
+        ({"centres": "a"}, TypeError, r"^centres must be finite, of shape \(n_centres, 2\), got 'a'$"),
+        ({"centres": [[1.0, 2.0], [3.0]]}, ValueError, r"got \[\[1\.0, 2\.0\], \[3\.0\]\]$"),
+        (
+            {"centres": [[np.nan, 1.0]]},
+            ValueError,
+            r"^centres must be finite, .*got 1 of 2 numbers not finite$",
+        ),
+    ],
+)
+def test_bad_options_of_a_potential_are_refused(options, error, message):
+    with pytest.raises(error, match=message):
+        ep.Potential(lambda x: (x * x).sum(1), 2, **options)
+
+
 @njit
 def wrong_kernel(x, gradient_out, parameters):
     gradient_out[0] = 2 * x[0]
@@ -290,6 +425,10 @@ def test_bad_kernels_and_centres_are_refused():
     with pytest.raises(ValueError, match="kernel must agree with function"):
         ep.Potential(square, 1, kernel=wrong_kernel, kernel_parameters=[0.5])
     assert ep.Potential(square, 1, kernel=wrong_kernel, kernel_parameters=[0.0]).kernel is wrong_kernel
+    with pytest.raises(ValueError, match=r"got energy .* and component 0 of the gradient"):
+        ep.Potential(compiled_square, 1, kernel=wrong_kernel, kernel_parameters=[0.5])
+    both = ep.Potential(compiled_square, 1, kernel=wrong_kernel, kernel_parameters=[0.0])
+    assert both.kernel is wrong_kernel
     with pytest.raises(TypeError, match=r"kernel must be a function compiled by numba\.njit, got function"):
         ep.Potential(square, 1, kernel=square)
     with pytest.raises(
@@ -374,3 +513,15 @@ def test_a_scan_over_temperatures_and_its_table(capsys):
     assert capsys.readouterr().out.startswith("double_well  ")
     with pytest.raises(ValueError, match="same n_variables at every point"):
         ep.scan(lambda n_dims: ep.ManyWell(int(n_dims)), n_dims=[2, 4], methods=["exact"], seed=0)
+
+
+def test_one_shape_is_named_once():
+    with pytest.raises(ValueError, match=r"must have shape \(n_batch, 2\), got \(1, 3\)"):
+        ep.Potential(lambda x: (x**2).sum(1), 2).energy(np.ones((1, 3)))
+
+
+def test_a_network_may_be_the_energy():
+    network = torch.nn.Linear(2, 1).double()
+    system = ep.Potential(lambda x: (x**2).sum(1) + network(x)[:, 0] ** 2, 2)
+    x = np.ones((3, 2))
+    assert system.energy(x).shape == (3,) and "energy" in system.measure(x)
