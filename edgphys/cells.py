@@ -29,7 +29,7 @@ import numpy as np
 
 from edgphys.errors import EdgphysError, UnknownNameError
 from edgphys.free_energy import METHODS as LADDER_METHODS
-from edgphys.free_energy import free_energy, split_edg_options
+from edgphys.free_energy import check_draws, free_energy, split_edg_options
 
 __all__ = [
     "CHAIN_METHODS",
@@ -154,7 +154,8 @@ def check_settings(method: str, settings: dict[str, Any]) -> None:
     for name, least in (("n_chains", 1), ("n_sweeps", 16), ("n_warmup", 0), ("thin", 1), ("n_threads", 1)):
         _check_count(name, settings, least)
     if method == "edg":
-        _split_edg_options(settings)
+        model, _, sample = _split_edg_options(settings)
+        check_draws(settings["n_samples"], model, sample)
         _check_device(settings.get("device"))
     elif method in LADDER_METHODS:
         _refuse_unknown("mcmc", settings, set(inspect.signature(free_energy).parameters) - _OWN)
@@ -195,7 +196,8 @@ def _refuse_unknown(argument: str, options: dict[str, Any], known: set[str]) -> 
 def _split_edg_options(settings: dict[str, Any]) -> tuple[dict, dict, dict]:
     """Options of `EDG(...)`, of `.fit(...)` and of `.sample(...)`."""
     own = {"n_samples", "n_threads"}
-    return split_edg_options({name: value for name, value in settings.items() if name not in own})
+    options = {name: value for name, value in settings.items() if name not in own}
+    return split_edg_options(options, others=("n_threads",))
 
 
 def method_settings(method: str, n_samples: int, edg: dict[str, Any], mcmc: dict[str, Any]) -> dict[str, Any]:

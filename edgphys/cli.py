@@ -10,9 +10,11 @@ needs them.
 from __future__ import annotations
 
 import os
+import re
 import sys
 import time
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -21,7 +23,7 @@ import typer
 import edgphys
 from edgphys import commands
 from edgphys.commands import check_out, duration, given_only
-from edgphys.errors import EdgphysError
+from edgphys.errors import DatasetError, EdgphysError
 from edgphys.options import (
     Convention,
     Coupling,
@@ -37,7 +39,7 @@ from edgphys.options import (
     SystemName,
     Traceback,
 )
-from edgphys.words import Geometry, read_system
+from edgphys.words import COUPLINGS, Geometry, check_ranges, read_system
 
 __all__ = ["app", "main", "run"]
 
@@ -79,7 +81,8 @@ def main(argv: list[str] | None = None) -> int:
     except (EdgphysError, ValueError, TypeError, OSError) as error:
         if "--traceback" in words:
             raise
-        return _fail(" ".join([str(error), *(f"({note})" for note in getattr(error, "__notes__", []))]))
+        notes = [f"({note})" for note in getattr(error, "__notes__", [])]
+        return _fail(" ".join([_as_typed(str(error), words), *notes]))
     if code == 130:
         again = words[:1] in (["scan"], ["sample"], ["temper"], ["free-energy"])
         resumes = "; running the same command again resumes" if again else ""
@@ -106,6 +109,19 @@ def _fail(message: str) -> int:
     return 2
 
 
+def _as_typed(message: str, words: list[str]) -> str:
+    """The message with the argument that it begins with as one types it: ``--n-samples must be ...``."""
+    about = re.match(r"(\w+)(?= must |: )", message)
+    if about is None:
+        return message
+    name, option = about[1], "--" + about[1].replace("_", "-")
+    for before, word in pairwise(words):
+        if before in ("-p", "--parameter", "--option") and word.startswith(f"{name}="):
+            return f"{before} {message}"
+    parameters = typer.main.get_command(app).commands[words[0]].params
+    return message.replace(name, option, 1) if any(option in one.opts for one in parameters) else message
+
+
 def _print_version(wanted: bool) -> None:
     if wanted:
         print(f"edgphys {edgphys.__version__}")
@@ -127,9 +143,9 @@ def _options(
 @app.command()
 def scan(
     system: SystemName,
-    lattice: LatticeName = "square",
-    extent: Extent = "8",
-    pbc: Periodic = True,
+    lattice: LatticeName = None,
+    extent: Extent = None,
+    pbc: Periodic = None,
     allow_double_bonds: DoubleBonds = False,
     temperature: Coupling = None,
     coupling: Coupling = None,
@@ -169,14 +185,11 @@ def scan(
     check_out(out, ".nc")
     geometry = Geometry(lattice, extent, pbc, allow_double_bonds)
     maker, values = read_system(system, geometry, given, parameter, convention)
-    names = {name: listed for name, listed in values.items() if isinstance(listed[0], str)}
-    for name, listed in names.items():
-        if len(listed) > 1:
-            raise ValueError(f"--{name} must be one name here, got {len(listed)}; a scan is over numbers")
+    check_ranges(maker, values, "scanned")
     scanned = {name: listed for name, listed in values.items() if len(listed) > 1}
-    if not scanned and set(values) - set(names):
-        first = next(name for name in values if name not in names)
-        scanned = {first: values[first]}
+    numbers = [name for name, listed in values.items() if not isinstance(listed[0], str)]
+    if not scanned and numbers:
+        scanned = {numbers[0]: values[numbers[0]]}
     fixed = {name: listed[0] for name, listed in values.items() if name not in scanned}
     table = edgphys.scan(
         replace(maker, fixed=fixed),
@@ -225,7 +238,13 @@ def plot(
     start = time.perf_counter()
     from edgphys import dataset, plotting
 
-    plotting.plot(dataset.read(file), variable or None, path=output, overwrite=overwrite)
+    table = dataset.read(file)
+    if table.attrs["kind"] != "scan":
+        raise DatasetError(
+            f"file must be a scan to be drawn, got {file} of kind {table.attrs['kind']!r}; "
+            f"edgphys show {file} prints it"
+        )
+    plotting.plot(table, variable or None, path=output, overwrite=overwrite)
     print(f"wrote {output} in {duration(time.perf_counter() - start)}")
 
 
@@ -234,7 +253,7 @@ def systems() -> None:
     """List the systems that ship, with their parameters and what is exactly known."""
     from edgphys.show import print_systems
 
-    print_systems()
+    print_systems(COUPLINGS)
 
 
 commands.register(app)

@@ -8,11 +8,14 @@ again goes on from there, to the same numbers. It is removed when the output is 
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from edgphys.errors import DatasetError, TrainingError
 from edgphys.options import (
     Convention,
     Coupling,
@@ -28,7 +31,7 @@ from edgphys.options import (
     SystemName,
     Traceback,
 )
-from edgphys.words import Geometry, parse_options, read_system
+from edgphys.words import Geometry, check_ranges, parse_options, read_system, typed
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -40,7 +43,12 @@ _Algorithm = Annotated[
 ]
 _Options = Annotated[
     list[str] | None,
-    typer.Option("--option", metavar="NAME=VALUE", help="Setting of the algorithm, or of edg; repeat."),
+    typer.Option(
+        "--option",
+        metavar="NAME=VALUE",
+        help="Setting of the algorithm, or of edg, such as decoder_size=32,2 or "
+        "'train_at={\"temperature\":2}'; repeat.",
+    ),
 ]
 _Sweeps = Annotated[int, typer.Option(help="Sweeps of each chain after the warm-up.")]
 _WarmUp = Annotated[int | None, typer.Option(help="Sweeps discarded; a fifth of --n-sweeps by default.")]
@@ -57,9 +65,9 @@ def register(app: typer.Typer) -> None:
 
 def sample(
     system: SystemName,
-    lattice: LatticeName = "square",
-    extent: Extent = "8",
-    pbc: Periodic = True,
+    lattice: LatticeName = None,
+    extent: Extent = None,
+    pbc: Periodic = None,
     allow_double_bonds: DoubleBonds = False,
     temperature: Coupling = None,
     coupling: Coupling = None,
@@ -92,27 +100,28 @@ def sample(
     from edgphys import mcmc
     from edgphys.mcmc.tempering import default_algorithm
 
-    samples = mcmc.run(
-        subject,
-        algorithm or default_algorithm([subject]),
-        n_chains,
-        n_sweeps,
-        seed,
-        n_warmup=n_warmup,
-        thin=thin,
-        keep=keep,
-        options=parse_options(option),
-        checkpoint=store,
-        progress=not quiet,
-    )
+    with _going_on(store):
+        samples = mcmc.run(
+            subject,
+            algorithm or default_algorithm([subject]),
+            n_chains,
+            n_sweeps,
+            seed,
+            n_warmup=n_warmup,
+            thin=thin,
+            keep=keep,
+            options=parse_options(option),
+            checkpoint=store,
+            progress=not quiet,
+        )
     _finish(samples, out, overwrite, store, start)
 
 
 def temper(
     system: SystemName,
-    lattice: LatticeName = "square",
-    extent: Extent = "8",
-    pbc: Periodic = True,
+    lattice: LatticeName = None,
+    extent: Extent = None,
+    pbc: Periodic = None,
     allow_double_bonds: DoubleBonds = False,
     temperature: Coupling = None,
     coupling: Coupling = None,
@@ -126,7 +135,6 @@ def temper(
     ] = None,
     algorithm: _Algorithm = None,
     option: _Options = None,
-    n_samples: Annotated[int, typer.Option(help="Weighted draws of edg.")] = 10_000,
     n_chains: Annotated[int, typer.Option(help="Independent ladders.")] = 4,
     n_sweeps: _Sweeps = 10_000,
     n_warmup: _WarmUp = None,
@@ -147,6 +155,7 @@ def temper(
     ladder = {name: listed for name, listed in values.items() if len(listed) > 1}
     if not ladder:
         raise ValueError("temper needs a coupling with several VALUES, such as --temperature 2.0:3.0:8")
+    check_ranges(maker, values, "tempered")
     subject = maker(**{name: listed[0] for name, listed in values.items()})
     store = _prepare(out, overwrite)
     from edgphys import mcmc
@@ -157,29 +166,30 @@ def temper(
         ends = {name: (listed[0], listed[-1]) for name, listed in ladder.items()}
         rungs = mcmc.space_ladder(subject, n_rungs=spaced, algorithm=algorithm, seed=seed, **ends)
         ladder = dict.fromkeys(ladder, rungs)
-    samples = mcmc.temper(
-        subject,
-        ladder,
-        algorithm,
-        n_chains,
-        n_sweeps,
-        seed,
-        swap_every=swap_every,
-        n_warmup=n_warmup,
-        thin=thin,
-        keep=keep,
-        options=parse_options(option),
-        checkpoint=store,
-        progress=not quiet,
-    )
+    with _going_on(store):
+        samples = mcmc.temper(
+            subject,
+            ladder,
+            algorithm,
+            n_chains,
+            n_sweeps,
+            seed,
+            swap_every=swap_every,
+            n_warmup=n_warmup,
+            thin=thin,
+            keep=keep,
+            options=parse_options(option),
+            checkpoint=store,
+            progress=not quiet,
+        )
     _finish(samples, out, overwrite, store, start)
 
 
 def free_energy(
     system: SystemName,
-    lattice: LatticeName = "square",
-    extent: Extent = "8",
-    pbc: Periodic = True,
+    lattice: LatticeName = None,
+    extent: Extent = None,
+    pbc: Periodic = None,
     allow_double_bonds: DoubleBonds = False,
     temperature: Coupling = None,
     coupling: Coupling = None,
@@ -195,9 +205,11 @@ def free_energy(
     algorithm: _Algorithm = None,
     option: _Options = None,
     n_rungs: Annotated[int | None, typer.Option(help="Rungs of the ladder; chosen by default.")] = None,
-    n_samples: Annotated[int, typer.Option(help="Weighted draws of edg.")] = 10_000,
-    n_chains: Annotated[int, typer.Option(help="Independent ladders.")] = 4,
-    n_sweeps: _Sweeps = 5000,
+    n_samples: Annotated[int | None, typer.Option(help="Weighted draws of edg; 10000 by default.")] = None,
+    n_chains: Annotated[int | None, typer.Option(help="Independent ladders; 4 by default.")] = None,
+    n_sweeps: Annotated[
+        int | None, typer.Option(help="Sweeps of each chain after the warm-up; 5000 by default.")
+    ] = None,
     n_warmup: _WarmUp = None,
     out: Out = ...,
     seed: Seed = 0,
@@ -214,20 +226,21 @@ def free_energy(
     store = _prepare(out, overwrite)
     import edgphys
 
-    estimates = edgphys.free_energy(
-        subject,
-        method,
-        seed=seed,
-        algorithm=algorithm,
-        n_rungs=n_rungs,
-        n_samples=n_samples,
-        n_chains=n_chains,
-        n_sweeps=n_sweeps,
-        n_warmup=n_warmup,
-        options=parse_options(option),
-        checkpoint=store,
-        progress=not quiet,
-    )
+    with _going_on(store):
+        estimates = edgphys.free_energy(
+            subject,
+            method,
+            seed=seed,
+            algorithm=algorithm,
+            n_rungs=n_rungs,
+            n_samples=n_samples,
+            n_chains=n_chains,
+            n_sweeps=n_sweeps,
+            n_warmup=n_warmup,
+            options=parse_options(option),
+            checkpoint=store,
+            progress=not quiet,
+        )
     _finish(estimates, out, overwrite, store, start, exact=subject.exact_results())
 
 
@@ -235,7 +248,7 @@ def _one_system(system: str, geometry: Geometry, given: dict, more: Any, convent
     maker, values = read_system(system, geometry, given, more, convention)
     for name, listed in values.items():
         if len(listed) > 1:
-            raise ValueError(f"--{name} must be one value here, got {len(listed)}; a scan takes several")
+            raise ValueError(f"{typed(name)} must be one value here, got {len(listed)}; a scan takes several")
     return maker(**{name: listed[0] for name, listed in values.items()})
 
 
@@ -245,6 +258,22 @@ def _prepare(out: Path, overwrite: bool) -> Path:
     if out.exists() and not overwrite:
         raise FileExistsError(f"--out: {out} exists; name another file or pass --overwrite")
     return out.with_name(out.name + ".chains")
+
+
+@contextmanager
+def _going_on(store: Path) -> Iterator[None]:
+    """Errors about the file of an unfinished command name the option that it follows from."""
+    try:
+        yield
+    except (DatasetError, TrainingError) as error:
+        about, _, _ = str(error).rpartition(";")  # what follows is advice
+        about_store = f"checkpoint: {store} "
+        if not about.startswith(about_store):
+            raise
+        raise type(error)(
+            f"--out: {store}, left by an unfinished command, {about.removeprefix(about_store)}; "
+            "name another --out or remove that file"
+        ) from error
 
 
 def _finish(

@@ -25,15 +25,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edgphys.errors import UnknownNameError
+from edgphys.errors import NotExactError, UnknownNameError
 
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["METHODS", "free_energy", "split_edg_options"]
+__all__ = ["METHODS", "check_draws", "free_energy", "split_edg_options"]
 
-# Chains on a ladder.
+# Chains on a ladder, and their settings unless told.
 METHODS = ("mbar", "ti")
+_CHAINS = {"n_chains": 4, "n_sweeps": 5000, "thin": 1, "swap": True, "swap_rate": 0.6}
 
 _DIAGNOSTICS = {
     "n_rungs": "rungs of the ladder from the reference",
@@ -50,13 +51,13 @@ def free_energy(
     seed: int,
     algorithm: str | None = None,
     n_rungs: int | None = None,
-    n_chains: int = 4,
-    n_sweeps: int = 5000,
+    n_chains: int | None = None,
+    n_sweeps: int | None = None,
     n_warmup: int | None = None,
-    thin: int = 1,
-    swap: bool = True,
-    swap_rate: float = 0.6,
-    n_samples: int = 10_000,
+    thin: int | None = None,
+    swap: bool | None = None,
+    swap_rate: float | None = None,
+    n_samples: int | None = None,
     n_threads: int | None = None,
     options: Mapping | None = None,
     checkpoint: str | Path | None = None,
@@ -79,14 +80,14 @@ def free_energy(
     n_rungs : int, optional
         Rungs of the ladder; by default as many as `swap_rate` takes.
     n_chains, n_sweeps, n_warmup, thin, n_threads, options, checkpoint, progress
-        As for `edgphys.mcmc.temper`.
-    swap : bool
-        False: independent rungs, for a check that needs no swaps.
-    swap_rate : float
-        Wanted acceptance between neighbouring rungs.
-    n_samples : int
-        Weighted draws of "edg", whose other settings are `options` (of `EDG`, `EDG.fit` and `EDG.sample`),
-        `checkpoint` and `progress`; the rest is for chains.
+        As for `edgphys.mcmc.temper`; by default 4 chains of 5000 sweeps, and ``thin=1``.
+    swap : bool, optional
+        False: independent rungs, for a check that needs no swaps. Default: True.
+    swap_rate : float, optional
+        Wanted acceptance between neighbouring rungs. Default: 0.6.
+    n_samples : int, optional
+        Weighted draws of "edg", at least 2, by default 10_000. Its other settings are `options` (of `EDG`,
+        `EDG.fit` and `EDG.sample`), `checkpoint` and `progress`; the rest is for chains, and refused.
 
     Returns
     -------
@@ -98,6 +99,8 @@ def free_energy(
 
     Raises
     ------
+    TypeError, ValueError
+        If `system` is no system, or a setting is not what it must be or belongs to another method.
     UnknownNameError
         If there is no such method.
     NotExactError
@@ -118,15 +121,24 @@ def free_energy(
     import numpy as np
 
     from edgphys import mcmc
+    from edgphys.systems.base import AbstractSystem
     from edgphys.systems.reference import reference_path
 
+    if not isinstance(system, AbstractSystem):
+        raise TypeError(f"system must be a system of edgphys.systems, got {type(system).__name__}")
     if method not in (*METHODS, "edg"):
         raise UnknownNameError(f"method must be one of {', '.join((*METHODS, 'edg'))}, got {method!r}")
+    chains = {"n_chains": n_chains, "n_sweeps": n_sweeps, "thin": thin, "swap": swap, "swap_rate": swap_rate}
+    others = {"algorithm": algorithm, "n_rungs": n_rungs, "n_warmup": n_warmup, "n_threads": n_threads}
+    for name, value in (chains | others if method == "edg" else {"n_samples": n_samples}).items():
+        if value is not None:
+            raise ValueError(f"{name} must be left out for method={method!r}, got {value!r}")
     if method == "edg":
-        for name, value in {"algorithm": algorithm, "n_rungs": n_rungs, "n_warmup": n_warmup}.items():
-            if value is not None:
-                raise ValueError(f"{name} must be left out for method='edg', got {value!r}")
+        n_samples = 10_000 if n_samples is None else n_samples
         return _by_edg(system, seed, n_samples, options, checkpoint, progress)
+    n_chains, n_sweeps, thin, swap, swap_rate = (
+        default if chains[name] is None else chains[name] for name, default in _CHAINS.items()
+    )
     begin = time.perf_counter()
     gaussian_seed, pilot_seed, seed_of_ladder = _seeds(seed)
     subject, calls, options = _with_reference(system, gaussian_seed, algorithm, n_threads, options)
@@ -166,11 +178,12 @@ def free_energy(
 _OWN = {"self", "system", "seed", "n_samples", "progress", "checkpoint", "keep"}
 
 
-def split_edg_options(options: Mapping[str, Any]) -> tuple[dict, dict, dict]:
+def split_edg_options(options: Mapping[str, Any], others: tuple[str, ...] = ()) -> tuple[dict, dict, dict]:
     """Options of `EDG(...)`, of `EDG.fit` and of `EDG.sample`, told apart by their signatures.
 
     A name that two of them have belongs to the first: ``n_path_steps`` is the path that is trained, and its
-    weights are those of the samples; ``batch_size`` is that of the training.
+    weights are those of the samples; ``batch_size`` is that of the training. `others` are what the caller
+    takes besides; the message about an unknown name lists them too.
 
     Raises
     ------
@@ -189,10 +202,44 @@ def split_edg_options(options: Mapping[str, Any]) -> tuple[dict, dict, dict]:
     for name, value in options.items():
         index = next((i for i, known in enumerate(names) if name in known), None)
         if index is None:
-            words = ", ".join(sorted(set.union({"n_threads"}, *names)))
+            words = ", ".join(sorted(set.union(set(others), *names)))
             raise TypeError(f"edg: unknown option {name!r}; there are {words}")
         parts[index][name] = value
     return parts
+
+
+def check_draws(n_samples: Any, model: Mapping[str, Any], sample: Mapping[str, Any]) -> None:
+    """Refuse settings of weighted draws that `EDG.sample` or `estimate` would refuse, before the training.
+
+    Parameters
+    ----------
+    n_samples : int
+        Draws, at least 2: one has no error.
+    model, sample : dict
+        Options of `EDG` and of `EDG.sample`, as `split_edg_options` gives them.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a count is none.
+    UnknownNameError
+        If there are no such weights or divergence.
+    NotExactError
+        If the weights would be too noisy for a free energy.
+    """
+    from edgphys.mcmc.driver import check_integer
+
+    check_integer("n_samples", n_samples, 2)
+    for name, lowest in (("n_anneal", 0), ("n_probes", 1), ("n_ode_steps", 1)):
+        if name in sample and (name, sample[name]) != ("n_anneal", None):
+            check_integer(name, sample[name], lowest)
+    for name, known in (("weights", ("path", "ode")), ("divergence", ("exact", "hutchinson"))):
+        if sample.get(name, known[0]) not in known:
+            raise UnknownNameError(f"{name} must be one of {', '.join(known)}, got {sample[name]!r}")
+    if sample.get("weights") == "ode" and sample.get("divergence") == "hutchinson":
+        raise NotExactError("divergence must be 'exact' for weights='ode' to give log_z, got 'hutchinson'")
+    if sample.get("weights") == "ode" and model.get("encoder") == "gaussian":
+        raise ValueError("weights must be 'path' for encoder='gaussian' (it has no flow), got 'ode'")
 
 
 def _by_edg(system, seed: int, n_samples: int, options: Mapping | None, checkpoint, progress: bool):
@@ -202,6 +249,9 @@ def _by_edg(system, seed: int, n_samples: int, options: Mapping | None, checkpoi
 
     begin = time.perf_counter()
     model, fit, sample = split_edg_options(options or {})
+    check_draws(n_samples, model, sample)
+    if sample.get("n_anneal") and system.family != "continuous":
+        raise ValueError(f"n_anneal must be 0 for the system {system.name}, got {sample['n_anneal']}")
     seed_of_fit, seed_of_draws, _ = _seeds(seed)
     show = None if progress else False
     edg = EDG(system, **model).fit(seed_of_fit, checkpoint=checkpoint, progress=show, **fit)

@@ -27,9 +27,14 @@ __all__ = [
 _COUPLINGS = "Couplings"
 
 SystemName = Annotated[str, typer.Argument(help="Name of a system; edgphys systems lists them.")]
-LatticeName = Annotated[str, typer.Option(help="Name of a lattice, or path of a .toml file.")]
-Extent = Annotated[str, typer.Option(help="Unit cells along each axis: 16, or 16x8.")]
-Periodic = Annotated[bool, typer.Option("--pbc/--open", help="Boundary along all axes.")]
+# None by default: systems without a lattice refuse what is given.
+LatticeName = Annotated[
+    str | None, typer.Option(help="Name of a lattice, or path of a .toml file; square by default.")
+]
+Extent = Annotated[str | None, typer.Option(help="Unit cells along each axis: 16, or 16x8; 8 by default.")]
+Periodic = Annotated[
+    bool | None, typer.Option("--pbc/--open", help="Boundary along all axes; periodic by default.")
+]
 DoubleBonds = Annotated[
     bool, typer.Option("--allow-double-bonds", help="Accept extent 2 along periodic axes.")
 ]

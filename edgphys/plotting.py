@@ -278,9 +278,12 @@ def _draw_panel(panel: Any, table: xr.Dataset, name: str, curves: list[_Curve]) 
 def _words(table: xr.Dataset, name: str) -> tuple[str, str, bool]:
     """Title, label of the axis, and whether the result is shown per site."""
     title, label, per_site = _RESULTS.get(name, (name.replace("_", " "), name.replace("_", " "), False))
-    per_site = per_site and "n_sites" in table.attrs
+    if per_site and "n_sites" not in table.attrs:
+        return title.removesuffix(" per site"), label.replace("/N", ""), False
+    if "lattice" not in table.attrs:
+        return title.replace("per site", "per variable"), label, False
     if not per_site:
-        return title, label.replace("/N", ""), per_site
+        return title, label, False
     if table.attrs.get("system") == "phi4":
         # The action is dimensionless, and its free energy is -ln Z.
         action = {"energy": ("action per site", r"$\langle S\rangle/N$")}
@@ -396,7 +399,12 @@ def _heading(table: xr.Dataset, curves: list[_Curve]) -> str:
     fixed = json.loads(table.attrs.get("parameters", "{}")) | (curves[0].fixed if len(curves) == 1 else {})
     named = [value for value in fixed.values() if isinstance(value, str)]
     numbers = {name: value for name, value in fixed.items() if not isinstance(value, str) and value != 0}
-    words = named + [f"${symbols.get(name, name)} = {value:g}$" for name, value in numbers.items()]
+    # A name that is no symbol stays text: formulas would take its underscore for an index.
+    words = named + [
+        f"${symbols[name]} = {value:g}$" if name in symbols else f"{name} = {value:g}"
+        for name, value in numbers.items()
+    ]
     boundary = "periodic" if np.all(table.attrs.get("pbc", 1)) else "open"
-    parts = [system, f"{table.attrs.get('lattice', '')} {extent} {boundary}".strip(), ", ".join(words)]
+    lattice = f"{table.attrs['lattice']} {extent} {boundary}" if "lattice" in table.attrs else ""
+    parts = [system, lattice, ", ".join(words)]
     return "  ·  ".join(part for part in parts if part)

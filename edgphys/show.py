@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import math
 import sys
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -236,8 +237,16 @@ def _notes(table: xr.Dataset) -> list[str]:
     return notes
 
 
-def print_systems(console: Console | None = None) -> None:
-    """Print what `edgphys.systems` ships: energy, parameters, lattices, exact results."""
+def print_systems(options: Collection[str], console: Console | None = None) -> None:
+    """Print what `edgphys.systems` ships: energy, parameters, lattices, exact results.
+
+    Parameters
+    ----------
+    options : collection of str
+        Parameters that the command line has an option for; the others are given as ``-p NAME=VALUE``.
+    console : rich.console.Console, optional
+        Where to print; stdout by default.
+    """
     import lattices
     from edgphys import systems
 
@@ -250,7 +259,8 @@ def print_systems(console: Console | None = None) -> None:
         view.add_row("  energy", _escaped(record.energy))
         for parameter in record.parameters:
             default = "" if parameter.default is None else f" (default {_plain_value(parameter.default)})"
-            view.add_row(f"  --{parameter.name}", _escaped(parameter.meaning + default))
+            word = f"--{parameter.name}" if parameter.name in options else f"-p {parameter.name}=VALUE"
+            view.add_row(f"  {word}", _escaped(parameter.meaning + default))
         view.add_row("  lattices", record.lattices)
         for i, words in enumerate(record.exact):
             view.add_row("  exact" if i == 0 else "", _escaped(words))

@@ -7,6 +7,7 @@ with both ends.
 
 from __future__ import annotations
 
+import inspect
 import json
 import re
 from dataclasses import dataclass
@@ -15,7 +16,36 @@ from typing import Any
 
 from edgphys.errors import UnknownNameError
 
-__all__ = ["Geometry", "Maker", "parse_extent", "parse_options", "parse_values", "read_system"]
+__all__ = [
+    "COUPLINGS",
+    "Geometry",
+    "Maker",
+    "check_ranges",
+    "parse_extent",
+    "parse_options",
+    "parse_values",
+    "read_system",
+    "typed",
+]
+
+# Parameters with an option of their own; all others are typed as -p NAME=VALUES.
+COUPLINGS = ("temperature", "coupling", "field", "kappa", "lam", "m2")
+# What the systems of a scan or of a ladder have in common, as attribute and in words.
+_SAME = {
+    "scanned": {"n_variables": "the number of variables", "definitions": "the definitions of the results"},
+    "tempered": {"n_variables": "the number of variables"},
+}
+
+
+def typed(name: str) -> str:
+    """A parameter of a system as one types it.
+
+    Examples
+    --------
+    >>> typed("temperature"), typed("barrier")
+    ('--temperature', '-p barrier')
+    """
+    return f"--{name}" if name in COUPLINGS else f"-p {name}"
 
 
 def parse_values(text: str, option: str) -> list[float]:
@@ -87,10 +117,10 @@ class Maker:
 
     system: str
     lattice: Any
-    fixed: dict[str, float]
+    fixed: dict[str, float | str]
     convention: str | None
 
-    def __call__(self, **point: float) -> Any:
+    def __call__(self, **point: float | str) -> Any:
         from edgphys import systems
 
         if self.convention is not None:
@@ -100,12 +130,28 @@ class Maker:
 
 @dataclass(frozen=True)
 class Geometry:
-    """The words for a lattice; without meaning for systems that have none."""
+    """The words for a lattice; None, or False for double bonds, where not given."""
 
-    lattice: str
-    extent: str
-    pbc: bool
+    lattice: str | None
+    extent: str | None
+    pbc: bool | None
     allow_double_bonds: bool
+
+    @property
+    def typed(self) -> str:
+        """The options that were given."""
+        words = [f"--lattice {self.lattice}"] if self.lattice is not None else []
+        words += [f"--extent {self.extent}"] if self.extent is not None else []
+        words += ["--pbc" if self.pbc else "--open"] if self.pbc is not None else []
+        return " ".join([*words, *(["--allow-double-bonds"] if self.allow_double_bonds else [])])
+
+    def build(self) -> Any:
+        """The lattice: square, 8 cells along each axis and periodic unless told."""
+        import lattices
+
+        name = "square" if self.lattice is None else self.lattice
+        cells = parse_extent("8" if self.extent is None else self.extent, _n_axes_of(name))
+        return lattices.build(name, cells, self.pbc is not False, allow_double_bonds=self.allow_double_bonds)
 
 
 def read_system(
@@ -132,7 +178,8 @@ def read_system(
     Raises
     ------
     UnknownNameError, ValueError
-        If there is no such system or parameter, or a word cannot be read.
+        If there is no such system or parameter, or a word cannot be read, or a system without a lattice is
+        given words for one.
     """
     from edgphys import systems
 
@@ -142,15 +189,45 @@ def read_system(
     if system not in records:
         raise UnknownNameError(f"system must be one of {', '.join(records)}, got {system!r}")
     values = _parameters_of(records[system], given, convention)
-    lattice = None
     if records[system].lattices != "none":
-        import lattices
-
-        cells = parse_extent(geometry.extent, _n_axes_of(geometry.lattice))
-        lattice = lattices.build(
-            geometry.lattice, cells, geometry.pbc, allow_double_bonds=geometry.allow_double_bonds
+        return Maker(system, geometry.build(), {}, convention), values
+    if geometry.typed:
+        raise ValueError(
+            f"options of a lattice must be left out for {system}, which has none, got {geometry.typed}"
         )
-    return Maker(system, lattice, {}, convention), values
+    return Maker(system, None, {}, convention), values
+
+
+def check_ranges(maker: Maker, values: dict[str, list], use: str) -> None:
+    """Refuse several values of what is no coupling.
+
+    Parameters
+    ----------
+    maker : Maker
+        Without parameters yet.
+    values : dict
+        Of every parameter given, as `read_system` returns them.
+    use : {"scanned", "tempered"}
+        What several values are for.
+
+    Raises
+    ------
+    ValueError
+        If they are names, or change what is the same for all systems of a scan or a ladder.
+    """
+    first = {name: listed[0] for name, listed in values.items()}
+    for name, listed in values.items():
+        if len(listed) > 1 and isinstance(listed[0], str):
+            raise ValueError(f"{typed(name)} must be one name here, got {len(listed)}; names cannot be {use}")
+        # A lattice has couplings only.
+        if len(listed) > 1 and maker.lattice is None:
+            systems = [maker(**first | {name: value}) for value in listed]
+            for attribute, words in _SAME[use].items():
+                if any(getattr(one, attribute) != getattr(systems[0], attribute) for one in systems):
+                    got = ", ".join(f"{value:g}" for value in listed)
+                    raise ValueError(
+                        f"{typed(name)} cannot be {use}, as it changes {words}: give one value, got {got}"
+                    )
 
 
 def _read_parameters(words: list[str] | None, given: dict[str, str | None]) -> dict[str, str]:
@@ -179,23 +256,31 @@ def _parameters_of(record: Any, given: dict[str, str | None], convention: str | 
     values = {}
     for name, text in given.items():
         if text is not None and name not in names:
-            raise ValueError(f"--{name} is no parameter of {system} here; it takes {', '.join(names)}")
+            raise ValueError(f"{typed(name)} is no parameter of {system} here; it takes {', '.join(names)}")
         if text is not None:
-            is_name = isinstance(names[name], str)
-            values[name] = text.split(",") if is_name else parse_values(text, f"--{name}")
-    missing = [f"--{name}" for name, default in names.items() if default is None and name not in values]
+            is_name = isinstance(names[name], str) or (text[:1].isalpha() and _takes_names(record, name))
+            values[name] = text.split(",") if is_name else parse_values(text, typed(name))
+    missing = [typed(name) for name, default in names.items() if default is None and name not in values]
     if missing:
         raise ValueError(f"{system} needs {' and '.join(missing)}")
     return values
 
 
+def _takes_names(record: Any, name: str) -> bool:
+    """Whether the constructor takes names beside numbers, as in pair_count="twice"."""
+    parameter = inspect.signature(record.system_class).parameters.get(name)
+    return parameter is not None and "str" in str(parameter.annotation)
+
+
 def parse_options(words: list[str] | None) -> dict[str, Any]:
-    """Options of an algorithm from ``name=value`` words; numbers, true and false are read as such.
+    """Options of an algorithm from ``name=value`` words; JSON is read as such, and integers with commas.
 
     Examples
     --------
     >>> parse_options(["order=random", "step_size=0.1", "improved=false"])
     {'order': 'random', 'step_size': 0.1, 'improved': False}
+    >>> parse_options(["decoder_size=32,2", 'train_at={"temperature":2}'])
+    {'decoder_size': [32, 2], 'train_at': {'temperature': 2}}
     >>> parse_options(["order"])
     Traceback (most recent call last):
     ValueError: --option must be name=value, got 'order'
@@ -205,8 +290,9 @@ def parse_options(words: list[str] | None) -> dict[str, Any]:
         name, equals, text = word.partition("=")
         if not (name and equals):
             raise ValueError(f"--option must be name=value, got {word!r}")
+        listed = re.fullmatch(r"-?\d+(,-?\d+)+", text)
         try:
-            options[name] = json.loads(text)
+            options[name] = json.loads(f"[{text}]" if listed else text)
         except ValueError:
             options[name] = text
     return options

@@ -15,7 +15,7 @@ from scan_stubs import install_stub_edg, stub_scan
 import edgphys
 from edgphys import dataset
 from edgphys.cli import main
-from edgphys.words import parse_extent, parse_values
+from edgphys.words import COUPLINGS, parse_extent, parse_options, parse_values
 
 SCAN = ["scan", "ising", "--extent", "3", "--method", "edg", "--method", "exact", "--n-samples", "200"]
 GOOD = [*SCAN, "--temperature", "2.0:3.0:3", "--out", "scan.nc"]
@@ -120,7 +120,10 @@ def test_systems_lists_parameters_and_exact_results(capsys):
     shown = words(capsys.readouterr().out)
     for record in systems.available():
         assert record.name in shown and record.energy in shown
-        assert all(f"--{parameter.name} {parameter.meaning}" in shown for parameter in record.parameters)
+        own = {name: f"-p {name}=VALUE" for name in (parameter.name for parameter in record.parameters)}
+        own |= {name: f"--{name}" for name in COUPLINGS}
+        assert all(f"{own[parameter.name]} {parameter.meaning}" in shown for parameter in record.parameters)
+    assert "-p barrier=VALUE height of the barrier, positive (default 4)" in shown and "--n_dims" not in shown
     assert "square" in shown and "kagome" in shown
 
 
@@ -192,8 +195,8 @@ def test_symmetric_magnetization_is_not_shown(capsys):
         ("--method annealing --temperature 2", "must be one of edg, metropolis,"),
         ("--method hmc --temperature 2", "got 'hmc'"),
         ("--method edg --temperature 2", "must not name a method twice"),
-        ("--n-samples 0 --temperature 2", "n_samples must be an integer of at least 2, got 0"),
-        ("--n-steps=-1 --temperature 2", "n_steps must be an integer of at least 0, got -1"),
+        ("--n-samples 0 --temperature 2", "--n-samples must be an integer of at least 2, got 0"),
+        ("--n-steps=-1 --temperature 2", "--n-steps must be an integer of at least 0, got -1"),
         ("--device abacus --temperature 2", "device must be one that torch can use here, got 'abacus'"),
         ("--seed=-1 --temperature 2", "seed must be an integer"),
         ("--seed x --temperature 2", "--seed"),
@@ -218,6 +221,22 @@ def test_wrong_scan_is_one_line_and_no_file(stub, folder, capsys, options, messa
         ("scan phi4 --m2 1 --lam 1 --out a.nc", "--convention must be flow or standard"),
         ("scan phi4 --m2 1 --lam 1 --convention my --out a.nc", "convention must be 'flow' or 'standard'"),
         ("scan phi4 --kappa 0.2 --lam 1 --lattice kagome --out a.nc", "kagome"),
+        (
+            "scan planar --lattice nosuch --extent foo --out a.nc",
+            "must be left out for planar, .*got --lattice",
+        ),
+        ("scan planar --open --out a.nc", "options of a lattice must be left out for planar, .*got --open"),
+        ("scan planar --pbc --allow-double-bonds --out a.nc", "got --pbc --allow-double-bonds"),
+        ("scan planar -p preset=mog2,mog9 --out a.nc", "error: -p preset must be one name here, got 2"),
+        (
+            "scan many-well -p n_dims=2,4,6 --out a.nc",
+            "error: -p n_dims cannot be scanned, as it changes the number of variables: .* got 2, 4, 6",
+        ),
+        (
+            "scan lennard_jones -p pair_count=1,2 --out a.nc",
+            "error: -p pair_count cannot be scanned, as it changes the definitions",
+        ),
+        ("scan double_well -p n_dims=3 --out a.nc", "error: -p n_dims must be 1 or 2, got 3"),
         ("scan ising --temperature 2", "Missing option '--out'"),
         ("scan", "Missing argument"),
         ("", "Missing command"),
@@ -228,6 +247,10 @@ def test_wrong_scan_is_one_line_and_no_file(stub, folder, capsys, options, messa
         ("show torn.nc", "torn.nc"),
         ("show future.nc", "schema_version must be 1, got 2"),
         ("show good.nc -v entropy", "variables must be among log_z, .*got 'entropy'"),
+        (
+            "plot estimates.nc -o a.png",
+            "must be a scan to be drawn, got estimates.nc of kind 'estimates'; edgphys show estimates.nc",
+        ),
         ("plot good.nc", "Missing option"),
         ("plot good.nc -o missing/a.png", "folder missing does not exist"),
         ("plot good.nc -o good.nc", "good.nc exists"),
@@ -236,6 +259,8 @@ def test_wrong_scan_is_one_line_and_no_file(stub, folder, capsys, options, messa
 )
 def test_wrong_command_is_one_line_and_leaves_files_as_they_were(stub, folder, capsys, command, message):
     dataset.write(stub_scan(), "good.nc")
+    system = edgphys.DoubleWell()
+    dataset.write(edgphys.estimate(edgphys.mcmc.run(system, "hmc", 2, 20, 0)), "estimates.nc")
     (folder / "text.nc").write_text("no netCDF")
     (folder / "torn.nc").write_bytes((folder / "good.nc").read_bytes()[:4000])
     stub_scan().assign_attrs(schema_version=2).to_netcdf("future.nc", engine="h5netcdf")
@@ -280,6 +305,17 @@ def test_ranges_have_exact_ends_and_readable_values():
     assert parse_values("-1:1:3", "--field") == [-1.0, 0.0, 1.0]
 
 
+def test_integers_with_commas_are_a_list():
+    words = ["decoder_size=32,2", "encoder_size=[8,1]", 'train_at={"temperature":2}', "order=1,a", "x=-1,2,3"]
+    assert parse_options(words) == {
+        "decoder_size": [32, 2],
+        "encoder_size": [8, 1],
+        "train_at": {"temperature": 2},
+        "order": "1,a",
+        "x": [-1, 2, 3],
+    }
+
+
 def test_extent_counts_axes():
     assert parse_extent("4", None) == (4,)
     assert parse_extent("4", 3) == (4, 4, 4)
@@ -308,6 +344,8 @@ def test_commands_of_the_readme_run(stub, folder):
     }
     for command in commands:
         short = [] if command[1] == "ising" and command[0] == "scan" else quick.get(command[0], [])
+        # Chains alone have sweeps; a generator is refused them.
+        short = [] if command[0] == "free-energy" and "edg" in command else short
         assert main([*command, *short, *(["--quiet"] if short else [])]) == 0
     written = ["chains.nc", "ising.nc", "ising.png", "ladder.nc", "lj13.nc", "log_z.nc", "mb.nc", "scan.nc"]
     assert sorted(file.name for file in folder.iterdir()) == written

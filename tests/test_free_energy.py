@@ -15,7 +15,7 @@ import edgphys as ep
 import lattices
 from edgphys import dataset
 from edgphys.errors import NotExactError, UnknownNameError
-from edgphys.systems import Ising, Phi4
+from edgphys.systems import Harmonic, Ising, Phi4
 from edgphys.systems.reference import reference_path
 
 
@@ -152,8 +152,74 @@ def test_bad_arguments_are_refused():
         ep.scan(CASES["field"][0], methods=["ti"], seed=1, mcmc={"method": "mbar"}, x=[1.0])
 
 
+@pytest.mark.parametrize("system", ["mb", Harmonic])
+def test_what_is_no_system_is_refused(system):
+    with pytest.raises(
+        TypeError, match=f"system must be a system of edgphys.systems, got {type(system).__name__}"
+    ):
+        ep.free_energy(system, seed=0)
+
+
+@pytest.mark.parametrize(
+    ("method", "options", "message"),
+    [
+        ("mbar", {"n_samples": 20}, "n_samples must be left out for method='mbar', got 20"),
+        ("ti", {"n_samples": 10_000}, "n_samples must be left out for method='ti', got 10000"),
+        ("edg", {"n_sweeps": 5000}, "n_sweeps must be left out for method='edg', got 5000"),
+        ("edg", {"n_chains": 0}, "n_chains must be left out for method='edg', got 0"),
+        ("edg", {"thin": 2}, "thin must be left out for method='edg', got 2"),
+        ("edg", {"swap": False}, "swap must be left out for method='edg', got False"),
+        ("edg", {"swap_rate": 0.5}, "swap_rate must be left out for method='edg', got 0.5"),
+        ("edg", {"n_threads": 2}, "n_threads must be left out for method='edg', got 2"),
+        ("edg", {"n_rungs": 4}, "n_rungs must be left out for method='edg', got 4"),
+    ],
+)
+def test_settings_of_another_method_are_refused(method, options, message):
+    with pytest.raises(ValueError, match=message):
+        ep.free_energy(Harmonic(), method, seed=0, **options)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"n_samples": 1}, ValueError, "n_samples must be an integer >= 2, got 1"),
+        ({"n_samples": 9.5}, TypeError, "n_samples must be an integer >= 2, got 9.5"),
+        ({"weights": "foo"}, UnknownNameError, "weights must be one of path, ode, got 'foo'"),
+        ({"weights": "ode", "divergence": "x"}, UnknownNameError, "divergence must be one of exact, hutch"),
+        ({"weights": "ode", "divergence": "hutchinson"}, NotExactError, "divergence must be 'exact' for"),
+        (
+            {"weights": "ode", "encoder": "gaussian"},
+            ValueError,
+            "weights must be 'path' for encoder='gaussian'",
+        ),
+        ({"n_anneal": -2}, ValueError, "n_anneal must be an integer >= 0, got -2"),
+        ({"n_anneal": "two"}, TypeError, "n_anneal must be an integer >= 0, got 'two'"),
+        ({"n_probes": None}, TypeError, "n_probes must be an integer >= 1, got None"),
+        ({"n_ode_steps": 0}, ValueError, "n_ode_steps must be an integer >= 1, got 0"),
+        ({"n_threads": 2}, TypeError, "unknown option 'n_threads'; there are (?!.*n_threads)"),
+    ],
+)
+def test_settings_of_the_draws_are_checked_before_the_training(monkeypatch, options, error, message):
+    monkeypatch.setattr(ep.EDG, "fit", lambda *arguments, **settings: pytest.fail("training began"))
+    n_samples = {"n_samples": options["n_samples"]} if "n_samples" in options else {"options": options}
+    with pytest.raises(error, match=message):
+        ep.free_energy(Harmonic(), "edg", seed=0, **n_samples)
+
+
+def test_a_lattice_cannot_be_annealed(monkeypatch):
+    monkeypatch.setattr(ep.EDG, "fit", lambda *arguments, **settings: pytest.fail("training began"))
+    with pytest.raises(ValueError, match="n_anneal must be 0 for the system ising, got 5"):
+        ep.free_energy(CASES["field"][0](), "edg", seed=0, options={"n_anneal": 5})
+
+
+def test_settings_without_effect_may_be_given():
+    options = {"n_steps": 1, "n_components": 1, "n_anneal": None, "divergence": "hutchinson"}
+    table = ep.free_energy(Harmonic(), "edg", seed=0, n_samples=50, options=options)
+    assert np.isfinite(table["log_z"])
+
+
 def test_systems_without_a_reference_say_so():
-    class Other:
+    class Other(Harmonic):
         family = name = "other"
 
     with pytest.raises(NotExactError, match="must have a reference of known log Z, got other"):

@@ -110,6 +110,25 @@ def test_phi4_shows_the_action():
     assert "action per site" in panels(ep.plot(table))
 
 
+def test_systems_without_a_lattice_show_totals():
+    table = stub_scan()
+    for name in ("lattice", "extent", "pbc", "n_sites", "z2_symmetric"):
+        del table.attrs[name]
+    table.attrs |= {
+        "system": "many_well",
+        "n_variables": 4,
+        "parameters": '{"n_dims": 4, "temperature": 2.0}',
+    }
+    figure = ep.plot(table)
+    assert figure.get_suptitle() == "many_well  ·  n_dims = 4, $T = 2$"
+    assert set(panels(figure)) == {
+        "free energy", "energy", "specific heat per variable", "absolute magnetization",
+    }  # fmt: skip
+    upper, _ = panels(figure)["energy"]
+    assert upper.get_ylabel() == r"$\langle E\rangle$"
+    np.testing.assert_allclose([xy[:, 1] for xy in points(upper)], table["energy"].values[:2])
+
+
 def test_nothing_global_is_touched(tmp_path):
     import matplotlib
 

@@ -117,9 +117,9 @@ def test_planar_targets_on_the_command_line(capsys):
     ("command", "message"),
     [
         ("sample planar -p preset=mog3", "preset must be one of mog2, mog2_i, mog6, mog9"),
-        ("sample planar -p preset=mog2,mog9", "--preset must be one value here, got 2"),
-        ("scan planar -p preset=mog2,mog9 --temperature 1,2", "--preset must be one name here, got 2"),
-        ("temper planar -p preset=mog2,mog9", "ladder['preset'] must be a real number"),
+        ("sample planar -p preset=mog2,mog9", "-p preset must be one value here, got 2"),
+        ("scan planar -p preset=mog2,mog9 --temperature 1,2", "-p preset must be one name here, got 2"),
+        ("temper planar -p preset=mog2,mog9", "-p preset must be one name here, got 2"),
     ],
 )
 def test_wrong_names_are_one_line(command, message, folder, capsys):

@@ -196,6 +196,14 @@ def test_wrong_arguments_are_refused_before_anything_is_computed(
     assert not stub.log and not list(tmp_path.iterdir())
 
 
+def test_settings_of_the_draws_are_checked_before_the_first_training(tmp_path):
+    for edg, message in (({"weights": "foo"}, "weights must be one of path, ode, got 'foo'"),
+                         ({"n_probes": 0}, "n_probes must be an integer >= 1, got 0")):  # fmt: skip
+        with pytest.raises(ValueError, match=message) as caught:
+            run(out=tmp_path / "scan.nc", edg=edg)
+        assert not hasattr(caught.value, "__notes__") and not list(tmp_path.iterdir())
+
+
 def test_no_samples_and_no_couplings_are_refused(stub):
     with pytest.raises(ValueError, match="n_samples must be an integer of at least 2, got 0"):
         ep.scan(make, methods=["edg"], seed=0, n_samples=0, temperature=[2.0])
