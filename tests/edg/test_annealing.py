@@ -108,7 +108,25 @@ def test_schedule_ends_at_the_system_and_spreads_the_work():
     assert np.diff(schedule.positions)[0] < 0.5 * np.diff(schedule.positions)[-1]
 
 
-def test_gradient_calls_are_counted():
+@pytest.mark.statistical
+def test_number_of_rungs_is_chosen_for_the_variance_of_the_weights(monkeypatch):
+    cold = COLD.replace(temperature=0.05)
+    rng = np.random.default_rng(4)
+    x = gaussian_draws(HOT, 2048, rng)
+    schedule = find_schedule(HOT, cold, x, np.zeros(len(x)), None, rng)
+    _, log_factors = anneal(HOT, cold, gaussian_draws(HOT, 2000, rng), schedule, rng)
+    # Of the pilot's 256 points the spread is known to a tenth, the variance to a fifth.
+    assert 0.5 < log_factors.var() / annealing._VARIANCE < 2.0
+    assert len(schedule.positions) > annealing._PILOT_RUNGS[0]
+    few = find_schedule(HOT, cold, x, np.zeros(len(x)), len(schedule.positions) // 8, rng)
+    _, log_factors = anneal(HOT, cold, gaussian_draws(HOT, 2000, rng), few, rng)
+    assert log_factors.var() > 3.0 * annealing._VARIANCE
+    monkeypatch.setattr(annealing, "_MOST_RUNGS", 60)
+    assert len(find_schedule(HOT, cold, x, np.zeros(len(x)), None, rng).positions) == 60
+
+
+@pytest.mark.parametrize("n_rungs", [3, 700, None])
+def test_gradient_calls_are_counted(n_rungs):
     calls = []
 
     def energy(x):
@@ -120,7 +138,7 @@ def test_gradient_calls_are_counted():
     rng = np.random.default_rng(0)
     x = rng.standard_normal((2048, 2))
     calls.clear()
-    run = Annealing(system.replace(temperature=2.0), system, 3, x, np.zeros(2048), rng, rng)
+    run = Annealing(system.replace(temperature=2.0), system, n_rungs, x, np.zeros(2048), rng, rng)
     assert run.n_gradient_calls == sum(calls)
     run(x[:100], np.zeros(100))
     assert run.n_gradient_calls == sum(calls)
