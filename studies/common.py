@@ -148,8 +148,9 @@ def tempered(
         share = chains.attrs["n_gradient_calls"] / n_calls
         if share > 0.9 or n_sweeps > 10**7:
             break
-        # The tuned trajectories vary from run to run: never to more than ten times as many at once.
-        n_sweeps = int(n_sweeps * min(10.0, 1.0 / share)) + 1
+        # The tuned trajectories vary from run to run: never to more than ten times as many at once, and a
+        # little more than asked for, lest a long run be for nothing.
+        n_sweeps = int(n_sweeps * min(10.0, 1.1 / share)) + 1
     cold = ep.mcmc.rung(chains, temperature=ladder["temperature"][0])
     rate = float(chains["swap_rate"].mean("chain").min()) if "swap_rate" in chains else math.nan
     trips = int(np.nansum(chains["n_round_trips"])) if "n_round_trips" in chains else 0
