@@ -131,8 +131,10 @@ def figure(samples: dict[str, tuple[xr.Dataset, xr.Dataset]], path: Path) -> Non
 
     drawn, axes = plt.subplots(1, len(samples), figsize=(3.2 * len(samples), 2.8), squeeze=False)
     for (name, (draws, chains)), axis in zip(samples.items(), axes[0], strict=True):
+        # The same bins for both: the first peak of a cluster is hardly wider than one.
+        edges = np.linspace(0.0, 2.0 * float(chains["distance"].max()), 61)
         for data, style, label in ((chains, "k-", "tempering"), (draws, ".", "EDG")):
-            found = ep.pair_distances(data, bins=60)
+            found = ep.pair_distances(data, bins=edges)
             variable = next(iter(found.data_vars))
             r = found[variable].dims[0]
             err = found[variable + "_err"] if label == "EDG" else None
