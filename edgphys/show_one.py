@@ -27,6 +27,7 @@ _DIAGNOSTICS = (
     "ess",
     "max_weight",
     "pareto_k",
+    "unseen_share",
     "n_rungs",
     "swap_rate",
     "overlap",
