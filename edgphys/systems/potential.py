@@ -70,9 +70,9 @@ class Potential(AbstractContinuousSystem):
 
     Notes
     -----
-    Two potentials of one name and dimension are told apart by their energies at these points. An energy that is
-    not a number is a wall to Markov chains, which refuse the move without a word, as they do where a trajectory
-    has run away; the training of EDG stops at it.
+    Two potentials of one name and dimension are told apart by their energies at these points. An energy that
+    is not a number is a wall to Markov chains, which refuse the move without a word, as they do where a
+    trajectory has run away; the training of EDG stops at it.
 
     Examples
     --------
