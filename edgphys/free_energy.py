@@ -227,19 +227,16 @@ def check_draws(n_samples: Any, model: Mapping[str, Any], sample: Mapping[str, A
     NotExactError
         If the weights would be too noisy for a free energy.
     """
-    from edgphys.mcmc.driver import check_integer
+    from edgphys.edg.checks import count
+    from edgphys.edg.weighing import ode_options
 
-    check_integer("n_samples", n_samples, 2)
-    for name, lowest in (("n_anneal", 0), ("n_probes", 1), ("n_ode_steps", 1)):
-        if name in sample and (name, sample[name]) != ("n_anneal", None):
-            check_integer(name, sample[name], lowest)
-    for name, known in (("weights", ("path", "ode")), ("divergence", ("exact", "hutchinson"))):
-        if sample.get(name, known[0]) not in known:
-            raise UnknownNameError(f"{name} must be one of {', '.join(known)}, got {sample[name]!r}")
-    if sample.get("weights") == "ode" and sample.get("divergence") == "hutchinson":
+    count(n_samples, "n_samples", 2)
+    if sample.get("n_anneal") is not None:
+        count(sample["n_anneal"], "n_anneal", 0)
+    names = ("weights", "divergence", "n_probes", "n_ode_steps")
+    ode = ode_options(model.get("encoder"), **{name: sample[name] for name in names if name in sample})
+    if ode is not None and ode["divergence"] == "hutchinson":
         raise NotExactError("divergence must be 'exact' for weights='ode' to give log_z, got 'hutchinson'")
-    if sample.get("weights") == "ode" and model.get("encoder") == "gaussian":
-        raise ValueError("weights must be 'path' for encoder='gaussian' (it has no flow), got 'ode'")
 
 
 def _by_edg(system, seed: int, n_samples: int, options: Mapping | None, checkpoint, progress: bool):

@@ -241,21 +241,21 @@ class _Run:
         self._set(system)
 
     def _set(self, system: Any) -> None:
-        self.system, self.energy, self.gradient = system, np.empty(len(self.x)), np.empty_like(self.x)
-        self._compiled = system.kernel is not None
-        if self._compiled:
-            self._law = KernelPointer(system.kernel), system.kernel_parameters, float(system.beta)
-            self._in_threads(_energies, self.x, self.energy, self.gradient)
-        else:
+        self.system, self._law = system, None
+        if system.kernel is None:
             self.energy, self.gradient = self._evaluated(self.x)
+            return
+        self._law = KernelPointer(system.kernel), system.kernel_parameters, float(system.beta)
+        self.energy, self.gradient = np.empty(len(self.x)), np.empty_like(self.x)
+        self._in_threads(_energies, self.x, self.energy, self.gradient)
 
     def _evaluated(self, x: NDArray[np.float64]) -> tuple[NDArray, NDArray]:
         """u and its gradient, of a system without kernel."""
         energy, gradient = self.system.energy_and_gradient(x)
         return self.system.beta * energy, self.system.beta * gradient
 
-    def _in_threads(self, loop, *rows) -> None:
-        list(self._pool.map(lambda cut: loop(*self._law, *(row[cut] for row in rows)), self._cuts))
+    def _in_threads(self, loop, *rows, last=()) -> None:
+        list(self._pool.map(lambda cut: loop(*self._law, *(row[cut] for row in rows), *last), self._cuts))
 
     def switch(self, system: Any) -> NDArray[np.float64]:
         """Go over to another rung; minus the work of every point."""
@@ -266,14 +266,13 @@ class _Run:
     def move(self, step: float, rng: np.random.Generator) -> float:
         """One HMC trajectory of every point; the mean acceptance probability."""
         momentum, u = rng.standard_normal(self.x.shape), rng.random(len(self.x))
-        # A trajectory that diverges is refused.
-        with np.errstate(over="ignore", invalid="ignore"):
-            if self._compiled:
-                probability, steps = np.empty(len(u)), np.full(len(u), step)
-                rows = (self.x, self.energy, self.gradient, momentum, u, steps, probability)
-                self._in_threads(_trajectories, *rows)
-            else:
-                probability = self._batch_move(step, momentum, u)
+        if self._law is None:
+            # A trajectory that diverges is refused.
+            with np.errstate(over="ignore", invalid="ignore"):
+                return float(self._batch_move(step, momentum, u).mean())
+        probability = np.empty(len(u))
+        rows = (self.x, self.energy, self.gradient, momentum, u, probability)
+        self._in_threads(_trajectories, *rows, last=(step,))
         return float(probability.mean())
 
     def _batch_move(self, step: float, momentum: NDArray, u: NDArray) -> NDArray[np.float64]:
@@ -301,13 +300,12 @@ def _energies(kernel, parameters, beta, x, energy, gradient):
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _trajectories(kernel, parameters, beta, x, energy, gradient, momentum, u, step, probability):
-    """One HMC trajectory of every row, in place; momenta and uniform numbers are given."""
+def _trajectories(kernel, parameters, beta, x, energy, gradient, momentum, u, probability, h):
+    """One HMC trajectory of every row, step h, in place; momenta and uniform numbers are given."""
     n = x.shape[1]
     new, slope = np.empty(n), np.empty(n)
     for i in range(len(x)):
-        p, h = momentum[i], step[i]
-        change = -energy[i]
+        p, change = momentum[i], -energy[i]
         for k in range(n):
             change -= 0.5 * p[k] * p[k]
             new[k] = x[i, k]

@@ -37,12 +37,14 @@ class RoundTrips:
     ----------
     n_wanted : int
         How many are to be sent back.
-    seed : numpy.random.SeedSequence
+    rng : numpy.random.Generator
+        For the choice.
+    generator : torch.Generator
+        For the way back, on the model's device.
     """
 
-    def __init__(self, n_wanted: int, seed: np.random.SeedSequence) -> None:
-        self.n_wanted, self._seed = n_wanted, seed
-        self._rng = np.random.default_rng(seed)
+    def __init__(self, n_wanted: int, rng: np.random.Generator, generator: torch.Generator) -> None:
+        self.n_wanted, self._rng, self._generator = n_wanted, rng, generator
         self._kept: tuple[Tensor, ...] | None = None
         self._largest = -np.inf
 
@@ -61,7 +63,5 @@ class RoundTrips:
         if self._kept is None or not len(self._kept[0]):
             return {"n_sent_back": 0, "n_unseen": 0}
         _, x, log_density = self._kept
-        generator = torch.Generator(device=x.device)
-        generator.manual_seed(int(self._seed.generate_state(1, np.uint64)[0]) >> 1)
-        log_w = reverse_log_weights(model, x, log_density, n_steps, generator)
+        log_w = reverse_log_weights(model, x, log_density, n_steps, self._generator)
         return {"n_sent_back": len(x), "n_unseen": int((log_w > self._largest + _MARGIN).sum())}

@@ -31,7 +31,7 @@ from edgphys.edg import storage
 from edgphys.edg.annealing import Annealing
 from edgphys.edg.base_model import AbstractEDGModel
 from edgphys.edg.chain import accepted_indices
-from edgphys.edg.checks import check_energy, choice, count, device_of, folder_of, positive, share
+from edgphys.edg.checks import check_energy, count, device_of, folder_of, positive, share
 from edgphys.edg.continuous_target import ContinuousTarget, PhaseSpaceTarget
 from edgphys.edg.objective import path_bound
 from edgphys.edg.path import reverse_log_weights
@@ -39,7 +39,7 @@ from edgphys.edg.progress_bar import progress_bar
 from edgphys.edg.recipes import recipe_for
 from edgphys.edg.round_trip import RoundTrips
 from edgphys.edg.training import History, TrainingSettings, train
-from edgphys.edg.weighing import Weighing
+from edgphys.edg.weighing import Weighing, ode_options
 from edgphys.systems.base import AbstractSystem
 from edgphys.systems.lattice_system import AbstractLatticeSystem
 from edgphys.systems.provenance import configuration_dims, sample_attrs
@@ -360,22 +360,16 @@ class EDG:
             self.options["n_path_steps"] if n_path_steps is None else count(n_path_steps, "n_path_steps", 1)
         )
         batch_size = count(batch_size, "batch_size", 1)
-        choice(divergence, "divergence", ("exact", "hutchinson"))
-        n_ode_steps, n_probes = count(n_ode_steps, "n_ode_steps", 1), count(n_probes, "n_probes", 1)
-        ode = None
-        if choice(weights, "weights", ("path", "ode")) == "ode":
-            ode = {"divergence": divergence, "n_steps": n_ode_steps}
-            ode |= {"n_probes": n_probes} if divergence == "hutchinson" else {}
-            if self.options.get("encoder") == "gaussian":
-                raise ValueError("weights must be 'path' for encoder='gaussian' (it has no flow), got 'ode'")
+        encoder = self.options.get("encoder")
+        ode = ode_options(
+            encoder, weights=weights, divergence=divergence, n_probes=n_probes, n_ode_steps=n_ode_steps
+        )
         start = time.perf_counter()
         before = self._calls()
         annealing = self._annealing(n_anneal, count(seed, "seed", 0))
         generator = torch.Generator(device=self.model.device).manual_seed(count(seed, "seed", 0))
         log_w, configurations = [], []
-        trips = RoundTrips(
-            min(_MOST_ROUND_TRIPS, n_samples // 10), np.random.SeedSequence(seed, spawn_key=(3,))
-        )
+        trips = self._round_trips(min(_MOST_ROUND_TRIPS, n_samples // 10), seed)
         weigh = Weighing(n_steps, generator, ode, trips)
         with progress_bar(n_samples, progress) as on_step:
             for first in range(0, n_samples, batch_size):
@@ -403,6 +397,11 @@ class EDG:
         samples.attrs["log_weight_exact"] = int(ode is None or divergence == "exact")
         samples.attrs |= unseen
         return samples
+
+    def _round_trips(self, n_wanted: int, seed: int) -> RoundTrips:
+        sequence = np.random.SeedSequence(seed, spawn_key=(3,))
+        generator = torch.Generator(device=self.model.device).manual_seed(_torch_seed(sequence))
+        return RoundTrips(n_wanted, np.random.default_rng(sequence), generator)
 
     def _annealing(self, n_rungs: int | None, seed: int) -> Annealing | None:
         """The ladder from the system trained on to the system itself, from a pilot of its own seed."""

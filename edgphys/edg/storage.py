@@ -9,7 +9,6 @@ the same identity (name, parameters, energies at fixed points or digest of the d
 from __future__ import annotations
 
 import json
-import math
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -91,17 +90,6 @@ def _follows_from_parameters(system: AbstractSystem) -> bool:
     return systems.registry.build(system.name, **system.parameters).identity() == system.identity()
 
 
-def _same(one: Any, other: Any) -> bool:
-    """Equal as JSON; energies at fixed points up to what another machine rounds."""
-    if isinstance(one, dict) and isinstance(other, dict):
-        return one.keys() == other.keys() and all(_same(one[key], other[key]) for key in one)
-    if isinstance(one, list) and isinstance(other, list):
-        return len(one) == len(other) and all(map(_same, one, other))
-    if isinstance(one, float) and isinstance(other, float):
-        return math.isclose(one, other, rel_tol=1e-9, abs_tol=1e-12)
-    return one == other
-
-
 def read(path: Path, system: AbstractSystem | None = None) -> Content:
     """Read and rebuild.
 
@@ -139,8 +127,6 @@ def read(path: Path, system: AbstractSystem | None = None) -> Content:
         )
     if system is None:
         system = systems.registry.build(content["system"], lattice, **parameters)
-    elif "identity" in content and not _same(
-        json.loads(content["identity"]), json.loads(json.dumps(system.identity()))
-    ):
+    elif "identity" in content and content["identity"] != json.dumps(system.identity()):
         raise DatasetError(f"system must be the one that {path} was saved with, got {system!r}")
     return Content(system, options, trained, History(**history), content["weights"])

@@ -10,11 +10,12 @@ import torch
 from torch import Tensor
 
 from edgphys.edg.base_model import AbstractEDGModel, Draw
+from edgphys.edg.checks import choice, count
 from edgphys.edg.ode import ode_log_weights
 from edgphys.edg.path import log_weights
 from edgphys.edg.round_trip import RoundTrips
 
-__all__ = ["Weighing"]
+__all__ = ["Weighing", "ode_options"]
 
 
 @dataclass(frozen=True)
@@ -46,3 +47,30 @@ class Weighing:
         if self.trips is not None:
             self.trips.add(draw.x, log_density, log_w)
         return log_w
+
+
+def ode_options(
+    encoder: str | None,
+    *,
+    weights: str = "path",
+    divergence: str = "exact",
+    n_probes: int = 1,
+    n_ode_steps: int = 16,
+) -> dict[str, Any] | None:
+    """Checked arguments of `EDG.sample` as options of `ode_log_weights`; None for path weights.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a count is none, or a Gaussian encoder is to have a flow.
+    UnknownNameError
+        If there are no such weights or divergence.
+    """
+    choice(divergence, "divergence", ("exact", "hutchinson"))
+    n_steps, n_probes = count(n_ode_steps, "n_ode_steps", 1), count(n_probes, "n_probes", 1)
+    if choice(weights, "weights", ("path", "ode")) == "path":
+        return None
+    if encoder == "gaussian":
+        raise ValueError("weights must be 'path' for encoder='gaussian' (it has no flow), got 'ode'")
+    ode = {"divergence": divergence, "n_steps": n_steps}
+    return ode | ({"n_probes": n_probes} if divergence == "hutchinson" else {})

@@ -25,7 +25,6 @@ from __future__ import annotations
 
 import math
 import numbers
-import reprlib
 from collections.abc import Sequence
 
 import numpy as np
@@ -33,6 +32,7 @@ import scipy.special
 import scipy.stats
 import xarray as xr
 
+from edgphys.arguments import in_one_line, numbers_of
 from edgphys.errors import UnknownNameError
 from edgphys.estimators.resampling import block_sums, jackknife
 
@@ -155,7 +155,7 @@ def mmd(
     y, q = _points(y, reference_log_weights, "y")
     if x.shape[1] != y.shape[1]:
         raise ValueError(f"x and y must have points of one dimension, got {x.shape[1]} and {y.shape[1]}")
-    scale = _numbers(bandwidths, "bandwidths", "positive and finite").ravel()
+    scale = numbers_of(bandwidths, "bandwidths", "positive and finite").ravel()
     if not len(scale) or not ((scale > 0) & np.isfinite(scale)).all():
         raise ValueError(f"bandwidths must be positive and finite, got {scale.tolist()}")
     k = _Kernel(kernel, scale, _count(degree, "degree", 1))
@@ -210,7 +210,7 @@ def forward_ess(log_weights: np.ndarray) -> xr.Dataset:
     1.0
     """
     allowed = "at least two finite numbers"
-    logs = _numbers(log_weights, "log_weights", allowed).ravel()
+    logs = numbers_of(log_weights, "log_weights", allowed).ravel()
     _check_finite(logs, "log_weights", allowed, len(logs) >= 2)
     columns = np.stack([np.ones_like(logs), np.exp(logs - logs.max()), np.exp(logs.min() - logs)])
     shift = math.exp(logs.min() - logs.max()) if logs.max() - logs.min() < 700 else 0.0
@@ -287,23 +287,10 @@ def _generator(rng) -> np.random.Generator:
 def _count(value, name: str, least: int, allowed: str = "") -> int:
     words = f"{name} must be {allowed or f'an integer >= {least}'}"
     if not isinstance(value, numbers.Integral) or isinstance(value, bool):
-        raise TypeError(f"{words}, got {_in_one_line(value)}")
+        raise TypeError(f"{words}, got {in_one_line(value)}")
     if value < least:
         raise ValueError(f"{words}, got {value}")
     return int(value)
-
-
-def _in_one_line(value) -> str:
-    return " ".join(reprlib.repr(value).split())
-
-
-def _numbers(values, name: str, allowed: str) -> np.ndarray:
-    """`values` as a float64 array."""
-    try:
-        return np.asarray(values).astype(np.float64, casting="same_kind", copy=False)
-    except (TypeError, ValueError) as error:
-        kind = TypeError if isinstance(error, TypeError) else ValueError  # no numbers, or ragged
-        raise kind(f"{name} must be {allowed}, got {_in_one_line(values)}") from error
 
 
 def _check_finite(array: np.ndarray, name: str, allowed: str, fits: bool) -> None:
@@ -317,7 +304,7 @@ def _share(log_weights, n: int, argument: str) -> np.ndarray:
     if log_weights is None:
         return np.full(n, 1.0 / n)
     name, allowed = f"log weights of {argument}", f"{n} numbers, finite or -inf, one of them finite"
-    logs = _numbers(log_weights, name, allowed)
+    logs = numbers_of(log_weights, name, allowed)
     if logs.shape != (n,):
         raise ValueError(f"{name} must be {allowed}, got shape {logs.shape}")
     if np.isnan(logs).any() or not np.isfinite(logs.max()):
@@ -331,14 +318,14 @@ def _share(log_weights, n: int, argument: str) -> np.ndarray:
 
 def _scalars(values, log_weights, argument: str) -> tuple[np.ndarray, np.ndarray]:
     allowed = "at least two finite numbers"
-    array = _numbers(values, argument, allowed)
+    array = numbers_of(values, argument, allowed)
     _check_finite(array, argument, allowed, array.ndim == 1 and len(array) >= 2)
     return array, _share(log_weights, len(array), argument)
 
 
 def _points(values, log_weights, argument: str) -> tuple[np.ndarray, np.ndarray]:
     allowed = "at least two finite points, shape (n, d)"
-    array = _numbers(values, argument, allowed)
+    array = numbers_of(values, argument, allowed)
     _check_finite(array, argument, allowed, array.ndim >= 2 and len(array) >= 2)
     array = array.reshape(len(array), -1)
     return array, _share(log_weights, len(array), argument)

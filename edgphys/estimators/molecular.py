@@ -17,12 +17,12 @@ from __future__ import annotations
 import json
 import math
 import numbers
-import reprlib
 from collections.abc import Iterable, Sequence
 
 import numpy as np
 import xarray as xr
 
+from edgphys.arguments import in_one_line, numbers_of
 from edgphys.estimators.averages import Coordinate, averages, column, draw_dims
 
 __all__ = ["average", "basins", "energy_histogram", "free_energy_profile", "pair_distances"]
@@ -269,7 +269,7 @@ def basins(
     scale = _temperature(samples, temperature)
     names = _check_names(names)
     if not isinstance(reference, numbers.Integral) or isinstance(reference, bool):
-        came = _in_one_line(reference)
+        came = in_one_line(reference)
         raise TypeError(f"reference must be an integer in 0 .. {len(names) - 1}, got {came}")
     if not 0 <= reference < len(names):
         raise ValueError(f"reference must be in 0 .. {len(names) - 1}, got {reference}")
@@ -303,10 +303,6 @@ def _or_nan(p: np.ndarray) -> np.ndarray:
     return np.where(p == 0.0, np.nan, p)
 
 
-def _in_one_line(value) -> str:
-    return " ".join(reprlib.repr(value).split())
-
-
 def _temperature(samples: xr.Dataset, temperature: float | None) -> float:
     draw_dims(samples)  # refuses what has no attributes to look into
     value = samples.attrs.get("temperature") if temperature is None else temperature
@@ -315,7 +311,7 @@ def _temperature(samples: xr.Dataset, temperature: float | None) -> float:
     if getattr(value, "ndim", None) == 0:  # a scalar variable of a dataset
         value = value.item()
     if not isinstance(value, numbers.Real) or isinstance(value, bool):
-        raise TypeError(f"temperature must be a positive finite number, got {_in_one_line(value)}")
+        raise TypeError(f"temperature must be a positive finite number, got {in_one_line(value)}")
     if not 0.0 < value < math.inf:
         raise ValueError(f"temperature must be a positive finite number, got {value}")
     return float(value)
@@ -325,27 +321,23 @@ def _check_names(names: Sequence[str]) -> list[str]:
     allowed = "names must be a sequence of one or more texts, all different"
     each = list(names) if isinstance(names, Iterable) and not isinstance(names, str) else [None]
     if not all(isinstance(name, str) for name in each):
-        raise TypeError(f"{allowed}, got {_in_one_line(names)}")
+        raise TypeError(f"{allowed}, got {in_one_line(names)}")
     if not each or len(set(each)) < len(each):
-        raise ValueError(f"{allowed}, got {_in_one_line(names)}")
+        raise ValueError(f"{allowed}, got {in_one_line(names)}")
     return each
 
 
 def _edges(bins: int | Sequence[float], low: float, high: float) -> np.ndarray:
     """Equal bins from low to high, or the edges that are given."""
-    allowed = "bins must be an integer >= 1 or finite increasing edges"
+    allowed = "an integer >= 1 or finite increasing edges"
     if isinstance(bins, numbers.Integral) and not isinstance(bins, bool):
         if bins < 1:
-            raise ValueError(f"{allowed}, got {bins}")
+            raise ValueError(f"bins must be {allowed}, got {bins}")
         return np.linspace(low, high if high > low else low + 1.0, int(bins) + 1)
-    try:
-        edges = np.asarray(bins).astype(np.float64, casting="same_kind")
-    except (TypeError, ValueError) as error:
-        kind = TypeError if isinstance(error, TypeError) else ValueError  # no numbers, or ragged
-        raise kind(f"{allowed}, got {_in_one_line(bins)}") from error
+    edges = numbers_of(bins, "bins", allowed)
     fits = edges.ndim == 1 and len(edges) >= 2 and np.isfinite(edges).all()
     if not fits or not (np.diff(edges) > 0).all():
-        raise ValueError(f"{allowed}, got {_in_one_line(bins)}")
+        raise ValueError(f"bins must be {allowed}, got {in_one_line(bins)}")
     return edges
 
 

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import contextlib
 import numbers
-import reprlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, final
 
@@ -26,6 +25,7 @@ from numba.core.dispatcher import Dispatcher
 from numpy.typing import NDArray
 from torch import Tensor
 
+from edgphys.arguments import numbers_of
 from edgphys.systems.base import check_number
 from edgphys.systems.continuous import AbstractContinuousSystem, check_dims
 
@@ -105,7 +105,7 @@ class Potential(AbstractContinuousSystem):
         self.width = check_number(width, "width", positive=True)
         self.parameters = {"n_dims": self.n_variables, "temperature": self.temperature}
         self._function, self._given_kernel = function, kernel
-        self._kernel_parameters = _numbers(kernel_parameters, "kernel_parameters", "real numbers").ravel()
+        self._kernel_parameters = numbers_of(kernel_parameters, "kernel_parameters", "real numbers").flatten()
         self._centres = _check_centres(centres, self.n_variables)
         self._kernel = _difference_kernel(function) if self._compiled and kernel is None else kernel
         self._energy_kernel = _plain_kernel(function) if self._compiled else self._kernel
@@ -224,19 +224,9 @@ def _plain_kernel(energy: Dispatcher) -> Dispatcher:
     return kernel
 
 
-def _numbers(values, name: str, allowed: str) -> NDArray[np.float64]:
-    """`values` as a float64 array of its own."""
-    try:
-        return np.asarray(values).astype(np.float64, casting="same_kind")
-    except (TypeError, ValueError) as error:
-        kind = TypeError if isinstance(error, TypeError) else ValueError  # no numbers, or ragged
-        came = " ".join(reprlib.repr(values).split())
-        raise kind(f"{name} must be {allowed}, got {came}") from error
-
-
 def _check_centres(centres, n_dims: int) -> NDArray[np.float64]:
     allowed = f"finite, of shape (n_centres, {n_dims})"
-    points = np.zeros((1, n_dims)) if centres is None else _numbers(centres, "centres", allowed)
+    points = np.zeros((1, n_dims)) if centres is None else numbers_of(centres, "centres", allowed).copy()
     if points.ndim != 2 or points.shape[1] != n_dims or not len(points):
         raise ValueError(f"centres must be {allowed}, got shape {points.shape}")
     if n_bad := np.count_nonzero(~np.isfinite(points)):

@@ -64,7 +64,7 @@ class Blind(AbstractEDGModel):
 
 def sent_back(hole, n=12_000, n_back=4000):
     model, generator = Blind(hole), torch.Generator().manual_seed(1)
-    trips, log_w = RoundTrips(n_back, np.random.SeedSequence(2)), []
+    trips, log_w = RoundTrips(n_back, np.random.default_rng(2), generator), []
     for _ in range(4):
         draw = model.draw(n // 4, generator)
         log_density = log_normal(draw.x)
@@ -95,7 +95,7 @@ def test_nothing_is_missed_by_an_exact_encoder():
 
 @pytest.mark.statistical
 def test_draws_are_chosen_by_their_weights():
-    trips, rng = RoundTrips(200, np.random.SeedSequence(3)), np.random.default_rng(0)
+    trips, rng = RoundTrips(200, np.random.default_rng(3), torch.Generator()), np.random.default_rng(0)
     log_w = torch.from_numpy(np.log(rng.uniform(size=20_000)))
     for rows in torch.arange(20_000).split(1000):
         trips.add(rows[:, None].double(), rows.double(), log_w[rows])
