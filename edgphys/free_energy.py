@@ -121,11 +121,10 @@ def free_energy(
     import numpy as np
 
     from edgphys import mcmc
-    from edgphys.systems.base import AbstractSystem
+    from edgphys.systems.base import check_system
     from edgphys.systems.reference import reference_path
 
-    if not isinstance(system, AbstractSystem):
-        raise TypeError(f"system must be a system of edgphys.systems, got {type(system).__name__}")
+    check_system(system)
     if method not in (*METHODS, "edg"):
         raise UnknownNameError(f"method must be one of {', '.join((*METHODS, 'edg'))}, got {method!r}")
     chains = {"n_chains": n_chains, "n_sweeps": n_sweeps, "thin": thin, "swap": swap, "swap_rate": swap_rate}

@@ -40,7 +40,7 @@ from edgphys.edg.recipes import recipe_for
 from edgphys.edg.round_trip import RoundTrips
 from edgphys.edg.training import History, TrainingSettings, train
 from edgphys.edg.weighing import Weighing, ode_options
-from edgphys.systems.base import AbstractSystem
+from edgphys.systems.base import AbstractSystem, check_system
 from edgphys.systems.lattice_system import AbstractLatticeSystem
 from edgphys.systems.provenance import configuration_dims, sample_attrs
 
@@ -147,7 +147,7 @@ class EDG:
         trace: str | None = None,
         time_proposal: str | None = None,
     ) -> None:
-        self.system = _check_system(system)
+        self.system = check_system(system)
         self._recipe, self.options = recipe_for(
             system,
             {
@@ -651,7 +651,7 @@ class EDG:
         if not isinstance(path, str | Path):
             raise TypeError(f"path must be a str or a Path, got {type(path).__name__}")
         if system is not None:
-            _check_system(system)
+            check_system(system)
         content = storage.read(Path(path), system)
         edg = cls(content.system, **content.options)
         edg._trained, edg._history = content.trained, content.history
@@ -659,12 +659,6 @@ class EDG:
         model.load_state_dict(content.weights)
         edg._model = model.to(device_of(device)).eval()
         return edg
-
-
-def _check_system(system: Any) -> AbstractSystem:
-    if not isinstance(system, AbstractSystem):
-        raise TypeError(f"system must be a system of edgphys.systems, got {type(system).__name__}")
-    return system
 
 
 def _torch_seed(sequence: np.random.SeedSequence) -> int:

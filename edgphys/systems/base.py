@@ -27,7 +27,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-__all__ = ["AbstractSystem", "check_number"]
+__all__ = ["AbstractSystem", "check_number", "check_system"]
 
 # Numbers handled at a time by `measure`: float64 copies stay below 32 MiB however many draws come in.
 _CHUNK = 1 << 22
@@ -216,6 +216,19 @@ def _check_shape(shape: tuple[int, ...], system: AbstractSystem, argument: str) 
         shapes = dict.fromkeys(", ".join(map(str, one)) for one in (event, (n_variables,)))
         allowed = " or ".join(f"(n_batch, {sizes})" for sizes in shapes)
         raise ValueError(f"{argument} must have shape {allowed}, got {tuple(shape)}")
+
+
+def check_system(value: Any) -> AbstractSystem:
+    """`value` if it is a system.
+
+    Raises
+    ------
+    TypeError
+        If it is none.
+    """
+    if not isinstance(value, AbstractSystem):
+        raise TypeError(f"system must be a system of edgphys.systems, got {type(value).__name__}")
+    return value
 
 
 def check_number(value: Any, name: str, *, positive: bool = False) -> float:
