@@ -6,14 +6,16 @@ Geometry only, no physics.
     lattice = lattices.build("square", (16, 16))
     lattice = lattices.build("honeycomb", (6, 6), pbc=(True, False))
     lattice = lattices.build("my_lattice.toml", (8, 8))
+    graph = lattices.to_netket(lattice)
+    lattice = lattices.from_netket(graph)
 
-Sites are numbered row-major over unit cells, sites within a cell fastest. netket is imported on the first
-`build`.
+Sites are numbered row-major over unit cells, sites within a cell fastest.
 """
 
 from __future__ import annotations
 
 from lattices.build import available, build
+from lattices.exchange import from_netket, to_netket
 from lattices.lattice import Lattice
 
-__all__ = ["Lattice", "available", "build"]
+__all__ = ["Lattice", "available", "build", "from_netket", "to_netket"]

@@ -1,30 +1,29 @@
 # SPDX-License-Identifier: MIT
-"""From a unit cell (a library name or a TOML file) to a finite `Lattice`, through ``netket.graph.Lattice``.
+"""From a unit cell (a library name or a TOML file) to a finite `Lattice`.
 
-netket takes seconds to import and starts jax, so that happens here, on the first call. An axis of extent 2
-that is periodic joins neighbours twice; such bonds are kept, and only on request, since most results on
-"the 2 x 2 torus" mean single bonds.
+A periodic axis of extent 2 joins neighbours twice; such bonds are kept, and only on request, since most
+results on "the 2 x 2 torus" mean single bonds.
 """
 
 from __future__ import annotations
 
 import functools
 import numbers
-import warnings
 from dataclasses import replace
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from lattices import unit_cell
 from lattices.colouring import proper_colouring
 from lattices.lattice import Lattice
-from lattices.numbering import expand_bonds
-from lattices.symmetry import point_group
+from lattices.numbering import all_sites, expand_bonds, site_positions
+from lattices.symmetry import check_declared_order
 from lattices.unit_cell import UnitCell
 
-__all__ = ["available", "build", "netket_graph"]
+__all__ = ["available", "build", "expand"]
 
 _HYPERCUBIC = ("chain", "square", "cubic", "hypercubic")  # the cell with 1, 2, 3, 4 axes
 
@@ -85,95 +84,43 @@ def build(
     if len(extent) != cell.n_axes:
         raise ValueError(f"extent must have {cell.n_axes} entries for lattice {cell.name!r}, got {extent}")
     pbc = _pbc_tuple(pbc, cell.n_axes)
-    _check_extent(extent, pbc, cell, bool(allow_double_bonds))
-    return _build(cell, extent, pbc, bool(allow_double_bonds))
-
-
-def netket_graph(cell: UnitCell, extent: tuple[int, ...], pbc: tuple[bool, ...]):
-    """The netket graph behind a lattice, with its point group, for quantum references.
-
-    Parameters
-    ----------
-    cell : UnitCell
-    extent, pbc : one entry per axis
-
-    Returns
-    -------
-    netket.graph.Lattice
-    """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of jax and its friends, on import: nothing the caller could act on
-        from netket.graph import Lattice as NetketLattice
-        from netket.utils.group import Identity, PGSymmetry, PointGroup
-
-        basis, offsets = np.array(cell.basis_vectors), np.array(cell.site_offsets)
-        _, matrices, origin = point_group(cell, extent, pbc)
-        # our matrices act on rows of fractional coordinates, netket's on Cartesian columns
-        rotations = [(np.linalg.inv(basis) @ matrix @ basis).T for matrix in matrices[1:]]
-        symmetries = [PGSymmetry(rotation).change_origin(origin @ basis) for rotation in rotations]
-        periods = basis * np.array(extent)[:, None]
-        group = PointGroup([Identity(), *symmetries], ndim=cell.n_axes, unit_cell=periods)
-        edges = []
-        for bond in _fitting_bonds(cell, extent, pbc):
-            start, end = bond.sites
-            step = (np.array(bond.cell) + offsets[end] - offsets[start]) @ basis
-            edges.append((start, end, step, bond.colour))
-        return NetketLattice(
-            basis_vectors=basis,
-            extent=list(extent),
-            pbc=list(pbc),
-            site_offsets=offsets @ basis,
-            custom_edges=edges,
-            point_group=group,
-        )
+    return expand(cell, extent, pbc, bool(allow_double_bonds))
 
 
 @functools.lru_cache(maxsize=32)
-def _build(
+def expand(
     cell: UnitCell, extent: tuple[int, ...], pbc: tuple[bool, ...], allow_double_bonds: bool
 ) -> Lattice:
-    if not _fitting_bonds(cell, extent, pbc):
+    """The lattice of ``prod(extent)`` copies of `cell`; `extent` and `pbc` have one entry per axis.
+
+    Raises
+    ------
+    ValueError
+        For an extent that is too short, or a cell whose declared point group is not that of its geometry.
+    """
+    _check_extent(extent, pbc, cell, allow_double_bonds)
+    bonds, bond_colours = expand_bonds(cell, extent, pbc)
+    if not len(bonds):
         raise ValueError(f"extent {extent} is too short: no bond of lattice {cell.name!r} fits")
-    bonds, bond_colours = _sorted_bonds(*expand_bonds(cell, extent, pbc))
     is_double = bool(np.any(np.all(bonds[1:] == bonds[:-1], axis=1)))
     if is_double and not allow_double_bonds:
         raise ValueError(
             f"extent {extent} joins some sites of lattice {cell.name!r} twice; give longer extents, "
             "or allow_double_bonds=True to count such bonds twice"
         )
-    graph = netket_graph(cell, extent, pbc)
-    if not is_double:  # netket makes no promise on repeated edges
-        edges = np.array(graph.edges(return_color=True), dtype=np.int64)
-        bonds, bond_colours = _sorted_bonds(edges[:, :2], edges[:, 2])
-    cells = np.ascontiguousarray(graph.basis_coords[:, :-1], dtype=np.int32)
-    sublattices = np.ascontiguousarray(graph.basis_coords[:, -1], dtype=np.int32)
+    check_declared_order(cell)
+    cells, sublattices = (sites.astype(np.int32) for sites in all_sites(extent, cell.n_sites))
     return Lattice(
-        name=cell.name,
+        unit_cell=cell,
         extent=extent,
         pbc=pbc,
-        positions=np.array(graph.positions, dtype=np.float64),
+        positions=site_positions(cell, extent),
         bonds=bonds,
         bond_colours=bond_colours,
         colours=proper_colouring(len(cells), bonds, cells, sublattices, extent, pbc),
         sublattices=sublattices,
         cells=cells,
-        point_group=point_group(cell, extent, pbc)[0],
-        critical_temperature=cell.critical_temperature,
-        critical_temperature_kind=cell.critical_temperature_kind,
-        basis_vectors=np.array(cell.basis_vectors),
     )
-
-
-def _sorted_bonds(bonds: np.ndarray, colours: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    bonds = np.sort(bonds, axis=1)
-    order = np.lexsort((colours, bonds[:, 1], bonds[:, 0]))
-    return bonds[order].astype(np.int32), colours[order].astype(np.int32)
-
-
-def _fitting_bonds(cell: UnitCell, extent: tuple[int, ...], pbc: tuple[bool, ...]) -> list[unit_cell.Bond]:
-    """Bonds that occur at all: an open axis must be longer than the step along it."""
-    limits, open_axes = np.array(extent), ~np.array(pbc)
-    return [bond for bond in cell.bonds if np.all((np.abs(bond.cell) < limits)[open_axes])]
 
 
 def _find_cell(name_or_path: str | Path, n_axes: int) -> UnitCell:
@@ -197,8 +144,8 @@ def _library_cell(name: str) -> UnitCell:
     return unit_cell.parse(file.read_text(encoding="utf-8"), source=f"library/{name}.toml")
 
 
-def _extent_tuple(extent: object) -> tuple[int, ...]:
-    entries = (extent,) if isinstance(extent, numbers.Integral) else extent
+def _extent_tuple(extent: Any) -> tuple[int, ...]:
+    entries: Any = (extent,) if isinstance(extent, numbers.Integral) else extent
     try:
         entries = tuple(entries)
     except TypeError:
@@ -208,7 +155,7 @@ def _extent_tuple(extent: object) -> tuple[int, ...]:
     return tuple(int(n) for n in entries)
 
 
-def _pbc_tuple(pbc: object, n_axes: int) -> tuple[bool, ...]:
+def _pbc_tuple(pbc: Any, n_axes: int) -> tuple[bool, ...]:
     entries = (pbc,) * n_axes if isinstance(pbc, bool | np.bool_) else pbc
     try:
         entries = tuple(entries)

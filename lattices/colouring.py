@@ -20,8 +20,6 @@ import heapq
 import itertools
 
 import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 __all__ = ["bipartition", "proper_colouring"]
 
@@ -31,9 +29,7 @@ _MOST_LINEAR_CANDIDATES = 20_000  # about 10 ms of search; library cells stay fa
 def bipartition(n_sites: int, bonds: np.ndarray) -> np.ndarray | None:
     """Signs +1 and -1, int8 (n_sites,), opposite at the ends of every bond, or None.
 
-    None means that a loop of odd length forbids it.
-
-    The first site of each connected part has +1.
+    None means that a loop of odd length forbids it. The first site of each connected part has +1.
 
     Examples
     --------
@@ -42,14 +38,24 @@ def bipartition(n_sites: int, bonds: np.ndarray) -> np.ndarray | None:
     """
     # the double cover (site, +), (site, -) falls apart into two copies exactly where the graph is bipartite
     first, second = bonds.astype(np.int64).T
-    rows, columns = np.concatenate([first, second]), np.concatenate([second, first]) + n_sites
-    cover = coo_array((np.ones(len(rows), dtype=np.int8), (rows, columns)), shape=(2 * n_sites, 2 * n_sites))
-    _, part = connected_components(cover, directed=False)
+    starts, ends = np.concatenate([first, second]), np.concatenate([second, first]) + n_sites
+    part = _smallest_in_part(2 * n_sites, starts, ends)
     plus, minus = part[:n_sites], part[n_sites:]
     if np.any(plus == minus):
         return None
-    _, first_node = np.unique(part, return_index=True)
-    return np.where(first_node[plus] < first_node[minus], 1, -1).astype(np.int8)
+    return np.where(plus < minus, 1, -1).astype(np.int8)
+
+
+def _smallest_in_part(n_nodes: int, starts: np.ndarray, ends: np.ndarray) -> np.ndarray:
+    """Smallest node of the connected part of each node: roots of trees hook on to smaller ones."""
+    root = np.arange(n_nodes)
+    while True:
+        a, b = root[starts], root[ends]
+        if np.array_equal(a, b):
+            return root
+        np.minimum.at(root, np.maximum(a, b), np.minimum(a, b))
+        while np.any(root != root[root]):
+            root = root[root]
 
 
 def proper_colouring(

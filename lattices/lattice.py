@@ -17,6 +17,7 @@ import numpy as np
 
 from lattices import symmetry
 from lattices.colouring import bipartition
+from lattices.unit_cell import UnitCell
 
 __all__ = ["Lattice"]
 
@@ -29,7 +30,7 @@ class Lattice:
 
     Attributes
     ----------
-    name : str
+    unit_cell : UnitCell
     extent : tuple of int
         Number of unit cells along each axis.
     pbc : tuple of bool
@@ -46,15 +47,9 @@ class Lattice:
         Number of the site within its unit cell.
     cells : int32 (n_sites, n_axes)
         Unit cell of the site.
-    point_group : int32 (order, n_sites)
-        Permutations about one fixed point that fit extent and boundary; identity first, each once.
-    critical_temperature : float or None
-        Of the ferromagnetic Ising model on the infinite lattice with J = k_B = 1.
-    critical_temperature_kind : "exact", "numerical" or None
-    basis_vectors : float64 (n_axes, n_dims)
     """
 
-    name: str
+    unit_cell: UnitCell
     extent: tuple[int, ...]
     pbc: tuple[bool, ...]
     positions: np.ndarray
@@ -63,10 +58,6 @@ class Lattice:
     colours: np.ndarray
     sublattices: np.ndarray
     cells: np.ndarray
-    point_group: np.ndarray
-    critical_temperature: float | None
-    critical_temperature_kind: str | None
-    basis_vectors: np.ndarray
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -87,6 +78,25 @@ class Lattice:
             f"Lattice({self.name!r}, extent={self.extent}, pbc={self.pbc}, "
             f"n_sites={self.n_sites}, n_bonds={self.n_bonds})"
         )
+
+    @property
+    def name(self) -> str:
+        return self.unit_cell.name
+
+    @property
+    def critical_temperature(self) -> float | None:
+        """Of the ferromagnetic Ising model on the infinite lattice with J = k_B = 1, where known."""
+        return self.unit_cell.critical_temperature
+
+    @property
+    def critical_temperature_kind(self) -> str | None:
+        """How it is known: "exact", "numerical" or None."""
+        return self.unit_cell.critical_temperature_kind
+
+    @functools.cached_property
+    def basis_vectors(self) -> np.ndarray:
+        """Cartesian rows, float64 (n_axes, n_dims)."""
+        return _frozen(np.array(self.unit_cell.basis_vectors))
 
     @property
     def n_sites(self) -> int:
@@ -153,6 +163,14 @@ class Lattice:
         """Signs, int8 (n_sites,), opposite at the ends of every bond, +1 at site 0; or None."""
         signs = bipartition(self.n_sites, self.bonds)
         return None if signs is None else _frozen(signs)
+
+    @functools.cached_property
+    def point_group(self) -> np.ndarray:
+        """Permutations about one fixed point that fit extent and boundary, int32 (order, n_sites).
+
+        Identity first, each once.
+        """
+        return _frozen(symmetry.point_group(self.unit_cell, self.extent, self.pbc)[0])
 
     @property
     def n_translations(self) -> int:

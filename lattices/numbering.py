@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Site numbers: row-major over unit cells, the site within its cell fastest.
+"""Sites and bonds of a finite lattice in order: row-major over unit cells, the site within its cell fastest.
 
-A site is ``(cell, sublattice)``, `cell` one integer per axis. With ``n`` sites per cell and extents ``L_0
-.. L_d``
+A site is ``(cell, sublattice)``, `cell` one integer per axis. With ``n`` sites per cell and
+extents L_0, L_1, ...
 
     index = ((cell_0 L_1 + cell_1) L_2 + ...) n + sublattice
 """
@@ -13,7 +13,9 @@ import math
 
 import numpy as np
 
-__all__ = ["all_sites", "expand_bonds", "site_index", "strides"]
+from lattices.unit_cell import UnitCell
+
+__all__ = ["all_sites", "expand_bonds", "site_index", "site_positions", "sort_bonds", "strides"]
 
 
 def strides(extent: tuple[int, ...], n_sites_per_cell: int) -> np.ndarray:
@@ -53,8 +55,17 @@ def site_index(
     return (cells % np.array(extent)) @ strides(extent, n_sites_per_cell) + sublattices
 
 
-def expand_bonds(cell, extent: tuple[int, ...], pbc: tuple[bool, ...]) -> tuple[np.ndarray, np.ndarray]:
-    """All bonds of the lattice straight from its unit cell, repeated ones kept.
+def site_positions(cell: UnitCell, extent: tuple[int, ...]) -> np.ndarray:
+    """Cartesian positions of all sites in order, float64 (n_sites, n_dims)."""
+    basis, (cells, _) = np.array(cell.basis_vectors), all_sites(extent, 1)
+    offsets = np.array(cell.site_offsets) @ basis
+    return ((cells @ basis)[:, None] + offsets).reshape(-1, cell.n_axes)
+
+
+def expand_bonds(
+    cell: UnitCell, extent: tuple[int, ...], pbc: tuple[bool, ...]
+) -> tuple[np.ndarray, np.ndarray]:
+    """All bonds of a lattice, repeated ones kept, in the order of `sort_bonds`.
 
     Parameters
     ----------
@@ -63,17 +74,31 @@ def expand_bonds(cell, extent: tuple[int, ...], pbc: tuple[bool, ...]) -> tuple[
 
     Returns
     -------
-    bonds : int64 (n_bonds, 2), unsorted
-    colours : int64 (n_bonds,)
+    bonds : int32 (n_bonds, 2)
+    colours : int32 (n_bonds,)
     """
     cells, _ = all_sites(extent, 1)
     limits, open_axes = np.array(extent), ~np.array(pbc)
-    bonds, colours = [np.empty((0, 2), dtype=np.int64)], []
+    bonds, colours = [np.empty((0, 2), dtype=np.int64)], [np.empty(0, dtype=np.int64)]
     for bond in cell.bonds:
         ends = cells + np.array(bond.cell)
         fits = np.all(((ends >= 0) & (ends < limits))[:, open_axes], axis=1)
         first = site_index(cells[fits], bond.sites[0], extent, cell.n_sites)
         second = site_index(ends[fits], bond.sites[1], extent, cell.n_sites)
         bonds.append(np.stack([first, second], axis=1))
-        colours += [bond.colour] * len(first)
-    return np.concatenate(bonds), np.array(colours, dtype=np.int64)
+        colours.append(np.full(len(first), bond.colour))
+    return sort_bonds(np.concatenate(bonds), np.concatenate(colours))
+
+
+def sort_bonds(bonds: np.ndarray, colours: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Bonds as ``i < j`` in ascending order, those between the same sites by colour; both int32.
+
+    Examples
+    --------
+    >>> bonds, colours = sort_bonds(np.array([[2, 1], [1, 0], [1, 2]]), np.array([5, 6, 4]))
+    >>> bonds.tolist(), colours.tolist()
+    ([[0, 1], [1, 2], [1, 2]], [6, 4, 5])
+    """
+    bonds = np.sort(bonds, axis=1)
+    order = np.lexsort((colours, bonds[:, 1], bonds[:, 0]))
+    return bonds[order].astype(np.int32), colours[order].astype(np.int32)

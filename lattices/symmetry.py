@@ -25,6 +25,7 @@ from lattices.unit_cell import UnitCell
 
 __all__ = [
     "Operation",
+    "check_declared_order",
     "generators",
     "isometries",
     "operations",
@@ -125,7 +126,25 @@ def _preserves_bonds(cell: UnitCell, operation: Operation) -> bool:
     return len(set(relabelled.values())) == len(relabelled)
 
 
-@functools.lru_cache(maxsize=64)
+def check_declared_order(cell: UnitCell) -> None:
+    """Check that the point group declared by a cell, if any, has the order that its geometry gives.
+
+    Raises
+    ------
+    ValueError
+        If it has not, or as `isometries`.
+    """
+    matrices = isometries(cell.basis_vectors)
+    if cell.point_group_order is None:
+        return
+    order = len(operations(cell, cell.origin, matrices))
+    if order != cell.point_group_order:
+        raise ValueError(
+            f"lattice {cell.name!r}: key 'point_group.order' must be {order}, the number of operations about "
+            f"point_group.origin that keep sites and bonds, got {cell.point_group_order}"
+        )
+
+
 def point_group(
     cell: UnitCell, extent: tuple[int, ...], pbc: tuple[bool, ...]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -144,36 +163,15 @@ def point_group(
         M of each element (of one of them, where a small extent makes several equal).
     origin : float64 (n_axes,)
         The common fixed point, in units of the basis vectors.
-
-    Raises
-    ------
-    ValueError
-        If the cell declares a group order that its geometry does not have.
     """
-    _check_declared_order(cell)
     matrices = isometries(cell.basis_vectors)
     matrices = matrices[[_keeps_torus(m, extent, pbc) for m in matrices]]
-    best: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
+    found = []
     for origin in _origins(cell, extent, pbc):
-        found = _distinct_permutations(cell, origin, matrices, extent, pbc)
-        if best is None or len(found[0]) > len(best[0]):
-            best = (*found, np.array(origin))
-        if len(best[0]) == len(matrices):
+        found.append((*_distinct_permutations(cell, origin, matrices, extent, pbc), np.array(origin)))
+        if len(found[-1][0]) == len(matrices):
             break
-    for array in best:
-        array.setflags(write=False)
-    return best
-
-
-def _check_declared_order(cell: UnitCell) -> None:
-    if cell.point_group_order is None:
-        return
-    order = len(operations(cell, cell.origin, isometries(cell.basis_vectors)))
-    if order != cell.point_group_order:
-        raise ValueError(
-            f"lattice {cell.name!r}: key 'point_group.order' must be {order}, the number of operations about "
-            f"point_group.origin that keep sites and bonds, got {cell.point_group_order}"
-        )
+    return max(found, key=lambda group: len(group[0]))
 
 
 def _keeps_torus(matrix: np.ndarray, extent: tuple[int, ...], pbc: tuple[bool, ...]) -> bool:

@@ -21,6 +21,7 @@ import math
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -137,7 +138,7 @@ def parse(text: str, source: str = "lattice") -> UnitCell:
 class _KeyProblem(Exception):
     """One wrong key; turned into a ValueError that names the file."""
 
-    def __init__(self, key: str, expected: str, got: object) -> None:
+    def __init__(self, key: str, expected: str, got: Any) -> None:
         super().__init__(f"key '{key}' must be {expected}, got {got!r}")
 
 
@@ -157,7 +158,7 @@ def _unit_cell(table: dict) -> UnitCell:
     return UnitCell(name, basis, offsets, bonds, origin, group_name, order, value, kind)
 
 
-def _basis(value: object) -> tuple[tuple[float, ...], ...]:
+def _basis(value: Any) -> tuple[tuple[float, ...], ...]:
     expected = "1 to 4 rows of as many numbers, linearly independent"
     if not isinstance(value, list) or not 1 <= len(value) <= 4:
         raise _KeyProblem("basis_vectors", expected, value)
@@ -169,7 +170,7 @@ def _basis(value: object) -> tuple[tuple[float, ...], ...]:
     return rows
 
 
-def _offsets(value: object, n_axes: int) -> tuple[tuple[float, ...], ...]:
+def _offsets(value: Any, n_axes: int) -> tuple[tuple[float, ...], ...]:
     if not isinstance(value, list) or not value:
         raise _KeyProblem("site_offsets", f"a list of at least one row of {n_axes} numbers", value)
     rows = tuple(_numbers(row, f"site_offsets[{k}]", n_axes) for k, row in enumerate(value))
@@ -183,7 +184,7 @@ def _offsets(value: object, n_axes: int) -> tuple[tuple[float, ...], ...]:
     return rows
 
 
-def _bonds(value: object, n_sites: int, n_axes: int) -> tuple[Bond, ...]:
+def _bonds(value: Any, n_sites: int, n_axes: int) -> tuple[Bond, ...]:
     if not isinstance(value, list) or not value:
         raise _KeyProblem("bonds", "a list of at least one table {sites, cell, colour}", value)
     bonds: dict[tuple, Bond] = {}
@@ -194,7 +195,7 @@ def _bonds(value: object, n_sites: int, n_axes: int) -> tuple[Bond, ...]:
         if not all(0 <= s < n_sites for s in sites):
             raise _KeyProblem(f"{key}.sites", f"two site numbers from 0 to {n_sites - 1}", list(sites))
         cell = _integers(entry["cell"], f"{key}.cell", n_axes)
-        bond = Bond(sites, cell, _integer(entry.get("colour", 0), f"{key}.colour", minimum=0))
+        bond = Bond((sites[0], sites[1]), cell, _integer(entry.get("colour", 0), f"{key}.colour", minimum=0))
         if sites[0] == sites[1] and not any(cell):
             raise _KeyProblem(key, "a bond between two different sites", entry)
         if bond.canonical() in bonds:
@@ -203,7 +204,7 @@ def _bonds(value: object, n_sites: int, n_axes: int) -> tuple[Bond, ...]:
     return tuple(bonds.values())
 
 
-def _critical_temperature(value: object) -> tuple[float | None, str | None]:
+def _critical_temperature(value: Any) -> tuple[float | None, str | None]:
     if value is None:
         return None, None
     _check_keys(value, _TEMPERATURE_KEYS, "critical_temperature", required=("value", "kind"))
@@ -215,7 +216,7 @@ def _critical_temperature(value: object) -> tuple[float | None, str | None]:
     return number, value["kind"]
 
 
-def _check_keys(value: object, allowed: set[str], key: str, required: tuple[str, ...] = ()) -> dict:
+def _check_keys(value: Any, allowed: set[str], key: str, required: tuple[str, ...] = ()) -> dict:
     if not isinstance(value, dict):
         raise _KeyProblem(key, f"a table with keys {', '.join(sorted(allowed))}", value)
     prefix = f"{key}." if key else ""
@@ -228,25 +229,25 @@ def _check_keys(value: object, allowed: set[str], key: str, required: tuple[str,
     return value
 
 
-def _text(value: object, key: str) -> str:
+def _text(value: Any, key: str) -> str:
     if not isinstance(value, str) or not value:
         raise _KeyProblem(key, "a text that is not empty", value)
     return value
 
 
-def _integer(value: object, key: str, minimum: int) -> int:
+def _integer(value: Any, key: str, minimum: int) -> int:
     if type(value) is not int or value < minimum:
         raise _KeyProblem(key, f"an integer >= {minimum}", value)
     return value
 
 
-def _integers(value: object, key: str, length: int) -> tuple[int, ...]:
+def _integers(value: Any, key: str, length: int) -> tuple[int, ...]:
     if not isinstance(value, list) or len(value) != length or not all(type(x) is int for x in value):
         raise _KeyProblem(key, f"a list of {length} integers", value)
     return tuple(value)
 
 
-def _numbers(value: object, key: str, length: int) -> tuple[float, ...]:
+def _numbers(value: Any, key: str, length: int) -> tuple[float, ...]:
     good = isinstance(value, list) and len(value) == length and all(type(x) in (int, float) for x in value)
     if not good or not all(math.isfinite(x) for x in value):
         raise _KeyProblem(key, f"a list of {length} finite numbers", value)

@@ -16,12 +16,6 @@ NAMES = {"chain": 1, "square": 2, "triangular": 2, "honeycomb": 2, "kagome": 2, 
 MOST_COLOURS = {"chain": 3, "square": 4, "triangular": 6, "honeycomb": 2, "kagome": 3, "cubic": 4}
 
 
-@pytest.fixture(scope="module", autouse=True)
-def netket_imported():
-    """Importing netket draws from `random`, which hypothesis forbids inside strategies."""
-    lattices.build("chain", 3)
-
-
 @st.composite
 def boxes(draw):
     name = draw(st.sampled_from(sorted(NAMES)))

@@ -1,17 +1,21 @@
 # SPDX-License-Identifier: MIT
 """The graph of each lattice: sites, bonds, neighbours, boundaries, and what is refused.
 
-Oracle: the pairs of sites at distance 1 (shortest periodic image), found by brute force, are the bonds.
+Oracles: the pairs of sites at distance 1 (shortest periodic image), found by brute force, are the bonds, and
+hashes of what netket made of the same unit cells (its graphs themselves in test_exchange).
 """
 
 from __future__ import annotations
 
 import copy
+import hashlib
 import itertools
+import json
 import math
 import pickle
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,8 +23,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import lattices
-from lattices.build import netket_graph
-from lattices.numbering import expand_bonds
 from lattices.unit_cell import read
 
 # name, extent, bonds per cell, coordination number
@@ -39,7 +41,15 @@ EXACT_TEMPERATURES = {
     "honeycomb": 2 / math.log(2 + math.sqrt(3)),
     "kagome": 4 / math.log(3 + 2 * math.sqrt(3)),
 }
+GOLDEN = json.loads((Path(__file__).parents[1] / "data" / "lattices.json").read_text(encoding="utf-8"))
 AXES = {"chain": 1, "square": 2, "triangular": 2, "honeycomb": 2, "kagome": 2, "cubic": 3}
+
+
+def digest(array):
+    """Hash of type, shape and values."""
+    if array.dtype == np.float64:
+        array = np.round(array, 9) + 0.0
+    return hashlib.sha256(repr((array.dtype.str, array.shape)).encode() + array.tobytes()).hexdigest()[:16]
 
 
 @st.composite
@@ -196,18 +206,18 @@ def test_allow_double_bonds_changes_nothing_without_any():
     assert np.array_equal(plain.bond_colours, allowed.bond_colours)
 
 
-@pytest.mark.parametrize("name", ["honeycomb", "triangular"])
-def test_netket_and_the_unit_cell_give_the_same_bonds(name):
-    from lattices.build import _library_cell
+@pytest.mark.parametrize("golden", GOLDEN, ids=lambda golden: "{name} {extent} {pbc}".format(**golden))
+def test_golden_arrays(golden):
+    """Bit for bit what netket's expansion of the unit cells gave; positions to nine decimals."""
+    lattice = lattices.build(golden["name"], golden["extent"], golden["pbc"], allow_double_bonds=True)
+    assert {name: digest(getattr(lattice, name)) for name in golden["digests"]} == golden["digests"]
 
-    cell, extent, pbc = _library_cell(name), (4, 3), (True, False)
-    graph = netket_graph(cell, extent, pbc)
-    bonds, colours = expand_bonds(cell, extent, pbc)
-    ours = sorted(
-        (min(i, j), max(i, j), c) for (i, j), c in zip(bonds.tolist(), colours.tolist(), strict=True)
-    )
-    theirs = sorted((min(i, j), max(i, j), c) for i, j, c in graph.edges(return_color=True))
-    assert ours == theirs
+
+def test_golden_arrays_see_one_bit():
+    bonds = lattices.build("kagome", (3, 3)).bonds.copy()
+    before = digest(bonds)
+    bonds[-1, -1] ^= 1
+    assert digest(bonds) != before and digest(bonds.astype(np.int64)) != before
 
 
 def test_same_arguments_same_object():
@@ -226,10 +236,25 @@ def test_arrays_are_read_only_also_after_pickling():
     assert "_pair_orbits" not in lattice.__getstate__()
 
 
-def test_import_does_not_start_netket():
-    code = "import sys, lattices; lattices.available(); sys.exit('netket' in sys.modules)"
+def test_build_starts_neither_netket_nor_jax():
+    code = (
+        "import sys, lattices; lattices.build('kagome', (4, 4)).space_group(); "
+        "print(sorted({'netket', 'jax', 'scipy', 'torch', 'numba'} & set(sys.modules)))"
+    )
     root = lattices.__path__[0].removesuffix("lattices")
-    assert subprocess.run([sys.executable, "-c", code], cwd=root, check=False).returncode == 0
+    result = subprocess.run(
+        [sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=False
+    )
+    assert result.stdout == "[]\n", result.stderr
+
+
+def test_large_lattices_hold_no_more_than_their_sites():
+    """Symmetry is worked out when asked for; nothing of size n_sites^2 is held."""
+    lattice = lattices.build("square", (128, 128))
+    held = [value for value in vars(lattice).values() if isinstance(value, np.ndarray)]
+    assert sum(array.size for array in held) <= 12 * lattice.n_sites and "point_group" not in vars(lattice)
+    assert lattice.point_group.shape == (8, 128**2) and lattice.translation_generators.shape == (2, 128**2)
+    assert lattices.build("cubic", (16, 16, 16)).point_group.shape == (48, 16**3)
 
 
 def test_repr_is_one_short_line():

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Symmetry groups as identities: closed, unique, leaving bonds, distances and pair orbits alone.
 
-Oracles: orders of the groups from crystallography, netket's space group, and orbits by connected components.
+Oracles: orders of the groups from crystallography, and orbits by connected components; netket's space groups
+are in test_exchange.
 """
 
 from __future__ import annotations
@@ -16,7 +17,6 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 import lattices
-from lattices.build import _library_cell, netket_graph
 
 PROFILE = settings(derandomize=True, deadline=None, max_examples=30, database=None)
 NAMES = {"chain": 1, "square": 2, "triangular": 2, "honeycomb": 2, "kagome": 2, "cubic": 3}
@@ -48,12 +48,6 @@ ORDERS = [
     ("cubic", (3, 3, 3), (True, True, False), 16),
     ("hypercubic", (3, 3, 3, 3), True, 384),
 ]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def netket_imported():
-    """Importing netket draws from `random`, which hypothesis forbids inside strategies."""
-    lattices.build("chain", 3)
 
 
 @st.composite
@@ -169,17 +163,6 @@ def test_space_group_is_a_group(name, extent, pbc):
     rows = {row.tobytes() for row in group}
     assert all(row.tobytes() in rows for row in lattice.point_group)
     assert all(row.tobytes() in rows for row in lattice.translations)
-
-
-@pytest.mark.parametrize(
-    ("name", "extent"),
-    [("square", (3, 3)), ("square", (4, 3)), ("honeycomb", (3, 3)), ("kagome", (3, 3)), ("cubic", (3, 3, 3))],
-)
-def test_space_group_equals_that_of_netket(name, extent):
-    lattice = lattices.build(name, extent)
-    graph = netket_graph(_library_cell(name), extent, lattice.pbc)
-    theirs = {tuple(row) for row in np.asarray(graph.space_group().to_array()).tolist()}
-    assert {tuple(row) for row in lattice.space_group().tolist()} == theirs
 
 
 @PROFILE
