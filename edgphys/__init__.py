@@ -14,8 +14,8 @@ from __future__ import annotations
 import importlib
 
 # Bound here and now, not lazily: importing the submodule later would put the module in place of the function.
-from edgphys.free_energy import free_energy
-from edgphys.scan import scan
+from edgphys.methods.free_energy import free_energy
+from edgphys.scans.scan import scan
 
 __all__ = [
     "EDG",
@@ -75,7 +75,7 @@ _MEMBERS = {
     "free_energy_profile": "edgphys.estimators",
     "mmd": "edgphys.estimators",
     "pair_distances": "edgphys.estimators",
-    "plot": "edgphys.plotting",
+    "plot": "edgphys.report.figure",
     "wasserstein": "edgphys.estimators",
 }
 _SUBMODULES = {"dataset", "edg", "errors", "estimators", "exact", "mcmc", "systems"}

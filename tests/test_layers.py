@@ -40,7 +40,7 @@ def test_an_import_against_the_order_is_found(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "name", ["edgphys", "edgphys.cli", "edgphys.dataset", "edgphys.show", "edgphys.plotting"]
+    "name", ["edgphys", "edgphys.cli", "edgphys.dataset", "edgphys.report.text", "edgphys.report.figure"]
 )
 def test_light_modules_do_not_start_torch_or_netket(name):
     code = f"import sys, {name}; print(sorted({{'torch', 'netket', 'jax', 'numba'}} & set(sys.modules)))"

@@ -12,7 +12,7 @@ import pytest
 import scipy.integrate
 import scipy.special
 import scipy.stats
-from stats import assert_z
+from helpers.stats import assert_z
 
 import edgphys as ep
 from studies.common import merge, pm, table, z_score

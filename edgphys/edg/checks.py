@@ -13,7 +13,7 @@ from torch import Tensor
 
 from edgphys.errors import TrainingError, UnknownNameError
 from edgphys.systems.base import AbstractSystem
-from edgphys.systems.lattice_system import AbstractLatticeSystem
+from edgphys.systems.lattice.base import AbstractLatticeSystem
 
 __all__ = ["check_energy", "choice", "count", "device_of", "folder_of", "positive", "share", "size"]
 

@@ -18,21 +18,22 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from edgphys.edg.base_model import AbstractEDGModel
 from edgphys.edg.checks import choice, count, size
-from edgphys.edg.continuous_model import ContinuousModel
-from edgphys.edg.continuous_target import AbstractCountedTarget, ContinuousTarget, CountedTarget
-from edgphys.edg.decoders import HamiltonianDecoder, MixtureDecoder, stiffness_of
-from edgphys.edg.mixture import GaussianMixture, explore
-from edgphys.edg.model import EDGModel
-from edgphys.edg.objective import continuous_bound
-from edgphys.edg.paper import paper_bound
-from edgphys.edg.particle_model import ParticleModel, carried_bound
-from edgphys.edg.targets import make_target
-from edgphys.edg.training import Bound
+from edgphys.edg.core.bounds import continuous_bound
+from edgphys.edg.core.model import AbstractEDGModel
+from edgphys.edg.core.training import Bound
+from edgphys.edg.field.model import EDGModel
+from edgphys.edg.mixture.decoder import MixtureDecoder
+from edgphys.edg.mixture.gaussian_mixture import GaussianMixture, explore
+from edgphys.edg.mixture.hamiltonian_decoder import HamiltonianDecoder, stiffness_of
+from edgphys.edg.mixture.model import ContinuousModel
+from edgphys.edg.paper.bound import paper_bound
+from edgphys.edg.particles.model import ParticleModel, carried_bound
+from edgphys.edg.targets.continuous import AbstractCountedTarget, ContinuousTarget, CountedTarget
+from edgphys.edg.targets.registry import make_target
 from edgphys.systems.base import AbstractSystem
-from edgphys.systems.lattice_system import AbstractLatticeSystem
-from edgphys.systems.particles import AbstractParticleSystem
+from edgphys.systems.lattice.base import AbstractLatticeSystem
+from edgphys.systems.particles.base import AbstractParticleSystem
 
 __all__ = ["AbstractRecipe", "recipe_for"]
 

@@ -28,20 +28,20 @@ import xarray as xr
 from torch import Tensor
 
 from edgphys.edg import storage
-from edgphys.edg.annealing import Annealing
-from edgphys.edg.base_model import AbstractEDGModel
-from edgphys.edg.chain import accepted_indices
 from edgphys.edg.checks import check_energy, count, device_of, folder_of, positive, share
-from edgphys.edg.continuous_target import ContinuousTarget, PhaseSpaceTarget
-from edgphys.edg.objective import path_bound
-from edgphys.edg.path import reverse_log_weights
+from edgphys.edg.core.bounds import path_bound
+from edgphys.edg.core.model import AbstractEDGModel
+from edgphys.edg.core.path import reverse_log_weights
+from edgphys.edg.core.training import History, TrainingSettings, train
 from edgphys.edg.progress_bar import progress_bar
 from edgphys.edg.recipes import recipe_for
-from edgphys.edg.round_trip import RoundTrips
-from edgphys.edg.training import History, TrainingSettings, train
-from edgphys.edg.weighing import Weighing, ode_options
+from edgphys.edg.targets.continuous import ContinuousTarget, PhaseSpaceTarget
+from edgphys.edg.weights.annealing import Annealing
+from edgphys.edg.weights.chain import accepted_indices
+from edgphys.edg.weights.draws import Weighing, ode_options
+from edgphys.edg.weights.round_trip import RoundTrips
 from edgphys.systems.base import AbstractSystem, check_system
-from edgphys.systems.lattice_system import AbstractLatticeSystem
+from edgphys.systems.lattice.base import AbstractLatticeSystem
 from edgphys.systems.provenance import configuration_dims, sample_attrs
 
 __all__ = ["EDG"]
@@ -64,7 +64,7 @@ class EDG:
         "field" for lattices, "particles" for clusters, "mixture" for other continuous systems; "mixture" and
         "hamiltonian" (GHD) serve every differentiable system, without its symmetries.
     target : str, default "auto"
-        Lattices: which exact partial sum is used, see `edgphys.edg.targets.target_names`: for Ising
+        Lattices: which exact partial sum is used, see `edgphys.edg.targets.registry.target_names`: for Ising
         "decimation" (bipartite lattices) or "relaxation", for phi^4 "sublattice" (bipartite lattices) or
         "field".
     n_path_steps : int, default 8
@@ -339,9 +339,9 @@ class EDG:
             Steps in the angle, for "ode".
         n_anneal : int
             Continuous systems: rungs of annealed importance sampling from the system at `train_at` to the
-            system itself, an HMC trajectory each, see `edgphys.edg.annealing`; 0 weighs the draws themselves.
-            Default: as many as bring the variance of log w along the ladder to 0.25, at most 4000 (their
-            number is in the settings), and 0 where `train_at` changes nothing.
+            system itself, an HMC trajectory each, see `edgphys.edg.weights.annealing`; 0 weighs the draws
+            themselves. Default: as many as bring the variance of log w along the ladder to 0.25, at most 4000
+            (their number is in the settings), and 0 where `train_at` changes nothing.
         batch_size : int
             Draws at a time; part of what the seed means.
         progress : bool, optional
@@ -353,7 +353,7 @@ class EDG:
             Dim ``draw``: observables, ``reduced_energy`` (of the configuration) and ``log_weight_joint``,
             float64; ``configurations`` with `keep`. attrs ``n_sent_back`` and ``n_unseen``: of a tenth of the
             draws, those whose latents the encoder draws anew outside of what the decoder reaches, see
-            `edgphys.edg.round_trip`; `estimate` judges the weights by them too.
+            `edgphys.edg.weights.round_trip`; `estimate` judges the weights by them too.
         """
         n_samples = count(n_samples, "n_samples", 1)
         n_steps = (
@@ -449,7 +449,7 @@ class EDG:
         keep: bool = False,
         progress: bool | None = None,
     ) -> xr.Dataset:
-        """Independence Metropolis on the joint space, exact for any network; see `edgphys.edg.chain`.
+        """Independence Metropolis on the joint space, exact for any network; see `edgphys.edg.weights.chain`.
 
         Parameters
         ----------

@@ -17,11 +17,11 @@ import numpy as np
 import torch
 
 from edgphys import systems
-from edgphys.edg.base_model import AbstractEDGModel
-from edgphys.edg.training import History, save_atomically
+from edgphys.edg.core.model import AbstractEDGModel
+from edgphys.edg.core.training import History, save_atomically
 from edgphys.errors import DatasetError
 from edgphys.systems.base import AbstractSystem
-from edgphys.systems.potential import Potential
+from edgphys.systems.continuous.potential import Potential
 from edgphys.systems.provenance import package_versions
 from lattices import Lattice
 

@@ -3,20 +3,20 @@
 
 from __future__ import annotations
 
-from edgphys.estimators.binning import log_binning
-from edgphys.estimators.correlation import correlation_function
-from edgphys.estimators.distances import forward_ess, mmd, wasserstein
+from edgphys.estimators.chains.binning import log_binning
+from edgphys.estimators.chains.times import autocorrelation_times
 from edgphys.estimators.estimate import estimate, estimates_from_exact
-from edgphys.estimators.mbar import mbar
-from edgphys.estimators.molecular import (
+from edgphys.estimators.ladders.mbar import mbar
+from edgphys.estimators.ladders.thermodynamic import thermodynamic_integration
+from edgphys.estimators.profiles.correlation import correlation_function
+from edgphys.estimators.profiles.distances import forward_ess, mmd, wasserstein
+from edgphys.estimators.profiles.profiles import (
     average,
     basins,
     energy_histogram,
     free_energy_profile,
     pair_distances,
 )
-from edgphys.estimators.thermodynamic import thermodynamic_integration
-from edgphys.estimators.times import autocorrelation_times
 
 __all__ = [
     "autocorrelation_times",

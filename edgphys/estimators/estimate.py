@@ -3,7 +3,7 @@
 
 Which estimator runs follows from the dims: ``(draw,)`` with ``log_weight_joint`` are independent weighted
 draws, ``(chain, draw)`` are Markov chains. Names and definitions are those of
-`edgphys.estimators.observables` for both, so results of different methods may be compared line by line. What
+`edgphys.estimators.derived` for both, so results of different methods may be compared line by line. What
 a method cannot give is NaN.
 """
 
@@ -16,12 +16,12 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from edgphys.dataset.schema import SCHEMA_VERSION
 from edgphys.errors import ShortChainError, UnknownNameError
-from edgphys.estimators.autocorrelation import require_length
-from edgphys.estimators.chains import enough_draws, estimate_chains, means_only
-from edgphys.estimators.observables import DEFINITIONS, ESTIMATES
-from edgphys.estimators.weighted import estimate_weighted
-from edgphys.schema import SCHEMA_VERSION
+from edgphys.estimators.chains.autocorrelation import require_length
+from edgphys.estimators.chains.estimates import enough_draws, estimate_chains, means_only
+from edgphys.estimators.derived import DEFINITIONS, ESTIMATES
+from edgphys.estimators.weights.estimates import estimate_weighted
 
 __all__ = ["DIAGNOSTICS", "estimate", "estimates_from_exact"]
 
@@ -64,7 +64,7 @@ def estimate(samples: xr.Dataset, *, seed: int = 0, refuse_short: bool = False) 
     -------
     Dataset
         Scalars, float64: ``<name>`` and ``<name>_err`` (one standard error) for each name in
-        `edgphys.estimators.observables.ESTIMATES`, for the observables that the attrs of a system without a
+        `edgphys.estimators.derived.ESTIMATES`, for the observables that the attrs of a system without a
         lattice name, and ``free_energy_difference`` where they name basins; and the names in `DIAGNOSTICS`.
         NaN where the method gives none. attrs are those of `samples`, with ``kind="estimates"``,
         ``estimate_seed``, and ``warning``: why the result is not to be trusted, empty otherwise.
@@ -112,7 +112,7 @@ def estimates_from_exact(values: Mapping[str, float], attrs: Mapping[str, Any]) 
     Parameters
     ----------
     values : mapping of name -> float
-        Names from `edgphys.estimators.observables.ESTIMATES`, or observables that `attrs` name. A missing
+        Names from `edgphys.estimators.derived.ESTIMATES`, or observables that `attrs` name. A missing
         ``free_energy`` is filled in from ``log_z``.
     attrs : mapping
         Attributes of the system, ``temperature`` among them; ``method`` becomes ``"exact"`` unless given.

@@ -3,9 +3,9 @@
 parallel tempering."""
 
 from edgphys.mcmc.algorithms import algorithms_for
-from edgphys.mcmc.multispin import MultispinReplicas
+from edgphys.mcmc.ising.words.multispin import MultispinReplicas
 from edgphys.mcmc.run import run
-from edgphys.mcmc.spacing import space_ladder
-from edgphys.mcmc.tempering import rung, temper
+from edgphys.mcmc.tempering.spacing import space_ladder
+from edgphys.mcmc.tempering.temper import rung, temper
 
 __all__ = ["MultispinReplicas", "algorithms_for", "run", "rung", "space_ladder", "temper"]

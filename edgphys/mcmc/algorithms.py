@@ -10,19 +10,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from edgphys.errors import NotExactError, UnknownNameError
-from edgphys.mcmc.embedded_wolff import Phi4EmbeddedWolff
-from edgphys.mcmc.generic_hmc import GenericHMC
-from edgphys.mcmc.heat_bath import IsingHeatBath
-from edgphys.mcmc.hmc import Phi4HMC
-from edgphys.mcmc.mala import MALA
-from edgphys.mcmc.metropolis import IsingMetropolis
-from edgphys.mcmc.multispin import IsingMultispin
-from edgphys.mcmc.overrelaxation import Phi4Overrelaxation
-from edgphys.mcmc.phi4_metropolis import Phi4Metropolis
-from edgphys.mcmc.random_walk import RandomWalkMetropolis
-from edgphys.mcmc.sampler import AbstractSampler
-from edgphys.mcmc.swendsen_wang import IsingSwendsenWang
-from edgphys.mcmc.wolff import IsingWolff
+from edgphys.mcmc.continuous.hmc import GenericHMC
+from edgphys.mcmc.continuous.mala import MALA
+from edgphys.mcmc.continuous.random_walk import RandomWalkMetropolis
+from edgphys.mcmc.core.sampler import AbstractSampler
+from edgphys.mcmc.ising.clusters.swendsen_wang import IsingSwendsenWang
+from edgphys.mcmc.ising.clusters.wolff import IsingWolff
+from edgphys.mcmc.ising.heat_bath import IsingHeatBath
+from edgphys.mcmc.ising.metropolis import IsingMetropolis
+from edgphys.mcmc.ising.words.multispin import IsingMultispin
+from edgphys.mcmc.phi4.embedded_wolff import Phi4EmbeddedWolff
+from edgphys.mcmc.phi4.hmc import Phi4HMC
+from edgphys.mcmc.phi4.metropolis import Phi4Metropolis
+from edgphys.mcmc.phi4.overrelaxation import Phi4Overrelaxation
 
 __all__ = ["algorithms_for", "make_sampler"]
 

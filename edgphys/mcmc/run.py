@@ -17,8 +17,8 @@ from pathlib import Path
 import xarray as xr
 
 from edgphys.mcmc.algorithms import make_sampler
-from edgphys.mcmc.checkpoint import Checkpoint
-from edgphys.mcmc.driver import Work, check_integer, check_plan, identity_of, samples_dataset
+from edgphys.mcmc.core.checkpoint import Checkpoint
+from edgphys.mcmc.core.driver import Work, check_integer, check_plan, identity_of, samples_dataset
 from edgphys.systems.provenance import sample_attrs
 
 __all__ = ["run"]

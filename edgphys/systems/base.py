@@ -12,7 +12,7 @@ a = `action_coefficients` and the per-configuration sums X = `action_terms`. Rep
 integration and MBAR need nothing else.
 
 Arrays have one batch axis and then the axes of one configuration, or a single flat axis: (n_batch,
-*event_shape) or (n_batch, n_variables). What lattices add is in `edgphys.systems.lattice_system`.
+*event_shape) or (n_batch, n_variables). What lattices add is in `edgphys.systems.lattice.base`.
 """
 
 from __future__ import annotations

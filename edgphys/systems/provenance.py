@@ -15,7 +15,7 @@ from importlib import metadata
 from typing import Any
 
 from edgphys.systems.base import AbstractSystem
-from edgphys.systems.lattice_system import AbstractLatticeSystem
+from edgphys.systems.lattice.base import AbstractLatticeSystem
 from lattices import Lattice
 
 __all__ = ["SCHEMA_VERSION", "configuration_dims", "package_versions", "sample_attrs", "site_dims"]

@@ -3,7 +3,7 @@
 
     ising   J from 0:                free spins,  log Z = n_sites log(2 cosh(beta h))
     phi4    kappa (or hop) from 0:   free sites,  log Z = n_sites log int exp(-quadratic x^2 - quartic x^4) dx
-    continuous  path from 0:         a Gaussian,  see edgphys.systems.gaussian_path
+    continuous  path from 0:         a Gaussian,  see edgphys.systems.continuous.gaussian_path
 
 The site integral is a trapezoidal sum, exact to rounding. A path crosses a line of phase transitions where
 the system at hand is ordered; swaps between the rungs carry configurations over it.
@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from edgphys.errors import NotExactError
-from edgphys.systems.gaussian_path import KNOTS, GaussianPath
+from edgphys.systems.continuous.gaussian_path import KNOTS, GaussianPath
 
 __all__ = ["ReferencePath", "reference_path"]
 

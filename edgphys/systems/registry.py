@@ -10,16 +10,16 @@ from dataclasses import dataclass
 
 from edgphys.errors import UnknownNameError
 from edgphys.systems.base import AbstractSystem
-from edgphys.systems.double_well import DoubleWell
-from edgphys.systems.double_well_particles import DoubleWellParticles
-from edgphys.systems.harmonic import Harmonic
-from edgphys.systems.ising import Ising
-from edgphys.systems.lennard_jones import LennardJones
-from edgphys.systems.logistic import LogisticRegression
-from edgphys.systems.many_well import ManyWell
-from edgphys.systems.mueller_brown import MuellerBrown
-from edgphys.systems.phi4 import Phi4
-from edgphys.systems.planar import PRESETS, Planar
+from edgphys.systems.continuous.double_well import DoubleWell
+from edgphys.systems.continuous.harmonic import Harmonic
+from edgphys.systems.continuous.logistic import LogisticRegression
+from edgphys.systems.continuous.many_well import ManyWell
+from edgphys.systems.continuous.mueller_brown import MuellerBrown
+from edgphys.systems.continuous.planar import PRESETS, Planar
+from edgphys.systems.lattice.ising import Ising
+from edgphys.systems.lattice.phi4 import Phi4
+from edgphys.systems.particles.double_well_particles import DoubleWellParticles
+from edgphys.systems.particles.lennard_jones import LennardJones
 from lattices import Lattice
 
 __all__ = ["Parameter", "SystemRecord", "available", "build"]

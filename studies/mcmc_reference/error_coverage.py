@@ -27,11 +27,11 @@ import numpy as np
 import scipy.signal
 import xarray as xr
 
-from edgphys.estimators.autocorrelation import gamma_method
-from edgphys.estimators.binning import log_binning
-from edgphys.estimators.chains import MIN_N_EFF, project, unbiased
-from edgphys.estimators.convergence import R_HAT_LIMIT, halves_limit, halves_z, r_hat
-from edgphys.estimators.observables import read_primaries
+from edgphys.estimators.chains.autocorrelation import gamma_method
+from edgphys.estimators.chains.binning import log_binning
+from edgphys.estimators.chains.convergence import R_HAT_LIMIT, halves_limit, halves_z, r_hat
+from edgphys.estimators.chains.estimates import MIN_N_EFF, project, unbiased
+from edgphys.estimators.derived import read_primaries
 
 SEED = 0
 N_SERIES = 1000

@@ -20,7 +20,7 @@ import numpy as np
 
 import edgphys as ep
 import lattices
-from edgphys.estimators.autocorrelation import autocovariance
+from edgphys.estimators.chains.autocorrelation import autocovariance
 
 FOLDER = Path(__file__).parent
 

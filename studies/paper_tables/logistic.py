@@ -3,7 +3,7 @@
 
     python -m studies.paper_tables.logistic [--case NAME ...] [--seed 0 1 2 3 4] [--quick]
 
-Writes logistic.json here. The data are generated (`edgphys.systems.logistic.generate_data`, data_seed 0) in
+Writes logistic.json here. The data are generated (`generate_data` of the system, data_seed 0) in
 the sizes of the three data sets that arXiv:1706.07561 uses, whose rows no dependency ships; ``line`` has one
 feature, so that its evidence is a quadrature in two weights. A seed cuts the rows into four fifths for
 training and one fifth for the test, and is the seed of EDG and of HMC.
@@ -19,7 +19,7 @@ import scipy.special
 import torch
 
 import edgphys as ep
-from edgphys.systems.logistic import accuracy, area_under_curve, generate_data
+from edgphys.systems.continuous.logistic import accuracy, area_under_curve, generate_data
 from studies.common import edg_row, mbar_log_z, parser, pm, store, table, z_score
 
 FILE = Path(__file__).parent / "logistic.json"

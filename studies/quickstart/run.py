@@ -10,7 +10,7 @@ from pathlib import Path
 
 import edgphys as ep
 import lattices
-from edgphys.show import print_scan
+from edgphys.report.text import print_scan
 
 FOLDER = Path(__file__).parent
 TEMPERATURES = (1.8, 2.0, 2.27, 2.6, 3.0, 3.4)

@@ -16,12 +16,14 @@ import numpy as np
 import pytest
 import torch
 import xarray as xr
-from stats import assert_z
+from helpers.stats import assert_z
 
 import lattices
 from edgphys import dataset, mcmc
-from edgphys.edg import EDG, mixture, sampler, training
-from edgphys.edg.path import log_weights
+from edgphys.edg import EDG, sampler
+from edgphys.edg.core import training
+from edgphys.edg.core.path import log_weights
+from edgphys.edg.mixture import gaussian_mixture as mixture
 from edgphys.errors import DatasetError, TrainingError, UnknownNameError
 from edgphys.estimators import estimate
 from edgphys.systems import (

@@ -17,9 +17,10 @@ import torch
 from numba import njit
 
 import lattices
-from edgphys.edg import EDG, mixture
-from edgphys.edg.continuous_model import ContinuousModel
-from edgphys.edg.model import EDGModel
+from edgphys.edg import EDG
+from edgphys.edg.field.model import EDGModel
+from edgphys.edg.mixture import gaussian_mixture as mixture
+from edgphys.edg.mixture.model import ContinuousModel
 from edgphys.edg.recipes import recipe_for
 from edgphys.errors import UnknownNameError
 from edgphys.systems import Harmonic, Ising, LennardJones, ManyWell, Phi4, Planar, Potential

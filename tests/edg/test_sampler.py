@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 import torch
 import xarray as xr
-from edg_checks import boltzmann
-from stats import assert_z
+from helpers.edg import boltzmann
+from helpers.stats import assert_z
 
 import lattices
 from edgphys import dataset, mcmc

@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 import pytest
-from oracles import enumerate_ising
+from helpers.oracles import enumerate_ising
 
 import lattices
 from edgphys.errors import NotExactError

@@ -12,7 +12,7 @@ import math
 import mpmath
 import numpy as np
 import pytest
-from oracles import dense_ising_log_z, enumerate_ising, torus_bonds
+from helpers.oracles import dense_ising_log_z, enumerate_ising, torus_bonds
 
 from edgphys.errors import NotExactError
 from edgphys.exact import kaufman, onsager

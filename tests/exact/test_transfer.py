@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 import pytest
-from oracles import (
+from helpers.oracles import (
     dense_ising_log_z,
     dense_phi4_log_z,
     enumerate_ising,

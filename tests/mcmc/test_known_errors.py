@@ -15,14 +15,14 @@ from collections import Counter
 import numba
 import numpy as np
 import pytest
-from calibration_checks import assert_covers
-from stats import assert_z
+from helpers.calibration import assert_covers
+from helpers.stats import assert_z
 
 import lattices
 from edgphys.estimators import estimate
-from edgphys.estimators.autocorrelation import gamma_method
+from edgphys.estimators.chains.autocorrelation import gamma_method
 from edgphys.mcmc import run
-from edgphys.mcmc.xoshiro import fill_normal, new_state, next_word, random_site, uniform
+from edgphys.mcmc.random.xoshiro import fill_normal, new_state, next_word, random_site, uniform
 from edgphys.systems import Ising
 
 N_WORDS = 1000

@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: MIT
+"""Datasets on disk: samples, estimates and scans in netCDF-4 files of schema 1 (`edgphys.dataset.schema`).
+
+A file names its ``schema_version`` and its ``kind``, and carries everything needed to say what was computed:
+the system and its parameters, the definition of every number, the method, the seed. Writing is atomic: a file
+is there in full, or not at all.
+"""
+
+from __future__ import annotations
+
+import os
+import uuid
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from edgphys.dataset.merging import merge
+from edgphys.dataset.schema import KINDS, LISTS, SCHEMA_VERSION, validate
+from edgphys.errors import DatasetError
+
+__all__ = ["KINDS", "SCHEMA_VERSION", "merge", "read", "validate", "write"]
+
+_HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+
+
+def write(ds: xr.Dataset, path: str | Path, overwrite: bool = False) -> Path:
+    """Write a dataset to a netCDF-4 file, all of it or nothing.
+
+    The data go to a temporary file in the same folder, are flushed to disk, and only then take the name
+    `path`.
+
+    Parameters
+    ----------
+    ds : Dataset
+        Of schema 1.
+    path : path
+        In a folder that exists.
+    overwrite : bool
+        Whether a file of that name may be replaced.
+
+    Returns
+    -------
+    Path
+        Where it was written.
+
+    Raises
+    ------
+    DatasetError
+        If `ds` is not of schema 1, the folder does not exist, the file does and `overwrite` is False, or the
+        disk refuses.
+    """
+    validate(ds)
+    path = Path(path)
+    if path.is_dir():
+        raise DatasetError(f"path must be a file, got the folder {path}")
+    if not path.parent.is_dir():
+        raise DatasetError(f"path must be in a folder that exists, got {path}: there is no {path.parent}")
+    if path.exists() and not overwrite:
+        raise DatasetError(f"{path} exists and is not overwritten; choose another name or overwrite=True")
+    plain = ds.assign_attrs({name: _writable(name, value) for name, value in ds.attrs.items()})
+    encoding = {"configurations": {"zlib": True, "complevel": 1}} if "configurations" in ds else {}
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
+    try:
+        plain.to_netcdf(temporary, engine="h5netcdf", encoding=encoding)
+        _flush(temporary)
+        _publish(temporary, path, overwrite)
+        _flush(path.parent)
+    except OSError as error:
+        raise DatasetError(f"{path} cannot be written: {_first_line(error)}") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+    return path
+
+
+def read(path: str | Path) -> xr.Dataset:
+    """Read a dataset into memory and check it.
+
+    Parameters
+    ----------
+    path : path
+        A file that `write` made.
+
+    Returns
+    -------
+    Dataset
+        With attrs as plain str, int, float and lists.
+
+    Raises
+    ------
+    DatasetError
+        If there is no such file, it is no netCDF-4 file or a damaged one, or not of schema 1.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise DatasetError(f"path must be an existing file, got {path}: there is none")
+    if path.is_dir():
+        raise DatasetError(f"path must be a file, got the folder {path}")
+    try:
+        with open(path, "rb") as file:
+            signature = file.read(len(_HDF5_SIGNATURE))
+        if signature != _HDF5_SIGNATURE:
+            raise DatasetError(f"{path} must be a netCDF-4 file, got one that begins with {signature!r}")
+        # decode_times would turn a variable with a unit of time into dates
+        ds = xr.load_dataset(path, engine="h5netcdf", decode_times=False)
+    except DatasetError:
+        raise
+    except PermissionError as error:
+        raise DatasetError(f"{path} cannot be read: {_first_line(error)}") from error
+    except (
+        Exception
+    ) as error:  # h5py and xarray raise OSError, KeyError, ValueError or RuntimeError on damage
+        raise DatasetError(
+            f"{path} must be a complete netCDF-4 file, got a damaged one: {_first_line(error)}"
+        ) from error
+    ds.attrs = {name: _plain(name, value) for name, value in ds.attrs.items()}
+    try:
+        validate(ds)
+    except DatasetError as error:
+        raise DatasetError(f"{path}: {error}") from None
+    return ds
+
+
+def _writable(name: str, value: Any) -> Any:
+    """The value in a form that netCDF holds; True and False as 1 and 0."""
+    if isinstance(value, bool | np.bool_):
+        return int(value)
+    if isinstance(value, str | int | float | np.integer | np.floating):
+        return value
+    array = np.asarray(value)
+    if array.ndim == 1 and array.size and array.dtype.kind in "iuf":
+        return array
+    raise DatasetError(f"attr {name} must be text, a number or a list of numbers, got {value!r}")
+
+
+def _plain(name: str, value: Any) -> Any:
+    if name in LISTS:
+        return np.atleast_1d(value).tolist()
+    return value.tolist() if isinstance(value, np.ndarray | np.generic) else value
+
+
+def _flush(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _publish(temporary: Path, path: Path, overwrite: bool) -> None:
+    """Give the file its name; by a hard link, which replaces nothing, unless `overwrite`."""
+    if not overwrite:
+        try:
+            os.link(temporary, path)
+            return
+        except FileExistsError:
+            raise DatasetError(f"{path} exists and is not overwritten: it was made while writing") from None
+        except OSError:
+            pass  # a file system without hard links
+    os.replace(temporary, path)
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""What every generator shares: the abstract model, bounds, path weights, schedules, training."""

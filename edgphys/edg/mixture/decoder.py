@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: MIT
+r"""The mixture decoder: one map of the latents for each basin, for a few variables without symmetry.
+
+    x = m_c + L_c [ A_c z + f(z, c) + s_c xi ],     c ~ p(c),   z, xi ~ N(0, 1)^d
+
+m_c and L_c are the mean and the root of the covariance of component c of a Gaussian mixture that approximates
+exp(-U) (`edgphys.edg.mixture.gaussian_mixture`); at the start ``A_c^2 + s_c^2 = 1`` and f = 0, so that the
+decoder *is* that mixture. Training bends the components (f, a network), reshapes them (A, s) and changes
+their shares p(c).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import final
+
+import torch
+from torch import Tensor, nn
+
+from edgphys.edg.core.perceptron import Perceptron
+from edgphys.edg.mixture.gaussian_mixture import GaussianMixture
+
+__all__ = ["Frames", "MixtureDecoder"]
+
+# Variance of the output noise over that of the component, at the start.
+_NOISE_SHARE = 0.3
+
+
+class Frames(nn.Module):
+    """The affine maps ``x = m_c + L_c y`` of the components, fixed."""
+
+    def __init__(self, mixture: GaussianMixture) -> None:
+        super().__init__()
+        self.register_buffer("means", torch.tensor(mixture.means, dtype=torch.float32))
+        self.register_buffer("roots", torch.tensor(mixture.factors))
+        self.register_buffer("inverses", torch.linalg.inv(self.roots), persistent=False)
+        self.register_buffer("log_dets", torch.logdet(self.roots), persistent=False)
+        self.n_labels, self.n_dims = self.means.shape
+
+    def outward(self, y: Tensor, label: Tensor) -> Tensor:
+        """x of y."""
+        roots = self.roots[label].to(y.dtype)
+        return self.means[label].to(y.dtype) + torch.einsum("nij,nj->ni", roots, y)
+
+    def inward(self, x: Tensor, label: Tensor) -> Tensor:
+        """y of x."""
+        inverses = self.inverses[label].to(x.dtype)
+        return torch.einsum("nij,nj->ni", inverses, x - self.means[label].to(x.dtype))
+
+    def all_inward(self, x: Tensor) -> Tensor:
+        """y of x in every frame, shape (n_batch, n_labels, n_dims)."""
+        shifted = x[:, None] - self.means.to(x.dtype)
+        return torch.einsum("cij,ncj->nci", self.inverses.to(x.dtype), shifted)
+
+
+@final
+class MixtureDecoder(nn.Module):
+    """One-shot decoder of a block of variables; see the module docstring.
+
+    Parameters
+    ----------
+    mixture : GaussianMixture
+    width, depth : int
+        Of the network.
+    generator : torch.Generator
+        For its initial weights.
+
+    Attributes
+    ----------
+    n_dims, n_latent, n_labels : int
+    n_groups : int
+        Latents come in so many groups of `n_dims`; 1 here.
+    """
+
+    n_groups = 1
+
+    def __init__(self, mixture: GaussianMixture, width: int, depth: int, generator: torch.Generator) -> None:
+        super().__init__()
+        self.frames = Frames(mixture)
+        n_labels, n_dims = self.frames.n_labels, self.frames.n_dims
+        self.n_labels = n_labels
+        self.n_dims = self.n_latent = n_dims
+        self.log_amplitude = nn.Parameter(torch.full((n_labels, n_dims), 0.5 * math.log(1 - _NOISE_SHARE)))
+        self.log_noise = nn.Parameter(torch.full((n_labels, n_dims), 0.5 * math.log(_NOISE_SHARE)))
+        self.network = Perceptron(n_dims + n_labels, n_dims, width, depth, generator)
+
+    def linear_theory(self) -> tuple[Tensor, Tensor]:
+        """Amplitude of each latent, (n_labels, 1, n_dims), and noise, (n_labels, n_dims), at the start."""
+        return torch.exp(self.log_amplitude.detach())[:, None], torch.exp(self.log_noise.detach())
+
+    def centre(self, z: Tensor, label: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean of y and log of its standard deviation, both (n_batch, n_dims), in the frame of the label."""
+        kind = nn.functional.one_hot(label, self.n_labels).to(z.dtype)
+        bend = self.network(torch.cat([z, kind], 1))
+        return torch.exp(self.log_amplitude[label]) * z + bend, self.log_noise[label]

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""Estimates from Markov chains: autocorrelation, binning, convergence."""

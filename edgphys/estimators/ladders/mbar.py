@@ -1,0 +1,202 @@
+# SPDX-License-Identifier: MIT
+r"""Multistate Bennett acceptance ratio (MBAR): log Z of all rungs of a ladder from all draws at once.
+
+With f_k = -log Z_k, N_k draws from rung k and reduced energies u_k(x) = a_k . X(x),
+
+    exp(-f_k) = sum_n exp(-u_k(x_n)) / D(x_n),     D(x) = sum_l N_l exp(f_l - u_l(x)),
+
+solved by pymbar (protocol "robust") on draws thinned to independence: every ceil(2 tau_int)-th of each rung,
+tau_int that of its slowest reduced energy difference to a neighbour.
+
+Error. pymbar's asymptotic variance takes all draws for independent. Configurations that wander over the
+ladder make draws of different rungs depend on each other, and thinning leaves some correlation in time. So
+``log_z_err`` comes from the influence of each draw instead: with W_k(x) = exp(f_k - u_k(x)) / D(x), the
+equations respond to a change of the draws linearly,
+
+    delta f = -H^+ sum_n (N W(x_n) - its mean over the draws of the same rung),   H = diag(N) - N W^T W N,
+
+and the influences of all rungs of one chain, summed in time bins, are a series whose error the Gamma method
+gives. ``log_z_err_asymptotic`` is pymbar's.
+
+Assumes that neighbours overlap. ``overlap`` is the element (k, k+1) of the overlap matrix O = W^T W N, the
+chance that a draw from k might have come from k + 1; below 0.03 the attr ``warning`` says so.
+
+References
+----------
+Shirts and Chodera, J. Chem. Phys. 129, 124105 (2008), arXiv:0801.1426. Klimovich, Shirts and Mobley, J.
+Comput. Aided Mol. Des. 29, 397 (2015) (overlap). Doss and Tan, J. R. Stat. Soc. B 76, 683 (2014) (errors with
+Markov chains from the influences).
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import warnings
+
+import numpy as np
+import xarray as xr
+
+from edgphys.errors import ShortChainError
+from edgphys.estimators.chains.autocorrelation import MIN_DRAWS, gamma_method
+from edgphys.estimators.ladders.reading import Ladder, read_ladder, rung_dataset, spread
+
+__all__ = ["mbar"]
+
+MIN_OVERLAP = 0.03  # Klimovich et al., section on overlap matrices
+
+_DEFINITIONS = {
+    "log_z": "log of the partition function by MBAR",
+    "log_z_err": "one standard error of log_z, with correlations in time and between rungs",
+    "log_z_err_asymptotic": "the same by the asymptotic formula for independent draws",
+    "n_used": "draws used, over all chains, after thinning by 2 tau_int",
+    "overlap": "chance that a draw from this rung might be one from the next; NaN at the last",
+}
+
+
+def mbar(ladder: xr.Dataset, log_z_reference: float = 0.0, reference: int = 0) -> xr.Dataset:
+    """log Z of every rung by MBAR, relative to a rung where it is known.
+
+    Parameters
+    ----------
+    ladder : Dataset
+        ``action_terms`` (rung, chain, draw, term) and ``action_coefficients`` (rung, term), as
+        `edgphys.mcmc.temper` gives them.
+    log_z_reference : float
+        log Z of the rung `reference`.
+    reference : int
+        A rung; negative numbers count from the end.
+
+    Returns
+    -------
+    Dataset
+        Dim of the rungs: ``log_z``, ``log_z_err``, ``log_z_err_asymptotic``, ``n_used``, ``overlap``. At
+        `reference` all errors are 0. attrs: ``warning``, empty or why not to trust it.
+
+    Raises
+    ------
+    ValueError
+        If the dataset is not as above.
+    ShortChainError
+        If a chain has fewer than 16 stretches of 2 tau_int.
+
+    Examples
+    --------
+    >>> x = np.random.default_rng(0).standard_normal((3, 4, 1000, 1))    # X ~ N(0, 1) + shift
+    >>> a = np.array([[0.0], [0.5], [1.0]])
+    >>> terms = x - a[:, None, None]                                     # weight exp(-a X) N(X; 0, 1)
+    >>> ladder = xr.Dataset({
+    ...     "action_terms": (("rung", "chain", "draw", "term"), terms),
+    ...     "action_coefficients": (("rung", "term"), a),
+    ... })
+    >>> result = mbar(ladder)                                            # log Z = a^2 / 2
+    >>> bool(abs(result.log_z[-1] - 0.5) < 3 * result.log_z_err[-1])
+    True
+    """
+    data = read_ladder(ladder, log_z_reference, reference)
+    strides = _strides(data)
+    used = [terms[:, ::stride] for terms, stride in zip(data.terms, strides, strict=True)]
+    counts = np.array([part.shape[0] * part.shape[1] for part in used])
+    energies = data.coefficients @ np.concatenate([part.reshape(-1, part.shape[-1]) for part in used]).T
+    solution, asymptotic = _solve(energies, counts, data)
+    weights = _weights(energies, counts, solution)
+    gram = weights @ weights.T
+    errors, reasons = _errors(weights, gram, counts, strides, data)
+    overlap = np.append(np.diagonal(gram * counts, 1), np.nan)
+    low = np.nanargmin(overlap)
+    if overlap[low] < MIN_OVERLAP:
+        reasons.append(f"overlap of rungs {low} and {low + 1} is {overlap[low]:.2g}, below {MIN_OVERLAP}")
+    values = {
+        "log_z": data.log_z_reference - (solution - solution[data.reference]),
+        "log_z_err": errors,
+        "log_z_err_asymptotic": asymptotic,
+        "n_used": counts,
+        "overlap": overlap,
+    }
+    return rung_dataset(ladder, data, values, _DEFINITIONS, {"method": "mbar", "warning": "; ".join(reasons)})
+
+
+def _strides(data: Ladder) -> list[int]:
+    """2 tau_int of each rung, rounded up."""
+    strides = []
+    for k in range(data.n_rungs):
+        pairs = [pair for pair in (k - 1, k) if 0 <= pair < data.n_rungs - 1]
+        tau_int = max(gamma_method(data.terms[k] @ data.step(pair)).tau_int for pair in pairs)
+        # tau_int of independent draws scatters around 1/2: no reason to drop every other.
+        strides.append(max(1, math.ceil(2.0 * tau_int - 0.25)))
+    n_draws, longest = data.terms.shape[2], max(strides)
+    if n_draws < MIN_DRAWS * longest:
+        raise ShortChainError(
+            f"draw must hold at least {MIN_DRAWS} x 2 tau_int = {MIN_DRAWS * longest} draws a chain, "
+            f"got {n_draws}",
+            tau_int=longest / 2,
+        )
+    return strides
+
+
+def _solve(energies: np.ndarray, counts: np.ndarray, data: Ladder) -> tuple[np.ndarray, np.ndarray]:
+    """f of all rungs, and the asymptotic error of f_k - f_reference."""
+    levels = [logging.getLogger(name) for name in ("pymbar", "pymbar.mbar_solvers", "pymbar.timeseries")]
+    before = [logger.level for logger in levels]
+    state = np.random.get_state()  # noqa: NPY002  (pymbar seeds the global generator)
+    try:
+        for logger in levels:  # it announces on import that it uses jax
+            logger.setLevel(logging.ERROR)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            from pymbar import MBAR
+
+            solver = MBAR(
+                energies, counts, solver_protocol="robust", initial_f_k=_guess(energies, counts, data)
+            )
+            result = solver.compute_free_energy_differences()
+    finally:
+        np.random.set_state(state)  # noqa: NPY002
+        for logger, level in zip(levels, before, strict=True):
+            logger.setLevel(level)
+    return np.asarray(solver.f_k), np.asarray(result["dDelta_f"])[data.reference]
+
+
+def _guess(energies: np.ndarray, counts: np.ndarray, data: Ladder) -> np.ndarray:
+    """f by the trapezoidal rule, from which few iterations are left."""
+    ends = np.cumsum(counts)
+    means = np.array([energies[:, end - n : end].mean(1) for end, n in zip(ends, counts, strict=True)])
+    steps = [(means[k, k + 1] - means[k, k] + means[k + 1, k + 1] - means[k + 1, k]) / 2
+             for k in range(data.n_rungs - 1)]  # fmt: skip
+    return np.concatenate([[0.0], np.cumsum(steps)])
+
+
+def _weights(energies: np.ndarray, counts: np.ndarray, solution: np.ndarray) -> np.ndarray:
+    """W, shape (n_rungs, n_used), each row summing to one at the solution."""
+    exponents = solution[:, None] - energies
+    top = exponents.max(axis=0)
+    weights = np.exp(exponents - top)
+    return weights / (counts @ weights)
+
+
+def _errors(weights, gram, counts, strides, data: Ladder) -> tuple[np.ndarray, list[str]]:
+    """Errors of f_k - f_reference by the influences of the draws."""
+    curvature = np.diag(counts.astype(float)) - counts[:, None] * gram * counts
+    response = np.linalg.pinv(curvature, hermitian=True) * counts
+    response = response - response[data.reference]
+    n_chains, n_draws = data.terms.shape[1:3]
+    bin_length = max(strides)
+    n_bins = n_draws // bin_length
+    series = np.zeros((data.n_rungs, n_chains, n_bins))
+    first = 0
+    for k, stride in enumerate(strides):
+        part = weights[:, first : first + counts[k]]
+        first += counts[k]
+        influence = response @ (part - part.mean(axis=1, keepdims=True))
+        influence = influence.reshape(data.n_rungs, n_chains, -1)
+        bins = np.minimum(np.arange(influence.shape[2]) * stride // bin_length, n_bins - 1)
+        np.add.at(series, (slice(None), slice(None), bins), influence)
+    errors, unsettled = np.zeros(data.n_rungs), []
+    for k in range(data.n_rungs):
+        if k != data.reference:
+            err, closed = spread(series[k])
+            errors[k] = err * series[k].size  # of the sum over all bins, not their mean
+            if not closed:
+                unsettled.append(str(k))
+    note = f"no window for the error of log_z at rungs {', '.join(unsettled)}: too few draws"
+    return errors, [note] if unsettled else []

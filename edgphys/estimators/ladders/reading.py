@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: MIT
+"""What the estimators of free energies read from a ladder: reduced energies of all draws at all rungs.
+
+Rung k has the weight exp(-a_k . X). A ladder is any dataset with ``action_terms`` X (rung, chain, draw, term)
+and ``action_coefficients`` a (rung, term), whatever made it; the first dim may have any name.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+
+from edgphys.estimators.chains.autocorrelation import gamma_method
+
+__all__ = ["Ladder", "read_ladder", "rung_dataset", "spread"]
+
+
+@dataclass(frozen=True)
+class Ladder:
+    """Arrays of a ladder.
+
+    Attributes
+    ----------
+    dim : str
+        Name of the dim of the rungs.
+    terms : float64 array, shape (n_rungs, n_chains, n_draws, n_terms)
+        X of each draw of each rung.
+    coefficients : float64 array, shape (n_rungs, n_terms)
+        a of each rung.
+    reference : int
+        The rung whose log Z is known.
+    log_z_reference : float
+        Its value.
+    """
+
+    dim: str
+    terms: np.ndarray
+    coefficients: np.ndarray
+    reference: int
+    log_z_reference: float
+
+    @property
+    def n_rungs(self) -> int:
+        return len(self.coefficients)
+
+    def step(self, pair: int) -> np.ndarray:
+        """a_{k+1} - a_k, shape (n_terms,)."""
+        return self.coefficients[pair + 1] - self.coefficients[pair]
+
+
+def read_ladder(ladder: xr.Dataset, log_z_reference: float, reference: int) -> Ladder:
+    """Check a dataset and take the arrays out.
+
+    Raises
+    ------
+    TypeError
+        If `ladder` is no Dataset.
+    ValueError
+        If a variable is missing, has other dims or is not finite, there are fewer than two rungs,
+        `log_z_reference` is not finite or `reference` is no rung.
+    """
+    if not isinstance(ladder, xr.Dataset):
+        raise TypeError(f"ladder must be an xarray.Dataset, got {type(ladder).__name__}")
+    for name in ("action_terms", "action_coefficients"):
+        if name not in ladder:
+            raise ValueError(
+                f"ladder must hold {name}, got {', '.join(map(str, ladder.data_vars)) or 'none'}"
+            )
+    dim = str(ladder["action_coefficients"].dims[0])
+    dims = (dim, "chain", "draw", "term")
+    if set(ladder["action_terms"].dims) != set(dims):
+        raise ValueError(f"action_terms must have the dims {dims}, got {ladder['action_terms'].dims}")
+    terms = np.asarray(ladder["action_terms"].transpose(*dims).values, dtype=np.float64)
+    coefficients = np.asarray(ladder["action_coefficients"].values, dtype=np.float64)
+    n_rungs = len(coefficients)
+    if n_rungs < 2:
+        raise ValueError(f"ladder must have at least 2 rungs, got {n_rungs}")
+    if not np.isfinite(terms).all():
+        raise ValueError(f"action_terms must be finite, got {int((~np.isfinite(terms)).sum())} that are not")
+    if not math.isfinite(log_z_reference):
+        raise ValueError(f"log_z_reference must be finite, got {log_z_reference}")
+    if isinstance(reference, bool) or not -n_rungs <= reference < n_rungs:
+        raise ValueError(f"reference must be a rung, {-n_rungs} .. {n_rungs - 1}, got {reference!r}")
+    return Ladder(dim, terms, coefficients, int(reference) % n_rungs, float(log_z_reference))
+
+
+def spread(series: np.ndarray) -> tuple[float, bool]:
+    """Standard error of the mean of a series (n_chains, n_draws), and whether its window closed."""
+    result = gamma_method(series)
+    return result.err, result.closed
+
+
+def rung_dataset(
+    source: xr.Dataset,
+    ladder: Ladder,
+    values: dict[str, np.ndarray],
+    definitions: dict[str, str],
+    notes: dict,
+) -> xr.Dataset:
+    """Results for each rung, with the coordinates of the ladder; attrs are `notes` and what was sampled."""
+    variables = {
+        name: ((ladder.dim,), np.asarray(array, dtype=np.float64), {"definition": definitions[name]})
+        for name, array in values.items()
+    }
+    coordinates = {
+        name: (ladder.dim, coordinate.values)
+        for name, coordinate in source.coords.items()
+        if coordinate.dims == (ladder.dim,)
+    }
+    kept = ("system", "lattice", "extent", "pbc", "ladder", "seed", "n_energy_calls", "n_gradient_calls")
+    attrs = {name: source.attrs[name] for name in kept if name in source.attrs}
+    return xr.Dataset(variables, coords=coordinates, attrs=attrs | notes | {"reference": ladder.reference})

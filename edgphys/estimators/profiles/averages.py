@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: MIT
+r"""Functions of averages over samples of either kind, with errors: the step that all molecular observables
+share.
+
+Columns a_k are measured on every draw; the result is f(<a_1>, ..., <a_p>), a vector, with one standard error
+each.
+
+    weighted draws   <a> = sum w a / sum w; delete-block jackknife of f, bias-corrected (`jackknife`)
+    chains           Gamma method on the series sum_k (df/da_k) a_k, the derivative by a complex step
+
+f must therefore work on complex numbers: no abs, no comparisons.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import xarray as xr
+
+from edgphys.estimators.chains.autocorrelation import gamma_method
+from edgphys.estimators.resampling import block_sums, jackknife
+
+__all__ = ["averages", "column", "draw_dims", "weights_of"]
+
+_N_BLOCKS = 500  # the relative error of a jackknife error is 1/sqrt(2 blocks): 3 %
+Transform = Callable[[np.ndarray], np.ndarray]
+Coordinate = str | Callable[[np.ndarray], np.ndarray]
+
+
+def draw_dims(samples: xr.Dataset) -> tuple[str, ...]:
+    """("chain", "draw") or ("draw",).
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `samples` is no dataset of chains or of weighted draws.
+    """
+    if not isinstance(samples, xr.Dataset):
+        raise TypeError(f"samples must be an xarray.Dataset, got {type(samples).__name__}")
+    if "chain" in samples.dims and "draw" in samples.dims:
+        return ("chain", "draw")
+    if "draw" in samples.dims and "log_weight_joint" in samples:
+        return ("draw",)
+    raise ValueError(
+        "samples must have the dims (draw,) with log_weight_joint, or (chain, draw), "
+        f"got dims {tuple(samples.dims)} and variables {tuple(samples.data_vars)}"
+    )
+
+
+def weights_of(samples: xr.Dataset) -> np.ndarray | None:
+    """Weights of draws, the largest 1, shape (n_draws,); None for chains.
+
+    Raises
+    ------
+    ValueError
+        If a logarithm is NaN or +inf, or none is finite.
+    """
+    if draw_dims(samples) == ("chain", "draw"):
+        return None
+    log_weights = np.asarray(samples["log_weight_joint"].values, np.float64)
+    if np.isnan(log_weights).any() or not np.isfinite(log_weights.max(initial=-np.inf)):
+        raise ValueError("log_weight_joint must be finite or -inf, and finite for at least one draw")
+    return np.exp(log_weights - log_weights.max())
+
+
+def column(samples: xr.Dataset, coordinate: Coordinate) -> np.ndarray:
+    """A scalar of every draw: a variable by its name, or a function of the stored configurations.
+
+    Parameters
+    ----------
+    samples : Dataset
+        Of chains or weighted draws.
+    coordinate : str or callable
+        Name of a variable, or a function of ``configurations``, shape (n, *event_shape), giving (n,).
+
+    Returns
+    -------
+    float64 array, shape (*draw dims)
+
+    Raises
+    ------
+    ValueError
+        If there is no such variable, no configurations are stored, the shape is another, or values are not
+        finite.
+    """
+    dims = draw_dims(samples)
+    shape = tuple(samples.sizes[name] for name in dims)
+    if callable(coordinate):
+        values = np.asarray(coordinate(_configurations(samples, dims)))
+        if values.shape != (int(np.prod(shape)),):
+            raise ValueError(
+                f"coordinate must give one number a configuration, shape ({int(np.prod(shape))},), got "
+                f"{values.shape}"
+            )
+        values = values.reshape(shape)
+    elif coordinate in samples:
+        if set(samples[coordinate].dims) != set(dims):
+            raise ValueError(f"{coordinate} must have the dims {dims}, got {samples[coordinate].dims}")
+        values = samples[coordinate].transpose(*dims).values
+    else:
+        raise ValueError(
+            f"coordinate must be a function or a variable of samples, {tuple(samples.data_vars)}, "
+            f"got {coordinate!r}"
+        )
+    values = np.asarray(values, np.float64)
+    if not np.isfinite(values).all():
+        raise ValueError(
+            f"coordinate must be finite on every draw, got {(~np.isfinite(values)).sum()} that are not"
+        )
+    return values
+
+
+def averages(
+    samples: xr.Dataset, columns: np.ndarray, transform: Transform | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """f of the averages of columns, and one standard error of each component.
+
+    Parameters
+    ----------
+    samples : Dataset
+        Tells the kind of the draws, and their weights.
+    columns : array, shape (n_columns, *draw dims)
+        What is averaged.
+    transform : callable, optional
+        f, maps averages (..., n_columns), real or complex, to (..., n_out); the identity by default.
+
+    Returns
+    -------
+    values, errors : float64 arrays, shape (n_out,)
+        NaN where f has no value.
+
+    Raises
+    ------
+    ShortChainError
+        If chains have fewer than 16 draws.
+
+    Examples
+    --------
+    >>> x = np.random.default_rng(0).standard_normal((4, 1000))
+    >>> chains = xr.Dataset({"x": (("chain", "draw"), x)})
+    >>> value, error = averages(chains, np.stack([x, x**2]), lambda a: a[..., 1:] - a[..., :1] ** 2)
+    >>> bool(abs(value[0] - 1.0) < 3 * error[0]), bool(0.8 < error[0] / (2 / 4000) ** 0.5 < 1.2)
+    (True, True)
+    """
+    function = transform or (lambda means: means)
+    weights = weights_of(samples)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        if weights is None:
+            return _from_chains(columns, function)
+        sums = block_sums(
+            np.concatenate([np.ones((1, len(weights))), weights[None], weights * columns]),
+            min(len(weights), _N_BLOCKS),
+        )
+        return jackknife(sums, sums[:, 0], lambda s: function(s[..., 2:] / s[..., 1:2]))
+
+
+def _from_chains(columns: np.ndarray, function: Transform) -> tuple[np.ndarray, np.ndarray]:
+    means = columns.mean(axis=(1, 2))
+    step = 1e-30
+    values = np.real(function(means.astype(complex)))
+    slopes = function(means + 1j * step * np.eye(len(means))).imag.T / step  # (n_out, n_columns)
+    errors = np.full(len(values), np.nan)
+    for k in np.flatnonzero(np.isfinite(values)):
+        used = np.flatnonzero(np.isfinite(slopes[k]) & (slopes[k] != 0.0))
+        series = np.tensordot(slopes[k, used], columns[used] - means[used, None, None], axes=1)
+        errors[k] = gamma_method(series).err
+    return values, errors
+
+
+def _configurations(samples: xr.Dataset, dims: tuple[str, ...]) -> np.ndarray:
+    if "configurations" not in samples:
+        raise ValueError("samples must hold configurations for a function of them, got none")
+    values = samples["configurations"].transpose(*dims, ...).values
+    return values.reshape(-1, *values.shape[len(dims) :])

@@ -1,0 +1,228 @@
+# SPDX-License-Identifier: MIT
+"""Estimates from independent weighted draws: log Z, its bound, and self-normalised expectations.
+
+    log_z = log( 1/n sum_i w_i ) ,   elbo = 1/n sum_i log w_i ,   <a> = sum_i w_i a_i / sum_i w_i .
+
+Assumes independent draws with E[w] = Z exactly (then the mean of w is unbiased for Z at any n). The logarithm
+and the ratio have an O(1/n) bias, removed by the delete-block jackknife that also gives the errors; numerator
+and denominator are resampled together, over all draws. elbo is a lower bound on log Z, not an estimate. The
+weights are those of the joint space of configurations and latents, and so is the effective sample size.
+
+Draws of `edgphys.EDG.sample` come with the number of them that were sent back through the encoder, and of
+those that it sent outside of what the decoder reaches: ``unseen_share``, by which log_z is too low.
+
+What no diagnostic here can see: a region of configurations with large weight that no draw has reached.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import xarray as xr
+
+from edgphys.errors import NotExactError
+from edgphys.estimators.derived import Primaries, derived, read_primaries
+from edgphys.estimators.resampling import block_sums, bootstrap, jackknife
+from edgphys.estimators.weights.pareto import pareto_k, pareto_k_limit
+
+__all__ = ["estimate_weighted", "reliability", "unseen_share", "weight_diagnostics"]
+
+N_BLOCKS = 500  # the relative error of a jackknife error is 1/sqrt(2 blocks): 3 %
+N_RESAMPLES = 500
+MIN_ESS_COUNT = 100.0  # below, the error bar itself is uncertain by more than 1/sqrt(200) = 7 %
+MAX_VARIANCE_SHARE = 0.5  # one draw that makes up over half of sum w^2: the error bar rests on a single draw
+MAX_UNSEEN = 0.005  # part of Z that the draws may miss, if their error bar does not show it
+MAX_WEIGHT = 0.1  # leaving out one draw with this share of all weight moves log_z by 0.1
+
+
+def estimate_weighted(
+    samples: xr.Dataset, rng: np.random.Generator
+) -> tuple[dict[str, float], dict[str, str]]:
+    """Values and errors of everything that weighted draws can give.
+
+    Parameters
+    ----------
+    samples : Dataset
+        Dim ``draw``; ``log_weight_joint`` and observables per draw; attrs ``temperature`` and those of
+        `edgphys.estimators.derived.read_primaries`.
+    rng : numpy Generator
+        For the bootstrap interval of log_z.
+
+    Returns
+    -------
+    values : dict of name -> float
+        ``<name>`` and ``<name>_err`` of the estimates, ``log_z_low`` and ``log_z_high`` (bootstrap 16 % and
+        84 % quantiles), and the weight diagnostics.
+    notes : dict of str
+        ``warning``: why the estimate is not to be trusted, empty if it is.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two draws, or a log weight is NaN or +inf, or none is finite.
+    NotExactError
+        If the log weights are noisy (Hutchinson probes).
+    """
+    log_weights = _log_weights(samples)
+    primaries = read_primaries(samples, ("draw",))
+    shift = float(log_weights.max())
+    weights = np.exp(log_weights - shift)
+    # relative to the heaviest draw: an observable that does not vary gets no rounding error for an error bar
+    origin = primaries.columns[:, np.argmax(weights)]
+    relative = primaries.columns - origin[:, None]
+    columns = np.vstack([np.ones_like(weights), weights, log_weights - shift, weights * relative])
+    sums = block_sums(columns, min(len(weights), N_BLOCKS))
+    names, statistic = _statistic(primaries, origin)
+    estimates, errors = jackknife(sums, sums[:, 0], statistic)
+    values = {name: float(value) for name, value in zip(names, estimates, strict=True)}
+    values |= {f"{name}_err": float(err) for name, err in zip(names, errors, strict=True)}
+    copies = np.sort(bootstrap(sums[:, :2], _log_mean_weight, N_RESAMPLES, rng))
+    for name, level in (("log_z_low", 0.16), ("log_z_high", 0.84)):
+        values[name] = float(copies[round(level * (N_RESAMPLES - 1))])
+    for name in ("log_z", "log_z_low", "log_z_high", "elbo"):
+        values[name] += shift
+    temperature = float(samples.attrs["temperature"])
+    values["free_energy"] = -temperature * values["log_z"]
+    values["free_energy_err"] = temperature * values["log_z_err"]
+    values |= weight_diagnostics(log_weights)
+    values |= unseen_share(samples)
+    reasons = reliability(values)
+    values["reliable"] = float(not reasons)
+    return values, {"warning": "; ".join(reasons)}
+
+
+def weight_diagnostics(log_weights: np.ndarray) -> dict[str, float]:
+    """Kish effective sample size, largest share and tail index of the weights.
+
+    ess_count = (sum w)^2 / sum w^2 ,   ess = ess_count / n_draws ,   max_weight = max w / sum w .
+
+    Parameters
+    ----------
+    log_weights : array, shape (n_draws,)
+        Finite or -inf, at least one finite.
+
+    Returns
+    -------
+    dict of name -> float
+        ``n_draws``, ``ess`` (0 to 1), ``ess_count`` (1 to n_draws), ``max_weight`` (0 to 1), ``pareto_k``.
+
+    References
+    ----------
+    L. Kish, Survey Sampling, Wiley (1965).
+
+    Examples
+    --------
+    >>> {k: float(v) for k, v in weight_diagnostics(np.log([1.0, 1.0, 2.0])).items() if k != "pareto_k"}
+    {'n_draws': 3.0, 'ess': 0.8888888888888888, 'ess_count': 2.6666666666666665, 'max_weight': 0.5}
+    """
+    weights = np.exp(log_weights - log_weights.max())
+    total = weights.sum()
+    ess_count = float(total**2 / (weights**2).sum())
+    return {
+        "n_draws": float(len(weights)),
+        "ess": ess_count / len(weights),
+        "ess_count": ess_count,
+        "max_weight": float(1.0 / total),
+        "pareto_k": pareto_k(log_weights),
+    }
+
+
+def unseen_share(samples: xr.Dataset) -> dict[str, float]:
+    """``unseen_share`` and its error, from the attrs ``n_sent_back`` and ``n_unseen``; none without them.
+
+    Examples
+    --------
+    >>> unseen_share(xr.Dataset(attrs={"n_sent_back": 400, "n_unseen": 80}))
+    {'unseen_share': 0.2, 'unseen_share_err': 0.02}
+    """
+    n, unseen = (int(samples.attrs.get(name, 0)) for name in ("n_sent_back", "n_unseen"))
+    if not n:
+        return {}
+    share = unseen / n
+    return {"unseen_share": share, "unseen_share_err": float(np.sqrt(share * (1.0 - share) / n))}
+
+
+def reliability(diagnostics: dict[str, float]) -> list[str]:
+    """Reasons not to trust an estimate from weights with these diagnostics; none if the list is empty.
+
+    Parameters
+    ----------
+    diagnostics : dict
+        As `weight_diagnostics` gives them.
+
+    Returns
+    -------
+    list of str
+        One sentence each, with the value and the limit.
+
+    Notes
+    -----
+    Limits: ess_count 100; largest share 0.1; share^2 ess_count = w_max^2 / sum w^2 one half (a
+    single draw makes most of the variance estimate); pareto_k as in arXiv:1507.02646, eq. (13). An
+    ``unseen_share`` that is two of its errors above both 0.005 and twice ``log_z_err``.
+    """
+    reasons = []
+    count, share, k = diagnostics["ess_count"], diagnostics["max_weight"], diagnostics["pareto_k"]
+    if count < MIN_ESS_COUNT:
+        reasons.append(f"effective sample size {count:.3g} is below {MIN_ESS_COUNT:.0f}")
+    if share > MAX_WEIGHT:
+        reasons.append(f"one draw carries {share:.3g} of all weight, more than {MAX_WEIGHT}")
+    if share**2 * count > MAX_VARIANCE_SHARE:
+        reasons.append(f"one draw makes {share**2 * count:.3g} of sum w^2, more than {MAX_VARIANCE_SHARE}")
+    limit = pareto_k_limit(int(diagnostics["n_draws"]))
+    if k > limit:
+        reasons.append(f"Pareto tail index {k:.2f} of the weights is above {limit:.2f}")
+    unseen, err = diagnostics.get("unseen_share", 0.0), diagnostics.get("unseen_share_err", 0.0)
+    if unseen - 2.0 * err > max(MAX_UNSEEN, 2.0 * diagnostics.get("log_z_err", 0.0)):
+        low = -np.log1p(-min(unseen, 0.999))
+        reasons.append(
+            f"{unseen:.2g} of Z lies on latents that no draw reached: log_z is low by about {low:.2g}"
+        )
+    return reasons
+
+
+def _log_weights(samples: xr.Dataset) -> np.ndarray:
+    if samples["log_weight_joint"].dims != ("draw",):
+        raise ValueError(
+            f"log_weight_joint must have the dims ('draw',), got {samples['log_weight_joint'].dims}"
+        )
+    if not samples.attrs.get("log_weight_exact", 1):
+        raise NotExactError(
+            "log_z refused: these log weights carry the noise of Hutchinson probes, and the mean of an "
+            "exponential of noise overestimates Z; sample with divergence='exact' or weights='path'"
+        )
+    log_weights = np.asarray(samples["log_weight_joint"].values, dtype=np.float64)
+    if len(log_weights) < 2:
+        raise ValueError(f"draw must hold at least 2 weighted draws, got {len(log_weights)}")
+    n_bad = int(np.count_nonzero(np.isnan(log_weights) | (log_weights == np.inf)))
+    if n_bad:
+        raise ValueError(
+            f"log_weight_joint must be finite or -inf, got {n_bad} of {len(log_weights)} that are not"
+        )
+    if not np.isfinite(log_weights).any():
+        raise ValueError("log_weight_joint must be finite for at least one draw, got -inf for all")
+    return log_weights
+
+
+def _log_mean_weight(sums: np.ndarray) -> np.ndarray:
+    """log_z from column sums (count, w, ...)."""
+    with np.errstate(divide="ignore"):  # a copy of zero weight is -inf
+        return np.log(sums[..., 1] / sums[..., 0])
+
+
+def _statistic(
+    primaries: Primaries, origin: np.ndarray
+) -> tuple[list[str], Callable[[np.ndarray], np.ndarray]]:
+    """Names of (log_z, elbo, derived ...), and their function of column sums (count, w, log w, w a_k)."""
+    ones = np.ones(len(primaries.names))
+    names = ["log_z", "elbo", *derived(primaries, primaries.means(ones))]
+
+    def statistic(sums: np.ndarray) -> np.ndarray:
+        count, weight, log_weight = sums[..., 0], sums[..., 1], sums[..., 2]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            means = primaries.means(sums[..., 3:] / weight[..., None] + origin)
+            parts = [_log_mean_weight(sums), log_weight / count, *derived(primaries, means).values()]
+        return np.stack(parts, axis=-1)
+
+    return names, statistic

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""Markov chains of continuous systems without a lattice."""

@@ -1,0 +1,274 @@
+# SPDX-License-Identifier: MIT
+"""What the algorithms for continuous coordinates share: starts, warm-up, freezing, draws.
+
+Each algorithm is written twice: as a compiled move of one chain, for systems with a numba `kernel`, chains
+in threads; and as a move of a batch of chains in numpy, for systems whose energy is a torch function. Both
+leave exp(-E/T) invariant for every step size; the steps are tuned in the warm-up (see
+`edgphys.mcmc.continuous.tuning`) and frozen.
+
+Options of all: ``steps_per_sweep`` (proposals, or trajectories, a sweep), ``target_acceptance``,
+``precondition`` (a scale for each coordinate, not one for all), ``start_scale`` (chains start from a normal
+law of this width around the origin; by default the system says where) and ``chains_per_batch`` (chains that
+one torch call serves; the default is that of `run`).
+"""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import torch
+from numba import njit
+
+from edgphys.mcmc.continuous.tuning import (
+    HEAD,
+    LOG_STEP,
+    LOG_STEP_MEAN,
+    adapt_step,
+    learn_scales,
+    new_tuning,
+    tuning_views,
+)
+from edgphys.mcmc.core.option_checks import check_between, check_count
+from edgphys.mcmc.core.sampler import ACCEPTED, ATTEMPTED, GRADIENTS, AbstractSampler, ChainState
+from edgphys.mcmc.random.xoshiro import fill_normal, new_state, uniform
+from edgphys.systems.continuous.kernel_pointer import KernelPointer
+
+__all__ = ["AbstractContinuousSampler", "Batch", "acceptance", "acceptances", "normal_rows", "uniform_rows"]
+
+# Draws measured at a time: a buffer of positions stays small however long a piece is.
+_DRAWS_A_BLOCK = 4096
+_TRIES = 100
+
+
+@dataclass(eq=False)
+class Batch:
+    """Chains that move together in numpy.
+
+    Attributes
+    ----------
+    x, gradient : float64, shape (n_members, n_variables)
+        Positions, and dE/dx there (not kept up by moves that do not need it).
+    energy : float64, shape (n_members,)
+    rng : uint64, shape (n_members + 1, 4)
+        One generator a member, and one for what all members share.
+    counts : int64, shape (5,)
+        As in `ChainState`.
+    head : float64
+        Of the tuning, see `edgphys.mcmc.continuous.tuning`.
+    """
+
+    x: np.ndarray
+    energy: np.ndarray
+    gradient: np.ndarray
+    rng: np.ndarray
+    counts: np.ndarray
+    head: np.ndarray
+
+    def count(self, accepted: np.ndarray, n_gradients: int) -> None:
+        self.counts[ATTEMPTED] += accepted.size
+        self.counts[ACCEPTED] += int(accepted.sum())
+        self.counts[GRADIENTS] += n_gradients * accepted.size
+
+
+class AbstractContinuousSampler(AbstractSampler):
+    """A chain on the coordinates of a system of the family "continuous"."""
+
+    defaults: ClassVar[dict] = {
+        "steps_per_sweep": 1,
+        "target_acceptance": None,
+        "precondition": False,
+        "start_scale": None,
+        "chains_per_batch": 8,
+    }
+    # False: the energy kernel is enough.
+    needs_gradient: ClassVar[bool] = True
+    columns_optional: ClassVar[bool] = True
+
+    def _check_options(self) -> None:
+        options = self.options
+        for name in ("steps_per_sweep", "chains_per_batch"):
+            check_count(name, options[name], 1)
+        for name, top in (("target_acceptance", 1.0), ("start_scale", math.inf)):
+            if options[name] is not None:
+                check_between(name, options[name], top)
+        if not isinstance(options["precondition"], bool | np.bool_):
+            raise ValueError(f"precondition must be True or False, got {options['precondition']!r}")
+
+    def _prepare(self) -> None:
+        system = self.system
+        self.columns = ("energy", *system.observables)
+        self._compiled = system.kernel is not None
+        self.chains_per_state = 1 if self._compiled else int(self.options["chains_per_batch"])
+        target = self.options["target_acceptance"]
+        self._target = float(self._best_acceptance() if target is None else target)
+        self._n_steps = int(self.options["steps_per_sweep"])
+        if self._compiled:
+            kernel = system.kernel if self.needs_gradient else system.energy_kernel
+            parameters = np.array(system.kernel_parameters, np.float64)
+            self._energy = KernelPointer(kernel), (parameters, float(system.beta))
+
+    def configurations(self, kept: np.ndarray) -> np.ndarray:
+        """Positions, where the chain moves in other coordinates."""
+        flat = torch.from_numpy(np.ascontiguousarray(kept).reshape(-1, self.n_variables))
+        return self.system.to_configurations(flat).numpy()
+
+    @abstractmethod
+    def _best_acceptance(self) -> float:
+        """The acceptance that is best for a density of many like coordinates."""
+
+    @abstractmethod
+    def _first_step(self) -> float:
+        """Step to begin with, in units of the width of the density."""
+
+    @abstractmethod
+    def _warm_up_chain(self, state: ChainState, learned: tuple, first: int, n_sweeps: int, n_total: int):
+        """The compiled warm-up."""
+
+    @abstractmethod
+    def _sample_chain(self, state: ChainState, steps: np.ndarray, tuned: dict, thin: int, rows, positions):
+        """The compiled draws: energies into ``rows[:, 0]``, positions if there is room for them."""
+
+    @abstractmethod
+    def _move_batch(self, batch: Batch, steps: np.ndarray, tuned: dict) -> np.ndarray:
+        """One proposal (or trajectory) of each member; the acceptance probabilities, shape (n_members,)."""
+
+    def start(self, index: int, seed: np.random.SeedSequence) -> ChainState:
+        n, d = self.chains_per_state, self.n_variables
+        start_seed, kernel_seed = seed.spawn(2)
+        rng = np.random.default_rng(start_seed)
+        points = self._finite_starts(index * n, rng)
+        tuning = new_tuning(n, d, self._first_step(), self.system.width)
+        if self._compiled:
+            return ChainState(points[0], new_state(kernel_seed), tuning=tuning)
+        words = np.stack([new_state(child) for child in kernel_seed.spawn(n + 1)])
+        return ChainState(points, words, tuning=tuning)
+
+    def _finite_starts(self, first: int, rng: np.random.Generator) -> np.ndarray:
+        """Points for the chains ``first .. first + chains_per_state - 1`` with energies that are finite."""
+        n, scale = self.chains_per_state, self.options["start_scale"]
+        for _ in range(_TRIES):
+            if scale is None:
+                points = self.system.starts(rng, first + n)[first:]
+            else:
+                points = float(scale) * rng.standard_normal((n, self.n_variables))
+            points = np.ascontiguousarray(points, np.float64)
+            if np.isfinite(self.system.energy(points)).all():
+                return points
+        raise ValueError(
+            f"start_scale must give points of finite energy, got none in {_TRIES} tries with {scale!r}"
+        )
+
+    def unpack(self, state: ChainState) -> np.ndarray:
+        return state.configuration.copy()
+
+    @property
+    def updates_per_sweep(self) -> int:
+        gradients = 20 if self.name == "hmc" else 1
+        # A torch call takes as long as some ten thousand compiled updates.
+        return self._n_steps * gradients * (self.n_variables if self._compiled else 20_000)
+
+    def warm_up(self, state: ChainState, first: int, n_sweeps: int, n_total: int) -> None:
+        learned = tuning_views(state.tuning, self.chains_per_state, self.n_variables)
+        if self._compiled:
+            self._warm_up_chain(state, learned, first, n_sweeps, n_total)
+            return
+        head, _, _, scales = learned
+        batch = self._batch(state)
+        with np.errstate(all="ignore"):  # a trajectory that runs away is refused, no more
+            for sweep in range(first, first + n_sweeps):
+                # One chain alone would take smaller steps to leave a steep place; here others outvote it.
+                smaller = 0.25 ** (sweep % 4) if sweep < n_total // 10 else 1.0
+                for _ in range(self._n_steps):
+                    steps = smaller * math.exp(head[LOG_STEP]) * scales
+                    probability = self._move_warming(batch, steps, sweep, n_total)
+                    if smaller == 1.0:
+                        adapt_step(head, float(probability.mean()), self._target)
+                learn_scales(learned, batch.x, sweep, n_total, bool(self.options["precondition"]))
+
+    def _move_warming(self, batch: Batch, steps: np.ndarray, sweep: int, n_total: int) -> np.ndarray:
+        return self._move_batch(batch, steps, {})
+
+    def freeze(self, states: list[ChainState]) -> dict[str, float]:
+        n, d = self.chains_per_state, self.n_variables
+        logs = [
+            s.tuning[LOG_STEP_MEAN] + np.log(tuning_views(s.tuning, n, d)[3]) for s in states
+        ]  # one row of coordinates a state
+        steps = np.exp(np.mean(logs, axis=0))
+        tuned = {"step_size": float(np.exp(np.log(steps).mean()))}
+        if self.options["precondition"]:
+            tuned["step_sizes"] = steps.tolist()
+        return tuned
+
+    def advance(self, state: ChainState, tuned: dict[str, float], thin: int, rows, kept) -> None:
+        steps = np.array(tuned.get("step_sizes", np.full(self.n_variables, tuned["step_size"])))
+        if not self._compiled:
+            self._advance_batch(state, steps, tuned, thin, rows, kept)
+            return
+        if rows.shape[1] == 1:
+            self._sample_chain(state, steps, tuned, thin, rows, kept)
+            return
+        for begin in range(0, len(rows), _DRAWS_A_BLOCK):
+            part = slice(begin, min(begin + _DRAWS_A_BLOCK, len(rows)))
+            positions = kept[part] if len(kept) else np.empty((part.stop - begin, self.n_variables))
+            self._sample_chain(state, steps, tuned, thin, rows[part], positions)
+            self._measure(rows[part], positions)
+
+    def _advance_batch(self, state: ChainState, steps, tuned, thin: int, rows, kept) -> None:
+        batch, n_members = self._batch(state), len(rows)
+        for draw in range(rows.shape[1]):
+            with np.errstate(all="ignore"):
+                for _ in range(thin * self._n_steps):
+                    self._move_batch(batch, steps, tuned)
+            rows[:, draw, 0] = batch.energy[:n_members]
+            if rows.shape[-1] > 1:
+                self._measure(rows[:, draw], batch.x[:n_members])
+            if kept.shape[1]:
+                kept[:, draw] = batch.x[:n_members]
+
+    def _measure(self, rows: np.ndarray, positions: np.ndarray) -> None:
+        measured = self.system.observe(positions)
+        for column, name in enumerate(self.system.observables, start=1):
+            rows[:, column] = measured[name]
+
+    def _batch(self, state: ChainState) -> Batch:
+        # Energies are computed anew in each piece, and so are the same in any cutting.
+        energy, gradient = self.system.energy_and_gradient(state.configuration)
+        head = state.tuning[:HEAD]
+        return Batch(state.configuration, energy.copy(), gradient.copy(), state.rng, state.counts, head)
+
+    def calls(self, states: list[ChainState]) -> tuple[int, int]:
+        """Energies and gradients of whole configurations, warm-up included."""
+        return tuple(sum(int(s.counts[place]) for s in states) for place in (ATTEMPTED, GRADIENTS))
+
+
+@njit(nogil=True, cache=True)
+def acceptance(log_ratio):
+    """min(1, exp(log_ratio)); 0 for a proposal that ran away to NaN."""
+    if log_ratio >= 0.0:
+        return 1.0
+    if log_ratio < 0.0:
+        return math.exp(log_ratio)
+    return 0.0
+
+
+def acceptances(log_ratios: np.ndarray) -> np.ndarray:
+    """`acceptance` of each entry."""
+    return np.exp(np.minimum(np.where(np.isnan(log_ratios), -np.inf, log_ratios), 0.0))
+
+
+@njit(nogil=True, cache=True)
+def normal_rows(rng, out):
+    """A row of standard normal numbers from each member's generator."""
+    for m in range(out.shape[0]):
+        fill_normal(rng[m], out[m], out.shape[1])
+
+
+@njit(nogil=True, cache=True)
+def uniform_rows(rng, out):
+    """A uniform number in [0, 1) from each member's generator."""
+    for m in range(out.size):
+        out[m] = uniform(rng[m])

@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: MIT
+"""The sums X that the action is linear in, for many configurations at once, at the speed of the kernels.
+
+Same numbers as `system.action_terms`, which takes a detour through torch that costs more than a sweep of a
+small lattice:
+
+    ising   (sum_<ij> s_i s_j, sum_i s_i)
+    phi4    (sum_<ij> phi_i phi_j, sum_i phi_i^2, sum_i phi_i^4)
+
+    continuous (E,), or what the system's `terms_kernel` writes
+
+Other systems are asked themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numba import njit
+
+from edgphys.systems.continuous.kernel_pointer import KernelPointer
+
+__all__ = ["make_action_terms"]
+
+
+def make_action_terms(system) -> Callable[[np.ndarray], np.ndarray]:
+    """A function from configurations, shape (n, n_variables), to terms, shape (n, n_terms), float64.
+
+    Parameters
+    ----------
+    system : edgphys.systems.AbstractSystem
+        Configurations are int8 for "ising" and float64 otherwise, sites in the order of the lattice.
+
+    Examples
+    --------
+    >>> import lattices
+    >>> from edgphys.systems import Ising
+    >>> terms = make_action_terms(Ising(lattices.build("square", (4, 4)), temperature=2.0, field=0.1))
+    >>> terms(np.ones((1, 16), np.int8)).tolist()
+    [[32.0, 16.0]]
+    """
+    if system.family == "ising":
+        kernel, n_terms = _ising_terms, 2
+    elif system.family == "phi4":
+        kernel, n_terms = _phi4_terms, 3
+    elif system.family == "continuous" and system.terms_kernel is not None:
+        return _terms_of(system)
+    elif system.family == "continuous" and system.kernel is not None and len(system.action_coefficients) == 1:
+        return _energies_of(system)
+    else:
+        return system.action_terms
+    bonds = np.ascontiguousarray(system.lattice.bonds, dtype=np.uint32).reshape(-1, 2)
+
+    def terms(configurations: np.ndarray) -> np.ndarray:
+        out = np.empty((len(configurations), n_terms))
+        kernel(np.ascontiguousarray(configurations), bonds, out)
+        return out
+
+    return terms
+
+
+def _energies_of(system) -> Callable[[np.ndarray], np.ndarray]:
+    energy, parameters = KernelPointer(system.energy_kernel), np.array(system.kernel_parameters, np.float64)
+    unused = np.empty(system.n_variables)
+
+    def terms(configurations: np.ndarray) -> np.ndarray:
+        out = np.empty((len(configurations), 1))
+        _energies(np.ascontiguousarray(configurations), energy, parameters, unused.copy(), out)
+        return out
+
+    return terms
+
+
+def _terms_of(system) -> Callable[[np.ndarray], np.ndarray]:
+    kernel, parameters = KernelPointer(system.terms_kernel), np.array(system.kernel_parameters, np.float64)
+    n_terms = len(system.action_coefficients)
+
+    def terms(configurations: np.ndarray) -> np.ndarray:
+        out = np.empty((len(configurations), n_terms))
+        _all_terms(np.ascontiguousarray(configurations), kernel, parameters, out)
+        return out
+
+    return terms
+
+
+@njit(nogil=True, cache=True)
+def _all_terms(points, kernel, parameters, out):
+    for n in range(points.shape[0]):
+        kernel(points[n], out[n], parameters)
+
+
+@njit(nogil=True, cache=True)
+def _energies(points, energy, parameters, unused, out):
+    for n in range(points.shape[0]):
+        out[n, 0] = energy(points[n], unused, parameters)
+
+
+@njit(nogil=True, cache=True)
+def _ising_terms(spins, bonds, out):
+    for n in range(spins.shape[0]):
+        sigma = spins[n]
+        aligned, total = 0, 0
+        for b in range(bonds.shape[0]):
+            aligned += sigma[bonds[b, 0]] * sigma[bonds[b, 1]]
+        for i in range(sigma.size):
+            total += sigma[i]
+        out[n, 0], out[n, 1] = aligned, total
+
+
+@njit(nogil=True, cache=True, fastmath={"reassoc", "contract"})  # sums of finite numbers: reordering is safe
+def _phi4_terms(fields, bonds, out):
+    for n in range(fields.shape[0]):
+        phi = fields[n]
+        links, sum2, sum4 = 0.0, 0.0, 0.0
+        for b in range(bonds.shape[0]):
+            links += phi[bonds[b, 0]] * phi[bonds[b, 1]]
+        for i in range(phi.size):
+            square = phi[i] * phi[i]
+            sum2 += square
+            sum4 += square * square
+        out[n, 0], out[n, 1], out[n, 2] = links, sum2, sum4

@@ -1,0 +1,232 @@
+# SPDX-License-Identifier: MIT
+"""The work behind a run of chains: plan, threads, pieces, progress, checkpoints, the dataset at the end."""
+
+from __future__ import annotations
+
+import json
+import numbers
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import xarray as xr
+
+from edgphys.mcmc.core.checkpoint import Checkpoint
+from edgphys.mcmc.core.sampler import AbstractSampler
+from edgphys.systems.provenance import configuration_dims
+
+__all__ = ["Plan", "Work", "check_integer", "check_plan", "identity_of", "samples_dataset"]
+
+# Variable updates between two looks at the progress bar and the stop flag: a fraction of a second.
+_UPDATES_PER_PIECE = 20_000_000
+# Definitions of what only some samplers measure.
+_EXTRA = {"correlation": "<s_x s_{x + r a}> averaged over sites x and axes a, r in unit cells; not connected"}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Counts of a run, checked."""
+
+    n_chains: int
+    n_sweeps: int
+    n_warmup: int
+    thin: int
+    keep: bool
+
+    @property
+    def n_draws(self) -> int:
+        """Draws of each chain."""
+        return self.n_sweeps // self.thin
+
+
+def check_integer(name: str, value, lowest: int) -> int:
+    """`value` as an int.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is no integer, or below `lowest`; the message names the argument.
+    """
+    if not isinstance(value, numbers.Integral) or isinstance(value, bool):
+        raise TypeError(f"{name} must be an integer >= {lowest}, got {value!r}")
+    if value < lowest:
+        raise ValueError(f"{name} must be an integer >= {lowest}, got {value}")
+    return int(value)
+
+
+def check_plan(n_chains, n_sweeps, n_warmup, thin, keep) -> Plan:
+    """The plan of these arguments of `edgphys.mcmc.run`, which lists the errors."""
+    n_sweeps = check_integer("n_sweeps", n_sweeps, 1)
+    thin = check_integer("thin", thin, 1)
+    if thin > n_sweeps:
+        raise ValueError(f"thin must be at most n_sweeps = {n_sweeps}, got {thin}")
+    return Plan(
+        n_chains=check_integer("n_chains", n_chains, 1),
+        n_sweeps=n_sweeps,
+        n_warmup=check_integer("n_warmup", n_sweeps // 5 if n_warmup is None else n_warmup, 0),
+        thin=thin,
+        keep=bool(keep),
+    )
+
+
+def identity_of(sampler: AbstractSampler, plan: Plan, seed: int) -> dict:
+    """What a checkpoint belongs to; `n_sweeps` is left out, so that a run may be extended."""
+    settings = asdict(plan) | {"seed": seed, "algorithm": sampler.name, "options": sampler.options}
+    del settings["n_sweeps"]
+    return settings | sampler.system.identity()
+
+
+class Work:
+    """All chains of a run: their states, what is drawn so far, and where each of them stands.
+
+    Attributes
+    ----------
+    states : list of ChainState
+        One a chain, or one a group of chains.
+    rows, kept : float64 (chain, draw, column) and (chain, draw or 0, variable)
+        Filled up to ``done`` of each state.
+    done : list of [int, int]
+        Sweeps of the warm-up and draws finished, for each state.
+    time_before : float
+        Seconds spent before the interruptions.
+    """
+
+    def __init__(self, sampler: AbstractSampler, plan: Plan, seed: int, store: Checkpoint | None) -> None:
+        self.sampler, self.plan, self.store = sampler, plan, store
+        size = sampler.chains_per_state
+        children = np.random.SeedSequence(seed).spawn(-(-plan.n_chains // size))
+        self.states = [sampler.start(c, child) for c, child in enumerate(children)]
+        self.members = [slice(c * size, min((c + 1) * size, plan.n_chains)) for c in range(len(children))]
+        self.done = [[0, 0] for _ in self.states]
+        self.time_before = 0.0
+        self.rows = np.empty((plan.n_chains, plan.n_draws, sampler.n_columns))
+        kept_draws = plan.n_draws if plan.keep else 0
+        self.kept = np.empty((plan.n_chains, kept_draws, sampler.n_variables), sampler.kept_dtype())
+        self._piece = max(1, _UPDATES_PER_PIECE // sampler.updates_per_sweep)
+        if store is not None:
+            store.begin(self)
+
+    def finish(self, n_threads: int, progress: bool) -> dict[str, float]:
+        """Warm-up, freezing, draws; the frozen parameters."""
+        total = len(self.states) * (self.plan.n_warmup + self.plan.n_draws * self.plan.thin)
+        with _reporter(self.sampler.name, total, progress) as report, ThreadPoolExecutor(n_threads) as pool:
+            try:
+                self._in_threads(pool, self._warm_up, report)
+                # What the warm-up learned stays in the states: a run that goes on freezes the same again.
+                tuned = self.sampler.freeze(self.states)
+                self._in_threads(pool, lambda c: self._sample(c, tuned), report)
+            finally:
+                if self.store is not None:
+                    self.store.write()
+        return tuned
+
+    def _warm_up(self, c: int) -> Iterator[int]:
+        done, total = self.done[c], self.plan.n_warmup
+        if done[0]:
+            yield done[0]
+        while done[0] < total:
+            n = min(self._piece, total - done[0])
+            self.sampler.warm_up(self.states[c], done[0], n, total)
+            done[0] += n
+            self._keep(c)
+            yield n
+
+    def _sample(self, c: int, tuned: dict[str, float]) -> Iterator[int]:
+        done, plan = self.done[c], self.plan
+        step = max(1, self._piece // plan.thin)
+        if done[1]:
+            yield done[1] * plan.thin
+        while done[1] < plan.n_draws:
+            part = slice(done[1], min(done[1] + step, plan.n_draws))
+            index = (self.members[c], part) if self.sampler.chains_per_state > 1 else (c, part)
+            self.sampler.advance(self.states[c], tuned, plan.thin, self.rows[index], self.kept[index])
+            done[1] = part.stop
+            self._keep(c)
+            yield (part.stop - part.start) * plan.thin
+
+    def _keep(self, c: int) -> None:
+        if self.store is not None:
+            self.store.remember(c)
+
+    def _in_threads(self, pool: ThreadPoolExecutor, task: Callable, report: Callable) -> None:
+        """Run ``task(c)`` for each state; an exception in one, or Ctrl-C, stops all after their piece."""
+        stop = threading.Event()
+
+        def work(c: int) -> None:
+            if stop.is_set():
+                return
+            for done in task(c):
+                report(done)
+                if stop.is_set():
+                    return
+
+        futures = [pool.submit(work, c) for c in range(len(self.states))]
+        try:
+            for future in futures:
+                # Not one long wait: a thread that is told to stop hears it only between two instructions.
+                while not wait([future], timeout=0.2).done:
+                    pass
+                future.result()
+        except BaseException:
+            stop.set()
+            wait(futures)
+            raise
+
+
+@contextmanager
+def _reporter(name: str, total: int, progress: bool) -> Iterator[Callable[[int], None]]:
+    if not progress:
+        yield lambda done: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True)) as bar:
+        job = bar.add_task(name, total=total)
+        yield lambda done: bar.advance(job, done)
+
+
+def samples_dataset(sampler: AbstractSampler, rows: np.ndarray, kept: np.ndarray, attrs: dict) -> xr.Dataset:
+    """Rows (chain, draw, column) and kept variables (chain, draw or 0, variable) as a labelled dataset."""
+    n_plain = rows.shape[-1] - sum(sampler.extra_columns.values())
+    columns = np.moveaxis(rows, -1, 0)
+    measured = dict(zip(sampler.columns, columns[:n_plain], strict=False))
+    observables = _with_powers(measured, sampler.n_variables) if "magnetization" in measured else measured
+    variables = {
+        name: (("chain", "draw"), np.ascontiguousarray(values)) for name, values in observables.items()
+    }
+    first, coords = n_plain, {}
+    for name, count in sampler.extra_columns.items():
+        variables[name] = (("chain", "draw", "distance"), rows[..., first : first + count].copy())
+        coords["distance"] = np.arange(count)
+        first += count
+    if kept.shape[1]:
+        shape = (*kept.shape[:2], *sampler.system.event_shape)
+        dims = ("chain", "draw", *configuration_dims(sampler.system))
+        variables["configurations"] = (dims, sampler.configurations(kept).reshape(shape))
+    attrs["definitions"] = _definitions(sampler, json.loads(attrs["definitions"]))
+    return xr.Dataset(variables, coords=coords, attrs=attrs)
+
+
+def _definitions(sampler: AbstractSampler, of_system: dict[str, str]) -> str:
+    definitions = {name: _EXTRA[name] for name in sampler.extra_columns} | of_system
+    for name in sampler.improved_columns:
+        definitions[name] += "; improved estimator: averaged over the signs of the clusters"
+    return json.dumps(definitions)
+
+
+def _with_powers(measured: dict[str, np.ndarray], n_sites: int) -> dict[str, np.ndarray]:
+    """What follows from the magnetization, unless the sampler has measured it itself."""
+    m = measured["magnetization"]
+    derived = {
+        "energy": measured["energy"],
+        "magnetization": m,
+        "abs_magnetization": np.abs(m),
+        "magnetization_2": m**2,
+        "magnetization_4": m**4,
+        "correlator_zero": n_sites * m**2,
+    }
+    return derived | measured

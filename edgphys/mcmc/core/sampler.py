@@ -1,0 +1,223 @@
+# SPDX-License-Identifier: MIT
+"""What every Markov-chain algorithm of this package provides, and the state it passes on.
+
+A sampler is built once from a system and shared by all chains; it holds tables and options, never a chain. A
+`ChainState` holds everything that the next step of one chain needs, the random-number state included. The
+order of calls is fixed: `start` for each chain, `warm_up` in one or more pieces, `freeze` once over all
+chains, then `advance` in as many pieces as wanted. Cutting a run into pieces, or into threads, changes no
+number.
+
+Tuning (proposal width, step size, clusters a sweep) happens in `warm_up` alone. `freeze` pools what the
+chains found into one value for all of them, and `advance` only reads it: from then on the transition kernel
+is fixed, and each sampler states in its docstring why it leaves ``exp(-reduced energy)`` invariant and
+reaches every state.
+"""
+
+from __future__ import annotations
+
+import abc
+import math
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import numpy as np
+
+from edgphys.errors import UnknownNameError
+from edgphys.mcmc.core.layout import Layout, make_layout
+from edgphys.mcmc.random.xoshiro import new_state
+
+__all__ = [
+    "ACCEPTED",
+    "ATTEMPTED",
+    "CLUSTERS",
+    "GRADIENTS",
+    "VISITED",
+    "AbstractLatticeSampler",
+    "AbstractSampler",
+    "ChainState",
+]
+
+# Places in ChainState.counts.
+ATTEMPTED, ACCEPTED, VISITED, CLUSTERS, GRADIENTS = range(5)
+
+
+@dataclass(eq=False)
+class ChainState:
+    """One chain, advanced in place by the kernels.
+
+    Attributes
+    ----------
+    configuration : int8 or float64, shape (n_sites + 1,)
+        In the order of the layout, the last entry zero (see `edgphys.mcmc.core.layout`).
+    rng : uint64, shape (4,)
+        State of the random-number generator (see `edgphys.mcmc.random.xoshiro`).
+    counts : int64, shape (5,)
+        Proposals attempted and accepted, spins visited by clusters, clusters, gradients of the action.
+    tuning : float64, shape (8,)
+        Memory of the warm-up; its meaning belongs to the algorithm.
+    """
+
+    configuration: np.ndarray
+    rng: np.ndarray
+    counts: np.ndarray = field(default_factory=lambda: np.zeros(5, np.int64))
+    tuning: np.ndarray = field(default_factory=lambda: np.zeros(8))
+
+
+class AbstractSampler(abc.ABC):
+    """A Markov chain on the configurations of one system.
+
+    Parameters
+    ----------
+    system : edgphys.systems.AbstractSystem
+    options : dict
+        The algorithm's own settings; names and defaults are in `defaults`.
+
+    Attributes
+    ----------
+    name : str
+    sweep : str
+        What one sweep of this algorithm is, in words; stored with the data.
+    defaults : dict
+        Option names and their default values.
+    columns : tuple of str
+        Observables that the kernels write for each draw; on lattices the last one, ``correlator_min``, is
+        absent where an axis is open. What is not among them is derived from ``magnetization``.
+    columns_optional : bool
+        `advance` may be given rows of one column, for the first observable alone.
+    extra_columns : dict of str to int
+        Observables of several numbers a draw, in columns after the others: name and how many.
+    improved_columns : tuple of str
+        Which of the columns are improved estimators: other values at each draw, the same mean, less noise.
+    chains_per_state : int
+        Chains that one `ChainState` holds. Samplers with more than one (a group) fill ``rows`` of shape
+        (n_members, n_draws, n_columns) and ``kept`` of shape (n_members, n_draws or 0, n_sites); members
+        beyond ``n_members`` run along and are dropped.
+    """
+
+    name: ClassVar[str]
+    sweep: ClassVar[str]
+    defaults: ClassVar[dict] = {}
+    columns: tuple[str, ...]
+    columns_optional: ClassVar[bool] = False
+    extra_columns: ClassVar[dict[str, int]] = {}
+    improved_columns: tuple[str, ...] = ()
+    chains_per_state: int = 1
+
+    @classmethod
+    def why_not(cls, system) -> str | None:
+        """Why the algorithm does not apply to this instance of its family; None if it does."""
+        return None
+
+    def __init__(self, system, options: dict) -> None:
+        unknown = sorted(set(options) - set(self.defaults))
+        if unknown:
+            known = ", ".join(self.defaults) or "none"
+            raise UnknownNameError(f"options of {self.name!r} must be among: {known}; got {unknown[0]!r}")
+        self.system = system
+        self.options = self.defaults | options
+        self._check_options()
+        self._prepare()
+
+    def _check_options(self) -> None:  # noqa: B027  (nothing to do is the common case)
+        """Raise ValueError for an option out of range."""
+
+    def _prepare(self) -> None:  # noqa: B027
+        """Tables derived from system and options."""
+
+    @property
+    def n_variables(self) -> int:
+        """Variables of one configuration; a sweep of local updates has as many."""
+        return self.system.n_variables
+
+    @property
+    def updates_per_sweep(self) -> int:
+        """Cost of a sweep in updates of one variable, roughly: how many make a piece of a run."""
+        return self.n_variables
+
+    @property
+    def n_columns(self) -> int:
+        """Numbers written for each draw."""
+        return len(self.columns) + sum(self.extra_columns.values())
+
+    def kept_dtype(self) -> type:
+        """dtype of the configurations returned."""
+        return np.float64
+
+    @abc.abstractmethod
+    def start(self, index: int, seed: np.random.SeedSequence) -> ChainState:
+        """First state of a chain (or of a group of chains); the law must be wider than the target."""
+
+    @abc.abstractmethod
+    def unpack(self, state: ChainState) -> np.ndarray:
+        """The configuration in the order of the system, shape (n_variables,); of a group, one row a chain."""
+
+    def configurations(self, kept: np.ndarray) -> np.ndarray:
+        """Configurations of the system from what `advance` has kept; the same unless the chain's variables
+        are other coordinates than those of the configurations."""
+        return kept
+
+    @abc.abstractmethod
+    def warm_up(self, state: ChainState, first: int, n_sweeps: int, n_total: int) -> None:
+        """Sweeps ``first .. first + n_sweeps - 1`` of the `n_total` of the warm-up, tuning as they go."""
+
+    @abc.abstractmethod
+    def freeze(self, states: list[ChainState]) -> dict[str, float]:
+        """Parameters for `advance`, pooled over the chains."""
+
+    @abc.abstractmethod
+    def advance(self, state: ChainState, tuned: dict[str, float], thin: int, rows, kept) -> None:
+        """Fill ``rows`` (n_draws, n_columns) with observables, `thin` sweeps apart.
+
+        `kept`, shape (n_draws, n_variables) or (0, n_variables), takes the configurations in the order of
+        the system.
+        """
+
+    def report(self, states: list[ChainState]) -> dict[str, float]:
+        """Diagnostics over all chains since the warm-up, for the settings stored with the data."""
+        attempted = sum(int(s.counts[ATTEMPTED]) for s in states)
+        accepted = sum(int(s.counts[ACCEPTED]) for s in states)
+        return {"acceptance": accepted / attempted} if attempted else {}
+
+    def calls(self, states: list[ChainState]) -> tuple[int, int]:
+        """Whole energies and gradients so far; n_variables local energy differences count as one."""
+        local = sum(int(s.counts[ATTEMPTED] + s.counts[VISITED]) for s in states)
+        return math.ceil(local / self.n_variables), sum(int(s.counts[GRADIENTS]) for s in states)
+
+
+class AbstractLatticeSampler(AbstractSampler):
+    """A chain with one variable on each site of a lattice, kept in the order of a `Layout`.
+
+    Even chains start disordered, odd ones ordered with alternating sign: starts wider than the target,
+    without which R-hat means little.
+    """
+
+    layout: Layout
+
+    def __init__(self, system, options: dict) -> None:
+        self.layout = make_layout(system.lattice)
+        super().__init__(system, options)
+
+    @property
+    def n_columns(self) -> int:
+        return super().n_columns - (len(self.layout.cosines) == 0)
+
+    def start(self, index: int, seed: np.random.SeedSequence) -> ChainState:
+        start_seed, kernel_seed = seed.spawn(2)
+        if index % 2 == 0:
+            values = self._disordered(np.random.default_rng(start_seed))
+        else:
+            values = self._ordered() * (1 if index % 4 == 1 else -1)
+        return ChainState(self.layout.store(values.astype(self.kept_dtype())), new_state(kernel_seed))
+
+    def unpack(self, state: ChainState) -> np.ndarray:
+        values = np.empty_like(state.configuration[:-1])
+        values[self.layout.order] = state.configuration[:-1]
+        return values
+
+    @abc.abstractmethod
+    def _disordered(self, rng: np.random.Generator) -> np.ndarray:
+        """A configuration of independent sites, shape (n_sites,)."""
+
+    @abc.abstractmethod
+    def _ordered(self) -> np.ndarray:
+        """A configuration near the ground state, shape (n_sites,)."""

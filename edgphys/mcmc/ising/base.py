@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: MIT
+"""What the Ising algorithms share: starts, and the observables of a draw measured inside the kernel.
+
+H = -J sum_<ij> s_i s_j - h sum_i s_i, with J the ``coupling`` and h the ``field``.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from edgphys.mcmc.core.sampler import AbstractLatticeSampler
+from edgphys.mcmc.core.spectrum import keep_configuration, lowest_correlator
+
+__all__ = ["LAZY", "AbstractIsingSampler", "measure_spins"]
+
+# Metropolis proposes a flip so often; `edgphys.mcmc.ising.metropolis` says why.
+LAZY = 15 / 16
+
+
+class AbstractIsingSampler(AbstractLatticeSampler):
+    """An Ising chain: spins +1 and -1, int8."""
+
+    columns = ("energy", "magnetization", "correlator_min")
+
+    def kept_dtype(self) -> type:
+        return np.int8
+
+    def _disordered(self, rng: np.random.Generator) -> np.ndarray:
+        return rng.choice(np.array([-1, 1]), self.layout.n_sites)
+
+    def _ordered(self) -> np.ndarray:
+        lattice = self.system.lattice
+        if self.system.parameters["coupling"] < 0 and lattice.bipartition is not None:
+            return np.asarray(lattice.bipartition)
+        return np.ones(self.layout.n_sites)
+
+    def _probe(self) -> tuple:
+        """The arguments of `measure_spins` that do not change."""
+        layout, parameters = self.layout, self.system.parameters
+        coupling, field = float(parameters["coupling"]), float(parameters["field"])
+        return layout.order, layout.bonds, layout.cosines, layout.sines, coupling, field
+
+
+@njit(nogil=True, cache=True, fastmath={"reassoc", "contract"})  # sums of finite numbers: reordering is safe
+def measure_spins(spins, probe, row, kept):
+    """Energy, magnetization per site and lowest-momentum correlator into `row`; the spins into `kept`.
+
+    `row` has length 3, or 2 on lattices with an open axis; `kept` has length n_sites, or 0 to keep nothing.
+    """
+    order, bonds, cosines, sines, coupling, field = probe
+    n_sites = order.size
+    aligned = 0
+    for b in range(bonds.shape[0]):
+        aligned += spins[bonds[b, 0]] * spins[bonds[b, 1]]
+    total = 0
+    for i in range(n_sites):
+        total += spins[i]
+    row[0] = -coupling * aligned - field * total
+    row[1] = total / n_sites
+    if cosines.shape[0] > 0:
+        row[2] = lowest_correlator(spins, cosines, sines)
+    keep_configuration(spins, order, kept)

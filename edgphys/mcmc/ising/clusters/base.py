@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: MIT
+"""What the samplers with Ising clusters share: links, options and the columns that the options ask for."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from edgphys.mcmc.core.layout import make_layout
+from edgphys.mcmc.core.sampler import CLUSTERS, VISITED, ChainState
+from edgphys.mcmc.ising.base import AbstractIsingSampler
+from edgphys.mcmc.ising.clusters import improved
+
+__all__ = ["AbstractClusterSampler"]
+
+
+class AbstractClusterSampler(AbstractIsingSampler):
+    """An Ising chain moved by clusters; sites are kept in the order of the lattice.
+
+    Attributes
+    ----------
+    columns : tuple of str
+        With ``improved`` also the observables that clusters estimate better than the spins.
+    improved_columns : tuple of str
+        Which of the columns, the extra ones included, are improved estimators: expectations over the signs
+        of the clusters given the bonds.
+    extra_columns : dict of str to int
+        Name and number of values of what follows the columns: ``correlation`` if asked for.
+    """
+
+    def _check_options(self) -> None:
+        for name in ("improved", "correlation"):
+            if not isinstance(self.options[name], bool | np.bool_):
+                raise ValueError(f"{name} must be True or False, got {self.options[name]!r}")
+        if self.options["correlation"] and not all(self.system.lattice.pbc):
+            raise ValueError(
+                f"correlation must be False on a lattice with an open axis, got pbc {self.system.lattice.pbc}"
+            )
+
+    def _prepare_columns(self, better: tuple[str, ...]) -> None:
+        """Layout and columns; `better` are those that clusters improve, besides correlator_min."""
+        lattice = self.system.lattice
+        self.layout = make_layout(lattice, np.arange(lattice.n_sites))
+        self._improved = bool(self.options["improved"]) and self.system.parameters["field"] == 0
+        n_distances = improved.n_distances(lattice) if self.options["correlation"] else 0
+        self.extra_columns = {"correlation": n_distances} if n_distances else {}
+        if self._improved:
+            self.columns = ("energy", "magnetization", *better, "correlator_min")
+            waves = ("correlator_min",) if all(lattice.pbc) else ()
+            self.improved_columns = (*better, *waves, *self.extra_columns)
+
+        self._waves = improved.wave_table(self.layout) if self._improved else np.ones((1, 1))
+
+    def _measures(self) -> tuple:
+        """What the kernels measure: arguments of `measure_spins`, waves, blocks of the axes, switches."""
+        order, bonds, cosines, sines, coupling, field = self._probe()
+        if self._improved:  # the clusters give correlator_min
+            cosines, sines = cosines[:0], sines[:0]
+        probe = order, bonds, cosines, sines, coupling, field
+        n_distances = sum(self.extra_columns.values())
+        return probe, self._waves, improved.axis_blocks(self.system.lattice), self._improved, n_distances
+
+    def _sign(self) -> int:
+        return -1 if self.system.parameters["coupling"] < 0 else 1
+
+    def report(self, states: list[ChainState]) -> dict[str, float]:
+        grown = sum(int(s.counts[CLUSTERS]) for s in states)
+        return {"mean_cluster_size": sum(int(s.counts[VISITED]) for s in states) / grown} if grown else {}

@@ -1,0 +1,228 @@
+# SPDX-License-Identifier: MIT
+r"""Swendsen-Wang clusters for the Ising model, in a field too.
+
+Every satisfied bond (J s_i s_j > 0) is made active with probability 1 - exp(-2 beta |J|); the sites joined by
+active bonds form clusters; each cluster takes a new sign. Spins and bonds together have the weight (Edwards
+and Sokal)
+
+    prod_<ij> [ exp(-beta |J|) (bond inactive)  or  2 sinh(beta |J|) (active and satisfied) ]
+        * prod_c exp(beta h M_c),      M_c = sum_{x in c} s_x ,
+
+whose marginal in the spins is exp(-beta H). The sweep draws the bonds given the spins, then the signs given
+the bonds, where a cluster is turned over with probability 1 / (1 + exp(2 beta h M_c)), one half without a
+field. (Bonds to a ghost spin would do it with probability min(1, exp(-2 beta h M_c)) / 2, less often.) Both
+steps are heat baths, so exp(-beta H) is stationary; a sweep may find no active bond at all, and then every
+state can follow, so the chain is irreducible and aperiodic. For J < 0 on a bipartite lattice the spins of a
+cluster alternate, and M_c is their signed sum.
+
+Refused, with the reason, for J < 0 on a lattice that is not bipartite.
+
+One pass over the sites decides the bonds to earlier neighbours. The first active one makes the site a child
+of the root of its neighbour; a further one that leads to another root goes on a list of pairs of roots, which
+are then united. Nothing in that pass branches on a random bit. A parent always has a lower number, so one
+more pass in order finds all roots.
+
+References
+----------
+Swendsen and Wang, Phys. Rev. Lett. 58, 86 (1987), doi:10.1103/PhysRevLett.58.86. Edwards and Sokal, Phys.
+Rev. D 38, 2009 (1988), doi:10.1103/PhysRevD.38.2009. Hoshen and Kopelman, Phys. Rev. B 14, 3438 (1976),
+doi:10.1103/PhysRevB.14.3438.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit, uint32, uint64
+
+from edgphys.mcmc.core.sampler import CLUSTERS, VISITED, ChainState
+from edgphys.mcmc.ising.base import measure_spins
+from edgphys.mcmc.ising.clusters.base import AbstractClusterSampler
+from edgphys.mcmc.ising.clusters.growth import follow_threshold, followed_bits, make_links, why_no_clusters
+from edgphys.mcmc.ising.clusters.improved import correlate, label_sums, wave_power
+from edgphys.mcmc.random.xoshiro import next_word, uniform
+
+__all__ = ["IsingSwendsenWang"]
+
+_ZERO, _ONE = np.uint64(0), np.uint64(1)
+_S6, _LOW6 = np.uint64(6), np.uint64(63)
+
+
+class IsingSwendsenWang(AbstractClusterSampler):
+    """All clusters at once; any field, and coupling >= 0 or a bipartite lattice.
+
+    Options: ``improved`` (True), estimate m^2, m^4 and the correlators from the clusters of the last sweep of
+    a draw (without a field; in a field the plain ones are measured, whatever the option); ``correlation``
+    (False), also measure <s_x s_y> along the axes.
+    """
+
+    name = "swendsen_wang"
+    sweep = "all n_sites spins divided into clusters, and each cluster given a new sign"
+    defaults = {"improved": True, "correlation": False}  # noqa: RUF012  (read only)
+
+    @classmethod
+    def why_not(cls, system) -> str | None:
+        return why_no_clusters(system, cls.name)
+
+    def _prepare(self) -> None:
+        self._prepare_columns(("magnetization_2", "magnetization_4", "correlator_zero"))
+        parameters, beta = self.system.parameters, self.system.beta
+        links = make_links(self.system.lattice, earlier_only=True)
+        threshold = follow_threshold(beta * abs(parameters["coupling"]))
+        self._rule = links, threshold, self._sign(), 2.0 * beta * parameters["field"]
+
+    def warm_up(self, state: ChainState, first: int, n_sweeps: int, n_total: int) -> None:
+        _sweeps(*self._args(state), n_sweeps)
+
+    def freeze(self, states: list[ChainState]) -> dict[str, float]:
+        return {}
+
+    def advance(self, state: ChainState, tuned: dict[str, float], thin: int, rows, kept) -> None:
+        _sample(*self._args(state), self._measures(), thin, rows, kept)
+
+    def _args(self, state: ChainState) -> tuple:
+        scratch = make_scratch(self.layout.n_sites, len(self.layout.bonds))
+        return state.configuration, state.rng, state.counts, self._rule, scratch
+
+
+def make_scratch(n_sites: int, n_bonds: int) -> tuple[np.ndarray, ...]:
+    """Arrays that a sweep overwrites: parents, two ends of a list of pairs, one bit a site."""
+    parent, n_words = np.empty(n_sites, np.uint32), (n_sites + 63) // 64
+    pairs = np.empty(n_bonds + 1, np.uint32), np.empty(n_bonds + 1, np.uint32)
+    return parent, *pairs, np.empty(n_words, np.uint64)
+
+
+@njit(nogil=True, cache=True)
+def _link(spins, rng, rule, scratch):
+    """A parent for each site, itself a root, and a list of roots that are to be united; its length."""
+    (classes, steps, degrees), threshold, sign, _ = rule
+    parent, ones, others, _ = scratch
+    most = steps.shape[1]
+    bits, left, n_pairs = _ZERO, 0, _ZERO
+    for site in range(classes.size):
+        i = uint32(site)
+        kind = classes[i]
+        degree = degrees[kind]
+        if left < most:
+            bits, left = followed_bits(rng, threshold), 64
+        left -= degree
+        partner = sign * spins[i]
+        root = i
+        for j in range(degree):
+            k = uint32(i + steps[kind, j])
+            active = uint64(spins[k] == partner) & bits & _ONE
+            bits >>= _ONE
+            other, alone = parent[k], uint64(root == i)
+            # Written in any case, and kept where it is wanted: a branch would be mispredicted.
+            ones[n_pairs], others[n_pairs] = root, other
+            n_pairs += active & (alone ^ _ONE) & uint64(other != root)
+            root ^= (root ^ other) & uint32(_ZERO - (active & alone))
+        parent[i] = root
+    return n_pairs
+
+
+@njit(nogil=True, cache=True)
+def _unite(parent, ones, others, n_pairs):
+    """Join the trees of each pair, climbing from the higher of the two places and shortening the way."""
+    for pair in range(n_pairs):
+        a, b = parent[ones[pair]], parent[others[pair]]
+        while a != b:
+            low, high = min(a, b), max(a, b)
+            above = parent[high]
+            parent[high] = min(low, above)
+            if above == high:
+                break
+            a, b = low, above
+
+
+@njit(nogil=True, cache=True)
+def _draw_turns(spins, rng, parent, turns, field):
+    """Heat bath: the bit of every root in `turns` says whether its cluster is turned over."""
+    if field == 0.0:
+        for w in range(turns.size):
+            turns[w] = next_word(rng)
+        return
+    totals = np.zeros(parent.size, np.int64)
+    for i in range(parent.size):
+        totals[parent[i]] += spins[i]
+    turns[:] = _ZERO
+    for i in range(parent.size):
+        if parent[i] == i and uniform(rng) * (1.0 + math.exp(field * totals[i])) < 1.0:
+            turns[uint64(i) >> _S6] |= _ONE << (uint64(i) & _LOW6)
+
+
+@njit(nogil=True, cache=True)
+def _sweep(spins, rng, rule, scratch):
+    """One sweep; the number of clusters. Afterwards the parent of each site is the first of its cluster."""
+    parent, ones, others, turns = scratch
+    n_pairs = _link(spins, rng, rule, scratch)
+    _unite(parent, ones, others, n_pairs)
+    n_clusters = 0
+    for i in range(parent.size):
+        root = parent[parent[i]]
+        parent[i] = root
+        n_clusters += root == i
+    _draw_turns(spins, rng, parent, turns, rule[3])
+    for i in range(parent.size):
+        root = uint64(parent[i])
+        turned = (turns[root >> _S6] >> (root & _LOW6)) & _ONE
+        spins[i] *= 1 - 2 * np.int8(turned)
+    return n_clusters
+
+
+@njit(nogil=True, cache=True)
+def _sweeps(spins, rng, counts, rule, scratch, n_sweeps):
+    n_clusters = 0
+    for _ in range(n_sweeps):
+        n_clusters = _sweep(spins, rng, rule, scratch)
+        counts[CLUSTERS] += n_clusters
+        counts[VISITED] += spins.size - 1
+    return n_clusters
+
+
+@njit(nogil=True, cache=True)
+def number_clusters(parent, labels):
+    """Number the clusters 0, 1, ... in the order of their first sites: `labels`, uint32, shape (n_sites,)."""
+    n_clusters = uint32(0)
+    for i in range(parent.size):
+        root = parent[i]
+        is_first = root == i
+        labels[i] = n_clusters if is_first else labels[root]
+        n_clusters += uint32(is_first)
+
+
+@njit(nogil=True, cache=True)
+def _measure_clusters(spins, labels, n_clusters, waves, row):
+    """m^2, m^4, correlator_zero and correlator_min of the clusters into row[2:]; see `improved`."""
+    n_sites = labels.size
+    sums = label_sums(spins, labels, n_clusters, waves)
+    squares, fourths, power = 0.0, 0.0, 0.0
+    for c in range(n_clusters):
+        square = sums[c, 0] ** 2
+        squares += square
+        fourths += square**2
+        if waves.shape[1] > 1:
+            power += wave_power(sums[c])
+    row[2] = squares / n_sites**2
+    row[3] = (3.0 * squares**2 - 2.0 * fourths) / float(n_sites) ** 4
+    row[4] = squares / n_sites
+    if waves.shape[1] > 1:
+        row[5] = power / n_sites
+
+
+@njit(nogil=True, cache=True)
+def _sample(spins, rng, counts, rule, scratch, measures, thin, rows, kept):
+    probe, waves, blocks, improved, n_distances = measures
+    n_sites = spins.size - 1
+    labels = np.zeros(n_sites, np.uint32)
+    for draw in range(rows.shape[0]):
+        n_clusters = _sweeps(spins, rng, counts, rule, scratch, thin)
+        row = rows[draw]
+        measure_spins(spins, probe, row, kept[draw] if kept.shape[0] > 0 else kept[:0].ravel())
+        if improved:
+            number_clusters(scratch[0], labels)
+            _measure_clusters(spins, labels, n_clusters, waves, row)
+        if n_distances > 0:  # the labels stay 0 for the plain estimator
+            signed = (labels + uint32(1)).astype(np.int32) * spins[:n_sites]
+            correlate(signed.astype(np.int32), blocks, row[row.size - n_distances :])

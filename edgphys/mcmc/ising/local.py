@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: MIT
+"""What Metropolis and heat bath share: one spin at a time, flipped with a probability that its field gives.
+
+Two ways to the same Markov chain, chosen by the lattice:
+
+* packed: sites that differ by a translation share a word of bits (`edgphys.mcmc.ising.words.packing`); some
+  50 times faster, for lattices with a periodic axis whose extent can be divided, from `LEAST_BITS` bits
+  a word on;
+* site by site, colour after colour or in random order, on any lattice.
+
+In both a site's probability is that of a table over spin and sum of neighbours, to a resolution of 2**-64 or
+better, so that rare excitations (probability 1e-12 and below) keep their exact rate. One sweep is n_sites
+attempted flips.
+"""
+
+from __future__ import annotations
+
+import abc
+
+import numpy as np
+from numba import int64, njit, uint64
+
+from edgphys.mcmc.core.sampler import ACCEPTED, ATTEMPTED, ChainState
+from edgphys.mcmc.ising.base import AbstractIsingSampler, measure_spins
+from edgphys.mcmc.ising.words.packed import FLIPPED, LOOKED_AT, Kernel, new_generators
+from edgphys.mcmc.ising.words.packing import choose_shifts, make_packing
+from edgphys.mcmc.random.xoshiro import advance_words, next_word, random_site
+
+__all__ = ["LEAST_BITS", "AbstractIsingLocal", "sweep_at_random", "sweep_in_order"]
+
+# Sites that must share a word to make packing worth while; the vector has room for 256.
+LEAST_BITS = 16
+
+
+class AbstractIsingLocal(AbstractIsingSampler):
+    """Local updates; any lattice, coupling and field.
+
+    Options: ``order``, "checkerboard" or "random" (always site by site).
+    """
+
+    sweep = "n_sites attempted single-spin flips"
+    defaults = {"order": "checkerboard"}  # noqa: RUF012  (read only)
+
+    @abc.abstractmethod
+    def _flip_table(self, max_coordination: int) -> np.ndarray:
+        """Probability of a flip times 2**64, in the order of `acceptance_table` of Metropolis."""
+
+    @abc.abstractmethod
+    def _rule(self) -> int:
+        """Rule of `edgphys.mcmc.ising.words.packed.Kernel`."""
+
+    def _check_options(self) -> None:
+        if self.options["order"] not in ("checkerboard", "random"):
+            raise ValueError(f"order must be 'checkerboard' or 'random', got {self.options['order']!r}")
+
+    def _prepare(self) -> None:
+        system, lattice = self.system, self.system.lattice
+        self._table = self._flip_table(self.layout.neighbours.shape[1])
+        self._kernel = None
+        if self.options["order"] == "checkerboard" and lattice.coordination.min() > 0:
+            shifts = choose_shifts(lattice)
+            if np.prod(shifts) >= LEAST_BITS:
+                parameters = system.parameters
+                numbers = system.beta, parameters["coupling"], parameters["field"]
+                self._kernel = Kernel(make_packing(lattice, shifts), self._rule(), *numbers)
+
+    @property
+    def is_packed(self) -> bool:
+        """Whether the configuration of a state is in words of bits."""
+        return self._kernel is not None
+
+    @property
+    def updates_per_sweep(self) -> int:
+        """In units of updates site by site, which take as long as 32 in words."""
+        n = self.n_variables
+        return max(1, n // 32) if self.is_packed else n
+
+    def start(self, index: int, seed: np.random.SeedSequence) -> ChainState:
+        state = super().start(index, seed)
+        if self.is_packed:
+            lanes = new_generators(np.random.SeedSequence([int(word) for word in state.rng]))
+            state.configuration = self._kernel.pack(super().unpack(state))
+            state.rng = np.concatenate([lanes, state.rng])
+        return state
+
+    def unpack(self, state: ChainState) -> np.ndarray:
+        return self._kernel.unpack(state.configuration) if self.is_packed else super().unpack(state)
+
+    def warm_up(self, state: ChainState, first: int, n_sweeps: int, n_total: int) -> None:
+        self.advance(state, {}, n_sweeps, np.empty((1, 3)), np.empty((0, 0), np.int8))
+
+    def freeze(self, states: list[ChainState]) -> dict[str, float]:
+        return {}
+
+    def advance(self, state: ChainState, tuned: dict[str, float], thin: int, rows, kept) -> None:
+        if self.is_packed:
+            self._kernel.advance(state, thin, rows, kept)
+            return
+        random_order = self.options["order"] == "random"
+        tables = self.layout.neighbours, self._table
+        arrays = state.configuration, state.rng, state.counts
+        _sample(*arrays, tables, random_order, self._probe(), thin, rows, kept)
+
+    def report(self, states: list[ChainState]) -> dict[str, float]:
+        if not self.is_packed:
+            return super().report(states)
+        looked_at = sum(float(s.tuning[LOOKED_AT]) for s in states)
+        return {"acceptance": sum(float(s.tuning[FLIPPED]) for s in states) / looked_at} if looked_at else {}
+
+
+@njit(nogil=True, cache=True)
+def sweep_in_order(spins, rng, neighbours, table):
+    """One sweep in the order of the layout; the number of flips."""
+    n_sites, q = neighbours.shape
+    s0, s1, s2, s3 = rng[0], rng[1], rng[2], rng[3]
+    accepted = 0
+    for i in range(n_sites):
+        spin = int64(spins[i])
+        total = int64(0)
+        for j in range(q):
+            total += spins[neighbours[i, j]]
+        entry = uint64((2 * q + 1) * ((spin + 1) >> 1) + spin * total + q)
+        word, s0, s1, s2, s3 = advance_words(s0, s1, s2, s3)
+        flip = int64(word < table[entry])  # arithmetic in place of a branch that would be mispredicted
+        spins[i] = spin * (1 - 2 * flip)
+        accepted += flip
+    rng[0], rng[1], rng[2], rng[3] = s0, s1, s2, s3
+    return accepted
+
+
+@njit(nogil=True, cache=True)
+def sweep_at_random(spins, rng, neighbours, table):
+    """n_sites attempted flips at random sites; the number of flips."""
+    n_sites, q = neighbours.shape
+    accepted = 0
+    for _ in range(n_sites):
+        i = random_site(rng, n_sites)
+        spin = int64(spins[i])
+        total = int64(0)
+        for j in range(q):
+            total += spins[neighbours[i, j]]
+        entry = uint64((2 * q + 1) * ((spin + 1) >> 1) + spin * total + q)
+        flip = int64(next_word(rng) < table[entry])
+        spins[i] = spin * (1 - 2 * flip)
+        accepted += flip
+    return accepted
+
+
+@njit(nogil=True, cache=True)
+def _sample(spins, rng, counts, tables, random_order, probe, thin, rows, kept):
+    neighbours, table = tables
+    for draw in range(rows.shape[0]):
+        for _ in range(thin):
+            if random_order:
+                counts[ACCEPTED] += sweep_at_random(spins, rng, neighbours, table)
+            else:
+                counts[ACCEPTED] += sweep_in_order(spins, rng, neighbours, table)
+            counts[ATTEMPTED] += neighbours.shape[0]
+        measure_spins(spins, probe, rows[draw], kept[draw] if kept.shape[0] > 0 else kept[:0].ravel())

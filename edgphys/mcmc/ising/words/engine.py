@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: MIT
+"""Replicas of one Ising system as bits of words: their tables, their starts, their sweeps and measurements.
+
+The configuration of a group is a flat uint64 array, (n_sites + 1) times `n_lanes` words; bit b of word w of a
+site is the spin, 1 for up, of replica ``64 w + b``. The last site is zero for ever. Sites are stored colour
+after colour, and within a colour by coordination, so that the kernel finds sites of equal coordination in one
+piece.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from edgphys.mcmc.core.layout import make_layout
+from edgphys.mcmc.core.sampler import ATTEMPTED, ChainState
+from edgphys.mcmc.ising.words import tables
+from edgphys.mcmc.ising.words.kernels import SCRATCH, sweep
+from edgphys.mcmc.ising.words.logic import HEAT_BATH, IN_FIELD, METROPOLIS
+from edgphys.mcmc.ising.words.measure import make_probe, measure
+from edgphys.mcmc.ising.words.simd import static
+from edgphys.mcmc.random.xoshiro import new_state
+
+__all__ = ["RULES", "Engine"]
+
+RULES = ("metropolis", "heat_bath")
+# Disordered, all up, disordered, all down, and so on through the bits of a word.
+_RANDOM, _UP, _DOWN = (np.uint64(0x1111111111111111 * bits) for bits in (0b0101, 0b0010, 0b1000))
+_ONES = np.uint64(2**64 - 1)
+
+
+class Engine:
+    """The compiled kernels with the tables of one system.
+
+    Parameters
+    ----------
+    system : edgphys.systems.Ising
+        Its own temperature is not used.
+    betas : sequence of float
+        Inverse temperatures that replicas may have.
+    rule : str
+        One of `RULES`.
+    n_lanes : int
+        Words a site: a group has 64 times as many replicas.
+    """
+
+    def __init__(self, system, betas, rule: str, n_lanes: int) -> None:
+        lattice, self.n_lanes = system.lattice, n_lanes
+        coupling, field = (float(system.parameters[name]) for name in ("coupling", "field"))
+        order = np.lexsort((lattice.coordination, lattice.colours)).astype(np.int64)
+        self.layout = make_layout(lattice, order)
+        self._rule = HEAT_BATH if rule == "heat_bath" else IN_FIELD if field else METROPOLIS
+        self._flips = _ONES if coupling > 0 else np.uint64(0)
+        self._probe = make_probe(self.layout, coupling, field)
+        self._blocks = [
+            (_ranges(lattice, order, q), q, *self._digits(q, betas, coupling, field))
+            for q in np.unique(lattice.coordination).tolist()
+        ]
+        self._uniform = len(betas) == 1
+
+    def _digits(self, q: int, betas, coupling: float, field: float) -> tuple[np.ndarray, np.ndarray]:
+        """Step words (n_classes, n_temperatures) and what is left of the probabilities (2, ..., ...)."""
+        numbers = [tables.probabilities(self._rule, q, beta, coupling, field) for beta in betas]
+        patterns = np.array([[tables.steps(p) for p in row] for row in numbers], np.uint64)
+        rests = np.array([[tables.rests(p) for p in row] for row in numbers], np.uint64)
+        return np.ascontiguousarray(patterns.T), np.ascontiguousarray(rests.transpose(2, 1, 0))
+
+    @property
+    def n_members(self) -> int:
+        """Replicas in a group."""
+        return 64 * self.n_lanes
+
+    def start(self, ordered: np.ndarray, seed: np.random.SeedSequence) -> ChainState:
+        """A group of replicas, every other one disordered, the others `ordered` with alternating sign.
+
+        `ordered`, +1 and -1, (n_sites,), is in the order of the lattice.
+        """
+        start_seed, single_seed, *lane_seeds = seed.spawn(2 + self.n_lanes)
+        n, rng = self.layout.n_sites, np.random.default_rng(start_seed)
+        configuration = _aligned((n + 1) * self.n_lanes)
+        words = configuration.reshape(n + 1, self.n_lanes)
+        words[:n] = rng.integers(0, 2**64, (n, self.n_lanes), np.uint64) & _RANDOM
+        words[:n] |= np.where(ordered[self.layout.order] > 0, _UP, _DOWN)[:, None]
+        lanes = np.stack([np.random.SFC64(s).state["state"]["state"] for s in lane_seeds], axis=1)
+        generators = np.concatenate([lanes.ravel(), new_state(single_seed)])
+        return ChainState(configuration, generators)
+
+    def unpack(self, words: np.ndarray) -> np.ndarray:
+        """Spins, int8, (n_members, n_sites), in the order of the lattice, of a flat configuration."""
+        n = self.layout.n_sites
+        octets = words.reshape(-1, self.n_lanes)[:n].astype("<u8").view(np.uint8)
+        bits = np.unpackbits(octets, axis=1, bitorder="little").astype(np.int8)
+        spins = np.empty((self.n_members, n), np.int8)
+        spins[:, self.layout.order] = 2 * bits.T - 1
+        return spins
+
+    def run(self, state: ChainState, temperature: np.ndarray, n_sweeps: int, snapshots: np.ndarray) -> None:
+        """Sweep `n_sweeps` times before each of the `snapshots` of the words; once if there are none.
+
+        `temperature`, int64 (n_members,), numbers the betas; `snapshots` is uint64, (n_draws or 0, n_words).
+        """
+        _run(*self.tables(state, temperature), n_sweeps, snapshots)
+        n_sweeps *= max(1, len(snapshots))
+        state.counts[ATTEMPTED] += self.layout.n_sites * self.n_members * n_sweeps
+
+    def tables(self, state: ChainState, temperature: np.ndarray) -> tuple[tuple, tuple]:
+        """The arguments ``blocks`` and ``shared`` of `edgphys.mcmc.ising.words.kernels.sweep`."""
+        n = 4 * self.n_lanes
+        shared = (
+            state.configuration,
+            state.rng[:n],
+            state.rng[n:],
+            _aligned(SCRATCH * self.n_lanes),
+            self.layout.neighbours,
+            static(self._rule),
+            static(self.n_lanes),
+            self._flips,
+            temperature,
+        )
+        return tuple(self._block(*block, temperature) for block in self._blocks), shared
+
+    def measure(self, snapshots: np.ndarray) -> np.ndarray:
+        """Energy, magnetization and (unless an axis is open) correlator: (n_draws, 2 or 3, n_members)."""
+        rows = np.empty((len(snapshots), 3 if len(self.layout.cosines) else 2, self.n_members))
+        measure(snapshots, self._probe, static(self.n_lanes), rows)
+        return rows
+
+    def _block(self, ranges, q, patterns, rests, temperature) -> tuple:
+        if self._uniform and tables.tabulable(self._rule, q):
+            digits = tables.table_steps(patterns[:, 0], self.n_lanes)
+        else:
+            digits = np.empty((tables.PLANES + 1, len(patterns), self.n_lanes), np.uint64)
+            tables.fill_planes(patterns, temperature, digits)
+        return ranges, static(q + 1), digits, rests
+
+
+def _aligned(n_words: int) -> np.ndarray:
+    """Zeros, uint64, (n_words,), that begin with a cache line.
+
+    Vectors that lie across two of them would cost up to a tenth of the speed.
+    """
+    words = np.zeros(n_words + 8, np.uint64)
+    first = -words.ctypes.data % 64 // 8
+    return words[first : first + n_words]
+
+
+def _ranges(lattice, order: np.ndarray, coordination: int) -> np.ndarray:
+    """First storage place and the one after the last of the sites of each colour and one coordination."""
+    key = lattice.colours[order] * (lattice.coordination.max() + 1) + lattice.coordination[order]
+    wanted = np.arange(lattice.n_colours) * (lattice.coordination.max() + 1) + coordination
+    return np.stack([np.searchsorted(key, wanted, side) for side in ("left", "right")], axis=1)
+
+
+@njit(nogil=True, cache=True)
+def _run(blocks, shared, n_sweeps, snapshots):
+    words = shared[0]
+    for draw in range(max(1, snapshots.shape[0])):
+        sweep(blocks, shared, n_sweeps)
+        if snapshots.shape[0] > 0:
+            for i in range(words.size):
+                snapshots[draw, i] = words[i]

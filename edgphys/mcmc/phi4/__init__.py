@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""Markov chains of the phi^4 field."""

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""Parallel tempering: ladders, swaps, spacing."""

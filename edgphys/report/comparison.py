@@ -1,0 +1,214 @@
+# SPDX-License-Identifier: MIT
+"""What the table and the picture of a scan share: which results to show, against what, how to write a number.
+
+The reference of a result is the exact value where any point has one, else the first Markov chain, else the
+first method. ``z = (a - b) / sqrt(err_a^2 + err_b^2)`` takes the two as independent: cells of a scan are.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from edgphys.errors import DatasetError, UnknownNameError
+from edgphys.scans.cell import CHAIN_METHODS
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+__all__ = [
+    "check_scan",
+    "format_value",
+    "has_result",
+    "known_results",
+    "reference_method",
+    "results_of",
+    "sampled_methods",
+    "troubles",
+    "z_scores",
+]
+
+# In the order shown, before the observables of a system without a lattice. free_energy is -temperature log_z:
+# the table has the latter, the picture the former.
+_RESULTS = (
+    "log_z",
+    "free_energy",
+    "free_energy_difference",
+    "energy",
+    "specific_heat",
+    "magnetization",
+    "abs_magnetization",
+    "susceptibility",
+    "binder_cumulant",
+    "correlation_length",
+    "phi2",
+)
+
+
+def known_results(attrs: Mapping[str, Any]) -> tuple[str, ...]:
+    """Names of results in the order shown, with the observables that the attrs of a dataset name.
+
+    Examples
+    --------
+    >>> known_results({"observables": '["upper"]'})[-2:]
+    ('phi2', 'upper')
+    """
+    return (*_RESULTS, *json.loads(attrs.get("observables", "[]")))
+
+
+def check_scan(table: xr.Dataset) -> tuple[str, ...]:
+    """Names of the scanned couplings of `table`.
+
+    Raises
+    ------
+    DatasetError
+        If `table` is not the result of a scan.
+    """
+    if table.attrs.get("kind") != "scan" or "method" not in table.dims:
+        kind = table.attrs.get("kind", "no kind that edgphys writes")
+        raise DatasetError(f"table must be the result of a scan (kind 'scan'), got {kind!r}")
+    return tuple(str(name) for name in table.dims if name != "method")
+
+
+def has_result(table: xr.Dataset, name: str, method: str | None = None) -> bool:
+    """Whether any point has a finite `name`, by `method` or by any."""
+    if name not in table or (method is not None and method not in table["method"].values):
+        return False
+    values = table[name] if method is None else table[name].sel({"method": method})
+    return bool(np.isfinite(values).any())
+
+
+def results_of(table: xr.Dataset, variables: list[str] | tuple[str, ...] | None, skip: str) -> list[str]:
+    """The results to show: those asked for, or all that some sampled method has, without `skip`.
+
+    Raises
+    ------
+    UnknownNameError
+        If one that is asked for is not in `table`; the message lists what there is.
+    """
+    having = {
+        str(name) for name in table.data_vars if f"{name}_err" in table and has_result(table, str(name))
+    }
+    known = known_results(table.attrs)
+    there = [name for name in known if name in having] + sorted(having - set(known))
+    if variables is not None:
+        for name in variables:
+            if name not in there:
+                raise UnknownNameError(f"variables must be among {', '.join(there)}, got {name!r}")
+        return list(variables)
+    constant = {"magnetization"} if table.attrs.get("z2_symmetric") else set()
+    return [name for name in there if name in known and name not in constant | {skip}]
+
+
+def sampled_methods(table: xr.Dataset) -> list[str]:
+    """The methods with error bars, in the order of the table."""
+    return [name for name in table["method"].values.astype(str).tolist() if name != "exact"]
+
+
+def reference_method(table: xr.Dataset, name: str) -> str | None:
+    """The method that the others are compared with in result `name`; None if there is nothing to compare."""
+    having = [m for m in table["method"].values.astype(str).tolist() if has_result(table, name, m)]
+    if len(having) < 2:
+        return None
+    if "exact" in having:
+        return "exact"
+    chains = [method for method in having if method in (*CHAIN_METHODS, "mcmc")]
+    return (chains or having)[0]
+
+
+def z_scores(table: xr.Dataset, name: str, method: str, reference: str) -> xr.DataArray:
+    """Difference of two methods in result `name` in units of its standard error, over the scanned points.
+
+    Parameters
+    ----------
+    table : xarray.Dataset
+        A scan.
+    name : str
+        A result with an error bar.
+    method, reference : str
+        The two methods.
+
+    Returns
+    -------
+    xarray.DataArray
+        Dims: the scanned couplings. NaN where one of the two is missing or the combined error is zero or
+        infinite.
+    """
+    values, errors = table[name], table[f"{name}_err"]
+    error = np.hypot(errors.sel({"method": method}, drop=True), errors.sel({"method": reference}, drop=True))
+    difference = values.sel({"method": method}, drop=True) - values.sel({"method": reference}, drop=True)
+    return difference / error.where((error > 0) & np.isfinite(error))
+
+
+def troubles(table: xr.Dataset) -> list[tuple[str, dict[str, float], str]]:
+    """Cells whose results are not to be trusted: (method, point, reason)."""
+    couplings = check_scan(table)
+    warnings = json.loads(table.attrs.get("warnings", "{}"))
+    found = []
+    for method in sampled_methods(table):
+        for index in np.ndindex(*(table.sizes[name] for name in couplings)):
+            cell = table.sel({"method": method}).isel(dict(zip(couplings, index, strict=True)))
+            point = {name: float(cell[name]) for name in couplings}
+            reason = _reason(cell)
+            if reason:
+                found.append((method, point, warnings.get(_key(method, point), "") or reason))
+    return found
+
+
+def _key(method: str, point: dict[str, float]) -> str:
+    from edgphys.scans.cell import point_words
+
+    return f"{method} {point_words(point)}"
+
+
+def _reason(cell: xr.Dataset) -> str:
+    """Empty for a cell that passed its tests. A flag of NaN means that the method has no such test."""
+    if "reliable" in cell and float(cell["reliable"]) == 0:
+        return (
+            f"weights not reliable (ESS {_number(cell, 'ess')}, largest weight {_number(cell, 'max_weight')})"
+        )
+    if "converged" in cell and float(cell["converged"]) == 0:
+        return f"not converged (R-hat {_number(cell, 'r_hat')}, tau_int {_number(cell, 'tau_int')})"
+    return ""
+
+
+def _number(cell: xr.Dataset, name: str) -> str:
+    return f"{float(cell[name]):.3g}" if name in cell else "unknown"
+
+
+def format_value(value: float, err: float) -> str:
+    """A value with its standard error in brackets, two digits of the error; without error, ten digits.
+
+    An infinite error, of an estimate that the data do not determine, gives a dash.
+
+    Examples
+    --------
+    >>> format_value(-1.43213, 0.00123)
+    '-1.4321(12)'
+    >>> format_value(42.9, 0.0996)
+    '42.90(10)'
+    >>> format_value(-93.14, 2.345)
+    '-93.1(2.3)'
+    >>> format_value(12345.6, 234.5)
+    '12350(230)'
+    >>> format_value(42.9033123456789, 0.0)
+    '42.90331235'
+    >>> format_value(float("nan"), 1.0)
+    '-'
+    """
+    if not math.isfinite(value) or math.isinf(err):
+        return "-"
+    if math.isnan(err) or err <= 0:
+        return f"{value:.10g}"
+    # The error is rounded first: 0.0996 has the digits 10, not 99.6.
+    err = float(f"{err:.1e}")
+    digits = 1 - math.floor(math.log10(err))
+    if digits <= 0:
+        return f"{round(value, digits):.0f}({round(err, digits):.0f})"
+    if err < 1:
+        return f"{value:.{digits}f}({round(err * 10**digits):d})"
+    return f"{value:.{digits}f}({err:.{digits}f})"

@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: MIT
+"""Tables of one result: estimates beside the exact values, the rungs of a ladder, bins of a profile."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from edgphys.errors import EdgphysError
+from edgphys.report.comparison import format_value, known_results
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+__all__ = ["estimates_table", "exact_of", "ladder_tables", "notes_on", "profile_table"]
+
+_DIAGNOSTICS = (
+    "n_draws",
+    "n_eff",
+    "tau_int",
+    "r_hat",
+    "ess",
+    "max_weight",
+    "pareto_k",
+    "unseen_share",
+    "n_rungs",
+    "swap_rate",
+    "overlap",
+    "log_z_quadrature",
+)
+# Columns of the table of a ladder, as far as the system has them.
+_RUNG = ("energy", "specific_heat", "abs_magnetization", "susceptibility", "phi2")
+
+
+def estimates_table(view: Table, estimates: xr.Dataset, exact: dict[str, float]) -> Table:
+    """Fill `view` with results, their exact values and z, then diagnostics."""
+    view.add_column("result", no_wrap=True)
+    view.add_column("estimate", justify="right", no_wrap=True)
+    if exact:
+        view.add_column("exact", justify="right", no_wrap=True)
+        view.add_column("z", justify="right", no_wrap=True)
+    for name in known_results(estimates.attrs):
+        value, err = _value(estimates, name), _value(estimates, f"{name}_err")
+        if math.isnan(value):
+            continue
+        row = [name, format_value(value, err)]
+        if exact:
+            known = exact.get(name, math.nan)
+            z = (value - known) / err if err > 0 else math.nan
+            row += ["" if math.isnan(known) else f"{known:.8g}", "" if math.isnan(z) else f"{z:+.1f}"]
+        view.add_row(*row)
+    view.add_section()
+    for name in _DIAGNOSTICS:
+        value = _value(estimates, name)
+        if not math.isnan(value):
+            view.add_row(name, f"{value:.5g}", *([""] * (2 if exact else 0)))
+    return view
+
+
+def ladder_tables(view: Table, ladder: xr.Dataset) -> Table:
+    """Fill `view` with the estimates of every rung, and the swap rate with the next."""
+    from edgphys.estimators import estimate
+    from edgphys.mcmc import rung
+
+    couplings = json.loads(ladder.attrs["ladder"])
+    n_rungs = len(next(iter(couplings.values())))
+    rows = [estimate(rung(ladder, k)) for k in range(n_rungs)]
+    shown = [name for name in _RUNG if not math.isnan(_value(rows[0], name))]
+    for name in [*couplings, *shown, "tau_int", "swap rate"]:
+        view.add_column(name, justify="right", no_wrap=True)
+    rates = ladder["swap_rate"].mean("chain").values if "swap_rate" in ladder else None
+    for k, estimates in enumerate(rows):
+        row = [f"{values[k]:.6g}" for values in couplings.values()]
+        row += [format_value(_value(estimates, name), _value(estimates, f"{name}_err")) for name in shown]
+        row += [f"{_value(estimates, 'tau_int'):.4g}"]
+        row += [f"{rates[k]:.3f}" if rates is not None and k < len(rates) else ""]
+        view.add_row(*row)
+    return view
+
+
+def profile_table(view: Table, profile: xr.Dataset) -> Table:
+    """Fill `view` with one row a bin, distance or basin, and what belongs to none."""
+    (dim,) = profile.dims
+    names = [str(name) for name in profile.data_vars if not str(name).endswith("_err")]
+    over = [name for name in names if profile[name].dims]
+    for name in [str(dim), *over]:
+        view.add_column(name, justify="right", no_wrap=True)
+    for k, place in enumerate(profile[dim].values.tolist()):
+        row = profile.isel({dim: k})
+        cells = [format_value(_value(row, name), _value(row, f"{name}_err")) for name in over]
+        view.add_row(place if isinstance(place, str) else f"{place:.6g}", *cells)
+    view.add_section()
+    for name in names:
+        if not profile[name].dims:
+            view.add_row(name, format_value(_value(profile, name), _value(profile, f"{name}_err")))
+    return view
+
+
+def notes_on(result: xr.Dataset, console: Console) -> None:
+    """Print why a result is not to be trusted, if there is a reason."""
+    console.print("Brackets: one standard error in the last digits.", highlight=False)
+    warning = result.attrs.get("warning", "")
+    if warning:
+        console.print(f"NOT TRUSTED: {warning}", highlight=False, soft_wrap=True, markup=False)
+
+
+def _value(estimates: xr.Dataset, name: str) -> float:
+    return float(estimates[name]) if name in estimates else math.nan
+
+
+def exact_of(samples: xr.Dataset) -> dict[str, float]:
+    """Exact results of the system that the attrs describe; none if it cannot be rebuilt from them."""
+    import lattices
+    from edgphys import systems
+
+    attrs = samples.attrs
+    try:
+        lattice = None
+        if "lattice" in attrs:
+            extent = tuple(int(n) for n in np.atleast_1d(attrs["extent"]))
+            pbc = tuple(bool(p) for p in np.atleast_1d(attrs["pbc"]))
+            lattice = lattices.build(attrs["lattice"], extent, pbc, allow_double_bonds=True)
+        system = systems.build(attrs["system"], lattice, **json.loads(attrs["parameters"]))
+    except (EdgphysError, ValueError, TypeError):
+        return {}
+    return system.exact_results()

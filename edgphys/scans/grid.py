@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: MIT
+"""The grid of a scan, and its results as one labelled dataset with dims ``(method, <scanned couplings>)``."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from edgphys.scans.cell import point_words
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+__all__ = ["COSTS", "Cell", "Grid", "assemble", "cells_of", "header_of"]
+
+Cell = tuple[str, str]  # (method, words of the point)
+
+# Beside those of the estimates and of `edgphys.estimators.estimate.DIAGNOSTICS`.
+COSTS = {
+    "n_energy_calls": "evaluations of the energy, counted per configuration",
+    "n_gradient_calls": "evaluations of its gradient, counted per configuration",
+    "wall_time": "wall time of the cell in seconds, training included",
+}
+
+
+class Grid:
+    """The scanned couplings: names in the order given, their values, and the points of the outer grid."""
+
+    def __init__(self, couplings: dict[str, Any]) -> None:
+        if not couplings:
+            raise ValueError("couplings: name at least one to scan, as in temperature=[2.0, 2.5]")
+        self.values = {name: _check_values(name, values) for name, values in couplings.items()}
+        self.names = tuple(self.values)
+        self.shape = tuple(len(values) for values in self.values.values())
+        self.points = [
+            dict(zip(self.names, point, strict=True)) for point in itertools.product(*self.values.values())
+        ]
+
+
+def _check_values(name: str, values: Any) -> list[float]:
+    if name in {"method", "draw", "chain"}:
+        raise ValueError(f"couplings: {name!r} is a dimension of its own and cannot be scanned")
+    try:
+        array = np.atleast_1d(np.asarray(values, dtype=np.float64))
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"{name} must be a number or a sequence of numbers, got {values!r}") from error
+    if array.ndim != 1 or array.size == 0 or not np.isfinite(array).all():
+        raise ValueError(f"{name} must be a non-empty sequence of finite numbers, got {values!r}")
+    listed = array.tolist()
+    if len({point_words({name: value}) for value in listed}) < len(listed):
+        raise ValueError(f"{name} must not name a value twice, got {listed}")
+    return listed
+
+
+def assemble(methods: tuple[str, ...], grid: Grid, done: dict[Cell, dict], attrs: dict) -> xr.Dataset:
+    """All cells as one dataset; NaN where a method does not give a result.
+
+    Parameters
+    ----------
+    methods : tuple of str
+    grid : Grid
+    done : dict
+        Results of `edgphys.scans.cell.run_cell` by (method, words of the point), one for each cell.
+    attrs : dict
+        Attrs of the dataset.
+
+    Returns
+    -------
+    xarray.Dataset
+        Dims ``(method, <scanned couplings>)``, float64.
+    """
+    import xarray as xr
+
+    definitions = json.loads(attrs["definitions"])
+    names = _ordered({name for result in done.values() for name in result["values"]}, definitions)
+    arrays = {name: np.full((len(methods), *grid.shape), np.nan) for name in names}
+    algorithms, warnings = {}, {}
+    for i, method in enumerate(methods):
+        for j, point in enumerate(grid.points):
+            cell = (method, point_words(point))
+            for name, value in done[cell]["values"].items():
+                arrays[name].reshape(len(methods), -1)[i, j] = value
+            algorithms[" ".join(cell)] = done[cell]["algorithm"]
+            if done[cell]["warning"]:
+                warnings[" ".join(cell)] = done[cell]["warning"]
+    dims = ("method", *grid.names)
+    table = xr.Dataset(
+        {name: (dims, array, _variable_attrs(name, definitions)) for name, array in arrays.items()},
+        coords={"method": list(methods), **grid.values},
+        attrs=attrs,
+    )
+    table.attrs["algorithms"] = json.dumps(algorithms)
+    table.attrs["warnings"] = json.dumps(warnings)
+    return table
+
+
+def _ordered(names: set[str], definitions: dict[str, str]) -> list[str]:
+    """Results in the order of the system's definitions, each before its error."""
+    order = {name: rank for rank, name in enumerate(definitions)}
+    return sorted(names, key=lambda name: (order.get(name.removesuffix("_err"), len(order)), name))
+
+
+def _variable_attrs(name: str, definitions: dict[str, str]) -> dict[str, str]:
+    base = name.removesuffix("_err")
+    if name != base:
+        return {"definition": f"one standard error of {base}"}
+    return {"definition": definitions[name]} if name in definitions else {}
+
+
+def header_of(attrs: dict[str, Any]) -> dict[str, Any]:
+    """What must agree between two scans that share cells, in JSON types, from the attrs of the dataset."""
+    header = {name: attrs.get(name) for name in ("system", "lattice", "extent", "pbc", "seed")}
+    header |= {name: json.loads(attrs[name]) for name in ("parameters", "couplings", "settings")}
+    return json.loads(json.dumps(header, default=_plain))
+
+
+def _plain(value: Any) -> Any:
+    return value.tolist() if isinstance(value, (np.ndarray, np.generic)) else str(value)
+
+
+def cells_of(table: xr.Dataset) -> dict[Cell, dict[str, Any]]:
+    """The finished cells of a scan, the inverse of `assemble`; a cell without a wall time is not finished."""
+    names = json.loads(table.attrs["couplings"])
+    notes = {name: json.loads(table.attrs.get(name, "{}")) for name in ("algorithms", "warnings")}
+    done = {}
+    arrays = {
+        str(name): variable.transpose("method", *names).values for name, variable in table.data_vars.items()
+    }
+    for index in np.ndindex(*(table.sizes[name] for name in ("method", *names))):
+        point = {name: float(table[name].values[i]) for name, i in zip(names, index[1:], strict=True)}
+        cell = (str(table["method"].values[index[0]]), point_words(point))
+        values = {name: float(array[index]) for name, array in arrays.items()}
+        if math.isfinite(values.get("wall_time", math.nan)):
+            key = " ".join(cell)
+            done[cell] = {
+                "values": {name: value for name, value in values.items() if not math.isnan(value)},
+                "algorithm": notes["algorithms"].get(key, ""),
+                "warning": notes["warnings"].get(key, ""),
+            }
+    return done

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""Systems of continuous coordinates without a lattice."""

@@ -1,0 +1,287 @@
+# SPDX-License-Identifier: MIT
+r"""A path from a Gaussian of known partition function to any continuous system.
+
+    weight exp(-a_0 U_0(x) - a_1 G(x) - a_2 U(x)),     U = E / T,     U_0 = sum_i (x_i - m_i)^2 / (2 w_i^2)
+
+    path from 0 to 9/10:   a = (1 - s, s, 0),     s = path / (9/10)        Gaussian to tempered system
+    path from 9/10 to 1:   a = (0, 1 - t, t),     t = 10 path - 9          tempered system to system
+
+G is U up to a ceiling c, and rises with its logarithm beyond:
+
+    G = U for U <= c,     G = c + D log(1 + (U - c) / D) for U > c,        D = 10 + n_variables / 2
+
+G and its gradient are continuous. What c is for: the Gaussian puts particles on top of each other and points
+where a potential rises like exp(x^2), where averages of U do not exist, but those of G do. With c above what
+the system visits, G and U differ where there is no weight, and the second leg costs next to nothing. Every c
+gives the right log Z, as does every Gaussian.
+
+<G> falls steeply near path = 0, where configurations that the system forbids die out. Thermodynamic
+integration needs rungs there (`KNOTS`), each twice as far from the Gaussian as the one before, up to the end
+of the first leg.
+
+    log Z at path = 0:     sum_i log(w_i sqrt(2 pi))
+
+For particles x are the coordinates y of the mean-free subspace, and so is the measure.
+
+References
+----------
+Kirkwood, J. Chem. Phys. 3, 300 (1935), doi:10.1063/1.1749657 (coupling to a reference). Frenkel and Ladd, J.
+Chem. Phys. 81, 3188 (1984), doi:10.1063/1.448024 (a harmonic one).
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from typing import Any, final
+
+import numpy as np
+import torch
+from numba import njit
+from numpy.typing import NDArray
+from torch import Tensor
+
+from edgphys.errors import NotExactError
+from edgphys.systems.base import check_number
+from edgphys.systems.continuous.base import AbstractContinuousSystem
+
+__all__ = ["KNOTS", "GaussianPath"]
+
+_KNEE = 0.9
+KNOTS = tuple(_KNEE * 0.5**k for k in range(9, -1, -1))
+_INFINITE = 1e100  # for U: no weight at all, but a number to calculate with
+_HEAD = 6  # places in the kernel's parameters before m, 1 / w^2 and those of the system
+
+
+@final
+class GaussianPath(AbstractContinuousSystem):
+    """A system on its way from a Gaussian; see the module docstring.
+
+    Parameters
+    ----------
+    system : AbstractContinuousSystem
+        Where the path leads, with a `kernel`.
+    centre, spread : arrays, shape (n_variables,)
+        m and w of the Gaussian, w positive.
+    ceiling : float
+        c, in units of the temperature.
+    path : float
+        Place on the path, 0 to 1. The energy at 1 is that of `system`.
+
+    Raises
+    ------
+    NotExactError
+        If the system has no kernel.
+    TypeError, ValueError
+        If a number is of the wrong kind or out of range.
+
+    Examples
+    --------
+    >>> from edgphys.systems.continuous.double_well import DoubleWell
+    >>> well = DoubleWell(temperature=2.0)
+    >>> path = GaussianPath(well, np.zeros(1), np.ones(1), ceiling=20.0)
+    >>> path.action_coefficients, round(path.log_z_reference, 6)
+    (array([0., 0., 1.]), 0.918939)
+    >>> path.replace(path=0.45).action_coefficients
+    array([0.5, 0.5, 0. ])
+    """
+
+    name = "gaussian_path"
+    formula = "T (a_0 U_0 + a_1 G + a_2 U), see edgphys.systems.continuous.gaussian_path"
+
+    def __init__(
+        self, system: AbstractContinuousSystem, centre: NDArray, spread: NDArray, ceiling: float, path=1.0
+    ) -> None:
+        if system.kernel is None:
+            raise NotExactError(
+                f"system must have a numba kernel for a ladder of chains, got {system.name} without one; "
+                "a Potential takes a compiled function, or kernel="
+            )
+        self.system, self.temperature, self.event_shape = system, system.temperature, system.event_shape
+        self.centre, self.spread = (np.array(v, np.float64).ravel() for v in (centre, spread))
+        for name, array in (("centre", self.centre), ("spread", self.spread)):
+            if array.shape != (system.n_variables,) or not np.isfinite(array).all():
+                raise ValueError(f"{name} must be {system.n_variables} finite numbers, got {array}")
+        if not (self.spread > 0).all():
+            raise ValueError(f"spread must be positive, got {self.spread}")
+        self.ceiling = check_number(ceiling, "ceiling")
+        self.path = check_number(path, "path")
+        if not 0.0 <= self.path <= 1.0:
+            raise ValueError(f"path must be in 0 .. 1, got {self.path:g}")
+        self.parameters = {**system.parameters, "path": self.path}
+        self.observables, self.basins, self.width = system.observables, system.basins, system.width
+
+    @property
+    def n_variables(self) -> int:
+        return self.system.n_variables
+
+    @property
+    def log_z_reference(self) -> float:
+        """log Z at path = 0."""
+        return float(np.log(self.spread).sum() + 0.5 * self.n_variables * math.log(2.0 * math.pi))
+
+    @property
+    def stiffness(self) -> float:
+        """D: where U grows like x^2, its powers below D - n_variables / 2 have averages under exp(-G)."""
+        return 10.0 + 0.5 * self.n_variables
+
+    @property
+    def action_coefficients(self) -> NDArray[np.float64]:
+        """(a_0, a_1, a_2)."""
+        if self.path <= _KNEE:
+            s = self.path / _KNEE
+            return np.array([1.0 - s, s, 0.0])
+        t = (self.path - _KNEE) / (1.0 - _KNEE) if self.path < 1.0 else 1.0
+        return np.array([0.0, 1.0 - t, t])
+
+    @property
+    def exact(self) -> tuple[str, ...]:
+        """None on the way."""
+        return ()
+
+    @property
+    def definitions(self) -> dict[str, str]:
+        return self.system.definitions
+
+    @property
+    def kernel(self):
+        return _path_kernel(self.system.kernel)
+
+    @property
+    def energy_kernel(self):
+        return _path_energy_kernel(self.system.energy_kernel)
+
+    @property
+    def terms_kernel(self):
+        return _path_terms_kernel(self.system.energy_kernel)
+
+    @property
+    def kernel_parameters(self) -> NDArray[np.float64]:
+        head = [self.temperature, *self.action_coefficients, self.ceiling, self.stiffness]
+        return np.concatenate([head, self.centre, self.spread**-2.0, self.system.kernel_parameters])
+
+    @property
+    def centres(self) -> NDArray[np.float64]:
+        return self.system.centres
+
+    def starts(self, rng: np.random.Generator, n: int) -> NDArray[np.float64]:
+        """Those of the system: a chain finds its way from there to a wide Gaussian, not always back."""
+        return self.system.starts(rng, n)
+
+    def to_configurations(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        return self.system.to_configurations(x, generator)
+
+    def replace(self, **changes: float) -> GaussianPath:
+        """The same path at another place."""
+        unknown = sorted(set(changes) - {"path"})
+        if unknown:
+            raise TypeError(f"a path has only its place to change, got {unknown[0]}")
+        return GaussianPath(
+            self.system, self.centre, self.spread, self.ceiling, changes.get("path", self.path)
+        )
+
+    def identity(self) -> dict[str, Any]:
+        """The system's, with Gaussian, ceiling and place."""
+        reference = {"centre": self.centre.tolist(), "spread": self.spread.tolist(), "ceiling": self.ceiling}
+        return {**self.system.identity(), "reference": reference, "path": self.path}
+
+    def observe(self, flat: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+        """Observables of the system at the end of the path; NaN on the way, where nobody asks for them."""
+        if self.path == 1.0:
+            return self.system.observe(flat)
+        return dict.fromkeys(self.observables, np.full(len(flat), np.nan))
+
+    def _measure(self, flat: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+        return self.observe(flat)
+
+    def _flat(self, x: Tensor, argument: str) -> Tensor:
+        return self.system._flat(x, argument)
+
+    def _flat_array(self, x: NDArray) -> NDArray[np.float64]:
+        return self.system._flat_array(x)
+
+    def _action_terms(self, flat: Tensor) -> Tensor:
+        scaled = (flat - flat.new_tensor(self.centre)) / flat.new_tensor(self.spread)
+        reduced = torch.nan_to_num(self.beta * self.system._energy(flat), nan=math.inf).clamp_max(_INFINITE)
+        over = (reduced - self.ceiling).clamp_min(0.0) / self.stiffness
+        tempered = reduced.clamp_max(self.ceiling) + self.stiffness * torch.log1p(over)
+        return torch.stack([0.5 * scaled.square().sum(1), tempered, reduced], dim=1)
+
+    def _energy(self, flat: Tensor) -> Tensor:
+        return self.temperature * (self._action_terms(flat) @ flat.new_tensor(self.action_coefficients))
+
+    def __repr__(self) -> str:
+        return f"GaussianPath({self.system!r}, path={self.path:g})"
+
+
+@njit(nogil=True, cache=True)
+def _gaussian(x, parameters):
+    """U_0."""
+    total = 0.0
+    for i in range(x.size):
+        step = x[i] - parameters[_HEAD + i]
+        total += 0.5 * step * step * parameters[_HEAD + x.size + i]
+    return total
+
+
+@njit(nogil=True, cache=True)
+def _bounded(reduced):
+    """U as a finite number."""
+    return reduced if reduced < _INFINITE else _INFINITE  # also where it is NaN
+
+
+@njit(nogil=True, cache=True)
+def _temper(reduced, ceiling, stiffness):
+    """G and dG/dU."""
+    if reduced <= ceiling:
+        return reduced, 1.0
+    over = (reduced - ceiling) / stiffness
+    return ceiling + stiffness * math.log1p(over), 1.0 / (1.0 + over)
+
+
+# Compiled once for each energy; closures, because numba cannot pass functions in arrays of parameters.
+
+
+@functools.lru_cache(maxsize=64)
+def _path_kernel(inner):
+    @njit(nogil=True)
+    def kernel(x, gradient_out, parameters):
+        temperature, a0, a1, a2 = parameters[0], parameters[1], parameters[2], parameters[3]
+        energy = inner(x, gradient_out, parameters[_HEAD + 2 * x.size :])
+        tempered, slope = _temper(_bounded(energy / temperature), parameters[4], parameters[5])
+        share = a1 * slope + a2
+        for i in range(x.size):
+            along = share * gradient_out[i] if share > 0.0 else 0.0
+            pull = (x[i] - parameters[_HEAD + i]) * parameters[_HEAD + x.size + i]
+            gradient_out[i] = along + temperature * a0 * pull
+        total = temperature * (a0 * _gaussian(x, parameters) + a1 * tempered)
+        return total + a2 * energy if a2 > 0.0 else total
+
+    return kernel
+
+
+@functools.lru_cache(maxsize=64)
+def _path_energy_kernel(inner):
+    @njit(nogil=True)
+    def kernel(x, gradient_out, parameters):
+        temperature, a0, a1, a2 = parameters[0], parameters[1], parameters[2], parameters[3]
+        energy = inner(x, gradient_out, parameters[_HEAD + 2 * x.size :])
+        tempered, _ = _temper(_bounded(energy / temperature), parameters[4], parameters[5])
+        total = temperature * (a0 * _gaussian(x, parameters) + a1 * tempered)
+        return total + a2 * energy if a2 > 0.0 else total
+
+    return kernel
+
+
+@functools.lru_cache(maxsize=64)
+def _path_terms_kernel(inner):
+    @njit(nogil=True)
+    def kernel(x, terms_out, parameters):
+        energy = inner(x, np.empty(x.size), parameters[_HEAD + 2 * x.size :])
+        reduced = _bounded(energy / parameters[0])
+        terms_out[0] = _gaussian(x, parameters)
+        terms_out[1] = _temper(reduced, parameters[4], parameters[5])[0]
+        terms_out[2] = reduced
+        return 0.0
+
+    return kernel

@@ -1,0 +1,288 @@
+# SPDX-License-Identifier: MIT
+r"""Bayesian logistic regression: the posterior of the weights as a Boltzmann density. The one target without
+physics.
+
+    E(w) = - sum_i log sigma(s_i (w . phi_i)) + precision/2 |w|^2 - (d/2) log(precision / 2 pi)
+
+with labels s_i = +-1, phi_i = (features, 1) and sigma(u) = 1 / (1 + exp(-u)). The prior N(0, 1/precision) is
+normalised, so that log Z at T = 1 is the logarithm of the evidence of the data.
+
+Data are given, or generated from a seed: standard normal features with correlation 0.3^|i - j|, true weights
+N(0, 1), an independent label per row with probability sigma(w . phi). The same seed gives the test rows,
+drawn
+after the training rows.
+
+References
+----------
+Gershman, Hoffman, Blei, Nonparametric variational inference, ICML (2012), arXiv:1206.4665, section 4.1. Wang
+et al., arXiv:2401.02080 (as a target of EDG). Fawcett, An introduction to ROC analysis, Pattern Recogn. Lett.
+27, 861 (2006), doi:10.1016/j.patrec.2005.10.010 (AUC).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from typing import Any, ClassVar, final
+
+import numpy as np
+import scipy.signal
+import scipy.special
+import scipy.stats
+import torch
+from numba import njit
+from numpy.typing import NDArray
+from torch import Tensor
+
+from edgphys.systems.base import check_number
+from edgphys.systems.continuous.base import AbstractContinuousSystem, check_dims
+
+__all__ = ["LogisticRegression", "accuracy", "area_under_curve", "generate_data"]
+
+_CORRELATION = 0.3
+
+
+@final
+class LogisticRegression(AbstractContinuousSystem):
+    """Posterior of the weights of a logistic regression; see the module docstring.
+
+    Parameters
+    ----------
+    n_features, n_train, n_test : int
+        Size of the data.
+    precision : float
+        Of the prior, positive.
+    data_seed : int
+        Seed of generated data.
+    temperature : float
+        Positive; the posterior is at 1.
+    data : tuple of arrays, optional
+        (features, labels, test features, test labels) in place of generated data: shapes (n_rows,
+        n_features) and
+        (n_rows,), labels 0 or 1. The sizes are then taken from it.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a parameter is out of range, or the data do not fit together.
+
+    Examples
+    --------
+    >>> system = LogisticRegression(n_features=2, n_train=50)
+    >>> system.n_variables, system.energy(np.zeros((1, 3))).round(3)         # 50 log 2 + 3/2 log 2 pi
+    (3, array([37.414]))
+    >>> probability = system.predict(np.array([[1.0, 0.0, 0.0], [2.0, 0.0, 0.0]]))
+    >>> probability.shape
+    (1000,)
+    """
+
+    name: ClassVar[str] = "logistic_regression"
+    observables: ClassVar[tuple[str, ...]] = ("norm",)
+
+    def __init__(
+        self,
+        n_features: int = 10,
+        n_train: int = 500,
+        n_test: int = 1000,
+        precision: float = 1.0,
+        data_seed: int = 0,
+        temperature: float = 1.0,
+        *,
+        data: tuple[NDArray, NDArray, NDArray, NDArray] | None = None,
+    ) -> None:
+        self.temperature = check_number(temperature, "temperature", positive=True)
+        self.precision = check_number(precision, "precision", positive=True)
+        sizes = [
+            check_dims(v, k)
+            for k, v in (("n_features", n_features), ("n_train", n_train), ("n_test", n_test))
+        ]
+        self._given = None if data is None else _check_data(data)
+        self.features, self.labels, self.test_features, self.test_labels = (
+            generate_data(*sizes, int(data_seed)) if self._given is None else self._given
+        )
+        self.event_shape = (self.features.shape[1] + 1,)
+        self.parameters = {
+            "n_features": self.features.shape[1],
+            "n_train": len(self.features),
+            "n_test": len(self.test_features),
+            "precision": self.precision,
+            "data_seed": int(data_seed),
+            "temperature": self.temperature,
+        }
+        self.formula = (
+            "-sum_i log sigmoid(s_i w.phi_i) + precision/2 |w|^2 - n_variables/2 log(precision / 2 pi)"
+        )
+        self.width = 1.0 / math.sqrt(self.precision)
+        self._design = np.column_stack([self.features, np.ones(len(self.features))])
+
+    @property
+    def conditions(self) -> tuple[str, ...]:
+        """Temperature and precision."""
+        return ("temperature", "precision")
+
+    @property
+    def exact(self) -> tuple[str, ...]:
+        """Nothing in closed form."""
+        return ()
+
+    @property
+    def kernel(self):
+        return _kernel
+
+    @property
+    def kernel_parameters(self) -> NDArray[np.float64]:
+        signs = 2.0 * self.labels - 1.0
+        return np.concatenate([[self.precision, self._offset()], (signs[:, None] * self._design).ravel()])
+
+    def predict(
+        self, weights: NDArray, features: NDArray | None = None, log_weights: NDArray | None = None
+    ) -> NDArray[np.float64]:
+        """Posterior predictive probability of label 1 for each row of `features`, by default the test rows.
+
+        Parameters
+        ----------
+        weights : array, shape (n_draws, n_variables)
+            Draws of the posterior.
+        features : array, shape (n_rows, n_features), optional
+        log_weights : array, shape (n_draws,), optional
+            Logarithms of importance weights of the draws.
+
+        Returns
+        -------
+        float64 array, shape (n_rows,)
+        """
+        rows = self.test_features if features is None else np.asarray(features, np.float64)
+        draws = self._flat_array(weights)
+        if log_weights is None:
+            share = np.full(len(draws), 1.0 / len(draws))
+        else:
+            share = scipy.special.softmax(np.asarray(log_weights, np.float64))
+        design = np.column_stack([rows, np.ones(len(rows))])
+        out = np.zeros(len(rows))
+        for start in range(0, len(draws), 1024):
+            part = slice(start, start + 1024)
+            out += share[part] @ scipy.special.expit(draws[part] @ design.T)
+        return out
+
+    def replace(self, **changes: float) -> LogisticRegression:
+        """The same data with other parameters; generated data follow their sizes and seed."""
+        return LogisticRegression(**{**self.parameters, **changes}, data=self._given)
+
+    def identity(self) -> dict[str, Any]:
+        """Name, parameters, and a fingerprint of the data."""
+        digest = hashlib.sha256(self._design.tobytes() + self.labels.tobytes()).hexdigest()[:16]
+        return {**super().identity(), "data": digest}
+
+    def _offset(self) -> float:
+        return -0.5 * self.n_variables * math.log(self.precision / (2.0 * math.pi))
+
+    def _signed(self, like: Tensor) -> Tensor:
+        return like.new_tensor((2.0 * self.labels - 1.0)[:, None] * self._design)
+
+    def _energy(self, flat: Tensor) -> Tensor:
+        loss = -torch.nn.functional.logsigmoid(flat @ self._signed(flat).T).sum(1)
+        return loss + 0.5 * self.precision * (flat * flat).sum(1) + self._offset()
+
+    def _energy_gradient(self, flat: Tensor) -> tuple[Tensor, Tensor]:
+        signed = self._signed(flat)
+        margins = flat @ signed.T
+        gradient = self.precision * flat - torch.sigmoid(-margins) @ signed
+        loss = -torch.nn.functional.logsigmoid(margins).sum(1)
+        return loss + 0.5 * self.precision * (flat * flat).sum(1) + self._offset(), gradient
+
+    def _measure(self, flat: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+        return {"norm": np.sqrt((flat * flat).sum(1))}
+
+    def _more_definitions(self) -> dict[str, str]:
+        return {
+            "norm": "|w|, Euclidean norm of the weights",
+            "log_z": "log of the evidence of the data at T = 1, natural logarithm",
+        }
+
+
+def generate_data(n_features: int, n_train: int, n_test: int, seed: int) -> tuple[NDArray, ...]:
+    """Features and labels, training and test, as the module docstring has it.
+
+    Examples
+    --------
+    >>> [part.shape for part in generate_data(3, 5, 2, seed=1)]
+    [(5, 3), (5,), (2, 3), (2,)]
+    """
+    rng = np.random.default_rng(seed)
+    n_rows = n_train + n_test
+    noise = rng.standard_normal((n_rows, n_features))
+    noise[:, 1:] *= math.sqrt(1.0 - _CORRELATION**2)
+    features = scipy.signal.lfilter([1.0], [1.0, -_CORRELATION], noise, axis=1)
+    true = rng.standard_normal(n_features + 1)
+    probability = scipy.special.expit(features @ true[:-1] + true[-1])
+    labels = (rng.random(n_rows) < probability).astype(np.float64)
+    return features[:n_train], labels[:n_train], features[n_train:], labels[n_train:]
+
+
+def accuracy(probability: NDArray, labels: NDArray) -> float:
+    """Share of labels that the more probable class gets right.
+
+    Examples
+    --------
+    >>> accuracy(np.array([0.9, 0.2, 0.6]), np.array([1, 0, 0])).__round__(3)
+    0.667
+    """
+    return float(np.mean((np.asarray(probability) > 0.5) == (np.asarray(labels) > 0.5)))
+
+
+def area_under_curve(probability: NDArray, labels: NDArray) -> float:
+    """Area under the ROC curve: how often a row with label 1 is ranked above one with label 0, ties half.
+
+    Raises
+    ------
+    ValueError
+        If only one label occurs.
+
+    Examples
+    --------
+    >>> area_under_curve(np.array([0.9, 0.2, 0.6, 0.6]), np.array([1, 0, 0, 1]))
+    0.875
+    """
+    positive = np.asarray(labels) > 0.5
+    n_positive, n_negative = int(positive.sum()), int((~positive).sum())
+    if not n_positive or not n_negative:
+        raise ValueError("labels must hold both classes, got one")
+    ranks = scipy.stats.rankdata(probability)[positive].sum()
+    return float((ranks - 0.5 * n_positive * (n_positive + 1)) / (n_positive * n_negative))
+
+
+def _check_data(data) -> tuple[NDArray[np.float64], ...]:
+    arrays = tuple(np.asarray(part, np.float64) for part in data)
+    if len(arrays) != 4:
+        raise ValueError(
+            f"data must be (features, labels, test features, test labels), got {len(arrays)} arrays"
+        )
+    for features, labels in (arrays[:2], arrays[2:]):
+        if features.ndim != 2 or labels.shape != (len(features),) or features.shape[1] != arrays[0].shape[1]:
+            raise ValueError(
+                f"data must have features (n_rows, n_features) and labels (n_rows,), got "
+                f"{features.shape} and {labels.shape}"
+            )
+        if not np.isin(labels, (0.0, 1.0)).all():
+            raise ValueError("data must have the labels 0 and 1, got others")
+    return arrays
+
+
+@njit(nogil=True, cache=True)
+def _kernel(x, gradient_out, parameters):
+    precision, energy = parameters[0], parameters[1]
+    d = x.size
+    for k in range(d):
+        gradient_out[k] = precision * x[k]
+        energy += 0.5 * precision * x[k] * x[k]
+    for row in range((parameters.size - 2) // d):
+        first = 2 + row * d
+        margin = 0.0
+        for k in range(d):
+            margin += parameters[first + k] * x[k]
+        tail = math.exp(-abs(margin))
+        energy += math.log1p(tail) + max(-margin, 0.0)
+        wrong = (tail if margin > 0.0 else 1.0) / (1.0 + tail)  # sigmoid(-margin)
+        for k in range(d):
+            gradient_out[k] -= wrong * parameters[first + k]
+    return energy

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""Systems on a lattice: one variable per site."""

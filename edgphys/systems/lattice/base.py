@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: MIT
+"""What systems on a lattice share: sites, lattice axes, and the observables of a field or of spins."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgphys.systems.base import AbstractSystem
+from edgphys.systems.lattice.measurements import LatticeObservables
+from lattices import Lattice
+
+__all__ = ["AbstractLatticeSystem", "check_lattice"]
+
+
+class AbstractLatticeSystem(AbstractSystem):
+    """Declaration of a lattice system: one variable a site.
+
+    Attributes
+    ----------
+    lattice : Lattice
+        Geometry; `n_sites` and ``event_shape = lattice.shape`` come from it. ``type(s)(s.lattice,
+        **s.parameters)`` rebuilds the system s.
+
+    Notes
+    -----
+    `symmetries` is a subset of ("translation", "point_group", "z2"). "translation" means along every axis; a
+    lattice with an open axis does not declare it. `measure` gives `energy`, `magnetization`,
+    `abs_magnetization`, `magnetization_2`, `magnetization_4`, `correlator_zero`, and `correlator_min` on
+    lattices periodic along all axes; the system may add its own.
+    """
+
+    lattice: Lattice
+    _observables: LatticeObservables
+
+    @property
+    def n_sites(self) -> int:
+        """Number of sites."""
+        return self.lattice.n_sites
+
+    @property
+    def event_shape(self) -> tuple[int, ...]:
+        """Shape of one configuration, with the lattice axes apart."""
+        return tuple(self.lattice.shape)
+
+    def replace(self, **changes: float) -> AbstractLatticeSystem:
+        """The same system on the same lattice with some parameters changed.
+
+        Examples
+        --------
+        >>> import lattices
+        >>> from edgphys.systems import Ising
+        >>> Ising(lattices.build("chain", (4,)), temperature=1.0).replace(temperature=2.0).beta
+        0.5
+        """
+        return type(self)(self.lattice, **{**self.parameters, **changes})
+
+    def identity(self) -> dict[str, Any]:
+        """Name, parameters, and the lattice by its extent and its bonds."""
+        lattice = self.lattice
+        bonds = hashlib.sha256(np.ascontiguousarray(lattice.bonds).tobytes()).hexdigest()[:16]
+        return {
+            "system": self.name,
+            "parameters": self.parameters,
+            "lattice": lattice.name,
+            "extent": [int(n) for n in lattice.extent],
+            "bonds": bonds,
+        }
+
+    def _measure(self, flat: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+        return {**self._observables(flat), **self._measure_more(flat)}
+
+    def _measure_more(self, flat: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+        """Observables beyond the shared ones."""
+        return {}
+
+    def __repr__(self) -> str:
+        values = ", ".join(f"{key}={value:g}" for key, value in self.parameters.items())
+        extent = "x".join(map(str, self.lattice.extent))
+        return f"{type(self).__name__}({self.lattice.name} {extent}, {values})"
+
+
+def check_lattice(lattice: Any) -> Lattice:
+    """`lattice` itself; TypeError with advice unless it is a Lattice."""
+    if not isinstance(lattice, Lattice):
+        raise TypeError(f"lattice must be made by lattices.build, got {type(lattice).__name__}")
+    return lattice

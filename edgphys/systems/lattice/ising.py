@@ -1,0 +1,309 @@
+# SPDX-License-Identifier: MIT
+r"""Ising model on any lattice, in an exact continuous form.
+
+    H(s) = -J sum_<ij> s_i s_j - h sum_i s_i,     s_i = +1 or -1,     Z = sum_s exp(-beta H(s))
+
+`energy` is H, in the units of J and h; J > 0 is ferromagnetic. A bond that occurs twice counts twice.
+
+Continuous form. With A the adjacency matrix, M = beta J A + a positive definite and s_i^2 = 1, exp(-beta H)
+= exp(s^T M s / 2 + beta h sum s - a N / 2), and exp(s^T M s / 2) is a Gaussian integral over y with s
+entering linearly through x = M^{1/2} y; the sum over spins then factorises:
+
+    U(y) = |y|^2 / 2 - sum_i log 2 cosh(x_i + beta h) + (N / 2) log 2 pi + a N / 2,     int exp(-U) dy = Z
+    p(s | y) = prod_i exp(s_i (x_i + beta h)) / 2 cosh(x_i + beta h),     y | s ~ N(M^{1/2} s, 1)
+
+so `reduced_energy` is U, with all its constants, and spins drawn from p(s | y) carry the weight of their y.
+
+Exactly known: everything by enumeration up to 20 sites and on the ring of up to 4096; Z, energy and specific
+heat on the square torus without field (Kaufman), where the sign of J is immaterial or positive.
+
+References
+----------
+Hubbard, Phys. Rev. Lett. 3, 77 (1959); Baker, Phys. Rev. 126, 2071 (1962). Zhang, Sutton, Storkey,
+Ghahramani, Continuous Relaxations for Discrete Hamiltonian Monte Carlo, NeurIPS 2012 (the choice of the
+shift a).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import ClassVar, final
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+from edgphys.systems.base import check_number
+from edgphys.systems.lattice.base import AbstractLatticeSystem, check_lattice
+from edgphys.systems.lattice.hopping import BondSums, is_hypercubic
+from edgphys.systems.lattice.measurements import DEFINITIONS, LatticeObservables
+from edgphys.systems.lattice.relaxation import LatticeOperator
+from lattices import Lattice
+
+__all__ = ["RELATIVE_MARGIN", "Ising", "log_2cosh"]
+
+# Smallest eigenvalue of M over the width of its spectrum. The shift a acts as a coupling of each spin to
+# itself, which makes the wells of U deeper and the tunnelling between them rarer: so as small as can be. A
+# margin of exactly zero would still be correct in exact arithmetic, but rounding would put a NaN under the
+# square root, and no inverse would exist. At 1e-3 the condition number of M is 1e3, so that M^{-1/2} and
+# M^{-1} keep four digits in float32, and the extra self-coupling is a thousandth of the band.
+RELATIVE_MARGIN = 1e-3
+
+# Largest sizes that the exact package takes.
+_ENUMERATED, _LONGEST_RING = 20, 4096
+_MOMENTS = ("log_z", "free_energy", "energy", "specific_heat")
+_EXACT_NAMES = {
+    "enumeration": (
+        *_MOMENTS,
+        "magnetization",
+        "abs_magnetization",
+        "susceptibility",
+        "binder_cumulant",
+        "correlation_length",
+    ),
+    "kaufman": _MOMENTS,
+}
+_EXACT_NAMES["transfer"] = _EXACT_NAMES["enumeration"]
+
+
+def log_2cosh(x: Tensor) -> Tensor:
+    """log(2 cosh x), elementwise and without overflow.
+
+    Written as ``log(1 + exp(2x)) - x``, whose derivatives of every order are right everywhere, x = 0
+    included: the first is tanh(x). The usual ``|x| + log(1 + exp(-2|x|))`` has a wrong second derivative at
+    0. The threshold 40, beyond which softplus returns its argument, is where exp(-40) drops below the
+    rounding of float64.
+
+    Examples
+    --------
+    >>> log_2cosh(torch.tensor([0.0, 1000.0], dtype=torch.float64)).tolist()
+    [0.6931471805599453, 1000.0]
+    """
+    return F.softplus(2.0 * x, threshold=40.0) - x
+
+
+@final
+class Ising(AbstractLatticeSystem):
+    """Ising model with uniform coupling and field; see the module docstring for signs and formulae.
+
+    Parameters
+    ----------
+    lattice : Lattice
+        Any lattice, any boundary conditions.
+    temperature : float
+        Positive, in the units of `coupling` (k_B = 1).
+    coupling : float, default 1.0
+        J, of either sign; 0 gives free spins.
+    field : float, default 0.0
+        h. Without it the system is Z2 symmetric.
+
+    Attributes
+    ----------
+    shift : float
+        a: puts the smallest eigenvalue of M at `RELATIVE_MARGIN` times the width of the spectrum.
+    relaxation : LatticeOperator
+        M^{1/2}: ``apply(y)`` on (..., n_sites), ``values`` its eigenvalues, ``eigenvalues`` those of the
+        adjacency matrix.
+
+    Raises
+    ------
+    TypeError
+        If `lattice` is not a Lattice or a parameter is not a real number.
+    ValueError
+        If `temperature` is not positive and finite, or `coupling` or `field` not finite.
+
+    Examples
+    --------
+    >>> import lattices
+    >>> system = Ising(lattices.build("square", (4, 4)), temperature=2.5)
+    >>> float(system.energy(torch.ones(1, 4, 4))[0])
+    -32.0
+    >>> y = torch.zeros(1, 4, 4, dtype=torch.float64)
+    >>> spins = system.to_configurations(y, torch.Generator().manual_seed(0))
+    >>> sorted(set(spins.flatten().tolist()))
+    [-1.0, 1.0]
+    """
+
+    name: ClassVar[str] = "ising"
+    family: ClassVar[str] = "ising"
+
+    def __init__(
+        self, lattice: Lattice, temperature: float, coupling: float = 1.0, field: float = 0.0
+    ) -> None:
+        self.lattice = check_lattice(lattice)
+        self.temperature = check_number(temperature, "temperature", positive=True)
+        self.coupling = check_number(coupling, "coupling")
+        self.field = check_number(field, "field")
+        self.parameters = {"temperature": self.temperature, "coupling": self.coupling, "field": self.field}
+        self._observables = LatticeObservables(lattice)
+        self._bonds = BondSums(lattice)
+        reduced_coupling = LatticeOperator.from_adjacency(lattice, lambda w: self.beta * self.coupling * w)
+        low, high = float(reduced_coupling.values.min()), float(reduced_coupling.values.max())
+        self.shift = RELATIVE_MARGIN * (high - low) - low
+        # Free spins (J = 0) have M = 0, up to the sign of a rounding error.
+        self.relaxation = reduced_coupling.function(lambda w: np.sqrt(np.maximum(w + self.shift, 0.0)))
+        self._constant = 0.5 * self.n_sites * (math.log(2.0 * math.pi) + self.shift)
+
+    @property
+    def symmetries(self) -> tuple[str, ...]:
+        """Translations on a torus, the point group of the lattice, and spin reversal without field."""
+        names = ("translation",) if all(self.lattice.pbc) else ()
+        return (*names, "point_group", *(("z2",) if self.field == 0.0 else ()))
+
+    @property
+    def conditions(self) -> tuple[str, ...]:
+        """A model may be conditioned on temperature and field; J only sets the unit of energy."""
+        return ("temperature", "field")
+
+    @property
+    def definitions(self) -> dict[str, str]:
+        """Definition, with units, of every observable and estimate by name."""
+        return {
+            "energy": "H = -J sum_<ij> s_i s_j - h sum_i s_i, total; units of J; average <H>",
+            "reduced_energy": "U(y) of the continuous form, all constants included: exp(-U) integrates to Z",
+            "log_z": "log of Z = sum over spins of exp(-beta H), natural logarithm",
+            **DEFINITIONS,
+        }
+
+    def fields(self, y: Tensor) -> Tensor:
+        """Local fields x = M^{1/2} y (without beta h), shape of y."""
+        return self.relaxation.apply(self._field(y)).reshape(y.shape)
+
+    def reduced_energy(self, x: Tensor) -> Tensor:
+        """U(y) at y = `x`; integrates to Z over R^N, so that -log E[w] needs no further constant.
+
+        Parameters
+        ----------
+        x : float32 or float64 tensor, shape (n_batch, *event_shape) or (n_batch, n_sites)
+            The whitened variable y.
+
+        Returns
+        -------
+        Tensor, shape (n_batch,)
+            Dimensionless.
+
+        Examples
+        --------
+        >>> import lattices
+        >>> system = Ising(lattices.build("chain", (4,)), temperature=1.0)
+        >>> at_zero = float(system.reduced_energy(torch.zeros(1, 4, dtype=torch.float64))[0])
+        >>> round(at_zero - (2 * math.log(2 * math.pi) + 2 * system.shift - 4 * math.log(2)), 12)
+        0.0
+        """
+        y = self._field(x)
+        local = self.relaxation.apply(y) + self.beta * self.field
+        return (0.5 * y * y - log_2cosh(local)).sum(1) + self._constant
+
+    def gradient(self, x: Tensor) -> Tensor:
+        """``y - M^{1/2} tanh(M^{1/2} y + beta h)`` at y = `x`, shape of x."""
+        y = self._field(x)
+        local = self.relaxation.apply(y) + self.beta * self.field
+        return (y - self.relaxation.apply(torch.tanh(local))).reshape(x.shape)
+
+    def to_configurations(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
+        """Spins drawn from p(s | y) at y = `x`.
+
+        Parameters
+        ----------
+        x : float32 or float64 tensor, shape (n_batch, *event_shape) or (n_batch, n_sites)
+            The whitened variable y.
+        generator : torch.Generator
+            Required, on the device of x.
+
+        Returns
+        -------
+        Tensor, shape (n_batch, *event_shape)
+            +1 or -1, of the dtype and device of x.
+
+        Raises
+        ------
+        TypeError
+            If `generator` is not a torch.Generator.
+        """
+        if not isinstance(generator, torch.Generator):
+            raise TypeError(f"generator must be a torch.Generator, got {type(generator).__name__}")
+        local = self.relaxation.apply(self._field(x)) + self.beta * self.field
+        # float64 uniforms: those of float32 come in steps of 2^-24, too coarse for rare spins.
+        uniform = torch.rand(local.shape, generator=generator, dtype=torch.float64, device=x.device)
+        up = uniform < torch.sigmoid(2.0 * local.double())
+        spins = 2.0 * up.to(x.dtype) - 1.0
+        return spins.reshape(-1, *self.event_shape)
+
+    def to_field(self, spins: Tensor, generator: torch.Generator) -> Tensor:
+        """y drawn from p(y | s) = N(M^{1/2} s, 1): takes reference spins to the continuous form.
+
+        Parameters
+        ----------
+        spins : float32 or float64 tensor, shape (n_batch, *event_shape) or (n_batch, n_sites)
+            +1 or -1.
+        generator : torch.Generator
+            On the device of `spins`.
+
+        Returns
+        -------
+        Tensor, shape (n_batch, *event_shape)
+            If the spins are Boltzmann distributed, y has density exp(-U(y)) / Z.
+        """
+        flat = self._field(spins)
+        noise = torch.randn(flat.shape, generator=generator, dtype=flat.dtype, device=flat.device)
+        return (self.relaxation.apply(flat) + noise).reshape(-1, *self.event_shape)
+
+    @property
+    def exact(self) -> tuple[str, ...]:
+        """Names of the estimates known exactly for this instance; the module docstring says when."""
+        source = self._exact_source()
+        if source is None:
+            return ()
+        periodic = all(self.lattice.pbc)
+        return tuple(name for name in _EXACT_NAMES[source] if periodic or name != "correlation_length")
+
+    def exact_results(self) -> dict[str, float]:
+        """Exact values of the estimates named in `exact`.
+
+        Examples
+        --------
+        >>> import lattices
+        >>> round(Ising(lattices.build("square", (16, 16)), temperature=2.0).exact_results()["log_z"], 3)
+        263.296
+        """
+        # Imported here: the exact package brings numba, which training and sampling do without.
+        from edgphys.exact import enumeration, kaufman, transfer
+
+        numbers, source = (self.temperature, self.coupling, self.field), self._exact_source()
+        if source == "enumeration":
+            results = enumeration.ising(self.lattice, *numbers)
+        elif source == "kaufman":
+            torus = (*self.lattice.extent, self.temperature, self.coupling)
+            log_z = kaufman.log_z(*torus)
+            results = {"log_z": log_z, "free_energy": -self.temperature * log_z}
+            results |= {"energy": kaufman.energy(*torus), "specific_heat": kaufman.specific_heat(*torus)}
+        elif source == "transfer":
+            results = transfer.ising_chain(self.n_sites, *numbers)
+        else:
+            results = {}
+        return {name: float(results[name]) for name in self.exact}
+
+    def _exact_source(self) -> str | None:
+        if self.n_sites <= _ENUMERATED:
+            return "enumeration"
+        if not (all(self.lattice.pbc) and is_hypercubic(self.lattice)):
+            return None
+        n_axes = len(self.lattice.extent)
+        if n_axes == 1:
+            return "transfer" if self.n_sites <= _LONGEST_RING else None
+        # An antiferromagnet is frustrated on an odd torus, where the sign of J cannot be turned.
+        turnable = self.coupling >= 0.0 or not any(length % 2 for length in self.lattice.extent)
+        return "kaufman" if n_axes == 2 and self.field == 0.0 and turnable else None
+
+    def _energy(self, flat: Tensor) -> Tensor:
+        return -self.coupling * self._bonds.pair_sum(flat) - self.field * flat.sum(1)
+
+    @property
+    def action_coefficients(self) -> NDArray[np.float64]:
+        """(-beta J, -beta h), for the terms (sum_<ij> s_i s_j, sum_i s_i)."""
+        return -self.beta * np.array([self.coupling, self.field])
+
+    def _action_terms(self, flat: Tensor) -> Tensor:
+        return torch.stack([self._bonds.pair_sum(flat), flat.sum(1)], dim=1)

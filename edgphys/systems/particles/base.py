@@ -1,0 +1,329 @@
+# SPDX-License-Identifier: MIT
+r"""What systems of identical particles without a box share: mean-free coordinates, pair laws, symmetries.
+
+    E(x) = sum_{i<j} w(|x_i - x_j|) + oscillator/2 sum_i |x_i - mean|^2
+
+Translations are divided out. A configuration is the positions, shape (n_particles, n_axes), with zero mean.
+What
+samplers and networks see is y, shape ((n_particles - 1) n_axes,): orthonormal coordinates of the mean-free
+subspace,
+
+    positions = B^T y,     y = B positions,     B B^T = 1,     B (1, ..., 1)^T = 0,
+
+with the Helmert rows B_k = (1, ..., 1, -k, 0, ..., 0) / sqrt(k (k + 1)), k = 1 .. n - 1. Hence
+|y|^2 = sum_i |x_i|^2, distances are kept, and
+
+    Z = int exp(-E / T) dy
+
+over the mean-free subspace: no volume, no 1/n!, no momenta. Densities on the positions with the centre fixed
+in another way differ from it by a constant factor, n^{D/2} where one particle is held.
+
+References
+----------
+Koehler, Klein, Noe, Equivariant flows: exact likelihood generative learning for symmetric densities, ICML
+(2020), arXiv:2006.02425 (mean-free subspace, the two particle systems).
+"""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from typing import ClassVar
+
+import numpy as np
+import torch
+from numba import njit
+from numpy.typing import NDArray
+from torch import Tensor
+
+from edgphys.systems.base import check_number
+from edgphys.systems.continuous.base import AbstractContinuousSystem, check_dims
+
+__all__ = [
+    "ANY_ORDER",
+    "AbstractParticleSystem",
+    "add_forces_below",
+    "gather",
+    "helmert",
+    "spread",
+    "squares_below",
+]
+
+_MEASURE_ROWS = 4096
+
+
+def helmert(n_particles: int) -> NDArray[np.float64]:
+    """B, shape (n_particles - 1, n_particles): orthonormal rows, all orthogonal to (1, ..., 1).
+
+    Examples
+    --------
+    >>> helmert(3) @ np.ones(3)
+    array([0., 0.])
+    """
+    k = np.arange(1, n_particles)[:, None]
+    i = np.arange(n_particles)[None, :]
+    return np.where(i < k, 1.0, np.where(i == k, -k, 0.0)) / np.sqrt(k * (k + 1.0))
+
+
+class AbstractParticleSystem(AbstractContinuousSystem):
+    """Declaration of a cluster of identical particles; a concrete one gives `_pair_law`, kernel and width.
+
+    Every function that takes a configuration takes positions, (n_batch, n_particles, n_axes), of which only
+    the mean-free part counts, or y, (n_batch, n_variables); the number of axes of the array tells them apart.
+
+    Attributes
+    ----------
+    n_particles, n_axes : int
+        n and the dimension D of space.
+    oscillator : float
+        Spring constant that ties every particle to the mean.
+    event_shape : tuple of int
+        (n_particles, n_axes), of a configuration.
+    """
+
+    observables: ClassVar[tuple[str, ...]] = ("distance", "shortest_distance", "radius_of_gyration")
+    n_particles: int
+    n_axes: int
+    oscillator: float
+
+    @abstractmethod
+    def _pair_law(self, r: Tensor) -> tuple[Tensor, Tensor]:
+        """w(r) and dw/dr of distances of any shape."""
+
+    @property
+    def n_variables(self) -> int:
+        """(n_particles - 1) n_axes, the dimension of the mean-free subspace."""
+        return (self.n_particles - 1) * self.n_axes
+
+    @property
+    def n_pairs(self) -> int:
+        """n (n - 1) / 2."""
+        return self.n_particles * (self.n_particles - 1) // 2
+
+    @property
+    def symmetries(self) -> tuple[str, ...]:
+        """All permutations of the particles, all rotations and reflections of space."""
+        return ("permutation", "rotation", "reflection")
+
+    @property
+    def easy_parameters(self) -> dict[str, float]:
+        """Parameters that differ from those of this system where a sampler is to be trained first: no
+        barriers, no hard core. Empty if there are none to avoid."""
+        return {}
+
+    @property
+    def conditions(self) -> tuple[str, ...]:
+        """All parameters but the counts."""
+        return tuple(name for name in self.parameters if name not in ("n_particles", "n_axes", "pair_count"))
+
+    def to_configurations(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """Positions with zero mean, shape (n_batch, n_particles, n_axes), of y or of other positions."""
+        y = self._field(x)
+        basis = y.new_tensor(helmert(self.n_particles))
+        return torch.einsum("ki,bka->bia", basis, y.reshape(len(y), -1, self.n_axes))
+
+    def from_configurations(self, positions: Tensor) -> Tensor:
+        """y, shape (n_batch, n_variables), of positions; their mean is dropped.
+
+        Examples
+        --------
+        >>> from edgphys.systems.particles.double_well_particles import DoubleWellParticles
+        >>> system = DoubleWellParticles()
+        >>> y = torch.arange(6.0, dtype=torch.float64)[None]
+        >>> bool(torch.allclose(system.from_configurations(system.to_configurations(y) + 3.0), y))
+        True
+        """
+        return self._field(positions)
+
+    def gradient(self, x: Tensor) -> Tensor:
+        """Gradient of `reduced_energy`, shape of x: with respect to y, or to every position."""
+        slope = self.beta * self._energy_gradient(self._field(x))[1]
+        if x.ndim == 2:
+            return slope
+        return torch.einsum(
+            "ki,bka->bia", slope.new_tensor(helmert(self.n_particles)), slope.reshape(len(x), -1, self.n_axes)
+        )
+
+    def pair_distances(self, configurations: Tensor | NDArray) -> Tensor | NDArray[np.float64]:
+        """Distances of all pairs i < j, shape (n_batch, n_pairs), in the order of `numpy.triu_indices`."""
+        if isinstance(configurations, Tensor):
+            return self._separations(self._field(configurations)).norm(dim=2)
+        return self._separations(torch.from_numpy(self._flat_array(configurations))).norm(dim=2).numpy()
+
+    def pair_energy(self, r: NDArray[np.float64]) -> NDArray[np.float64]:
+        """w(r) with the pair's share of the oscillator: the whole energy is the sum of it over pairs.
+
+        sum_i |x_i - mean|^2 = 1/n sum_{i<j} |x_i - x_j|^2.
+        """
+        law = self._pair_law(torch.as_tensor(r, dtype=torch.float64))[0].numpy()
+        return law + 0.5 * self.oscillator / self.n_particles * np.square(r)
+
+    def exact_pairs(self):
+        """`edgphys.exact.pair_clusters.PairMoments` of this system, by quadrature: also the mean distance.
+
+        Raises
+        ------
+        NotExactError
+            If there are more than four particles, or more than two outside of the plane.
+        """
+        # Imported here, as everything that only exact results need.
+        from edgphys.exact.pair_clusters import pair_moments
+
+        if self._moments is None:
+            self._moments = pair_moments(self.pair_energy, self.n_particles, self.n_axes, self.temperature)
+        return self._moments
+
+    _moments = None
+
+    def exact_results(self) -> dict[str, float]:
+        """Exact values of the estimates named in `exact`: also the mean distance of a pair."""
+        values = super().exact_results()
+        return values | {"distance": self.exact_pairs().distance} if values else values
+
+    def _exact_moments(self) -> tuple[float, float, float]:
+        result = self.exact_pairs()
+        return result.log_z, result.energy, result.variance
+
+    def _flat(self, x: Tensor, argument: str) -> Tensor:
+        flat = self._checked(x, argument)
+        if x.ndim == 2:
+            return flat
+        flat = flat if flat.is_floating_point() else flat.double()
+        basis = flat.new_tensor(helmert(self.n_particles))
+        return torch.einsum("ki,bia->bka", basis, flat).reshape(len(x), self.n_variables)
+
+    def _flat_array(self, x: NDArray) -> NDArray[np.float64]:
+        # A copy: torch refuses read-only and negatively strided memory.
+        array = self._checked(np.array(x, dtype=np.float64, order="C"), "configurations")
+        if array.ndim == 2:
+            return array
+        return np.matmul(helmert(self.n_particles), array).reshape(len(array), self.n_variables)
+
+    def _checked(self, x, argument: str):
+        allowed = ((self.n_variables,), self.event_shape)
+        if tuple(x.shape[1:]) not in allowed:
+            sizes = f"(n_batch, {self.n_particles}, {self.n_axes}) or (n_batch, {self.n_variables})"
+            raise ValueError(f"{argument} must have shape {sizes}, got {tuple(x.shape)}")
+        return x
+
+    def _pair_matrix(self, like: Tensor) -> Tensor:
+        """P, shape (n_pairs, n_particles - 1): separations = P y."""
+        basis = helmert(self.n_particles)
+        first, second = np.triu_indices(self.n_particles, 1)
+        return like.new_tensor((basis[:, first] - basis[:, second]).T)
+
+    def _separations(self, flat: Tensor) -> Tensor:
+        y = flat.reshape(len(flat), -1, self.n_axes)
+        return torch.einsum("pk,bka->bpa", self._pair_matrix(flat), y)
+
+    def _energy(self, flat: Tensor) -> Tensor:
+        law, _ = self._pair_law(self._separations(flat).norm(dim=2))
+        return law.sum(1) + 0.5 * self.oscillator * (flat * flat).sum(1)
+
+    def _energy_gradient(self, flat: Tensor) -> tuple[Tensor, Tensor]:
+        pairs = self._pair_matrix(flat)
+        separations = torch.einsum("pk,bka->bpa", pairs, flat.reshape(len(flat), -1, self.n_axes))
+        r = separations.norm(dim=2)
+        law, slope = self._pair_law(r)
+        # Particles at one point have no direction to go: no force.
+        forces = (slope / r.clamp_min(1e-30))[:, :, None] * separations
+        gradient = torch.einsum("pk,bpa->bka", pairs, forces).reshape(flat.shape) + self.oscillator * flat
+        return law.sum(1) + 0.5 * self.oscillator * (flat * flat).sum(1), gradient
+
+    def _measure(self, flat: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+        # The distances of a few thousand configurations at a time.
+        parts = [
+            self._separations(torch.from_numpy(flat[start : start + _MEASURE_ROWS])).norm(dim=2)
+            for start in range(0, max(1, len(flat)), _MEASURE_ROWS)
+        ]
+        return {
+            "distance": np.concatenate([part.mean(1).numpy() for part in parts]),
+            "shortest_distance": np.concatenate([part.amin(1).numpy() for part in parts]),
+            "radius_of_gyration": np.sqrt((flat * flat).sum(1) / self.n_particles),
+        }
+
+    def _more_definitions(self) -> dict[str, str]:
+        return {
+            "log_z": "log of Z = integral of exp(-E/T) over the mean-free subspace, with the Lebesgue "
+            "measure of its orthonormal coordinates (no volume, no 1/n!), natural logarithm",
+            "distance": "mean distance over all pairs of particles of a configuration",
+            "shortest_distance": "smallest distance of two particles of a configuration",
+            "radius_of_gyration": "sqrt(1/n sum_i |x_i - mean|^2)",
+        }
+
+
+def check_counts(n_particles, n_axes) -> tuple[int, int]:
+    """Both as int: at least two particles, at least one axis."""
+    return (
+        check_dims(n_particles, "n_particles", lambda n: n >= 2, "at least 2"),
+        check_dims(n_axes, "n_axes"),
+    )
+
+
+def check_not_negative(value, name: str) -> float:
+    """`value` as a float that is not negative."""
+    number = check_number(value, name)
+    if number < 0:
+        raise ValueError(f"{name} must not be negative, got {number:g}")
+    return number
+
+
+# 1 / sqrt(k (k + 1)): roots and divisions are half of what a transform of few particles costs.
+_SCALES = np.concatenate([[0.0], 1.0 / np.sqrt(np.arange(1.0, 1024.0) * np.arange(2.0, 1025.0))])
+
+
+@njit(nogil=True, cache=True)
+def _scale(k):
+    return _SCALES[k] if k < len(_SCALES) else 1.0 / math.sqrt(k * (k + 1.0))
+
+
+# Sums of pairs run over rows of one axis, in any order, so that they use vector instructions.
+ANY_ORDER = {"reassoc", "contract", "nsz"}
+
+
+@njit(nogil=True, cache=True)
+def spread(y, positions):
+    """(B^T y)^T into `positions`, shape (n_axes, n_particles), of y (n_variables,); linear in the number of
+    particles."""
+    n_axes, n_particles = positions.shape
+    for a in range(n_axes):
+        above = 0.0  # sum over k > i of y_k / sqrt(k (k + 1))
+        for i in range(n_particles - 1, 0, -1):
+            term = y[(i - 1) * n_axes + a] * _scale(i)
+            positions[a, i] = above - i * term
+            above += term
+        positions[a, 0] = above
+
+
+@njit(nogil=True, cache=True)
+def gather(slopes, gradient_out):
+    """B slopes^T: from dE/dx_i, shape (n_axes, n_particles), to dE/dy."""
+    n_axes, n_particles = slopes.shape
+    for a in range(n_axes):
+        below = slopes[a, 0]
+        for k in range(1, n_particles):
+            gradient_out[(k - 1) * n_axes + a] = (below - k * slopes[a, k]) * _scale(k)
+            below += slopes[a, k]
+
+
+@njit(nogil=True, cache=True, fastmath=ANY_ORDER)
+def squares_below(positions, i, squares):
+    """r_ij^2 of the particles j < i, into squares[:i]."""
+    squares[:i] = 0.0
+    for a in range(len(positions)):
+        own = positions[a, i]
+        for j in range(i):
+            step = own - positions[a, j]
+            squares[j] += step * step
+
+
+@njit(nogil=True, cache=True, fastmath=ANY_ORDER)
+def add_forces_below(slopes, positions, i, factors):
+    """Add the forces of the pairs j < i, factors[j] = w'(r_ij) / r_ij, to dE/dx_i and dE/dx_j."""
+    for a in range(len(positions)):
+        own, total = positions[a, i], 0.0
+        for j in range(i):
+            part = factors[j] * (own - positions[a, j])
+            total += part
+            slopes[a, j] -= part
+        slopes[a, i] += total
