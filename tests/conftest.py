@@ -43,14 +43,6 @@ def device(request):
     return torch.device(name)
 
 
-@pytest.fixture(scope="session")
-def lattices_ready():
-    """Build one lattice: importing netket draws from `random`, which hypothesis forbids inside strategies."""
-    import lattices
-
-    lattices.build("chain", 3)
-
-
 @pytest.fixture(autouse=True)
 def one_torch_thread():
     """Tests are small and run side by side: more threads than one only slow them down."""

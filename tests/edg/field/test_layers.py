@@ -93,7 +93,6 @@ def boxes(draw):
     return lattices.build(name, tuple(draw(st.integers(3 if p else 2, 5)) for p in pbc), pbc)
 
 
-@pytest.mark.usefixtures("lattices_ready")
 @given(boxes())
 def test_network_on_random_lattices(lattice):
     network, arguments = make_layer("network", lattice.pair_orbits(), "cpu")
