@@ -35,7 +35,7 @@ from edgphys.systems.base import AbstractSystem
 from edgphys.systems.lattice.base import AbstractLatticeSystem
 from edgphys.systems.particles.base import AbstractParticleSystem
 
-__all__ = ["AbstractRecipe", "recipe_for"]
+__all__ = ["AbstractRecipe", "option_names", "recipe_for"]
 
 Weights = Mapping[str, Tensor]
 
@@ -278,6 +278,11 @@ class ParticleRecipe(AbstractRecipe):
 
 
 _RECIPES = (LatticeRecipe(), MixtureRecipe(), ParticleRecipe())
+
+
+def option_names() -> tuple[str, ...]:
+    """Names of the options of all decoders, in the order of the recipes."""
+    return tuple(dict.fromkeys(["decoder", *(name for recipe in _RECIPES for name in recipe.allowed)]))
 
 
 def recipe_for(system: AbstractSystem, given: dict[str, Any]) -> tuple[AbstractRecipe, dict[str, Any]]:

@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: MIT
+"""Options of `EDG.fit` and `EDG.sample`: names, defaults and help in one place, checked when they are made.
+
+Options of the model itself belong to the decoder that has them, see `edgphys.edg.recipes`. `split` tells all
+three apart for callers that take them in one dictionary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from edgphys.edg.checks import choice, count, device_of, positive, share
+
+__all__ = ["FitOptions", "SampleOptions", "split"]
+
+
+def _option(default: Any, help: str) -> Any:
+    return field(default=default, metadata={"help": help})
+
+
+@dataclass(frozen=True)
+class FitOptions:
+    """How a model is trained; `EDG.fit` documents each field. None leaves it to the decoder.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a value is not one of those allowed.
+
+    Examples
+    --------
+    >>> FitOptions(n_steps=100).learning_rate
+    0.003
+    """
+
+    n_steps: int | None = _option(None, "most optimiser steps")
+    batch_size: int | None = _option(None, "decoder samples per step, at least 3")
+    learning_rate: float = _option(3e-3, "largest learning rate of Adam")
+    path_share: float | None = _option(None, "part of the run, at its end, spent on the path bound")
+    annealing: float = _option(0.0, "part of the run, at its beginning, in which the energy is scaled down")
+    patience: int | None = _option(None, "steps without improvement after which the first part ends")
+    device: str | None = _option(None, "device of torch; a GPU when there is one")
+
+    def __post_init__(self) -> None:
+        for name, least in (("n_steps", 0), ("batch_size", 3), ("patience", 1)):
+            if getattr(self, name) is not None:
+                count(getattr(self, name), name, least)
+        positive(self.learning_rate, "learning_rate")
+        if self.path_share is not None:
+            share(self.path_share, "path_share")
+        share(self.annealing, "annealing")
+        device_of(self.device)
+
+
+@dataclass(frozen=True)
+class SampleOptions:
+    """How draws are weighted; `EDG.sample` documents each field.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a value is not one of those allowed.
+    UnknownNameError
+        If there are no such weights or divergence.
+
+    Examples
+    --------
+    >>> SampleOptions(weights="ode", divergence="hutchinson").is_exact
+    False
+    """
+
+    n_path_steps: int | None = _option(None, "steps of the path that gives the weights")
+    weights: str = _option("path", "path, or ode for the probability flow")
+    divergence: str = _option("exact", "of the flow, for weights=ode: exact or hutchinson")
+    n_probes: int = _option(1, "probes per draw, for divergence=hutchinson")
+    n_ode_steps: int = _option(16, "steps of the flow, for weights=ode")
+    n_anneal: int | None = _option(None, "rungs from the system trained on to the system itself")
+    batch_size: int = _option(1000, "draws at a time")
+
+    def __post_init__(self) -> None:
+        for name, least in (("n_path_steps", 1), ("n_anneal", 0)):
+            if getattr(self, name) is not None:
+                count(getattr(self, name), name, least)
+        for name in ("batch_size", "n_ode_steps", "n_probes"):
+            count(getattr(self, name), name, 1)
+        choice(self.weights, "weights", ("path", "ode"))
+        choice(self.divergence, "divergence", ("exact", "hutchinson"))
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether exp(log weight) is unbiased; noise in the exponent makes it too large on average."""
+        return self.weights == "path" or self.divergence == "exact"
+
+
+def split(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+    """Options of `EDG(...)`, of `EDG.fit` and of `EDG.sample`, told apart by name; values are checked.
+
+    A name that two of them have belongs to the first: ``n_path_steps`` is the path that is trained, and its
+    weights are those of the samples; ``batch_size`` is that of the training. Values of `EDG(...)` depend on
+    the system and are checked there.
+
+    Raises
+    ------
+    TypeError
+        If there is no such option, or a value is of another type.
+    ValueError, UnknownNameError
+        If a value is not one of those allowed.
+
+    Examples
+    --------
+    >>> split({"n_steps": 100, "decoder": "hamiltonian", "n_anneal": 20})
+    ({'decoder': 'hamiltonian'}, {'n_steps': 100}, {'n_anneal': 20})
+    """
+    from edgphys.edg.recipes import option_names
+
+    known = [option_names(), *([one.name for one in fields(kind)] for kind in (FitOptions, SampleOptions))]
+    parts: tuple[dict, dict, dict] = ({}, {}, {})
+    for name, value in options.items():
+        owner = next((part for part, names in zip(parts, known, strict=True) if name in names), None)
+        if owner is None:
+            words = ", ".join(sorted({name for names in known for name in names}))
+            raise TypeError(f"edg: unknown option {name!r}; there are {words}")
+        owner[name] = value
+    FitOptions(**parts[1])
+    SampleOptions(**parts[2])
+    return parts
