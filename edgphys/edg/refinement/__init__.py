@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: MIT
+"""Learned partial sums: lattices drawn from coarse to fine by local laws with a known density."""
+
+from edgphys.edg.refinement.classes import Classes, SiteClass, split_sites
+from edgphys.edg.refinement.windows import Window, windows_of
+
+__all__ = ["Classes", "SiteClass", "Window", "split_sites", "windows_of"]
