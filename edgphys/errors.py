@@ -1,13 +1,17 @@
 # SPDX-License-Identifier: MIT
-"""Failures of a computation, as types that a caller can catch one by one.
+"""Failures of edgphys, as types that a caller can catch one by one.
 
-A wrong argument is a plain ``ValueError`` or ``TypeError``; the classes here are for what goes wrong later: a
-file that is not ours, a training that diverges, a chain too short to judge.
+A wrong argument is an `ArgumentValueError` or `ArgumentTypeError`, a plain ``ValueError`` or ``TypeError`` to
+whoever does not know them; the other classes are for what goes wrong later: a file that is not ours, a
+training that diverges, a chain too short to judge. Every error can carry the name of the argument it is
+about, which a command line turns into its own spelling.
 """
 
 from __future__ import annotations
 
 __all__ = [
+    "ArgumentTypeError",
+    "ArgumentValueError",
     "DatasetError",
     "EdgphysError",
     "NotExactError",
@@ -18,10 +22,33 @@ __all__ = [
 
 
 class EdgphysError(Exception):
-    """Base of all errors raised by edgphys on purpose."""
+    """Base of all errors raised by edgphys on purpose.
+
+    Attributes
+    ----------
+    argument : str or None
+        Name of the argument that was wrong, as the function called spells it; None where there is none.
+
+    Examples
+    --------
+    >>> DatasetError("path must be a file", "path").argument
+    'path'
+    """
+
+    def __init__(self, message: str, argument: str | None = None) -> None:
+        super().__init__(message)
+        self.argument = argument
 
 
-class UnknownNameError(EdgphysError, ValueError):
+class ArgumentValueError(EdgphysError, ValueError):
+    """An argument of the right type and a wrong value; the message says what is allowed and what came."""
+
+
+class ArgumentTypeError(EdgphysError, TypeError):
+    """An argument of a wrong type; the message says what is allowed and what came."""
+
+
+class UnknownNameError(ArgumentValueError):
     """A lattice, system, method or observable that does not exist; the message lists what does."""
 
 

@@ -32,7 +32,7 @@ import scipy.special
 import scipy.stats
 import xarray as xr
 
-from edgphys._checks import in_one_line, numbers_of
+from edgphys._checks import numbers_of, one_line
 from edgphys.errors import UnknownNameError
 from edgphys.estimators.resampling import block_sums, jackknife
 
@@ -287,7 +287,7 @@ def _generator(rng) -> np.random.Generator:
 def _count(value, name: str, least: int, allowed: str = "") -> int:
     words = f"{name} must be {allowed or f'an integer >= {least}'}"
     if not isinstance(value, numbers.Integral) or isinstance(value, bool):
-        raise TypeError(f"{words}, got {in_one_line(value)}")
+        raise TypeError(f"{words}, got {one_line(value)}")
     if value < least:
         raise ValueError(f"{words}, got {value}")
     return int(value)

@@ -22,7 +22,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import xarray as xr
 
-from edgphys._checks import in_one_line, numbers_of
+from edgphys._checks import numbers_of, one_line
 from edgphys.estimators.profiles.averages import Coordinate, averages, column, draw_dims
 
 __all__ = ["average", "basins", "energy_histogram", "free_energy_profile", "pair_distances"]
@@ -269,7 +269,7 @@ def basins(
     scale = _temperature(samples, temperature)
     names = _check_names(names)
     if not isinstance(reference, numbers.Integral) or isinstance(reference, bool):
-        came = in_one_line(reference)
+        came = one_line(reference)
         raise TypeError(f"reference must be an integer in 0 .. {len(names) - 1}, got {came}")
     if not 0 <= reference < len(names):
         raise ValueError(f"reference must be in 0 .. {len(names) - 1}, got {reference}")
@@ -311,7 +311,7 @@ def _temperature(samples: xr.Dataset, temperature: float | None) -> float:
     if getattr(value, "ndim", None) == 0:  # a scalar variable of a dataset
         value = value.item()
     if not isinstance(value, numbers.Real) or isinstance(value, bool):
-        raise TypeError(f"temperature must be a positive finite number, got {in_one_line(value)}")
+        raise TypeError(f"temperature must be a positive finite number, got {one_line(value)}")
     if not 0.0 < value < math.inf:
         raise ValueError(f"temperature must be a positive finite number, got {value}")
     return float(value)
@@ -321,9 +321,9 @@ def _check_names(names: Sequence[str]) -> list[str]:
     allowed = "names must be a sequence of one or more texts, all different"
     each = list(names) if isinstance(names, Iterable) and not isinstance(names, str) else [None]
     if not all(isinstance(name, str) for name in each):
-        raise TypeError(f"{allowed}, got {in_one_line(names)}")
+        raise TypeError(f"{allowed}, got {one_line(names)}")
     if not each or len(set(each)) < len(each):
-        raise ValueError(f"{allowed}, got {in_one_line(names)}")
+        raise ValueError(f"{allowed}, got {one_line(names)}")
     return each
 
 
@@ -337,7 +337,7 @@ def _edges(bins: int | Sequence[float], low: float, high: float) -> np.ndarray:
     edges = numbers_of(bins, "bins", allowed)
     fits = edges.ndim == 1 and len(edges) >= 2 and np.isfinite(edges).all()
     if not fits or not (np.diff(edges) > 0).all():
-        raise ValueError(f"bins must be {allowed}, got {in_one_line(bins)}")
+        raise ValueError(f"bins must be {allowed}, got {one_line(bins)}")
     return edges
 
 
