@@ -94,8 +94,7 @@ def isometries(basis_vectors: tuple[tuple[float, ...], ...]) -> np.ndarray:
 def operations(cell: UnitCell, origin: tuple[float, ...], matrices: np.ndarray) -> list[Operation]:
     """Those of `matrices`, taken about `origin`, that keep the infinite lattice.
 
-    Sites go to sites and bonds to bonds. Colours may be permuted, but two bonds of one colour keep a common
-    colour.
+    Sites go to sites and bonds to bonds. Colours may be permuted, but bonds of one colour stay of one colour.
     """
     offsets, origin_row = np.array(cell.site_offsets), np.array(origin)
     images = (offsets - origin_row) @ matrices + origin_row  # (n_matrices, n_sites, n_axes)

@@ -89,8 +89,7 @@ def validate(ds: xr.Dataset) -> None:
     TypeError
         If `ds` is no Dataset.
     DatasetError
-        If an attribute, a dim, a variable or a dtype is not as the schema has it; the message names the
-        first.
+        If an attribute, a dim, a variable or a dtype is not as the schema has it; the first is named.
 
     Examples
     --------
@@ -231,7 +230,7 @@ def _check_ladder(ds: xr.Dataset) -> None:
                     f"got {variable.dtype} with {variable.dims}"
                 )
         else:
-            # Profiles, of several numbers a draw, name their further dims themselves.
+            # Profiles, of several numbers per draw, name their further dims themselves.
             _check_variable(name, variable, fixed.get(name, (*draws, *variable.dims[3:])))
 
 

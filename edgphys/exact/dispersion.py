@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: MIT
 r"""Fermion modes of the square-lattice Ising transfer matrix, with two derivatives in K.
 
-The modes of Onsager and Kaufman are ``cosh gamma(theta) = sinh 2K + 1/sinh 2K - cos theta`` with ``K = |J| /
-T``. Written with ``u = min(sinh 2K, 1/sinh 2K)``, which lies in (0, 1] and takes the same value at dual
+The modes of Onsager and Kaufman are, with ``K = |J| / T``,
+
+    cosh gamma(theta) = sinh 2K + 1/sinh 2K - cos theta.
+
+Written with ``u = min(sinh 2K, 1/sinh 2K)``, which lies in (0, 1] and takes the same value at dual
 temperatures, they become
 
-    e^gamma = r / u,   r = a + w,   a = 1 + u^2 - u cos theta,   w^2 = a^2 - u^2 = b (b + 2u),
-    b = (1 - u)^2 + 2 u sin^2(theta/2),
+    e^gamma = r / u,    r = a + w,    w^2 = a^2 - u^2 = b (b + 2u),
+    a = 1 + u^2 - u cos theta = b + u,    b = (1 - u)^2 + 2 u sin^2(theta/2),
 
 where nothing cancels near T_c (u = 1, small theta) and nothing overflows at either end of the temperature
 scale. Every function returns a *jet*: a float64 array whose first axis holds the value, the first and the
@@ -14,8 +17,8 @@ second derivative in K.
 
 References
 ----------
-B. Kaufman, Phys. Rev. 76, 1232 (1949), doi:10.1103/PhysRev.76.1232, eq. (77); L. Onsager, Phys. Rev. 65, 117
-(1944), doi:10.1103/PhysRev.65.117.
+B. Kaufman, Phys. Rev. 76, 1232 (1949), doi:10.1103/PhysRev.76.1232, eq. (77).
+L. Onsager, Phys. Rev. 65, 117 (1944), doi:10.1103/PhysRev.65.117.
 """
 
 from __future__ import annotations
@@ -87,8 +90,7 @@ def mode_energy(k: float, half_sine_squared: np.ndarray) -> np.ndarray:
     u = modulus(k)[0]
     b, a, w = _root(u, half_sine_squared)
     ordered = is_ordered(k)
-    # Near T_c gamma is small and log1p keeps its digits; for small u the logarithm of u itself cannot
-    # underflow.
+    # Near T_c gamma is small and log1p keeps its digits; for small u the logarithm of u cannot underflow.
     gamma = np.log1p((b + w) / u) if u > 0.1 else np.log(a + w) - _log_modulus(k)
     slope = 2.0 * math.sqrt(1.0 + u * u) * (1.0 - u) * (1.0 + u) / w
     if ordered:

@@ -2,7 +2,7 @@
 r"""Ising model on any small lattice, by counting all 2^n_sites states.
 
 ``H = -J sum_<ij> s_i s_j - h sum_i s_i``, k_B = 1; a bond listed twice counts twice. The states are visited
-in Gray-code order (one spin flip a step) and sorted into the joint histogram of ``sum_<ij> s_i s_j`` and
+in Gray-code order (one spin flip per step) and sorted into the joint histogram of ``sum_<ij> s_i s_j`` and
 ``sum_i s_i``. The histogram does not depend on temperature, coupling or field, is kept for the last few
 lattices, and gives every estimate as a sum of a few hundred terms. Up to 20 spins: about a million states,
 tens of milliseconds after compilation.
@@ -31,8 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["MAX_SPINS", "ising", "lowest_momenta"]
 
 MAX_SPINS = 20
-# Sums over a wave are built afresh after this many flips (as a power of two), so that rounding cannot pile
-# up.
+# Sums over a wave are built afresh after 2**_BLOCK_BITS flips, lest rounding pile up.
 _BLOCK_BITS = 10
 
 

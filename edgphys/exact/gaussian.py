@@ -4,8 +4,7 @@ r"""Free scalar field on any lattice: the quartic coupling of phi^4 set to zero.
     S = -2 hop sum_<ij> phi_i phi_j + quadratic sum_i phi_i^2 = 1/2 phi^T Q phi,    Q = 2 (quadratic - hop A),
 
 A the adjacency matrix (a double bond counts 2). On lattices with one site per cell and all axes periodic, A
-is diagonal in momentum space and any size is cheap; otherwise Q is diagonalised as a dense matrix, up to 4096
-sites.
+is diagonal in momentum space and any size is cheap; else Q is diagonalised as a dense matrix, to 4096 sites.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 r"""Ising model on a finite square torus, exactly, at any temperature: Kaufman's four products.
 
-``H = -J sum_<ij> s_i s_j`` on ``lx x ly`` sites, periodic both ways; ``K = J / T``, ``k_B = 1``. With ``n =
-lx``, ``m = ly``,
+``H = -J sum_<ij> s_i s_j`` on ``lx x ly`` sites, periodic both ways; ``K = J / T``, ``k_B = 1``.
+With ``n = lx`` and ``m = ly``,
 
     Z = 1/2 (2 sinh 2K)^(nm/2) [ prod 2cosh(m g_{2r+1}/2) + prod 2sinh(m g_{2r+1}/2)
                                + prod 2cosh(m g_{2r}/2)   + prod 2sinh(m g_{2r}/2) ],   r = 0 .. n-1,
@@ -10,14 +10,17 @@ lx``, ``m = ly``,
     cosh g_l = cosh 2K coth 2K - cos(pi l / n)  (g_l > 0, l != 0),     g_0 = 2K + ln tanh K.
 
 ``g_0`` is *negative* above T_c, so the fourth product is subtracted there; ``arccosh >= 0`` would give a
-wrong finite-size result. Here the two even products are written as ``e^{m g_0/2} (P+ + P-) + e^{-m g_0/2} (P+
-- P-)``, analytic through T_c. All products are logarithms; energy and specific heat come from exact first and
-second derivatives carried along (no finite differences). Cost: O(lx) operations.
+wrong finite-size result. Here the two even products are written with P+- = prod_{r>0} (1 +- e^{-m g_{2r}}) as
+
+    prod_{r>0} e^{m g_{2r}/2} [ e^{m g_0/2} (P+ + P-) + e^{-m g_0/2} (P+ - P-) ],
+
+analytic through T_c. All products are logarithms; energy and specific heat come from exact first and second
+derivatives carried along (no finite differences). Cost: O(lx) operations.
 
 References
 ----------
-B. Kaufman, Phys. Rev. 76, 1232 (1949), doi:10.1103/PhysRev.76.1232; A. E. Ferdinand and M. E. Fisher, Phys.
-Rev. 185, 832 (1969), doi:10.1103/PhysRev.185.832, eqs. (2.1)-(2.6).
+B. Kaufman, Phys. Rev. 76, 1232 (1949), doi:10.1103/PhysRev.76.1232.
+A. E. Ferdinand and M. E. Fisher, Phys. Rev. 185, 832 (1969), doi:10.1103/PhysRev.185.832, eqs. (2.1)-(2.6).
 """
 
 from __future__ import annotations
@@ -177,8 +180,7 @@ def _log_sum(terms: np.ndarray, signs: np.ndarray) -> np.ndarray:
     weights = signs * np.exp(terms[0] - top)
     total = weights.sum()
     weights = weights / total
-    # Derivatives enter through their differences from one term, so that their common size (~ n m) does not
-    # cancel.
+    # Derivatives enter by their differences from one term: their common size (~ n m) need not cancel.
     first = terms[1] - terms[1, 0]
     mean = (weights * first).sum()
     second = (weights * terms[2]).sum() + (weights * (first - mean) ** 2).sum()

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 r"""Ising model on the infinite square lattice: Onsager's free energy per site and Yang's magnetization.
 
-``H = -J sum_<ij> s_i s_j``, ``K = |J| / T``, ``k_B = 1``; everything per site. With the modes of
+``H = -J sum_<ij> s_i s_j``, ``K = |J| / T``, ``k_B = 1``; everything per site. With the modes gamma of
 `edgphys.exact.dispersion`,
 
     lim ln Z / N = 1/2 int_0^pi (dtheta/pi) ln[ 2 sinh(2K) e^{gamma(theta)} ] .
@@ -12,8 +12,8 @@ elliptic integrals cancels. The square lattice is bipartite: thermal quantities 
 
 References
 ----------
-L. Onsager, Phys. Rev. 65, 117 (1944), doi:10.1103/PhysRev.65.117; C. N. Yang, Phys. Rev. 85, 808 (1952),
-doi:10.1103/PhysRev.85.808.
+L. Onsager, Phys. Rev. 65, 117 (1944), doi:10.1103/PhysRev.65.117.
+C. N. Yang, Phys. Rev. 85, 808 (1952), doi:10.1103/PhysRev.85.808.
 """
 
 from __future__ import annotations

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Quadrature: graded panels for a singularity at the edge, a uniform grid for a scalar field, and the moments
-of a Boltzmann density in one or two dimensions."""
+"""Quadrature: panels graded towards an edge, a grid for a scalar field, moments of a Boltzmann density.
+
+The density is one of one or two dimensions.
+"""
 
 from __future__ import annotations
 
@@ -23,8 +25,8 @@ def graded_rule(length: float, n_panels: int = 56, n_nodes: int = 16) -> tuple[n
     """Nodes and weights on (0, length) for integrands singular at 0, or within any small distance of it.
 
     Panels halve in length towards 0 and carry a Gauss-Legendre rule each: an integrable singularity at or
-    near the origin, a logarithm for instance, costs no accuracy. The remaining interval of ``length
-    2^-n_panels`` is the last panel.
+    near the origin, a logarithm for instance, costs no accuracy. The interval that remains, of
+    ``length 2^-n_panels``, is the last panel.
 
     Parameters
     ----------
@@ -111,7 +113,7 @@ def boltzmann_moments(
     Raises
     ------
     NotExactError
-        If the weight does not fall off, or 128 panels an axis (4096 in one dimension) are too few.
+        If the weight does not fall off, or 128 panels per axis (4096 in one dimension) are too few.
 
     Examples
     --------
@@ -135,7 +137,7 @@ def boltzmann_moments(
                 float(temperature**2 * variance),
             )
         before = now
-    raise NotExactError(f"quadrature did not converge to {rtol:g} within {n_panels} panels an axis")
+    raise NotExactError(f"quadrature did not converge to {rtol:g} within {n_panels} panels per axis")
 
 
 def _box(energy, centres, temperature, limits) -> tuple[list[tuple[float, float]], float]:

@@ -14,8 +14,8 @@ Insertions of the field (or of its fourth power) are carried as truncated power 
 
 References
 ----------
-Y. Shimizu, Mod. Phys. Lett. A 27, 1250035 (2012), doi:10.1142/S0217732312500356 (tensor form of lattice
-phi^4); D. Kadoh et al., JHEP 05 (2019) 184, doi:10.1007/JHEP05(2019)184.
+Y. Shimizu, Mod. Phys. Lett. A 27, 1250035 (2012), doi:10.1142/S0217732312500356 (tensors of lattice phi^4).
+D. Kadoh et al., JHEP 05 (2019) 184, doi:10.1007/JHEP05(2019)184.
 """
 
 from __future__ import annotations
@@ -121,8 +121,7 @@ class RowNetwork:
 class _RowStates:
     """States of a row in orbits of cyclic shifts, and the blocks of a matrix that commutes with shifts.
 
-    ``shifts=1`` stands for no symmetry. Momenta k and -k have equal traces by reflection: one stands for
-    both.
+    ``shifts=1`` stands for no symmetry. Momenta k and -k have equal traces by reflection: one stands for two.
     """
 
     def __init__(self, rank: int, width: int, shifts: int) -> None:

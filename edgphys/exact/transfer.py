@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
 r"""Exact results by transfer operators: the Ising ring, the phi^4 ring, and small phi^4 tori.
 
-Ising:  H = -J sum_i s_i s_{i+1} - h sum_i s_i, k_B = 1.
-phi^4:  S = -2 hop sum_<ij> phi_i phi_j + sum_i (quadratic phi_i^2 + quartic phi_i^4), weight exp(-S); beta =
-1 and energy = S.
+    Ising   H = -J sum_i s_i s_{i+1} - h sum_i s_i,                                           k_B = 1
+    phi^4   S = -2 hop sum_<ij> phi_i phi_j + sum_i (quadratic phi_i^2 + quartic phi_i^4),    weight exp(-S)
 
+where for phi^4 beta = 1 and the energy is S.
 All are periodic; at extent 2 the two bonds between a pair of sites both count. For phi^4 a rescaling of the
 field turns moments of the action into moments of ``Q = sum_i phi_i^4``: with g = quartic,
 
@@ -357,8 +357,7 @@ def _torus_at_rank(
     field = network.traces(1, ones, 4)
     fourth = network.traces(4, ones, 2) / field[0]
     phi2 = network.traces(2, ones, 1)[1] / (field[0] * n_sites)
-    # <|sum phi e^{ikx}|^2> is the sum over cosine and sine, equal by translations except at extent 2 where
-    # the sine is zero.
+    # <|sum phi e^{ikx}|^2> is the sum over cosine and sine, equal by translations; at extent 2 the sine is 0.
     wave = [
         math.sqrt(1 if size == 2 else 2) * np.cos(2.0 * np.pi * np.arange(size) / size)
         for size in (width, length)

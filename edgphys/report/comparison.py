@@ -135,8 +135,7 @@ def z_scores(table: xr.Dataset, name: str, method: str, reference: str) -> xr.Da
     Returns
     -------
     xarray.DataArray
-        Dims: the scanned couplings. NaN where one of the two is missing or the combined error is zero or
-        infinite.
+        Dims: the scanned couplings. NaN where one of the two is missing or their error is zero or infinite.
     """
     values, errors = table[name], table[f"{name}_err"]
     error = np.hypot(errors.sel({"method": method}, drop=True), errors.sel({"method": reference}, drop=True))

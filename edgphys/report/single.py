@@ -84,7 +84,7 @@ def ladder_tables(view: Table, ladder: xr.Dataset) -> Table:
 
 
 def profile_table(view: Table, profile: xr.Dataset) -> Table:
-    """Fill `view` with one row a bin, distance or basin, and what belongs to none."""
+    """Fill `view` with one row per bin, distance or basin, and what belongs to none."""
     (dim,) = profile.dims
     names = [str(name) for name in profile.data_vars if not str(name).endswith("_err")]
     over = [name for name in names if profile[name].dims]

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Tables for the terminal: a scan with its methods side by side, and the systems that ship.
 
-Columns of a scan are methods, rows are points, one section a result; ``z`` is the difference to the reference
-named in the row over the standard error of both (see `edgphys.report.comparison`). A second table holds what
+Columns of a scan are methods, rows are points, one section per result; ``z`` is the difference to the
+reference named in the row over the standard error of both (see `edgphys.report.comparison`). A second table
 says whether a method can be trusted at a point: effective sample size, R-hat, autocorrelation time.
 """
 
@@ -46,8 +46,9 @@ def print_dataset(
     exact: dict[str, float] | None = None,
     console: Console | None = None,
 ) -> None:
-    """Print a dataset of any kind: a scan, estimates, samples (their estimates), a ladder (each rung), a
-    profile or correlation (each bin).
+    """Print a dataset of any kind.
+
+    A scan, estimates, samples (their estimates), a ladder (each rung), a profile or correlation (each bin).
 
     Parameters
     ----------

@@ -33,8 +33,7 @@ def site_dims(lattice: Lattice) -> tuple[str, ...]:
 
 
 def configuration_dims(system: AbstractSystem) -> tuple[str, ...]:
-    """Names of the dimensions of one configuration of `system`: those of the sites, or ``coordinate``, or
-    ``particle`` and ``axis``."""
+    """Dimensions of one configuration: those of the sites, ``coordinate``, or ``particle`` and ``axis``."""
     if isinstance(system, AbstractLatticeSystem):
         return site_dims(system.lattice)
     return ("coordinate",) if len(system.event_shape) == 1 else ("particle", "axis")

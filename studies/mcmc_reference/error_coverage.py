@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""How often do error bars of one standard error cover the truth, on AR(1) series with known answers?
+"""How often error bars of one standard error cover the truth, on AR(1) series with known answers.
 
 Mean, error and tau_int of x_t = a x_{t-1} + sqrt(1 - a^2) noise are exact: 0, sqrt(2 tau_int / n) and
 tau_int = (1 + a) / (1 - a) / 2. Nominal coverage is 68.27 %. Methods: ``gamma`` (mean), ``gamma_tau``
@@ -11,8 +11,8 @@ x, u, v: ``specific_heat`` (variance of x), ``susceptibility`` (mean of u^2), ``
 
     python studies/mcmc_reference/error_coverage.py [--seed 0] [--n-series 1000]
 
-Output: coverage.json beside this file, one row a method, a, length and number of chains. The name coverage.py
-would hide a package that numba looks for.
+Output: coverage.json beside this file, one row per method, a, length and number of chains. The name
+coverage.py would hide a package that numba looks for.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ def derived(x: np.ndarray, u: np.ndarray, v: np.ndarray) -> dict[str, float]:
 
 
 def rows(a: float, length: int, n_chains: int, n_series: int, rng: np.random.Generator) -> list[dict]:
-    """One row a method; none if the series would be too long."""
+    """One row per method; none if the series would be too long."""
     tau_int = 0.5 * (1 + a) / (1 - a)
     n_draws = max(int(np.ceil(length * 2 * tau_int / n_chains)), 16)
     n_series = min(n_series, MAX_DRAWS // (n_chains * n_draws))

@@ -29,7 +29,7 @@ REPEATS = 9
 
 
 def rate(work, short: int, long: int, repeats: int = REPEATS) -> float:
-    """Units of `work` (n) a second, from the best times of a short and a long run."""
+    """Units of `work` (n) per second, from the best times of a short and a long run."""
     work(short)
     times = {n: min(_seconds(work, n) for _ in range(repeats)) for n in (short, long)}
     return (long - short) / (times[long] - times[short])
@@ -133,7 +133,7 @@ def two_threads() -> list[dict]:
 
 
 def peapods_rate(length: int, cluster_mode: str | None, n_updates: float) -> float | None:
-    """Lattice sweeps a second of peapods in one thread; with a cluster update after each, if asked for.
+    """Lattice sweeps per second of peapods in one thread; with a cluster update after each, if asked for.
 
     All sweeps but one count as its warm-up, in which it measures nothing.
     """
@@ -152,7 +152,7 @@ def peapods_rate(length: int, cluster_mode: str | None, n_updates: float) -> flo
 
 
 def clusters() -> list[dict]:
-    """Nanoseconds a spin: visited (Wolff), or of the lattice (Swendsen-Wang); peapods by difference."""
+    """Nanoseconds per spin: visited (Wolff), or of the lattice (Swendsen-Wang); peapods by difference."""
     rows = []
     for length in (64, 256):
         n_sites = length * length
@@ -164,7 +164,7 @@ def clusters() -> list[dict]:
             theirs = None
             if local is not None:
                 visited = n_sites
-                if algorithm == "wolff":  # one cluster an update: its mean size is <m^2> N
+                if algorithm == "wolff":  # one cluster per update: its mean size is <m^2> N
                     visited = json.loads(warm.attrs["settings"])["measured"]["mean_cluster_size"]
                 both = peapods_rate(length, mode, 4e7)
                 theirs = 1e9 * (1 / both - 1 / local) / visited
@@ -187,7 +187,7 @@ def warmed_work(system, algorithm):
 
 
 def hmc() -> list[dict]:
-    """Trajectories a second on phi^4 16x16 in float64, same step size and number of leapfrog steps."""
+    """Trajectories per second on phi^4 16x16 in float64, same step size and number of leapfrog steps."""
     try:
         import blackjax
         import jax

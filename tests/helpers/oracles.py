@@ -4,8 +4,8 @@
 * `torus_bonds`: bonds of a periodic hypercubic lattice, both of a pair kept at extent 2;
 * `enumerate_ising`: all states of at most about 12 spins, in plain python;
 * `dense_ising_log_z`: square torus by a dense transfer matrix between rows;
-* `sum_over_grid`: averages of any function of up to four real variables, by the trapezoidal rule in every
-one; * `dense_phi4_log_z`: phi^4 torus by a dense transfer matrix between rows of quadrature nodes;
+* `sum_over_grid`: averages of any function of up to four real variables, by the trapezoidal rule in each;
+* `dense_phi4_log_z`: phi^4 torus by a dense transfer matrix between rows of quadrature nodes;
 * `gauss_rule`: Gaussian quadrature for the weight exp(-quadratic x^2 - quartic x^4).
 """
 

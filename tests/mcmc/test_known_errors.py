@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Errors known from other codes, each a test: random words that lose bits, one seed for all workers, error
-bars that are 95 % half-widths.
+"""Errors known from other codes: random words that lose bits, one seed for all, error bars of 95 %.
 
 Integers: in numba uint64 with int64 is int64 or float64, by version, so one untyped constant takes the sign
 bit or eleven bits from every word. Seeds: workers with one seed repeat each other, and their error bar is too

@@ -22,7 +22,7 @@ def panels(figure):
 
 
 def points(axes):
-    """Positions of all markers with error bars, one array a method."""
+    """Positions of all markers with error bars, one array per method."""
     return [container.lines[0].get_xydata() for container in axes.containers]
 
 

@@ -203,8 +203,7 @@ class AbstractContinuousSystem(AbstractSystem):
         """Starting points, shape (n, n_variables), wider than the density and in all basins known.
 
         Even rows are normal around the mean of `centres` with standard deviation `width`; odd rows are at the
-        centres in turn, with a tenth of that. With one centre only, odd rows are three times wider than even
-        ones.
+        centres in turn, with a tenth of that; where there is one centre, they are three times as wide.
         """
         centres = self.centres
         middle = centres.mean(axis=0)

@@ -25,8 +25,8 @@ For particles x are the coordinates y of the mean-free subspace, and so is the m
 
 References
 ----------
-Kirkwood, J. Chem. Phys. 3, 300 (1935), doi:10.1063/1.1749657 (coupling to a reference). Frenkel and Ladd, J.
-Chem. Phys. 81, 3188 (1984), doi:10.1063/1.448024 (a harmonic one).
+Kirkwood, J. Chem. Phys. 3, 300 (1935), doi:10.1063/1.1749657 (coupling to a reference).
+Frenkel and Ladd, J. Chem. Phys. 81, 3188 (1984), doi:10.1063/1.448024 (a harmonic one).
 """
 
 from __future__ import annotations

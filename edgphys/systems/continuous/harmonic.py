@@ -5,7 +5,7 @@ r"""Independent harmonic oscillators: the simplest system with every answer in c
 
 so that the frequencies spread from sqrt(stiffness) to sqrt(ratio stiffness). Exactly,
 
-    log Z = 1/2 sum_i log(2 pi T / k_i),      <E> = d T / 2,      specific heat 1/2 a variable.
+    log Z = 1/2 sum_i log(2 pi T / k_i),      <E> = d T / 2,      specific heat 1/2 per variable.
 
 References
 ----------

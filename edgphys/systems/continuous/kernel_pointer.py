@@ -2,7 +2,7 @@
 """The energy of a continuous system as an argument of a compiled loop.
 
 Passed as a numba function it would have the whole loop compiled again for each system; passed as an address
-of one fixed signature the loop is compiled once, and kept on disk. The price is a few nanoseconds a call.
+of one fixed signature the loop is compiled once, and kept on disk. The price is a few nanoseconds per call.
 """
 
 from __future__ import annotations

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: MIT
-r"""Bayesian logistic regression: the posterior of the weights as a Boltzmann density. The one target without
-physics.
+r"""Bayesian logistic regression: the posterior of the weights as a Boltzmann density.
 
     E(w) = - sum_i log sigma(s_i (w . phi_i)) + precision/2 |w|^2 - (d/2) log(precision / 2 pi)
 
@@ -9,14 +8,14 @@ normalised, so that log Z at T = 1 is the logarithm of the evidence of the data.
 
 Data are given, or generated from a seed: standard normal features with correlation 0.3^|i - j|, true weights
 N(0, 1), an independent label per row with probability sigma(w . phi). The same seed gives the test rows,
-drawn
-after the training rows.
+drawn after the training rows.
 
 References
 ----------
-Gershman, Hoffman, Blei, Nonparametric variational inference, ICML (2012), arXiv:1206.4665, section 4.1. Wang
-et al., arXiv:2401.02080 (as a target of EDG). Fawcett, An introduction to ROC analysis, Pattern Recogn. Lett.
-27, 861 (2006), doi:10.1016/j.patrec.2005.10.010 (AUC).
+Gershman, Hoffman, Blei, Nonparametric variational inference, ICML (2012), arXiv:1206.4665, section 4.1.
+Wang et al., arXiv:2401.02080 (as a target of EDG).
+Fawcett, An introduction to ROC analysis, Pattern Recogn. Lett. 27, 861 (2006),
+doi:10.1016/j.patrec.2005.10.010 (AUC).
 """
 
 from __future__ import annotations
@@ -57,9 +56,8 @@ class LogisticRegression(AbstractContinuousSystem):
     temperature : float
         Positive; the posterior is at 1.
     data : tuple of arrays, optional
-        (features, labels, test features, test labels) in place of generated data: shapes (n_rows,
-        n_features) and
-        (n_rows,), labels 0 or 1. The sizes are then taken from it.
+        (features, labels, test features, test labels) in place of generated data: shapes
+        (n_rows, n_features) and (n_rows,), labels 0 or 1. The sizes are then taken from it.
 
     Raises
     ------

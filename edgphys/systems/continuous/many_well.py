@@ -8,9 +8,9 @@ weight. Z is the d/2-th power of a one-dimensional quadrature: log Z = 164.6957 
 
 References
 ----------
-Midgley, Stimper, Simm, Schoelkopf, Hernandez-Lobato, Flow annealed importance sampling bootstrap, ICLR
-(2023), arXiv:2208.01893, appendix (Many Well 32). Noe, Olsson, Koehler, Wu, Science 365, eaaw1147 (2019),
-doi:10.1126/science.aaw1147 (the double well).
+Midgley, Stimper, Simm, Schoelkopf, Hernandez-Lobato, Flow annealed importance sampling bootstrap,
+ICLR (2023), arXiv:2208.01893, appendix (Many Well 32).
+Noe, Olsson, Koehler, Wu, Science 365, eaaw1147 (2019), doi:10.1126/science.aaw1147 (the double well).
 """
 
 from __future__ import annotations

@@ -19,10 +19,10 @@ scale parameter 1 of each component goes through a softplus and is its standard 
 
 References
 ----------
-[1] Song, Zhao, Ermon, A-NICE-MC: adversarial training for MCMC, NeurIPS (2017), arXiv:1706.07561, appendix,
-and its code. [2] Zhang and Chen, Path integral sampler, ICLR (2022), arXiv:2111.15141. [3] Midgley et al.,
-Flow annealed importance sampling bootstrap, ICLR (2023), arXiv:2208.01893, and its code. All of them: Wang et
-al., arXiv:2401.02080.
+[1] Song, Zhao, Ermon, A-NICE-MC: adversarial training for MCMC, NeurIPS (2017), arXiv:1706.07561, and code.
+[2] Zhang and Chen, Path integral sampler, ICLR (2022), arXiv:2111.15141.
+[3] Midgley et al., Flow annealed importance sampling bootstrap, ICLR (2023), arXiv:2208.01893, and its code.
+All of them as targets of EDG: Wang et al., arXiv:2401.02080.
 """
 
 from __future__ import annotations
@@ -153,8 +153,7 @@ class Planar(AbstractContinuousSystem):
         return self._points
 
     def starts(self, rng: np.random.Generator, n: int) -> NDArray[np.float64]:
-        """Even rows uniform over the square around all modes, odd rows at the modes in turn (rings: any
-        angle)."""
+        """Even rows uniform over the square around all modes, odd rows at the modes in turn, at any angle."""
         reach = float(np.abs(self._points).max()) + 2.0 * self.width
         rows = rng.uniform(-reach, reach, (n, 2))
         for k in range(1, n, 2):
@@ -168,8 +167,7 @@ class Planar(AbstractContinuousSystem):
     def responsibilities(self, x: NDArray) -> NDArray[np.float64]:
         """Share of each mode in each point, shape (n_batch, n_modes); their averages are the `mode_weights`.
 
-        Of a mixture the posterior probabilities of the components, of rings 1 for the nearest ring and 0
-        else.
+        Of a mixture the posterior probabilities of the components, of rings 1 for the nearest and 0 else.
         """
         flat = torch.from_numpy(self._flat_array(x))
         if self.is_mixture:
@@ -224,8 +222,7 @@ class Planar(AbstractContinuousSystem):
         return points, np.full(len(points), spacing**2)
 
     def _ring_nodes(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Gauss-Legendre panels along the x axis, with edges where two rings are equally near; 2 pi r
-        each."""
+        """Gauss-Legendre panels along the x axis, with edges midway between rings; 2 pi r in the weights."""
         reach = math.sqrt(self._scale * self.temperature)
         kinks = 0.5 * (self._radii[1:] + self._radii[:-1])
         far = self._radii[-1] + 9.0 * reach

@@ -17,13 +17,13 @@ __all__ = ["AbstractLatticeSystem", "check_lattice"]
 
 
 class AbstractLatticeSystem(AbstractSystem):
-    """Declaration of a lattice system: one variable a site.
+    """Declaration of a lattice system: one variable per site.
 
     Attributes
     ----------
     lattice : Lattice
-        Geometry; `n_sites` and ``event_shape = lattice.shape`` come from it. ``type(s)(s.lattice,
-        **s.parameters)`` rebuilds the system s.
+        Geometry; `n_sites` and ``event_shape = lattice.shape`` come from it. The system s is rebuilt by
+        ``type(s)(s.lattice, **s.parameters)``.
 
     Notes
     -----

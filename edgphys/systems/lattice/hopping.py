@@ -75,8 +75,7 @@ class BondSums:
     def forward(self, x: Tensor) -> Tensor:
         """Sum over neighbours with every bond counted from one of its ends only, shape (n_batch, n_sites).
 
-        ``(x * forward(x)).sum(1)`` is then `pair_sum`, and fuses with other terms of an energy into one
-        reduction.
+        ``(x * forward(x)).sum(1)`` is then `pair_sum`, and fuses with other terms into one reduction.
         """
         if self._grid:
             return self._shifted(x, -1)

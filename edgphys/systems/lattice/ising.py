@@ -5,9 +5,12 @@ r"""Ising model on any lattice, in an exact continuous form.
 
 `energy` is H, in the units of J and h; J > 0 is ferromagnetic. A bond that occurs twice counts twice.
 
-Continuous form. With A the adjacency matrix, M = beta J A + a positive definite and s_i^2 = 1, exp(-beta H)
-= exp(s^T M s / 2 + beta h sum s - a N / 2), and exp(s^T M s / 2) is a Gaussian integral over y with s
-entering linearly through x = M^{1/2} y; the sum over spins then factorises:
+Continuous form. With A the adjacency matrix, M = beta J A + a positive definite and s_i^2 = 1,
+
+    exp(-beta H) = exp(s^T M s / 2 + beta h sum s - a N / 2),
+
+and exp(s^T M s / 2) is a Gaussian integral over y in which s enters linearly through x = M^{1/2} y; the sum
+over spins then factorises:
 
     U(y) = |y|^2 / 2 - sum_i log 2 cosh(x_i + beta h) + (N / 2) log 2 pi + a N / 2,     int exp(-U) dy = Z
     p(s | y) = prod_i exp(s_i (x_i + beta h)) / 2 cosh(x_i + beta h),     y | s ~ N(M^{1/2} s, 1)
@@ -19,9 +22,9 @@ heat on the square torus without field (Kaufman), where the sign of J is immater
 
 References
 ----------
-Hubbard, Phys. Rev. Lett. 3, 77 (1959); Baker, Phys. Rev. 126, 2071 (1962). Zhang, Sutton, Storkey,
-Ghahramani, Continuous Relaxations for Discrete Hamiltonian Monte Carlo, NeurIPS 2012 (the choice of the
-shift a).
+Hubbard, Phys. Rev. Lett. 3, 77 (1959). Baker, Phys. Rev. 126, 2071 (1962).
+Zhang, Sutton, Storkey, Ghahramani, Continuous Relaxations for Discrete Hamiltonian Monte Carlo,
+NeurIPS (2012) (the choice of the shift a).
 """
 
 from __future__ import annotations

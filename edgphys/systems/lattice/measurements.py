@@ -9,8 +9,7 @@ For one configuration s (spins or a real field) on n_sites = N sites at position
 
 with b_mu the reciprocal vectors of the unit cell (a_mu . b_nu = 2 pi delta) and L_mu the extents: the
 smallest non-zero momentum along each axis, for lattices periodic along all axes. The second-moment
-correlation length is made of the averages of the last two. Sites within one unit cell enter with their true
-positions.
+correlation length is made of the averages of the last two. Sites enter with their true positions.
 """
 
 from __future__ import annotations

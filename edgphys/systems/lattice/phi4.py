@@ -65,8 +65,7 @@ _EXACT_NAMES = (
 class Phi4(AbstractLatticeSystem):
     """Lattice phi^4 theory; see the module docstring for signs, constants and conventions.
 
-    Either `kappa` and `lam` are given, or the three of `hop`, `quadratic` and `quartic` (`from_mass` does
-    so).
+    Either `kappa` and `lam` are given, or `hop`, `quadratic` and `quartic` (`from_mass` does so).
 
     Parameters
     ----------
@@ -75,8 +74,8 @@ class Phi4(AbstractLatticeSystem):
     kappa : float
         Hopping parameter, of either sign.
     lam : float
-        Quartic coupling, not negative. At 0 the field is free and must be positive definite: |kappa| <
-        1/(2d) on a torus.
+        Quartic coupling, not negative. At 0 the field is free and must be positive definite:
+        |kappa| < 1/(2d) on a torus.
     hop, quadratic, quartic : float
         The coefficients of S directly.
 

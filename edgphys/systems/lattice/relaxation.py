@@ -8,7 +8,7 @@ With A the adjacency matrix of a lattice (symmetric, a double bond counts 2) and
 Along periodic axes A is diagonal in momentum: a Fourier transform over unit cells leaves one Hermitian block
 per momentum, of the size of the unit cell times the extents of the open axes. The blocks are diagonalised
 once in float64; applying f(A) costs one transform forth and back. With no periodic axis the single block is
-the whole matrix, and the cost is a dense product (n_sites^2 a field, n_sites^3 once).
+the whole matrix, and the cost is a dense product (n_sites^2 per field, n_sites^3 once).
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ class LatticeOperator:
     Notes
     -----
     The tables are computed in float64 and cast to the dtype of the field. On a GPU the dense and block
-    products follow ``torch.backends.cuda.matmul.allow_tf32`` (off by default); one site a cell and all axes
+    products follow ``torch.backends.cuda.matmul.allow_tf32`` (off by default); one site per cell and all axes
     periodic needs no product.
 
     Examples

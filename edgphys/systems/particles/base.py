@@ -4,9 +4,8 @@ r"""What systems of identical particles without a box share: mean-free coordinat
     E(x) = sum_{i<j} w(|x_i - x_j|) + oscillator/2 sum_i |x_i - mean|^2
 
 Translations are divided out. A configuration is the positions, shape (n_particles, n_axes), with zero mean.
-What
-samplers and networks see is y, shape ((n_particles - 1) n_axes,): orthonormal coordinates of the mean-free
-subspace,
+What samplers and networks see is y, shape ((n_particles - 1) n_axes,): orthonormal coordinates of the
+mean-free subspace,
 
     positions = B^T y,     y = B positions,     B B^T = 1,     B (1, ..., 1)^T = 0,
 
@@ -107,8 +106,10 @@ class AbstractParticleSystem(AbstractContinuousSystem):
 
     @property
     def easy_parameters(self) -> dict[str, float]:
-        """Parameters that differ from those of this system where a sampler is to be trained first: no
-        barriers, no hard core. Empty if there are none to avoid."""
+        """Parameters that differ where a sampler is to be trained first: no barriers, no hard core.
+
+        Empty if there are none to avoid.
+        """
         return {}
 
     @property
@@ -283,8 +284,7 @@ ANY_ORDER = {"reassoc", "contract", "nsz"}
 
 @njit(nogil=True, cache=True)
 def spread(y, positions):
-    """(B^T y)^T into `positions`, shape (n_axes, n_particles), of y (n_variables,); linear in the number of
-    particles."""
+    """(B^T y)^T of y (n_variables,) into `positions`, shape (n_axes, n_particles), in O(n_variables)."""
     n_axes, n_particles = positions.shape
     for a in range(n_axes):
         above = 0.0  # sum over k > i of y_k / sqrt(k (k + 1))

@@ -13,8 +13,8 @@ Sample files that circulate with published codes have a mean energy of -22.45 to
 
 References
 ----------
-Koehler, Klein, Noe, Equivariant flows, ICML (2020), arXiv:2006.02425, section 6 (DW-4, d0 = 4, a = 0, b = -4,
-c = 0.9, tau = 1).
+Koehler, Klein, Noe, Equivariant flows, ICML (2020), arXiv:2006.02425, section 6
+(DW-4: d0 = 4, a = 0, b = -4, c = 0.9, tau = 1).
 """
 
 from __future__ import annotations

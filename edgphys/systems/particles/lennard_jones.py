@@ -19,10 +19,10 @@ then finite everywhere, as training needs. Weights are to be taken with core = 0
 
 References
 ----------
-Koehler, Klein, Noe, Equivariant flows, ICML (2020), arXiv:2006.02425. Klein, Kraemer, Noe, Equivariant flow
-matching, NeurIPS (2023), arXiv:2306.15030 (LJ13, LJ55). Akhound-Sadegh et al., Iterated denoising energy
-matching, ICML (2024), arXiv:2402.06121. Midgley et al., SE(3) equivariant augmented coupling flows, NeurIPS
-(2023), arXiv:2308.10364.
+Koehler, Klein, Noe, Equivariant flows, ICML (2020), arXiv:2006.02425.
+Klein, Kraemer, Noe, Equivariant flow matching, NeurIPS (2023), arXiv:2306.15030 (LJ13, LJ55).
+Akhound-Sadegh et al., Iterated denoising energy matching, ICML (2024), arXiv:2402.06121.
+Midgley et al., SE(3) equivariant augmented coupling flows, NeurIPS (2023), arXiv:2308.10364.
 """
 
 from __future__ import annotations
@@ -172,8 +172,7 @@ class LennardJones(AbstractParticleSystem):
         return (helmert(self.n_particles) @ cluster).reshape(1, -1)
 
     def starts(self, rng: np.random.Generator, n: int) -> NDArray[np.float64]:
-        """Even rows: a gas, no two particles closer than 0.9 rm; odd rows: the Mackay cluster, slightly
-        shaken.
+        """Even rows: a gas, no two particles closer than 0.9 rm; odd rows: a slightly shaken Mackay cluster.
 
         Where there is no such cluster all rows are gases.
         """
@@ -228,8 +227,7 @@ def _check_pair_count(value) -> int:
 
 
 def _gas(rng: np.random.Generator, n_particles: int, n_axes: int, spacing: float) -> NDArray[np.float64]:
-    """Points one after the other in a ball with no two closer than `spacing`; the ball grows when it is
-    full."""
+    """Points one after the other in a ball, no two closer than `spacing`; a full ball grows."""
     points, radius, misses = np.empty((n_particles, n_axes)), spacing * n_particles ** (1.0 / n_axes), 0
     placed = 0
     while placed < n_particles:

@@ -54,7 +54,7 @@ LABELS = (-1.0, 0.0, 1.0)
 
 
 def parameters_of(model, g):
-    """A, s of the decoder, A', s' of the encoder for one label, one value a mode, float64."""
+    """A, s of the decoder, A', s' of the encoder for one label, one value per mode, float64."""
     label = torch.tensor([g], device=model.device)
     decoder, encoder = model.decoder, model.encoder
     parts = (decoder.amplitude(label)[0], decoder.noise(), encoder.amplitude(label)[0], encoder.noise())
@@ -272,7 +272,7 @@ def test_stein_identity_of_the_drive(sigma, device):
 @pytest.mark.statistical
 @pytest.mark.parametrize("name", ["square", "broken"])
 def test_antithetic_pairs_lower_the_variance(name, device, monkeypatch):
-    """Of the continuous bound, at equal cost: two independent eps a sample instead of a pair."""
+    """Of the continuous bound, at equal cost: two independent eps per sample instead of a pair."""
     model = random_model(name, device)
 
     def independent(n, model, generator):

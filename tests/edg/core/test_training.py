@@ -100,8 +100,7 @@ def kill_at(step):
     return on_step
 
 
-# Checkpoints after 10, 20, 30, 40 steps, the second part from 20 on. At 20 the kill comes before the file is
-# written.
+# Checkpoints after 10, 20, 30, 40 steps, the second part from 20 on. At 20 the kill precedes the writing.
 @pytest.mark.parametrize("step", [11, 19, 20, 21, 33, 40])
 def test_a_killed_run_goes_on_to_the_same_weights(step, tmp_path, monkeypatch):
     monkeypatch.setattr(training, "_CHECKPOINT_EVERY", 10)

@@ -120,7 +120,7 @@ def test_em_raises_the_weighted_likelihood_at_every_step():
     for _ in range(25):
         values.append(log_likelihood(mixture, x, weights))
         mixture = module._em_step(mixture, x, weights)
-    # The ridge on the covariances costs at most 1e-4 n_dims / 2 a step.
+    # The ridge on the covariances costs at most 1e-4 n_dims / 2 per step.
     assert np.diff(values).min() > -1e-4 and values[-1] > values[0] + 0.1
 
 

@@ -132,8 +132,7 @@ def test_draw_has_the_density_it_says():
 
 
 def test_drive_is_exact_for_a_linear_decoder():
-    """Closed form of METHOD section 2, H = A^T (s^2 + sigma^2 A A^T)^{-1} (x - alpha A z), here A = a and
-    noise a s."""
+    """The exact encoder H = A^T (s^2 + sigma^2 A A^T)^{-1} (x - alpha A z), here with A = a and noise a s."""
     model = make_model(DoubleWellParticles(n_particles=3), scale=0.0)
     a, s = torch.exp(model.decoder.log_amplitude), model.decoder.noise
     with torch.no_grad():

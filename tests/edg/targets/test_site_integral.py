@@ -184,7 +184,7 @@ def test_every_field_gets_its_own_draw():
 
 @pytest.mark.parametrize("well", [*WELLS[:-1], (-199.0, 100.0), (0.99, 1e-3)])
 def test_draws_are_seldom_rejected(well):
-    """Integral of the envelope over that of the density: at most 25 trials a draw, in any field and wells."""
+    """Integral of the envelope over that of the density: at most 25 trials per draw, in all fields."""
     h = torch.tensor([0.0, 0.1, 1.0, 5.0, 11.0, 20.0, 100.0, 400.0], dtype=torch.float64)
     precision, radius2 = _envelope(h, *well)
     log_envelope = well[1] * radius2**2 + 0.5 * h**2 / precision + 0.5 * torch.log(2 * math.pi / precision)

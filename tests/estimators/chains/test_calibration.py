@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""Do bars of one standard error cover the truth in 65 to 71 % of 1000 and more AR(1) series?
+"""Bars of one standard error cover the truth in 65 to 71 % of 1000 and more AR(1) series.
 
 Mean, error and tau_int are known exactly. Lengths are in units of 2 tau_int, so that a length is the number
 of independent draws. The fast tests are at the lengths from which on each method claims to be right; the slow
 ones cover the range. Each is shown to fail on the errors of the wrong kind that other codes give: no
-autocorrelation, half-widths of 95 %, tau_int in another convention, a derived quantity without its
-correlations.
+autocorrelation, half-widths of 95 %, tau_int in another convention, derived quantities without correlations.
 """
 
 from __future__ import annotations

@@ -208,7 +208,7 @@ def packed_counts(system, rule, n_repeats):
     [("metropolis", 1.0, 0.0), ("metropolis", -0.8, 0.5), ("heat_bath", 0.9, 0.0), ("heat_bath", 1.0, -0.4)],
 )
 def test_packed_sweep_follows_its_matrix(rule, coupling, field):
-    """8 sites, 2 bits a word; wrong temperature, and eager flips at dE <= 0, are seen."""
+    """8 sites, 2 bits per word; wrong temperature, and eager flips at dE <= 0, are seen."""
     lattice = build("square", (4, 2))
     system = Ising(lattice, 3.0, coupling, field)
     code = packed.HEAT_BATH if rule == "heat_bath" else packed.IN_FIELD if field else packed.METROPOLIS
@@ -347,7 +347,7 @@ def test_packed_averages_on_the_ring(algorithm, field):
 def test_packed_averages_agree_with_enumeration(
     monkeypatch, algorithm, name, extent, pbc, temperature, coupling, field
 ):
-    """Few bits a word, but every kind of bond, coordination and term of the ghosts."""
+    """Few bits per word, but every kind of bond, coordination and term of the ghosts."""
     monkeypatch.setattr(ising_local, "LEAST_BITS", 2)
     system = Ising(build(name, extent, pbc), temperature, coupling, field)
     assert SAMPLERS[algorithm](system, {}).is_packed

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Parallel tempering: swaps against their exact matrix, averages at every rung against enumeration and the
-transfer matrix, round trips on an ideal ladder, checkpoints, and the spacing of rungs."""
+"""Parallel tempering: swaps, averages at every rung, round trips, checkpoints, and the spacing of rungs.
+
+Swaps are compared with their exact matrix, averages with enumeration and the transfer matrix, round trips
+with an ideal ladder.
+"""
 
 from __future__ import annotations
 

@@ -98,7 +98,7 @@ def test_joint_density_check_sees_one_flipped_bond():
 @pytest.mark.parametrize("n_sites", [2, 3, 4])
 @pytest.mark.parametrize(("temperature", "coupling", "field"), COUPLINGS)
 def test_quadrature_of_the_continuous_form_gives_the_sum_over_spins(n_sites, temperature, coupling, field):
-    """Z and <tanh> by Gauss-Hermite over y on open chains; 40 nodes an axis leave less than 1e-8."""
+    """Z and <tanh> by Gauss-Hermite over y on open chains; 40 nodes per axis leave less than 1e-8."""
     lattice = lattices.build("chain", (n_sites,), False)
     system = Ising(lattice, temperature, coupling, field)
     nodes, weights = np.polynomial.hermite_e.hermegauss(40)
