@@ -98,12 +98,11 @@ def sample(
     subject = _one_system(system, geometry, given, parameter, convention)
     store = _prepare(out, overwrite)
     from edgphys import mcmc
-    from edgphys.mcmc.tempering.temper import default_algorithm
 
     with _going_on(store):
         samples = mcmc.run(
             subject,
-            algorithm or default_algorithm([subject]),
+            algorithm or mcmc.best_algorithm(subject),
             n_chains,
             n_sweeps,
             seed,

@@ -2,10 +2,10 @@
 """Markov-chain Monte Carlo: local, cluster and Hamiltonian updates in numba, several chains in threads, and
 parallel tempering."""
 
-from edgphys.mcmc.algorithms import algorithms_for
+from edgphys.mcmc.algorithms import algorithms_for, best_algorithm
 from edgphys.mcmc.ising.words.multispin import MultispinReplicas
 from edgphys.mcmc.run import run
 from edgphys.mcmc.tempering.spacing import space_ladder
 from edgphys.mcmc.tempering.temper import rung, temper
 
-__all__ = ["MultispinReplicas", "algorithms_for", "run", "rung", "space_ladder", "temper"]
+__all__ = ["MultispinReplicas", "algorithms_for", "best_algorithm", "run", "rung", "space_ladder", "temper"]

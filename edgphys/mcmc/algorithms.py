@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: MIT
 """Which algorithms there are for which systems, by name.
 
-A new algorithm is one new file with an `AbstractSampler` and one entry here, under the family of systems that
-it serves.
+A new algorithm is one new file with an `AbstractSampler`, which says what family of systems it is for and how
+good it is among the others, and one entry here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from edgphys.errors import NotExactError, UnknownNameError
 from edgphys.mcmc.continuous.hmc import GenericHMC
@@ -24,14 +24,23 @@ from edgphys.mcmc.phi4.hmc import Phi4HMC
 from edgphys.mcmc.phi4.metropolis import Phi4Metropolis
 from edgphys.mcmc.phi4.overrelaxation import Phi4Overrelaxation
 
-__all__ = ["algorithms_for", "make_sampler"]
+__all__ = ["algorithms_for", "best_algorithm", "make_sampler"]
 
-# The generally applicable ones first.
-_SAMPLERS: dict[str, tuple[type[AbstractSampler], ...]] = {
-    "ising": (IsingMetropolis, IsingHeatBath, IsingMultispin, IsingWolff, IsingSwendsenWang),
-    "phi4": (Phi4Metropolis, Phi4HMC, Phi4EmbeddedWolff, Phi4Overrelaxation),
-    "continuous": (RandomWalkMetropolis, MALA, GenericHMC),
-}
+# The generally applicable ones of each family first.
+_SAMPLERS: tuple[type[AbstractSampler], ...] = (
+    IsingMetropolis,
+    IsingHeatBath,
+    IsingMultispin,
+    IsingWolff,
+    IsingSwendsenWang,
+    Phi4Metropolis,
+    Phi4HMC,
+    Phi4EmbeddedWolff,
+    Phi4Overrelaxation,
+    RandomWalkMetropolis,
+    MALA,
+    GenericHMC,
+)
 
 
 def algorithms_for(system) -> tuple[str, ...]:
@@ -47,7 +56,38 @@ def algorithms_for(system) -> tuple[str, ...]:
     >>> "wolff" in algorithms_for(Ising(lattices.build("triangular", (3, 3)), temperature=2.0, coupling=-1.0))
     False
     """
-    return tuple(c.name for c in _SAMPLERS.get(system.family, ()) if c.why_not(system) is None)
+    return tuple(sampler.name for sampler in _serving(system))
+
+
+def best_algorithm(system, *more) -> str:
+    """The algorithm that decorrelates best among those that serve this system and all of `more`.
+
+    The ranking is that of the classes (`AbstractSampler.rank`): cluster updates decorrelate in O(1) sweeps at
+    criticality, trajectories and reflections in fewer than local updates. It is what every part of the
+    package takes where no algorithm is named.
+
+    Raises
+    ------
+    NotExactError
+        If no algorithm serves them all.
+
+    Examples
+    --------
+    >>> import lattices
+    >>> from edgphys.systems import Ising
+    >>> free = Ising(lattices.build("square", (4, 4)), temperature=2.0)
+    >>> best_algorithm(free), best_algorithm(free, free.replace(field=0.1))
+    ('wolff', 'swendsen_wang')
+    """
+    others = [algorithms_for(each) for each in more]
+    serving = [c for c in _serving(system) if all(c.name in names for names in others)]
+    if not serving:
+        raise NotExactError(f"algorithm must serve every system given, got none that does for {system.name}")
+    return min(serving, key=lambda sampler: sampler.rank).name
+
+
+def _serving(system) -> Iterator[type[AbstractSampler]]:
+    return (c for c in _SAMPLERS if c.family == system.family and c.serves(system) is None)
 
 
 def make_sampler(system, algorithm: str, options: Mapping | None = None) -> AbstractSampler:
@@ -62,9 +102,9 @@ def make_sampler(system, algorithm: str, options: Mapping | None = None) -> Abst
     ValueError
         If an option is out of range.
     """
-    for sampler_class in _SAMPLERS.get(system.family, ()):
-        if sampler_class.name == algorithm:
-            reason = sampler_class.why_not(system)
+    for sampler_class in _SAMPLERS:
+        if (sampler_class.family, sampler_class.name) == (system.family, algorithm):
+            reason = sampler_class.serves(system)
             if reason is not None:
                 raise NotExactError(reason)
             return sampler_class(system, dict(options or {}))

@@ -346,8 +346,7 @@ def _with_log_z(samples: xr.Dataset, values: dict[str, float], warning: str, met
 def _at_reference(system, path, method: str, seed: int, algorithm: str | None, common: dict) -> xr.Dataset:
     """The system is the reference itself: log Z is known, and chains give the rest."""
     from edgphys import mcmc
-    from edgphys.mcmc.tempering.temper import default_algorithm
 
-    algorithm = default_algorithm([system]) if algorithm is None else algorithm
+    algorithm = mcmc.best_algorithm(system) if algorithm is None else algorithm
     samples = mcmc.run(system, algorithm, seed=seed, **common)
     return _with_log_z(samples, {"log_z": path.log_z, "log_z_err": 0.0, "n_rungs": 1.0}, "", method)

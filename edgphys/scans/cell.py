@@ -44,8 +44,7 @@ __all__ = [
     "uses_cuda",
 ]
 
-# Best first: cluster updates decorrelate in O(1) sweeps at criticality, local ones do not. This is the
-# order in which "mcmc" picks among what the system allows.
+# What `edgphys.mcmc.algorithms` lists, here without importing its kernels.
 CHAIN_METHODS = (
     "wolff",
     "swendsen_wang",
@@ -302,10 +301,7 @@ def _torch_threads(count: int) -> Iterator[None]:
 def _sample_chain(system: Any, method: str, sequence: np.random.SeedSequence, settings: dict) -> Any:
     from edgphys import mcmc
 
-    algorithm = method
-    if method == "mcmc":
-        allowed = tuple(mcmc.algorithms_for(system))
-        algorithm = next((name for name in CHAIN_METHODS if name in allowed), allowed[0])
+    algorithm = mcmc.best_algorithm(system) if method == "mcmc" else method
     (seed,) = _integer_seeds(sequence, 1)
     return mcmc.run(system, algorithm=algorithm, seed=seed, progress=False, **settings)
 

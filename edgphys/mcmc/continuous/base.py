@@ -77,6 +77,7 @@ class Batch:
 class AbstractContinuousSampler(AbstractSampler):
     """A chain on the coordinates of a system of the family "continuous"."""
 
+    family = "continuous"
     defaults: ClassVar[dict] = {
         "steps_per_sweep": 1,
         "target_acceptance": None,

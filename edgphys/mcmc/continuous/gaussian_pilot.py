@@ -13,8 +13,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from edgphys.mcmc.algorithms import best_algorithm
 from edgphys.mcmc.run import run
-from edgphys.mcmc.tempering.temper import default_algorithm
 from edgphys.systems.continuous.gaussian_path import GaussianPath
 
 __all__ = ["find_gaussian_path"]
@@ -56,7 +56,7 @@ def find_gaussian_path(
     """
     d = system.n_variables
     GaussianPath(system, np.zeros(d), np.ones(d), 0.0)  # refuses what cannot be tempered, before the run
-    algorithm = default_algorithm([system]) if algorithm is None else algorithm
+    algorithm = best_algorithm(system) if algorithm is None else algorithm
     samples = run(
         system,
         algorithm,

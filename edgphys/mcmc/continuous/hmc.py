@@ -62,6 +62,7 @@ class GenericHMC(AbstractContinuousSampler):
     """Trajectories; options as in `edgphys.mcmc.continuous.base`, and ``trajectory_length`` (positive)."""
 
     name = "hmc"
+    rank = 40
     defaults = AbstractContinuousSampler.defaults | {"trajectory_length": None}
 
     @property

@@ -45,6 +45,7 @@ class MALA(AbstractContinuousSampler):
     """Langevin proposals; options as in `edgphys.mcmc.continuous.base`."""
 
     name = "mala"
+    rank = 90
 
     @property
     def sweep(self) -> str:

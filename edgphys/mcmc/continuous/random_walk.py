@@ -41,6 +41,7 @@ class RandomWalkMetropolis(AbstractContinuousSampler):
     """Gaussian steps; options as in `edgphys.mcmc.continuous.base`."""
 
     name = "random_walk"
+    rank = 100
     defaults = AbstractContinuousSampler.defaults | {"steps_per_sweep": None}
     needs_gradient = False
 

@@ -75,6 +75,11 @@ class AbstractSampler(abc.ABC):
     Attributes
     ----------
     name : str
+    family : str
+        Of the systems it is written for, as `AbstractSystem.family` names them.
+    rank : int
+        Place among the algorithms of all families, low is best: what decorrelates in fewer sweeps comes first
+        (`edgphys.mcmc.algorithms.best_algorithm`).
     sweep : str
         What one sweep of this algorithm is, in words; stored with the data.
     defaults : dict
@@ -95,6 +100,8 @@ class AbstractSampler(abc.ABC):
     """
 
     name: ClassVar[str]
+    family: ClassVar[str]
+    rank: ClassVar[int]
     sweep: ClassVar[str]
     defaults: ClassVar[dict] = {}
     columns: tuple[str, ...]
@@ -104,7 +111,7 @@ class AbstractSampler(abc.ABC):
     chains_per_state: int = 1
 
     @classmethod
-    def why_not(cls, system) -> str | None:
+    def serves(cls, system) -> str | None:
         """Why the algorithm does not apply to this instance of its family; None if it does."""
         return None
 

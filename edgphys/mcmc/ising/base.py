@@ -21,6 +21,7 @@ LAZY = 15 / 16
 class AbstractIsingSampler(AbstractLatticeSampler):
     """An Ising chain: spins +1 and -1, int8."""
 
+    family = "ising"
     columns = ("energy", "magnetization", "correlator_min")
 
     def kept_dtype(self) -> type:

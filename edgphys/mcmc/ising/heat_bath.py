@@ -38,6 +38,7 @@ class IsingHeatBath(AbstractIsingLocal):
     """
 
     name = "heat_bath"
+    rank = 70
     sweep = "n_sites single-spin draws from the law given the neighbours"
 
     def _flip_table(self, max_coordination: int) -> np.ndarray:

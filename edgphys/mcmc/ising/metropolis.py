@@ -42,6 +42,7 @@ class IsingMetropolis(AbstractIsingLocal):
     """
 
     name = "metropolis"
+    rank = 60
 
     def _flip_table(self, max_coordination: int) -> np.ndarray:
         parameters = self.system.parameters

@@ -34,6 +34,7 @@ _S11, _TO_UNIT = np.uint64(11), 2.0**-53
 class AbstractPhi4Sampler(AbstractLatticeSampler):
     """A phi^4 chain: real fields, float64."""
 
+    family = "phi4"
     columns = ("energy", "magnetization", "phi2", "correlator_min")
 
     def _action(self) -> tuple[float, float, float]:

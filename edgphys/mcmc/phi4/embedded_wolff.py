@@ -42,6 +42,7 @@ class Phi4EmbeddedWolff(AbstractPhi4Sampler):
     """
 
     name = "embedded_wolff"
+    rank = 30
     sweep = (
         "n_local times n_over sweeps of n_sites reflections and one of n_sites Metropolis updates, then sign "
         "clusters that visit n_sites spins on average, their mean number frozen after the warm-up"

@@ -60,6 +60,7 @@ class Phi4HMC(AbstractPhi4Sampler):
     """
 
     name = "hmc"
+    rank = 40
     sweep = "one trajectory"
     defaults = {"trajectory_length": None, "step_size": None, "target_acceptance": 0.8}  # noqa: RUF012
 

@@ -28,6 +28,7 @@ class Phi4Metropolis(AbstractPhi4Sampler):
     """Local updates; any lattice and couplings."""
 
     name = "metropolis"
+    rank = 60
     sweep = "n_sites attempted single-site updates"
 
     def start(self, index: int, seed: np.random.SeedSequence) -> ChainState:

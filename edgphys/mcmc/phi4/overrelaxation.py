@@ -33,6 +33,7 @@ class Phi4Overrelaxation(AbstractPhi4Sampler):
     """
 
     name = "overrelaxation"
+    rank = 50
     sweep = "n_over sweeps of n_sites reflections on average, then n_sites attempted single-site updates"
     defaults = {"n_over": 4}  # noqa: RUF012  (read only)
 

@@ -24,17 +24,15 @@ import numpy as np
 import xarray as xr
 
 from edgphys.errors import NotExactError, UnknownNameError
-from edgphys.mcmc.algorithms import algorithms_for
+from edgphys.mcmc.algorithms import best_algorithm
 from edgphys.mcmc.core.checkpoint import Checkpoint
 from edgphys.mcmc.core.driver import Work, check_integer, check_plan, identity_of, samples_dataset
 from edgphys.mcmc.tempering.ladder import LadderSampler
 from edgphys.systems.base import check_number
 from edgphys.systems.provenance import sample_attrs
 
-__all__ = ["default_algorithm", "rung", "temper"]
+__all__ = ["rung", "temper"]
 
-# Best first, as far as known; of the others the first that the family lists.
-_PREFERRED = ("wolff", "embedded_wolff", "hmc", "metropolis")
 # Variable updates between two swaps below which the interpreter, which runs one thread at a time, takes as
 # long as the kernels.
 _WORTH_A_THREAD = 10_000
@@ -72,7 +70,7 @@ def temper(
         Values of a coupling, such as ``{"temperature": [2.0, 2.3, 2.7]}``, or of several of equal length.
         Rung k is ``system.replace(temperature=...)`` with the k-th values.
     algorithm : str, optional
-        One of `algorithms_for` (system) that serves all rungs; `default_algorithm` by default.
+        One of `algorithms_for` (system) that serves all rungs; `best_algorithm` by default.
     n_chains : int
         Independent ladders.
     n_sweeps : int
@@ -134,7 +132,7 @@ def temper(
     n_threads = _default_threads(system, swap_every) if n_threads is None else n_threads
     n_threads = check_integer("n_threads", n_threads, 1)
     values, systems = _check_ladder(system, ladder)
-    algorithm = default_algorithm(systems) if algorithm is None else algorithm
+    algorithm = best_algorithm(*systems) if algorithm is None else algorithm
     sampler = _make_ladder(system, systems, algorithm, dict(options or {}), swap_every)
     store = None if checkpoint is None else Checkpoint(checkpoint, identity_of(sampler, plan, seed))
     begin = time.perf_counter()
@@ -199,21 +197,6 @@ def rung(ladder: xr.Dataset, index: int | None = None, **couplings: float) -> xr
     own["parameters"] = json.dumps(own["parameters"])
     samples.attrs = attrs | own | {"kind": "samples"}
     return samples
-
-
-def default_algorithm(systems: Sequence) -> str:
-    """The algorithm for all of `systems` that decorrelates best.
-
-    Raises
-    ------
-    NotExactError
-        If no algorithm serves them all.
-    """
-    shared = [n for n in algorithms_for(systems[0]) if all(n in algorithms_for(s) for s in systems)]
-    for name in (*_PREFERRED, *shared):
-        if name in shared:
-            return name
-    raise NotExactError(f"algorithm must serve all rungs of {systems[0].name}, got none that does")
 
 
 def _check_swaps(swap: bool, swap_every: int, thin: int) -> int:

@@ -26,7 +26,6 @@ from edgphys.mcmc.core.action_terms import make_action_terms
 from edgphys.mcmc.random.xoshiro import new_state
 from edgphys.mcmc.tempering import ladder as ladder_module
 from edgphys.mcmc.tempering.swaps import count_trips, swap_round
-from edgphys.mcmc.tempering.temper import default_algorithm
 from edgphys.systems import DoubleWell, Ising, LennardJones, Phi4
 
 SQUARE = Ising(lattices.build("square", (4, 4)), 2.3, field=0.15)
@@ -246,10 +245,11 @@ def test_thinned_draws_are_every_fourth_one(system, swap_every):
             np.testing.assert_array_equal(thinned[name], there, err_msg=str(name))
 
 
-def test_default_algorithm_serves_all_rungs():
+def test_without_an_algorithm_the_best_that_serves_all_rungs_is_taken():
+    common = {"n_chains": 1, "n_sweeps": 16, "n_warmup": 4, "seed": 1}
     free = SQUARE.replace(field=0.0)
-    assert default_algorithm([free]) == "wolff" and default_algorithm([free, SQUARE]) == "metropolis"
-    assert default_algorithm([RING]) == "embedded_wolff"
+    assert temper(free, {"temperature": [2.0, 3.0]}, **common).attrs["method"] == "wolff"
+    assert temper(free, {"field": [0.0, 0.1]}, **common).attrs["method"] == "swendsen_wang"
 
 
 @pytest.mark.parametrize(

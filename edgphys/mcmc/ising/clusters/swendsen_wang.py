@@ -58,11 +58,12 @@ class IsingSwendsenWang(AbstractClusterSampler):
     """
 
     name = "swendsen_wang"
+    rank = 20
     sweep = "all n_sites spins divided into clusters, and each cluster given a new sign"
     defaults = {"improved": True, "correlation": False}  # noqa: RUF012  (read only)
 
     @classmethod
-    def why_not(cls, system) -> str | None:
+    def serves(cls, system) -> str | None:
         return why_no_clusters(system, cls.name)
 
     def _prepare(self) -> None:

@@ -59,11 +59,12 @@ class IsingWolff(AbstractClusterSampler):
     """
 
     name = "wolff"
+    rank = 10
     sweep = "Wolff clusters that visit n_sites spins on average, their mean number frozen after the warm-up"
     defaults = {"improved": False, "correlation": False}  # noqa: RUF012  (read only)
 
     @classmethod
-    def why_not(cls, system) -> str | None:
+    def serves(cls, system) -> str | None:
         return why_not_wolff(system)
 
     def _prepare(self) -> None:

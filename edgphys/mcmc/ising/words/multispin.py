@@ -44,6 +44,7 @@ class IsingMultispin(AbstractIsingSampler):
     """
 
     name = "multispin"
+    rank = 80
     sweep = "n_sites attempted single-spin flips of each chain"
     defaults = {"rule": "metropolis", "words": 4}  # noqa: RUF012  (read only)
 
