@@ -110,7 +110,8 @@ def test_version_is_that_of_the_package(capsys):
     assert main(["--version"]) == 0
     assert capsys.readouterr().out == f"edgphys {edgphys.__version__}\n"
     metadata = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())
-    assert metadata["project"]["version"] == edgphys.__version__
+    assert metadata["project"]["dynamic"] == ["version"]  # written in one place, where the build reads it
+    assert metadata["tool"]["hatch"]["version"]["path"] == "edgphys/__init__.py"
 
 
 def test_systems_lists_parameters_and_exact_results(capsys):
