@@ -27,13 +27,13 @@ import torch
 import xarray as xr
 from torch import Tensor
 
+from edgphys._progress import ProgressBar
 from edgphys.edg import storage
 from edgphys.edg.checks import check_energy, count, device_of, folder_of, positive, share
 from edgphys.edg.core.bounds import path_bound
 from edgphys.edg.core.model import AbstractEDGModel
 from edgphys.edg.core.path import reverse_log_weights
 from edgphys.edg.core.training import History, TrainingSettings, train
-from edgphys.edg.progress_bar import progress_bar
 from edgphys.edg.recipes import recipe_for
 from edgphys.edg.targets.continuous import ContinuousTarget, PhaseSpaceTarget
 from edgphys.edg.weights.annealing import Annealing
@@ -252,8 +252,9 @@ class EDG:
         check_energy(self.system)
         start = time.perf_counter()
         model = self._build(settings.seed).to(device_of(device))
-        with progress_bar(settings.n_steps, progress) as on_step:
+        with ProgressBar("training", settings.n_steps, progress) as bar:
             first = self._recipe.first_bound(model, self.options)
+            on_step = lambda done, loss: bar.update(done, f"bound {-loss:.2f}")  # noqa: E731
             history = train(model, settings, first, path_bound, checkpoint=path, on_step=on_step)
         self._model, self._history = model.eval(), history
         self._trained = {
@@ -371,13 +372,13 @@ class EDG:
         log_w, configurations = [], []
         trips = self._round_trips(min(_MOST_ROUND_TRIPS, n_samples // 10), seed)
         weigh = Weighing(n_steps, generator, ode, trips)
-        with progress_bar(n_samples, progress) as on_step:
+        with ProgressBar("draws", n_samples, progress) as bar:
             for first in range(0, n_samples, batch_size):
                 size = min(batch_size, n_samples - first)
                 batch_log_w, batch = self._weighted_batch(size, weigh, annealing)
                 log_w.append(batch_log_w.cpu())
                 configurations.append(batch.cpu())
-                on_step(first + size, 0.0)
+                bar.advance(size)
         settings = {"n_samples": n_samples, "batch_size": batch_size, "weights": weights}
         if annealing:
             settings |= {"n_anneal": annealing.n_rungs, "ess_start": annealing.start_share()}

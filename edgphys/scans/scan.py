@@ -39,7 +39,7 @@ from edgphys.scans.cell import (
 )
 from edgphys.scans.grid import COSTS, Cell, Grid, assemble, cells_of, header_of
 from edgphys.scans.partial_results import PartialScan, disagreement
-from edgphys.scans.progress import SilentReport, report
+from edgphys.scans.progress import ScanProgress
 from edgphys.scans.workers import cpu_count, run_in_threads
 
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ def scan(
         check_settings(name, settings[name])
     attrs = _describe(make, grid, methods, seed, settings)
     wanted = {(method, point_words(point)): point for method in methods for point in grid.points}
-    job = _Job(make, wanted, int(seed), settings, report(progress), workers, scheduler)
+    job = _Job(make, wanted, int(seed), settings, ScanProgress(progress), workers, scheduler)
     if path is None:
         table = assemble(methods, grid, job.run({}), attrs)
         table.attrs["wall_time"] = time.perf_counter() - start
@@ -366,7 +366,7 @@ class _Job:
     wanted: dict[Cell, dict[str, float]]
     seed: int
     settings: dict[str, dict[str, Any]]
-    report: SilentReport
+    report: ScanProgress
     workers: int | None
     scheduler: Any
 

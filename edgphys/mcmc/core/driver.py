@@ -8,12 +8,12 @@ import numbers
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 
 import numpy as np
 import xarray as xr
 
+from edgphys._progress import ProgressBar
 from edgphys.mcmc.core.checkpoint import Checkpoint
 from edgphys.mcmc.core.sampler import AbstractSampler
 from edgphys.systems.provenance import configuration_dims
@@ -112,12 +112,13 @@ class Work:
     def finish(self, n_threads: int, progress: bool) -> dict[str, float]:
         """Warm-up, freezing, draws; the frozen parameters."""
         total = len(self.states) * (self.plan.n_warmup + self.plan.n_draws * self.plan.thin)
-        with _reporter(self.sampler.name, total, progress) as report, ThreadPoolExecutor(n_threads) as pool:
+        bar = ProgressBar(self.sampler.name, total, progress, keep=True)
+        with bar, ThreadPoolExecutor(n_threads) as pool:
             try:
-                self._in_threads(pool, self._warm_up, report)
+                self._in_threads(pool, self._warm_up, bar.advance)
                 # What the warm-up learned stays in the states: a run that goes on freezes the same again.
                 tuned = self.sampler.freeze(self.states)
-                self._in_threads(pool, lambda c: self._sample(c, tuned), report)
+                self._in_threads(pool, lambda c: self._sample(c, tuned), bar.advance)
             finally:
                 if self.store is not None:
                     self.store.write()
@@ -174,19 +175,6 @@ class Work:
             stop.set()
             wait(futures)
             raise
-
-
-@contextmanager
-def _reporter(name: str, total: int, progress: bool) -> Iterator[Callable[[int], None]]:
-    if not progress:
-        yield lambda done: None
-        return
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True)) as bar:
-        job = bar.add_task(name, total=total)
-        yield lambda done: bar.advance(job, done)
 
 
 def samples_dataset(sampler: AbstractSampler, rows: np.ndarray, kept: np.ndarray, attrs: dict) -> xr.Dataset:
