@@ -99,7 +99,12 @@ def whole(value: Any, name: str, least: int, most: int | None = None) -> int:
     >>> whole(2.0, "n_dims", 1)
     2
     """
-    return count(int(value) if isinstance(value, float) and value.is_integer() else value, name, least, most)
+    return count(
+        int(value) if isinstance(value, float | np.floating) and value.is_integer() else value,
+        name,
+        least,
+        most,
+    )
 
 
 def seed(value: Any, name: str = "seed") -> int:

@@ -17,11 +17,10 @@ from typing import TYPE_CHECKING
 import numba
 import numpy as np
 
+from edgphys._checks import finite, positive
 from edgphys.errors import NotExactError
-from edgphys.exact._arguments import (
+from edgphys.exact.ratios import (
     binder_cumulant,
-    check_real,
-    check_temperature,
     second_moment_length,
 )
 
@@ -71,8 +70,8 @@ def ising(
     >>> round(exact["log_z"], 6), round(exact["energy"], 6)
     (17.105367, -28.086085)
     """
-    temperature = check_temperature(temperature)
-    coupling, field = check_real("coupling", coupling), check_real("field", field)
+    temperature = positive(temperature, "temperature")
+    coupling, field = finite(coupling, "coupling"), finite(field, "field")
     n_sites = lattice.n_sites
     if n_sites > MAX_SPINS:
         raise NotExactError(f"lattice must have at most {MAX_SPINS} sites to be enumerated, got {n_sites}")

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from edgphys._checks import finite
 from edgphys.errors import NotExactError
-from edgphys.exact._arguments import check_real, second_moment_length
 from edgphys.exact.enumeration import lowest_momenta
+from edgphys.exact.ratios import second_moment_length
 
 if TYPE_CHECKING:
     from lattices import Lattice
@@ -63,7 +64,7 @@ def free_field(lattice: Lattice, hop: float, quadratic: float) -> dict[str, floa
     >>> round(exact["log_z"] / 64, 9), exact["phi2"]  # independent normal variables
     (0.918938533, 1.0)
     """
-    hop, quadratic = check_real("hop", hop), check_real("quadratic", quadratic)
+    hop, quadratic = finite(hop, "hop"), finite(quadratic, "quadratic")
     n_sites = lattice.n_sites
     modes, zero, minimum = (_momentum_space if _is_circulant(lattice) else _dense)(lattice, hop, quadratic)
     log_z = 0.5 * n_sites * math.log(2.0 * math.pi) - 0.5 * float(np.log(modes).sum())

@@ -29,8 +29,8 @@ import math
 
 import numpy as np
 
+from edgphys._checks import count, finite, positive
 from edgphys.errors import NotExactError
-from edgphys.exact._arguments import check_count, check_real, check_temperature
 from edgphys.exact.dispersion import is_ordered, log_mode, log_shift, mode_energy
 
 __all__ = ["energy", "log_z", "specific_heat"]
@@ -104,10 +104,10 @@ def specific_heat(lx: int, ly: int, temperature: float, coupling: float = 1.0) -
 
 def _reduced_coupling(lx: int, ly: int, temperature: float, coupling: float) -> float:
     """Validate the public arguments and return ``K = |J| / T``."""
-    check_count("lx", lx, 2)
-    check_count("ly", ly, 2)
-    temperature = check_temperature(temperature)
-    coupling = check_real("coupling", coupling)
+    count(lx, "lx", 2)
+    count(ly, "ly", 2)
+    temperature = positive(temperature, "temperature")
+    coupling = finite(coupling, "coupling")
     if coupling < 0 and (lx % 2 or ly % 2):
         raise NotExactError(
             "coupling must be positive on a torus with an odd extent (frustrated, outside the formula), "

@@ -22,7 +22,7 @@ import math
 
 import numpy as np
 
-from edgphys.exact._arguments import check_real, check_temperature
+from edgphys._checks import finite, positive
 from edgphys.exact.dispersion import is_ordered, log_mode, log_shift, modulus
 from edgphys.exact.quadrature import graded_rule
 
@@ -43,7 +43,7 @@ def critical_temperature(coupling: float = 1.0) -> float:
     >>> round(critical_temperature(), 12)
     2.269185314213
     """
-    return 2.0 * abs(check_real("coupling", coupling)) / math.asinh(1.0)
+    return 2.0 * abs(finite(coupling, "coupling")) / math.asinh(1.0)
 
 
 def free_energy_density(temperature: float, coupling: float = 1.0) -> float:
@@ -125,7 +125,7 @@ def spontaneous_magnetization(temperature: float, coupling: float = 1.0) -> floa
 
 
 def _reduced_coupling(temperature: float, coupling: float) -> float:
-    k = abs(check_real("coupling", coupling)) / check_temperature(temperature)
+    k = abs(finite(coupling, "coupling")) / positive(temperature, "temperature")
     if not math.isfinite(2.0 * k):
         raise ValueError(f"coupling / temperature must be finite, got {coupling} / {temperature}")
     return k

@@ -21,15 +21,13 @@ import math
 import numpy as np
 from scipy.special import gammaln, logsumexp
 
+from edgphys._checks import count, finite, positive
 from edgphys.errors import NotExactError
-from edgphys.exact._arguments import (
+from edgphys.exact.quadrature import field_grid
+from edgphys.exact.ratios import (
     binder_cumulant,
-    check_count,
-    check_real,
-    check_temperature,
     second_moment_length,
 )
-from edgphys.exact.quadrature import field_grid
 from edgphys.exact.tensor_rows import RowNetwork
 
 __all__ = ["ising_chain", "phi4_chain", "phi4_torus"]
@@ -77,9 +75,9 @@ def ising_chain(n: int, temperature: float, coupling: float = 1.0, field: float 
     >>> abs(exact["log_z"] - math.log((2 * math.cosh(1)) ** 10 + (2 * math.sinh(1)) ** 10)) < 1e-12
     True
     """
-    n = check_count("n", n, 2, _MAX_RING)
-    temperature = check_temperature(temperature)
-    coupling, field = check_real("coupling", coupling), check_real("field", field)
+    n = count(n, "n", 2, _MAX_RING)
+    temperature = positive(temperature, "temperature")
+    coupling, field = finite(coupling, "coupling"), finite(field, "field")
     up, clusters, log_states = _ring_states(n)
     energy = -coupling * (n - 4.0 * clusters) - field * (2.0 * up - n)
     log_weight = log_states - energy / temperature
@@ -152,9 +150,9 @@ def _check_phi4(
     hop: float, quadratic: float, quartic: float, n_neighbours: int
 ) -> tuple[float, float, float]:
     hop, quadratic, quartic = (
-        check_real("hop", hop),
-        check_real("quadratic", quadratic),
-        check_real("quartic", quartic),
+        finite(hop, "hop"),
+        finite(quadratic, "quadratic"),
+        finite(quartic, "quartic"),
     )
     if quartic < 0:
         raise ValueError(f"quartic must not be negative, got {quartic}")
@@ -199,7 +197,7 @@ def phi4_chain(n: int, hop: float, quadratic: float, quartic: float) -> dict[str
     >>> round(exact["log_z"], 8), exact["accuracy"] < 1e-10
     (9.78047914, True)
     """
-    n = check_count("n", n, 2, _MAX_FIELD_RING)
+    n = count(n, "n", 2, _MAX_FIELD_RING)
     hop, quadratic, quartic = _check_phi4(hop, quadratic, quartic, 2)
     n_nodes, previous, accuracy = 96, None, math.inf
     while accuracy > 1e-12 and n_nodes <= _MAX_NODES:
@@ -336,14 +334,14 @@ def phi4_torus(
     """
     if not isinstance(extent, tuple | list) or len(extent) != 2:
         raise ValueError(f"extent must be a pair of integers, got {extent!r}")
-    width, length = sorted(check_count("extent", size, 2, 16) for size in extent)
+    width, length = sorted(count(size, "extent", 2, 16) for size in extent)
     hop, quadratic, quartic = _check_phi4(hop, quadratic, quartic, 4)
     if width > 4:
         raise NotExactError(
             f"extent must have one side of at most 4 for an exact contraction, got {tuple(extent)}"
         )
     largest = int(_MAX_ROW_STATES ** (1.0 / width) + 1e-9)
-    rank = check_count("rank", {2: 14, 3: 12, 4: 7}[width] if rank is None else rank, 4, min(largest, 32))
+    rank = count({2: 14, 3: 12, 4: 7}[width] if rank is None else rank, "rank", 4, min(largest, 32))
     coarse, fine = (_torus_at_rank(width, length, hop, quadratic, quartic, r) for r in (rank - 2, rank))
     return {**fine, "accuracy": _largest_change(coarse, fine)}
 

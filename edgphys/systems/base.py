@@ -18,7 +18,6 @@ Arrays have one batch axis and then the axes of one configuration, or a single f
 from __future__ import annotations
 
 import math
-import numbers
 from abc import ABC, abstractmethod
 from typing import Any, ClassVar
 
@@ -27,7 +26,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-__all__ = ["AbstractSystem", "check_number", "check_system"]
+from edgphys._checks import instance
+
+__all__ = ["AbstractSystem", "check_system"]
 
 # Numbers handled at a time by `measure`: float64 copies stay below 32 MiB however many draws come in.
 _CHUNK = 1 << 22
@@ -226,29 +227,4 @@ def check_system(value: Any) -> AbstractSystem:
     TypeError
         If it is none.
     """
-    if not isinstance(value, AbstractSystem):
-        raise TypeError(f"system must be a system of edgphys.systems, got {type(value).__name__}")
-    return value
-
-
-def check_number(value: Any, name: str, *, positive: bool = False) -> float:
-    """`value` as a finite float.
-
-    Raises
-    ------
-    TypeError
-        If it is not a real number.
-    ValueError
-        If it is not finite, or not positive where it must be.
-
-    Examples
-    --------
-    >>> check_number(2, "temperature", positive=True)
-    2.0
-    """
-    if not isinstance(value, numbers.Real) or isinstance(value, bool):
-        raise TypeError(f"{name} must be a real number, got {type(value).__name__}")
-    allowed = "positive and finite" if positive else "finite"
-    if not math.isfinite(value) or (positive and value <= 0):
-        raise ValueError(f"{name} must be {allowed}, got {float(value)}")
-    return float(value)
+    return instance(value, "system", AbstractSystem, "a system of edgphys.systems")

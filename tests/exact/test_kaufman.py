@@ -160,10 +160,10 @@ def test_no_coupling():
 @pytest.mark.parametrize(
     ("args", "error", "match"),
     [
-        ((1, 4, 2.0), ValueError, "lx must be at least 2, got 1"),
+        ((1, 4, 2.0), ValueError, "lx must be an integer >= 2, got 1"),
         ((4, 4.0, 2.0), TypeError, "ly must be an integer"),
         ((4, 4, 0.0), ValueError, "temperature must be positive and finite, got 0.0"),
-        ((4, 4, math.inf), ValueError, "temperature must be finite, got inf"),
+        ((4, 4, math.inf), ValueError, "temperature must be positive and finite, got inf"),
         ((4, 4, 1.0, math.nan), ValueError, "coupling must be finite"),
         ((4, 4, "2"), TypeError, "temperature must be a real number"),
         ((4, 4, 1e-308, 2.0), ValueError, "coupling / temperature must be finite"),

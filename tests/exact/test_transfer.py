@@ -198,9 +198,9 @@ def test_bad_couplings(function, couplings, error, match):
 
 
 def test_bad_sizes():
-    with pytest.raises(ValueError, match="n must be from 2 to 65536, got 1"):
+    with pytest.raises(ValueError, match="n must be an integer from 2 to 65536, got 1"):
         transfer.phi4_chain(1, 0.1, 1.0, 0.1)
-    with pytest.raises(ValueError, match="n must be from 2 to 4096, got 5000"):
+    with pytest.raises(ValueError, match="n must be an integer from 2 to 4096, got 5000"):
         transfer.ising_chain(5000, 1.0)
     with pytest.raises(NotExactError, match=r"extent must have one side of at most 4 .* got \(5, 5\)"):
         transfer.phi4_torus((5, 5), 0.1, 1.0, 0.1)

@@ -31,10 +31,10 @@ import scipy.interpolate
 import scipy.special
 import xarray as xr
 
+from edgphys._checks import finite, positive
 from edgphys.errors import UnknownNameError
 from edgphys.mcmc.core.driver import check_integer
 from edgphys.mcmc.tempering.temper import temper
-from edgphys.systems.base import check_number
 
 __all__ = ["find_rungs", "space_ladder", "swap_lengths"]
 
@@ -193,7 +193,7 @@ def _check_coupling(system, coupling: Mapping) -> tuple[str, tuple[float, float]
         raise UnknownNameError(f"coupling must be one of {known} for {system.name}, got {name!r}")
     if not isinstance(ends, list | tuple) or len(ends) != 2:
         raise TypeError(f"{name} must be a pair of values, got {ends!r}")
-    first, last = (check_number(value, name, positive=name == "temperature") for value in ends)
+    first, last = ((positive if name == "temperature" else finite)(value, name) for value in ends)
     if first == last:
         raise ValueError(f"{name} must have two different ends, got {ends!r}")
     return name, (first, last)

@@ -23,12 +23,12 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
+from edgphys._checks import finite
 from edgphys.errors import NotExactError, UnknownNameError
 from edgphys.mcmc.algorithms import best_algorithm
 from edgphys.mcmc.core.checkpoint import Checkpoint
 from edgphys.mcmc.core.driver import Work, check_integer, check_plan, identity_of, samples_dataset
 from edgphys.mcmc.tempering.ladder import LadderSampler
-from edgphys.systems.base import check_number
 from edgphys.systems.provenance import sample_attrs
 
 __all__ = ["rung", "temper"]
@@ -219,7 +219,7 @@ def _check_ladder(system, ladder: Mapping) -> tuple[dict[str, list[float]], list
         if name not in system.parameters:
             known = ", ".join(system.parameters)
             raise UnknownNameError(f"ladder must be over {known} for {system.name}, got {name!r}")
-    values = {name: [check_number(v, f"ladder[{name!r}]") for v in every] for name, every in ladder.items()}
+    values = {name: [finite(v, f"ladder[{name!r}]") for v in every] for name, every in ladder.items()}
     lengths = {len(every) for every in values.values()}
     if len(lengths) > 1 or min(lengths) < 2:
         raise ValueError(

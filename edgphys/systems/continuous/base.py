@@ -19,7 +19,6 @@ Without a kernel the chains run in torch, many at a time.
 from __future__ import annotations
 
 import math
-import numbers
 from collections.abc import Callable
 from typing import Any, ClassVar
 
@@ -31,7 +30,7 @@ from torch import Tensor
 from edgphys.errors import NotExactError
 from edgphys.systems.base import AbstractSystem
 
-__all__ = ["AbstractContinuousSystem", "check_dims"]
+__all__ = ["AbstractContinuousSystem"]
 
 _EXACT_NAMES = ("log_z", "free_energy", "energy", "specific_heat")
 
@@ -248,29 +247,3 @@ class AbstractContinuousSystem(AbstractSystem):
     def __repr__(self) -> str:
         values = ", ".join(f"{key}={value:g}" for key, value in self.parameters.items())
         return f"{type(self).__name__}({values})"
-
-
-def check_dims(
-    value: Any, name: str = "n_dims", allowed: Callable[[int], bool] | None = None, words=""
-) -> int:
-    """`value` as a positive int; a float without fraction, as a command line gives, is one too.
-
-    Raises
-    ------
-    TypeError
-        If it is no whole number.
-    ValueError
-        If it is not positive or not `allowed`; `words` say what is.
-
-    Examples
-    --------
-    >>> check_dims(2.0)
-    2
-    """
-    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not math.isfinite(value):
-        raise TypeError(f"{name} must be an integer, got {value!r}")
-    if value != int(value):
-        raise TypeError(f"{name} must be an integer, got {value!r}")
-    if value < 1 or (allowed is not None and not allowed(int(value))):
-        raise ValueError(f"{name} must be {words or 'positive'}, got {value:g}")
-    return int(value)

@@ -24,8 +24,8 @@ from numba import njit
 from numpy.typing import NDArray
 from torch import Tensor
 
-from edgphys.systems.base import check_number
-from edgphys.systems.continuous.base import AbstractContinuousSystem, check_dims
+from edgphys._checks import finite, positive, whole
+from edgphys.systems.continuous.base import AbstractContinuousSystem
 
 __all__ = ["DoubleWell"]
 
@@ -74,12 +74,12 @@ class DoubleWell(AbstractContinuousSystem):
         tilt: float = 0.0,
         stiffness: float = 1.0,
     ) -> None:
-        self.event_shape = (check_dims(n_dims, allowed=lambda d: d <= 2, words="1 or 2"),)
-        self.temperature = check_number(temperature, "temperature", positive=True)
-        self.barrier = check_number(barrier, "barrier", positive=True)
-        self.position = check_number(position, "position", positive=True)
-        self.tilt = check_number(tilt, "tilt")
-        self.stiffness = check_number(stiffness, "stiffness", positive=True)
+        self.event_shape = (whole(n_dims, "n_dims", 1, 2),)
+        self.temperature = positive(temperature, "temperature")
+        self.barrier = positive(barrier, "barrier")
+        self.position = positive(position, "position")
+        self.tilt = finite(tilt, "tilt")
+        self.stiffness = positive(stiffness, "stiffness")
         self.parameters = {
             "n_dims": self.n_variables,
             "temperature": self.temperature,

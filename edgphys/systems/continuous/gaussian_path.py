@@ -41,8 +41,8 @@ from numba import njit
 from numpy.typing import NDArray
 from torch import Tensor
 
+from edgphys._checks import finite
 from edgphys.errors import NotExactError
-from edgphys.systems.base import check_number
 from edgphys.systems.continuous.base import AbstractContinuousSystem
 
 __all__ = ["KNOTS", "GaussianPath"]
@@ -104,8 +104,8 @@ class GaussianPath(AbstractContinuousSystem):
                 raise ValueError(f"{name} must be {system.n_variables} finite numbers, got {array}")
         if not (self.spread > 0).all():
             raise ValueError(f"spread must be positive, got {self.spread}")
-        self.ceiling = check_number(ceiling, "ceiling")
-        self.path = check_number(path, "path")
+        self.ceiling = finite(ceiling, "ceiling")
+        self.path = finite(path, "path")
         if not 0.0 <= self.path <= 1.0:
             raise ValueError(f"path must be in 0 .. 1, got {self.path:g}")
         self.parameters = {**system.parameters, "path": self.path}

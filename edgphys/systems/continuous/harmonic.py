@@ -22,8 +22,8 @@ from numba import njit
 from numpy.typing import NDArray
 from torch import Tensor
 
-from edgphys.systems.base import check_number
-from edgphys.systems.continuous.base import AbstractContinuousSystem, check_dims
+from edgphys._checks import positive, whole
+from edgphys.systems.continuous.base import AbstractContinuousSystem
 
 __all__ = ["Harmonic"]
 
@@ -59,10 +59,10 @@ class Harmonic(AbstractContinuousSystem):
     def __init__(
         self, n_dims: int = 1, temperature: float = 1.0, stiffness: float = 1.0, ratio: float = 1.0
     ) -> None:
-        self.event_shape = (check_dims(n_dims),)
-        self.temperature = check_number(temperature, "temperature", positive=True)
-        self.stiffness = check_number(stiffness, "stiffness", positive=True)
-        self.ratio = check_number(ratio, "ratio", positive=True)
+        self.event_shape = (whole(n_dims, "n_dims", 1),)
+        self.temperature = positive(temperature, "temperature")
+        self.stiffness = positive(stiffness, "stiffness")
+        self.ratio = positive(ratio, "ratio")
         self.parameters = {
             "n_dims": self.n_variables,
             "temperature": self.temperature,

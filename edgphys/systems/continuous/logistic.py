@@ -33,8 +33,8 @@ from numba import njit
 from numpy.typing import NDArray
 from torch import Tensor
 
-from edgphys.systems.base import check_number
-from edgphys.systems.continuous.base import AbstractContinuousSystem, check_dims
+from edgphys._checks import positive, whole
+from edgphys.systems.continuous.base import AbstractContinuousSystem
 
 __all__ = ["LogisticRegression", "accuracy", "area_under_curve", "generate_data"]
 
@@ -88,11 +88,10 @@ class LogisticRegression(AbstractContinuousSystem):
         *,
         data: tuple[NDArray, NDArray, NDArray, NDArray] | None = None,
     ) -> None:
-        self.temperature = check_number(temperature, "temperature", positive=True)
-        self.precision = check_number(precision, "precision", positive=True)
+        self.temperature = positive(temperature, "temperature")
+        self.precision = positive(precision, "precision")
         sizes = [
-            check_dims(v, k)
-            for k, v in (("n_features", n_features), ("n_train", n_train), ("n_test", n_test))
+            whole(v, k, 1) for k, v in (("n_features", n_features), ("n_train", n_train), ("n_test", n_test))
         ]
         self._given = None if data is None else _check_data(data)
         self.features, self.labels, self.test_features, self.test_labels = (

@@ -24,8 +24,9 @@ from numba import njit
 from numpy.typing import NDArray
 from torch import Tensor
 
-from edgphys.systems.base import check_number
-from edgphys.systems.continuous.base import AbstractContinuousSystem, check_dims
+from edgphys._checks import positive, whole, wrong
+from edgphys.errors import ArgumentValueError
+from edgphys.systems.continuous.base import AbstractContinuousSystem
 
 __all__ = ["ManyWell"]
 
@@ -60,8 +61,11 @@ class ManyWell(AbstractContinuousSystem):
     basins: ClassVar[tuple[str, ...]] = ("right", "left")
 
     def __init__(self, n_dims: int = 32, temperature: float = 1.0) -> None:
-        self.event_shape = (check_dims(n_dims, allowed=lambda d: d % 2 == 0, words="even and positive"),)
-        self.temperature = check_number(temperature, "temperature", positive=True)
+        n_dims = whole(n_dims, "n_dims", 2)
+        if n_dims % 2:
+            raise wrong(ArgumentValueError, "n_dims", "even", n_dims)
+        self.event_shape = (n_dims,)
+        self.temperature = positive(temperature, "temperature")
         self.parameters = {"n_dims": self.n_variables, "temperature": self.temperature}
         self.formula = "sum over pairs (x, y) of x^4 - 6 x^2 - x/2 + y^2/2"
         self.width = 1.7

@@ -33,7 +33,7 @@ from numba import njit
 from numpy.typing import NDArray
 from torch import Tensor
 
-from edgphys.systems.base import check_number
+from edgphys._checks import positive
 from edgphys.systems.continuous.base import AbstractContinuousSystem
 
 __all__ = ["MuellerBrown"]
@@ -85,7 +85,7 @@ class MuellerBrown(AbstractContinuousSystem):
 
     def __init__(self, temperature: float = 15.0) -> None:
         self.event_shape = (2,)
-        self.temperature = check_number(temperature, "temperature", positive=True)
+        self.temperature = positive(temperature, "temperature")
         self.parameters = {"temperature": self.temperature}
         self.formula = "Mueller-Brown, four Gaussian terms"
         self.width = 0.3

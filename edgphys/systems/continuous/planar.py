@@ -36,8 +36,8 @@ from numba import njit
 from numpy.typing import NDArray
 from torch import Tensor
 
+from edgphys._checks import positive
 from edgphys.errors import NotExactError, UnknownNameError
-from edgphys.systems.base import check_number
 from edgphys.systems.continuous.base import AbstractContinuousSystem
 
 __all__ = ["PRESETS", "Planar"]
@@ -100,7 +100,7 @@ class Planar(AbstractContinuousSystem):
         if preset not in PRESETS:
             raise UnknownNameError(f"preset must be one of {', '.join(PRESETS)}, got {preset!r}")
         self.preset, self.event_shape = preset, (2,)
-        self.temperature = check_number(temperature, "temperature", positive=True)
+        self.temperature = positive(temperature, "temperature")
         self.parameters = {"preset": preset, "temperature": self.temperature}
         if preset in _RINGS:
             self._radii, self._scale = _RINGS[preset]

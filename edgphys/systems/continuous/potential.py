@@ -25,9 +25,8 @@ from numba.core.dispatcher import Dispatcher
 from numpy.typing import NDArray
 from torch import Tensor
 
-from edgphys._checks import numbers_of
-from edgphys.systems.base import check_number
-from edgphys.systems.continuous.base import AbstractContinuousSystem, check_dims
+from edgphys._checks import numbers_of, positive, whole
+from edgphys.systems.continuous.base import AbstractContinuousSystem
 
 __all__ = ["Potential"]
 
@@ -100,9 +99,9 @@ class Potential(AbstractContinuousSystem):
         if not isinstance(name, str) or not name:
             raise TypeError(f"name must be a non-empty text, got {name!r}")
         self.name, self.formula = name, "a user's function"
-        self.event_shape = (check_dims(n_dims),)
-        self.temperature = check_number(temperature, "temperature", positive=True)
-        self.width = check_number(width, "width", positive=True)
+        self.event_shape = (whole(n_dims, "n_dims", 1),)
+        self.temperature = positive(temperature, "temperature")
+        self.width = positive(width, "width")
         self.parameters = {"n_dims": self.n_variables, "temperature": self.temperature}
         self._function, self._given_kernel = function, kernel
         self._kernel_parameters = numbers_of(kernel_parameters, "kernel_parameters", "real numbers").flatten()

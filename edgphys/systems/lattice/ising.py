@@ -38,7 +38,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from edgphys.systems.base import check_number
+from edgphys._checks import finite, positive
 from edgphys.systems.lattice.base import AbstractLatticeSystem, check_lattice
 from edgphys.systems.lattice.hopping import BondSums, is_hypercubic
 from edgphys.systems.lattice.measurements import DEFINITIONS, LatticeObservables
@@ -136,9 +136,9 @@ class Ising(AbstractLatticeSystem):
         self, lattice: Lattice, temperature: float, coupling: float = 1.0, field: float = 0.0
     ) -> None:
         self.lattice = check_lattice(lattice)
-        self.temperature = check_number(temperature, "temperature", positive=True)
-        self.coupling = check_number(coupling, "coupling")
-        self.field = check_number(field, "field")
+        self.temperature = positive(temperature, "temperature")
+        self.coupling = finite(coupling, "coupling")
+        self.field = finite(field, "field")
         self.parameters = {"temperature": self.temperature, "coupling": self.coupling, "field": self.field}
         self._observables = LatticeObservables(lattice)
         self._bonds = BondSums(lattice)

@@ -36,7 +36,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from edgphys.systems.base import check_number
+from edgphys._checks import finite
 from edgphys.systems.lattice.base import AbstractLatticeSystem, check_lattice
 from edgphys.systems.lattice.hopping import BondSums, is_hypercubic
 from edgphys.systems.lattice.measurements import DEFINITIONS, LatticeObservables
@@ -112,7 +112,7 @@ class Phi4(AbstractLatticeSystem):
         self.lattice = _check_hypercubic(check_lattice(lattice))
         self.temperature = 1.0
         given = {"kappa": kappa, "lam": lam, "hop": hop, "quadratic": quadratic, "quartic": quartic}
-        given = {key: check_number(value, key) for key, value in given.items() if value is not None}
+        given = {key: finite(value, key) for key, value in given.items() if value is not None}
         if given.keys() == {"kappa", "lam"}:
             self.hop, self.quadratic, self.quartic = given["kappa"], 1.0 - 2.0 * given["lam"], given["lam"]
         elif given.keys() == {"hop", "quadratic", "quartic"}:
@@ -155,7 +155,7 @@ class Phi4(AbstractLatticeSystem):
         check_lattice(lattice)
         if not all(lattice.pbc):
             raise ValueError(f"lattice must be periodic along all axes for from_mass, got pbc={lattice.pbc}")
-        m2, lam = check_number(m2, "m2"), check_number(lam, "lam")
+        m2, lam = finite(m2, "m2"), finite(lam, "lam")
         n_axes = len(lattice.extent)
         if convention == "flow":
             return cls(lattice, hop=1.0, quadratic=2.0 * n_axes + m2, quartic=lam)

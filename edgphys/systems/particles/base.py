@@ -35,8 +35,8 @@ from numba import njit
 from numpy.typing import NDArray
 from torch import Tensor
 
-from edgphys.systems.base import check_number
-from edgphys.systems.continuous.base import AbstractContinuousSystem, check_dims
+from edgphys._checks import whole
+from edgphys.systems.continuous.base import AbstractContinuousSystem
 
 __all__ = [
     "ANY_ORDER",
@@ -255,18 +255,7 @@ class AbstractParticleSystem(AbstractContinuousSystem):
 
 def check_counts(n_particles, n_axes) -> tuple[int, int]:
     """Both as int: at least two particles, at least one axis."""
-    return (
-        check_dims(n_particles, "n_particles", lambda n: n >= 2, "at least 2"),
-        check_dims(n_axes, "n_axes"),
-    )
-
-
-def check_not_negative(value, name: str) -> float:
-    """`value` as a float that is not negative."""
-    number = check_number(value, name)
-    if number < 0:
-        raise ValueError(f"{name} must not be negative, got {number:g}")
-    return number
+    return whole(n_particles, "n_particles", 2), whole(n_axes, "n_axes", 1)
 
 
 # 1 / sqrt(k (k + 1)): roots and divisions are half of what a transform of few particles costs.

@@ -27,8 +27,8 @@ from numba import njit
 from numpy.typing import NDArray
 from torch import Tensor
 
+from edgphys._checks import finite, positive
 from edgphys.exact.pair_clusters import can_integrate
-from edgphys.systems.base import check_number
 from edgphys.systems.particles.base import (
     AbstractParticleSystem,
     add_forces_below,
@@ -88,11 +88,11 @@ class DoubleWellParticles(AbstractParticleSystem):
     ) -> None:
         self.n_particles, self.n_axes = check_counts(n_particles, n_axes)
         self.event_shape = (self.n_particles, self.n_axes)
-        self.temperature = check_number(temperature, "temperature", positive=True)
-        self.a, self.b = check_number(a, "a"), check_number(b, "b")
-        self.c = check_number(c, "c", positive=True)
-        self.offset = check_number(offset, "offset", positive=True)
-        self.tau = check_number(tau, "tau", positive=True)
+        self.temperature = positive(temperature, "temperature")
+        self.a, self.b = finite(a, "a"), finite(b, "b")
+        self.c = positive(c, "c")
+        self.offset = positive(offset, "offset")
+        self.tau = positive(tau, "tau")
         self.oscillator = 0.0
         self.parameters = {
             "n_particles": self.n_particles,

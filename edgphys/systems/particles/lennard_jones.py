@@ -36,14 +36,13 @@ from numba import njit
 from numpy.typing import NDArray
 from torch import Tensor
 
+from edgphys._checks import number, positive
 from edgphys.exact.pair_clusters import can_integrate
-from edgphys.systems.base import check_number
 from edgphys.systems.particles.base import (
     ANY_ORDER,
     AbstractParticleSystem,
     add_forces_below,
     check_counts,
-    check_not_negative,
     gather,
     helmert,
     spread,
@@ -105,12 +104,12 @@ class LennardJones(AbstractParticleSystem):
     ) -> None:
         self.n_particles, self.n_axes = check_counts(n_particles, n_axes)
         self.event_shape = (self.n_particles, self.n_axes)
-        self.temperature = check_number(temperature, "temperature", positive=True)
+        self.temperature = positive(temperature, "temperature")
         self.pair_count = _check_pair_count(pair_count)
-        self.epsilon = check_number(epsilon, "epsilon", positive=True)
-        self.rm = check_number(rm, "rm", positive=True)
-        self.oscillator = check_number(oscillator, "oscillator", positive=True)
-        self.core = check_not_negative(core, "core")
+        self.epsilon = positive(epsilon, "epsilon")
+        self.rm = positive(rm, "rm")
+        self.oscillator = positive(oscillator, "oscillator")
+        self.core = number(core, "core", least=0.0)
         if self.core >= self.rm:
             raise ValueError(f"core must be below rm = {self.rm:g}, got {self.core:g}")
         self.parameters = {
@@ -198,7 +197,7 @@ class LennardJones(AbstractParticleSystem):
 
     def below_core(self, configurations: Tensor | NDArray, radius: float | None = None) -> float:
         """Fraction of configurations with a pair closer than `radius`, by default `core`."""
-        limit = self.core if radius is None else check_number(radius, "radius", positive=True)
+        limit = self.core if radius is None else positive(radius, "radius")
         return float((self.pair_distances(configurations) < limit).any(1).mean(dtype=float))
 
     def _pair_law(self, r: Tensor) -> tuple[Tensor, Tensor]:

@@ -211,7 +211,7 @@ def test_normalisability_without_quartic_coupling():
     [
         ({"kappa": 0.2, "lam": -0.1}, ValueError, r"lam must be non-negative, got -0\.1"),
         ({"kappa": math.nan, "lam": 0.1}, ValueError, "kappa must be finite, got nan"),
-        ({"kappa": "0.2", "lam": 0.1}, TypeError, "kappa must be a real number, got str"),
+        ({"kappa": "0.2", "lam": 0.1}, TypeError, "kappa must be a real number, got '0.2'"),
         (
             {"kappa": 0.2},
             TypeError,

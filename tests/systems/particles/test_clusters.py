@@ -329,7 +329,7 @@ def test_parameters_rebuild_the_system(system):
 @pytest.mark.parametrize(
     "make, error, message",
     [
-        (lambda: LennardJones(1), ValueError, "n_particles must be at least 2, got 1"),
+        (lambda: LennardJones(1), ValueError, "n_particles must be an integer >= 2, got 1"),
         (
             lambda: LennardJones(pair_count=3),
             ValueError,
@@ -337,10 +337,10 @@ def test_parameters_rebuild_the_system(system):
         ),
         (lambda: LennardJones(pair_count="thrice"), ValueError, "got 'thrice'"),
         (lambda: LennardJones(core=1.0), ValueError, "core must be below rm = 1, got 1"),
-        (lambda: LennardJones(core=-0.1), ValueError, "core must not be negative, got -0.1"),
+        (lambda: LennardJones(core=-0.1), ValueError, "core must be finite and not negative, got -0.1"),
         (lambda: LennardJones(oscillator=0.0), ValueError, "oscillator must be positive and finite, got 0.0"),
         (lambda: DoubleWellParticles(c=0.0), ValueError, "c must be positive and finite, got 0.0"),
-        (lambda: DoubleWellParticles(n_axes=1.5), TypeError, "n_axes must be an integer, got 1.5"),
+        (lambda: DoubleWellParticles(n_axes=1.5), TypeError, "n_axes must be an integer >= 1, got 1.5"),
     ],
 )
 def test_bad_parameters_are_refused(make, error, message):
