@@ -206,5 +206,5 @@ def test_bad_sizes():
         transfer.phi4_torus((5, 5), 0.1, 1.0, 0.1)
     with pytest.raises(ValueError, match=r"extent must be a pair of integers, got 3"):
         transfer.phi4_torus(3, 0.1, 1.0, 0.1)
-    with pytest.raises(ValueError, match="rank must be from 4 to 16, got 17"):
+    with pytest.raises(ValueError, match="rank must be an integer from 4 to 16, got 17"):
         transfer.phi4_torus((3, 3), 0.1, 1.0, 0.1, rank=17)
