@@ -83,7 +83,7 @@ def check_energy(system: AbstractSystem) -> None:
         x[1] = 0.5
         x = x.reshape(2, *system.event_shape)
     else:
-        x = torch.from_numpy(system.starts(np.random.default_rng(0), 2))
+        x = torch.from_numpy(system.random_configurations(2, np.random.default_rng(0)))
     energy = system.reduced_energy(x)
     if not isinstance(energy, Tensor) or energy.shape != (2,):
         shape = tuple(energy.shape) if isinstance(energy, Tensor) else type(energy).__name__

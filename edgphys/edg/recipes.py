@@ -374,7 +374,7 @@ def _check_differentiable(target: AbstractCountedTarget) -> None:
 def _starts(target, rng: np.random.Generator, n: int) -> np.ndarray:
     """Points, shape (n, n_dims), wider than the density."""
     if not isinstance(target, CountedTarget):
-        return target.training_system.starts(rng, n)
+        return target.training_system.random_configurations(n, rng)
     start = target.inner.gaussian_start()
     factor = np.linalg.cholesky(start.mixed_covariance + 1e-9 * np.eye(target.n_dims))
     rows = rng.standard_normal((n, target.n_dims)) @ factor.T

@@ -42,7 +42,7 @@ from edgphys.edg.weights.draws import Weighing, ode_options
 from edgphys.edg.weights.round_trip import RoundTrips
 from edgphys.systems.base import AbstractSystem, check_system
 from edgphys.systems.lattice.base import AbstractLatticeSystem
-from edgphys.systems.provenance import configuration_dims, sample_attrs
+from edgphys.systems.provenance import sample_attrs
 
 __all__ = ["EDG"]
 
@@ -592,7 +592,7 @@ class EDG:
         variables = {name: (dims, values.reshape(shape)) for name, values in columns.items()}
         if keep:
             kept = configurations.numpy().reshape(*shape, *system.event_shape)
-            variables["configurations"] = ((*dims, *configuration_dims(system)), kept)
+            variables["configurations"] = ((*dims, *system.configuration_dims()), kept)
         calls = self._trained or self._calls()
         attrs = sample_attrs(
             system,

@@ -17,8 +17,10 @@ Arrays have one batch axis and then the axes of one configuration, or a single f
 
 from __future__ import annotations
 
+import json
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import numpy as np
@@ -27,6 +29,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from edgphys._checks import instance
+from edgphys.errors import NotExactError
+from edgphys.systems.records import SystemRecord
+from edgphys.systems.reference import ReferencePath
+from lattices import Lattice
 
 __all__ = ["AbstractSystem", "check_system"]
 
@@ -37,25 +43,52 @@ _CHUNK = 1 << 22
 class AbstractSystem(ABC):
     """Declaration of a system; concrete systems are final and hold their fields themselves.
 
+    A class must give `name`, `event_shape`, `parameters`, `reduced_energy` and `_energy`; the rest has
+    defaults, which say "nothing special". Whoever needs something from a system asks for it here.
+
     Attributes
     ----------
     name : str
-        Name in the registry, such as "ising" or "phi4".
+        Name in commands and datasets, such as "ising" or "phi4".
     family : str
-        Which Monte Carlo algorithms apply: "ising", "phi4" or "continuous".
+        Which Monte Carlo algorithms apply: "ising", "phi4", "continuous" for those that move real variables
+        by their energy and gradient; "none", the default on a lattice, or a name of one's own: none of them.
+    geometry : {"lattice", "continuous", "particles"}
+        Which of the three families of the house; set by the three abstract classes.
+    record : SystemRecord or None
+        What the registry and the command line tell of the class.
     parameters : dict of str to float
         Constructor keywords, enough to rebuild the system (see `replace`).
     temperature, beta : float
         k_B = 1, ``beta = 1 / temperature``; 1 for systems whose weight is exp(-action).
     event_shape : tuple of int
         Shape of one configuration.
+    lattice : Lattice or None
+        Where it lives.
+    observables : tuple of str
+        Names that `measure` gives after `energy`.
+    basins : tuple of str
+        () or two names, see `edgphys.systems.continuous.base`.
+    width : float
+        Length over which the density varies: the scale of broad starts and of the first steps of a chain.
+    has_reference : bool
+        Whether `reference` gives a path.
     """
 
     name: ClassVar[str]
-    family: ClassVar[str]
+    family: ClassVar[str] = "none"
+    geometry: ClassVar[str]
+    record: ClassVar[SystemRecord | None] = None
+    has_reference: ClassVar[bool] = False
     parameters: dict[str, float]
-    temperature: float
+    temperature: float = 1.0
     event_shape: tuple[int, ...]
+    lattice: Lattice | None = None
+    observables: tuple[str, ...] = ()
+    basins: tuple[str, ...] = ()
+    width: float = 1.0
+
+    # ------------------------------------------------------------------------------------- what it is
 
     @property
     def beta(self) -> float:
@@ -68,40 +101,183 @@ class AbstractSystem(ABC):
         return math.prod(self.event_shape)
 
     @property
-    @abstractmethod
     def symmetries(self) -> tuple[str, ...]:
         """Names of the symmetries of the energy, such as "translation" or "z2"."""
+        return ()
 
     @property
-    @abstractmethod
     def conditions(self) -> tuple[str, ...]:
         """Names of the parameters that one model may be conditioned on."""
+        return ()
 
     @property
-    @abstractmethod
-    def exact(self) -> tuple[str, ...]:
-        """Names of the estimates that `exact_results` gives for this instance."""
-
-    @property
-    @abstractmethod
     def definitions(self) -> dict[str, str]:
         """Definition, with units, of every observable and estimate by name."""
+        return {
+            "energy": "total energy of a configuration, in the units of the temperature; average <E>",
+            "reduced_energy": "-log of the density that integrates to Z, all constants included",
+            "log_z": "log of Z, natural logarithm",
+            "free_energy": "-T log_z, in the units of the temperature",
+        }
+
+    @property
+    def n_blocks(self) -> int:
+        """Number of consecutive blocks of variables that are independent and have one law."""
+        return 1
+
+    @property
+    def easy_parameters(self) -> dict[str, float]:
+        """Parameters that differ where a sampler is to be trained first: no barriers, no hard core.
+
+        Empty if there are none to avoid.
+        """
+        return {}
+
+    @property
+    def follows_from_parameters(self) -> bool:
+        """False for a system that holds a function or data of its own besides lattice and parameters."""
+        return True
+
+    def identity(self) -> dict[str, Any]:
+        """What tells this system from any other, as JSON types: name, parameters, and more where needed."""
+        return {"system": self.name, "parameters": self.parameters}
+
+    def replace(self, **changes: float) -> AbstractSystem:
+        """The same system with some parameters changed."""
+        return type(self)(**{**self.parameters, **changes})
+
+    def configuration_dims(self) -> tuple[str, ...]:
+        """Names of the dimensions of one configuration."""
+        n_axes = len(self.event_shape)
+        return ("coordinate",) if n_axes == 1 else tuple(f"axis_{k}" for k in range(n_axes))
+
+    def attrs(self) -> dict[str, str | int | float | list[int]]:
+        """What every dataset says of the system: plain str, int, float and lists of int, or JSON text."""
+        return {
+            "system": self.name,
+            **self._geometry_attrs(),
+            "parameters": json.dumps(self.parameters),
+            "temperature": float(self.temperature),
+            "beta": float(self.beta),
+            "definitions": json.dumps(self.definitions),
+        }
+
+    def _geometry_attrs(self) -> dict[str, str | int | float | list[int]]:
+        measured = {"observables": json.dumps(self.observables), "basins": json.dumps(self.basins)}
+        return {"n_variables": int(self.n_variables), **measured}
+
+    # ---------------------------------------------------------------------------- what is known of it
+
+    @property
+    def exact(self) -> tuple[str, ...]:
+        """Names of the estimates that `exact_results` gives for this instance."""
+        return ()
+
+    def exact_results(self) -> dict[str, float]:
+        """Exact values of the estimates named in `exact`."""
+        return {}
+
+    def reference(self) -> ReferencePath:
+        """The path to this system from one of known log Z.
+
+        Raises
+        ------
+        NotExactError
+            If there is none; `has_reference` says so before.
+        """
+        raise NotExactError(f"system must have a reference of known log Z, got {self.name}, which has none")
+
+    def why_no_ladder(self) -> str | None:
+        """Why no ladder of chains from a known reference can give its log Z; None if one can."""
+        if self.has_reference:
+            return None
+        return f"system must have a reference of known log Z, got {self.name}, which has none"
+
+    # --------------------------------------------------------------- densities, in torch, differentiable
 
     @abstractmethod
     def reduced_energy(self, x: Tensor) -> Tensor:
         """-log of the unnormalised density whose integral over x is Z, shape (n_batch,); differentiable."""
 
-    @abstractmethod
     def gradient(self, x: Tensor) -> Tensor:
-        """Gradient of `reduced_energy` in closed form, shape of x, itself differentiable."""
+        """Gradient of `reduced_energy`, shape of x, itself differentiable; by autograd unless given."""
+        differentiable = torch.is_grad_enabled() and x.requires_grad
+        # In inference mode, too, there is a gradient to take; a clone is an ordinary tensor again.
+        with torch.inference_mode(False), torch.enable_grad():
+            at = x if differentiable else x.detach().clone().requires_grad_()
+            return torch.autograd.grad(self.reduced_energy(at).sum(), at, create_graph=differentiable)[0]
 
-    @abstractmethod
-    def to_configurations(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
-        """Physical configurations, shape (n_batch, *event_shape), that carry the same weight as x."""
+    def to_configurations(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """Physical configurations, shape (n_batch, *event_shape), that carry the same weight as x.
 
-    @abstractmethod
-    def exact_results(self) -> dict[str, float]:
-        """Exact values of the estimates named in `exact`."""
+        x itself, unless the class says otherwise.
+        """
+        return self._field(x).reshape(-1, *self.event_shape)
+
+    def from_configurations(self, configurations: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """x, shape (n_batch, n_variables), that gives these configurations: the way back.
+
+        Raises
+        ------
+        NotExactError
+            If the class gives `to_configurations` only.
+        """
+        if type(self).to_configurations is not AbstractSystem.to_configurations:
+            raise NotExactError(f"{self.name} must give from_configurations, the way back, got none")
+        return self._field(configurations)
+
+    # ----------------------------------------------------------------------------- for Markov chains
+
+    @property
+    def kernel(self) -> Callable | None:
+        """Energy and gradient in numba, see `edgphys.systems.continuous.base`."""
+        return None
+
+    @property
+    def energy_kernel(self) -> Callable | None:
+        """As `kernel`, but the gradient may be left alone; for algorithms without gradients."""
+        return self.kernel
+
+    @property
+    def terms_kernel(self) -> Callable | None:
+        """``(x, terms_out, parameters) -> 0.0`` in numba: all `action_terms`, where there are several."""
+        return None
+
+    @property
+    def kernel_parameters(self) -> NDArray[np.float64]:
+        """Third argument of the kernels."""
+        return np.empty(0)
+
+    def random_configurations(self, n: int, rng: np.random.Generator) -> NDArray[np.float64]:
+        """Spread configurations to start from, float64 (n, n_variables), in the system's own values.
+
+        Of normal variables of the scale `width`, unless the class says otherwise.
+        """
+        x = torch.from_numpy(self.width * rng.standard_normal((n, self.n_variables)))
+        generator = torch.Generator().manual_seed(int(rng.integers(2**63)))
+        return self.to_configurations(x, generator).reshape(n, -1).numpy()
+
+    def energy_and_gradient(self, x: NDArray[np.float64]) -> tuple[NDArray, NDArray]:
+        """E and dE/dx (not divided by T) of a batch.
+
+        Parameters
+        ----------
+        x : float64 array, shape (n_batch, n_variables)
+
+        Returns
+        -------
+        float64 arrays, shapes (n_batch,) and (n_batch, n_variables)
+        """
+        points = torch.from_numpy(x)
+        energy, gradient = self.reduced_energy(points), self.gradient(points)
+        return (self.temperature * energy.detach()).numpy(), (self.temperature * gradient.detach()).numpy()
+
+    def observe(self, flat: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+        """The `observables` of a float64 array (n_batch, n_variables): `measure` without the energy.
+
+        Not checked: chains call it at every draw.
+        """
+        return self._measure(flat)
 
     @property
     def action_coefficients(self) -> NDArray[np.float64]:
@@ -115,21 +291,15 @@ class AbstractSystem(ABC):
         """X of floating (n_batch, n_variables) configurations, shape (n_batch, n_terms)."""
         return self._energy(flat)[:, None]
 
+    # ------------------------------------------------------------------------ energies and observables
+
     @abstractmethod
     def _energy(self, flat: Tensor) -> Tensor:
         """Total energy of floating (n_batch, n_variables) configurations."""
 
-    @abstractmethod
     def _measure(self, flat: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
         """Observables other than the energy."""
-
-    @abstractmethod
-    def identity(self) -> dict[str, Any]:
-        """What tells this system from any other, as JSON types."""
-
-    @abstractmethod
-    def replace(self, **changes: float) -> AbstractSystem:
-        """The same system with some parameters changed."""
+        return {}
 
     def energy(self, configurations: Tensor | NDArray) -> Tensor | NDArray[np.float64]:
         """Total, extensive energy of each configuration, shape (n_batch,).

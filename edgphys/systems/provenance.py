@@ -8,35 +8,18 @@ int, or JSON text: what netCDF can hold.
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib import metadata
 from typing import Any
 
 from edgphys.systems.base import AbstractSystem
-from edgphys.systems.lattice.base import AbstractLatticeSystem
-from lattices import Lattice
 
-__all__ = ["SCHEMA_VERSION", "configuration_dims", "package_versions", "sample_attrs", "site_dims"]
+__all__ = ["SCHEMA_VERSION", "package_versions", "sample_attrs"]
 
 SCHEMA_VERSION = 1
 
 _PACKAGES = ("edgphys", "torch", "numpy", "scipy", "numba", "netket", "xarray")
-
-
-def site_dims(lattice: Lattice) -> tuple[str, ...]:
-    """Names of the dimensions of one configuration: x, y, z, t, and ``basis`` if a cell has several sites."""
-    return ("x", "y", "z", "t")[: len(lattice.extent)] + ("basis",) * (
-        len(lattice.shape) - len(lattice.extent)
-    )
-
-
-def configuration_dims(system: AbstractSystem) -> tuple[str, ...]:
-    """Dimensions of one configuration: those of the sites, ``coordinate``, or ``particle`` and ``axis``."""
-    if isinstance(system, AbstractLatticeSystem):
-        return site_dims(system.lattice)
-    return ("coordinate",) if len(system.event_shape) == 1 else ("particle", "axis")
 
 
 def package_versions() -> dict[str, str]:
@@ -106,12 +89,7 @@ def sample_attrs(
         "schema_version": SCHEMA_VERSION,
         "kind": "samples",
         "method": method,
-        "system": system.name,
-        **_geometry(system),
-        "parameters": json.dumps(system.parameters),
-        "temperature": float(system.temperature),
-        "beta": float(system.beta),
-        "definitions": json.dumps(system.definitions),
+        **system.attrs(),
         "seed": int(seed),
         "wall_time": float(wall_time),
         "n_energy_calls": int(n_energy_calls),
@@ -119,20 +97,4 @@ def sample_attrs(
         "settings": json.dumps(dict(settings)),
         "versions": json.dumps(package_versions()),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
-    }
-
-
-def _geometry(system: AbstractSystem) -> dict[str, str | int | float | list[int]]:
-    if not isinstance(system, AbstractLatticeSystem):
-        measured = {"observables": json.dumps(system.observables), "basins": json.dumps(system.basins)}
-        return {"n_variables": int(system.n_variables), **measured}
-    lattice = system.lattice
-    return {
-        "lattice": lattice.name,
-        "extent": [int(length) for length in lattice.extent],
-        "pbc": [int(periodic) for periodic in lattice.pbc],
-        "n_sites": int(system.n_sites),
-        "z2_symmetric": int("z2" in system.symmetries),
-        # Rounded: 216 ** (1/3) is not 6 in floating point.
-        "linear_size": round(math.prod(lattice.extent) ** (1.0 / len(lattice.extent)), 12),
     }

@@ -5,19 +5,13 @@
     phi4    kappa (or hop) from 0:   free sites,  log Z = n_sites log int exp(-quadratic x^2 - quartic x^4) dx
     continuous  path from 0:         a Gaussian,  see edgphys.systems.continuous.gaussian_path
 
-The site integral is a trapezoidal sum, exact to rounding. A path crosses a line of phase transitions where
-the system at hand is ordered; swaps between the rungs carry configurations over it.
+Each system says which (`AbstractSystem.reference`). A path crosses a line of phase transitions where the
+system at hand is ordered; swaps between the rungs carry configurations over it.
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
-
-import numpy as np
-
-from edgphys.errors import NotExactError
-from edgphys.systems.continuous.gaussian_path import KNOTS, GaussianPath
 
 __all__ = ["ReferencePath", "reference_path"]
 
@@ -47,14 +41,7 @@ class ReferencePath:
 
 
 def reference_path(system) -> ReferencePath:
-    """The path to `system` from its reference.
-
-    A continuous system has one once it is wrapped in a `GaussianPath`.
-
-    Raises
-    ------
-    NotExactError
-        If no reference is known for this kind of system.
+    """`system.reference()`.
 
     Examples
     --------
@@ -64,25 +51,4 @@ def reference_path(system) -> ReferencePath:
     >>> path.coupling, path.first, path.last, round(path.log_z / 16, 6)
     ('coupling', 0.0, 1.0, 0.693147)
     """
-    if system.family == "ising":
-        local = abs(system.beta * system.field)
-        log_z = system.n_sites * (local + math.log1p(math.exp(-2.0 * local)))
-        return ReferencePath("coupling", 0.0, system.coupling, log_z)
-    if system.family == "phi4":
-        name = "kappa" if "kappa" in system.parameters else "hop"
-        log_z = system.n_sites * _log_site_integral(system.quadratic, system.quartic)
-        return ReferencePath(name, 0.0, system.hop, log_z)
-    if isinstance(system, GaussianPath):
-        return ReferencePath("path", 0.0, system.path, system.log_z_reference, KNOTS)
-    raise NotExactError(f"system must have a reference of known log Z, got {system.name}, which has none")
-
-
-def _log_site_integral(quadratic: float, quartic: float) -> float:
-    """log of int exp(-quadratic x^2 - quartic x^4) dx."""
-    # Imported here: the exact package brings numba, which training and sampling do without.
-    from edgphys.exact.quadrature import field_grid
-
-    nodes, spacing = field_grid(quadratic, quartic, 2001)
-    exponents = -(nodes**2) * (quadratic + quartic * nodes**2)
-    top = float(exponents.max())
-    return top + math.log(float(np.exp(exponents - top).sum()) * spacing)
+    return system.reference()

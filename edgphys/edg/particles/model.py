@@ -236,4 +236,4 @@ def _tamed(energy: Tensor) -> Tensor:
 
 def _cloud(target: nn.Module, rng: np.random.Generator) -> np.ndarray:
     """Points of short Langevin walks of the training energy."""
-    return walk(target, target.system.starts(rng, _N_WALKERS), _N_WALK_STEPS, rng)
+    return walk(target, target.system.random_configurations(_N_WALKERS, rng), _N_WALK_STEPS, rng)

@@ -153,7 +153,7 @@ class AbstractContinuousSampler(AbstractSampler):
         n, scale = self.chains_per_state, self.options["start_scale"]
         for _ in range(_TRIES):
             if scale is None:
-                points = self.system.starts(rng, first + n)[first:]
+                points = self.system.random_configurations(first + n, rng)[first:]
             else:
                 points = float(scale) * rng.standard_normal((n, self.n_variables))
             points = np.ascontiguousarray(points, np.float64)

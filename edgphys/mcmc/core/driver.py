@@ -16,7 +16,6 @@ import xarray as xr
 from edgphys._progress import ProgressBar
 from edgphys.mcmc.core.checkpoint import Checkpoint
 from edgphys.mcmc.core.sampler import AbstractSampler
-from edgphys.systems.provenance import configuration_dims
 
 __all__ = ["Plan", "Work", "check_integer", "check_plan", "identity_of", "samples_dataset"]
 
@@ -193,7 +192,7 @@ def samples_dataset(sampler: AbstractSampler, rows: np.ndarray, kept: np.ndarray
         first += count
     if kept.shape[1]:
         shape = (*kept.shape[:2], *sampler.system.event_shape)
-        dims = ("chain", "draw", *configuration_dims(sampler.system))
+        dims = ("chain", "draw", *sampler.system.configuration_dims())
         variables["configurations"] = (dims, sampler.configurations(kept).reshape(shape))
     attrs["definitions"] = _definitions(sampler, json.loads(attrs["definitions"]))
     return xr.Dataset(variables, coords=coords, attrs=attrs)

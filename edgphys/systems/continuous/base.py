@@ -19,8 +19,7 @@ Without a kernel the chains run in torch, many at a time.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -42,55 +41,23 @@ class AbstractContinuousSystem(AbstractSystem):
     ----------
     formula : str
         The energy in one line.
-    observables : tuple of str
-        Names that `measure` gives after `energy`.
     basins : tuple of str
         () or two names (a, b), one of them an observable whose average is the population of this basin, the
         other its complement: ``free_energy_difference`` = F_a - F_b = -T log(p_a / p_b).
-    width : float
-        Length over which the density varies: the scale of broad starts and of the first steps of a chain.
     centres : float64 array, shape (n_centres, n_variables)
         A point in each known basin.
     kernel : numba dispatcher or None
         See the module docstring.
-    energy_kernel : numba dispatcher or None
-        The same signature, but `gradient_out` may be left alone; for algorithms without gradients.
-    terms_kernel : numba dispatcher or None
-        ``(x, terms_out, parameters) -> 0.0`` writes all `action_terms`; needed where there are several.
-    kernel_parameters : float64 array
-        Third argument of all.
     """
 
     family: ClassVar[str] = "continuous"
+    geometry: ClassVar[str] = "continuous"
     formula: str
-    observables: tuple[str, ...] = ()
-    basins: tuple[str, ...] = ()
-    width: float = 1.0
-
-    @property
-    def kernel(self) -> Callable | None:
-        return None
-
-    @property
-    def energy_kernel(self) -> Callable | None:
-        return self.kernel
-
-    @property
-    def terms_kernel(self) -> Callable | None:
-        return None
-
-    @property
-    def kernel_parameters(self) -> NDArray[np.float64]:
-        return np.empty(0)
 
     @property
     def centres(self) -> NDArray[np.float64]:
+        """The origin."""
         return np.zeros((1, self.n_variables))
-
-    @property
-    def symmetries(self) -> tuple[str, ...]:
-        """None that holds for every system of the family."""
-        return ()
 
     @property
     def conditions(self) -> tuple[str, ...]:
@@ -179,10 +146,6 @@ class AbstractContinuousSystem(AbstractSystem):
         """Gradient of `reduced_energy`, shape of x."""
         return self.beta * self._energy_gradient(self._field(x))[1].reshape(x.shape)
 
-    def to_configurations(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """`x` itself, shape (n_batch, *event_shape)."""
-        return self._field(x).reshape(-1, *self.event_shape)
-
     def energy_and_gradient(self, x: NDArray[np.float64]) -> tuple[NDArray, NDArray]:
         """E and dE/dx (not divided by T) of a batch, in one pass.
 
@@ -198,7 +161,7 @@ class AbstractContinuousSystem(AbstractSystem):
         energy, gradient = self._energy_gradient(torch.from_numpy(x))
         return energy.detach().numpy(), gradient.detach().numpy()
 
-    def starts(self, rng: np.random.Generator, n: int) -> NDArray[np.float64]:
+    def random_configurations(self, n: int, rng: np.random.Generator) -> NDArray[np.float64]:
         """Starting points, shape (n, n_variables), wider than the density and in all basins known.
 
         Even rows are normal around the mean of `centres` with standard deviation `width`; odd rows are at the
@@ -216,23 +179,18 @@ class AbstractContinuousSystem(AbstractSystem):
                 rows[k] = middle + 3.0 * rows[k]
         return rows
 
-    def replace(self, **changes: float) -> AbstractContinuousSystem:
-        """The same system with some parameters changed."""
-        return type(self)(**{**self.parameters, **changes})
+    def configuration_dims(self) -> tuple[str, ...]:
+        """``coordinate``, or ``particle`` and ``axis``."""
+        return ("coordinate",) if len(self.event_shape) == 1 else ("particle", "axis")
 
-    def identity(self) -> dict[str, Any]:
-        """Name and parameters."""
-        return {"system": self.name, "parameters": self.parameters}
-
-    def observe(self, flat: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
-        """The `observables` of a float64 array (n_batch, n_variables): `measure` without the energy.
-
-        Not checked: chains call it at every draw.
-        """
-        return self._measure(flat)
-
-    def _measure(self, flat: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
-        return {}
+    def why_no_ladder(self) -> str | None:
+        """A ladder needs a kernel; it starts from a Gaussian that covers a short run."""
+        if self.kernel is not None:
+            return None
+        return (
+            f"system must have a numba kernel for a ladder of chains, got {self.name} without one; "
+            "a Potential takes a compiled function, or kernel="
+        )
 
     def _energy_gradient(self, flat: Tensor) -> tuple[Tensor, Tensor]:
         """E and dE/dx of (n_batch, n_variables), by autograd; closed forms replace it."""

@@ -26,6 +26,7 @@ from torch import Tensor
 
 from edgphys._checks import finite, positive, whole
 from edgphys.systems.continuous.base import AbstractContinuousSystem
+from edgphys.systems.records import Parameter, SystemRecord
 
 __all__ = ["DoubleWell"]
 
@@ -62,6 +63,18 @@ class DoubleWell(AbstractContinuousSystem):
     """
 
     name: ClassVar[str] = "double_well"
+    record: ClassVar[SystemRecord] = SystemRecord(
+        energy="E = barrier (x^2/position^2 - 1)^2 + tilt x + stiffness y^2/2 (y in two dimensions)",
+        parameters=(
+            Parameter("n_dims", "1 or 2", 1),
+            Parameter("temperature", "T, positive, in units of E (k_B = 1)", 1.0),
+            Parameter("barrier", "height of the barrier, positive", 4.0),
+            Parameter("position", "distance of the minima from the barrier, positive", 1.0),
+            Parameter("tilt", "force towards the left", 0.0),
+            Parameter("stiffness", "spring constant of y, positive", 1.0),
+        ),
+        exact=("log_z, free_energy, energy, specific_heat; difference of the basins", "by quadrature"),
+    )
     observables: ClassVar[tuple[str, ...]] = ("right",)
     basins: ClassVar[tuple[str, ...]] = ("right", "left")
 

@@ -33,7 +33,7 @@ from __future__ import annotations
 
 import functools
 import math
-from typing import Any, final
+from typing import Any, ClassVar, final
 
 import numpy as np
 import torch
@@ -44,6 +44,7 @@ from torch import Tensor
 from edgphys._checks import finite
 from edgphys.errors import NotExactError
 from edgphys.systems.continuous.base import AbstractContinuousSystem
+from edgphys.systems.reference import ReferencePath
 
 __all__ = ["KNOTS", "GaussianPath"]
 
@@ -86,17 +87,15 @@ class GaussianPath(AbstractContinuousSystem):
     array([0.5, 0.5, 0. ])
     """
 
-    name = "gaussian_path"
+    name: ClassVar[str] = "gaussian_path"
+    has_reference: ClassVar[bool] = True
     formula = "T (a_0 U_0 + a_1 G + a_2 U), see edgphys.systems.continuous.gaussian_path"
 
     def __init__(
         self, system: AbstractContinuousSystem, centre: NDArray, spread: NDArray, ceiling: float, path=1.0
     ) -> None:
-        if system.kernel is None:
-            raise NotExactError(
-                f"system must have a numba kernel for a ladder of chains, got {system.name} without one; "
-                "a Potential takes a compiled function, or kernel="
-            )
+        if reason := system.why_no_ladder():
+            raise NotExactError(reason)
         self.system, self.temperature, self.event_shape = system, system.temperature, system.event_shape
         self.centre, self.spread = (np.array(v, np.float64).ravel() for v in (centre, spread))
         for name, array in (("centre", self.centre), ("spread", self.spread)):
@@ -119,6 +118,18 @@ class GaussianPath(AbstractContinuousSystem):
     def log_z_reference(self) -> float:
         """log Z at path = 0."""
         return float(np.log(self.spread).sum() + 0.5 * self.n_variables * math.log(2.0 * math.pi))
+
+    def reference(self) -> ReferencePath:
+        """Along `path`, from the Gaussian."""
+        return ReferencePath("path", 0.0, self.path, self.log_z_reference, KNOTS)
+
+    def configuration_dims(self) -> tuple[str, ...]:
+        return self.system.configuration_dims()
+
+    @property
+    def follows_from_parameters(self) -> bool:
+        """The Gaussian does not."""
+        return False
 
     @property
     def stiffness(self) -> float:
@@ -164,12 +175,15 @@ class GaussianPath(AbstractContinuousSystem):
     def centres(self) -> NDArray[np.float64]:
         return self.system.centres
 
-    def starts(self, rng: np.random.Generator, n: int) -> NDArray[np.float64]:
+    def random_configurations(self, n: int, rng: np.random.Generator) -> NDArray[np.float64]:
         """Those of the system: a chain finds its way from there to a wide Gaussian, not always back."""
-        return self.system.starts(rng, n)
+        return self.system.random_configurations(n, rng)
 
     def to_configurations(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
         return self.system.to_configurations(x, generator)
+
+    def from_configurations(self, configurations: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        return self.system.from_configurations(configurations, generator)
 
     def replace(self, **changes: float) -> GaussianPath:
         """The same path at another place."""

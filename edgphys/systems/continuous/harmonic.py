@@ -24,6 +24,7 @@ from torch import Tensor
 
 from edgphys._checks import positive, whole
 from edgphys.systems.continuous.base import AbstractContinuousSystem
+from edgphys.systems.records import Parameter, SystemRecord
 
 __all__ = ["Harmonic"]
 
@@ -55,6 +56,16 @@ class Harmonic(AbstractContinuousSystem):
     """
 
     name: ClassVar[str] = "harmonic"
+    record: ClassVar[SystemRecord] = SystemRecord(
+        energy="E = 1/2 sum_i k_i x_i^2, k_i = stiffness ratio^(i/(d-1))",
+        parameters=(
+            Parameter("n_dims", "d, at least 1", 1),
+            Parameter("temperature", "T, positive, in units of E (k_B = 1)", 1.0),
+            Parameter("stiffness", "smallest spring constant, positive", 1.0),
+            Parameter("ratio", "largest spring constant over the smallest, positive", 1.0),
+        ),
+        exact=("log_z, free_energy, energy, specific_heat in closed form",),
+    )
 
     def __init__(
         self, n_dims: int = 1, temperature: float = 1.0, stiffness: float = 1.0, ratio: float = 1.0

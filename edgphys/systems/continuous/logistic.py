@@ -35,6 +35,7 @@ from torch import Tensor
 
 from edgphys._checks import positive, whole
 from edgphys.systems.continuous.base import AbstractContinuousSystem
+from edgphys.systems.records import Parameter, SystemRecord
 
 __all__ = ["LogisticRegression", "accuracy", "area_under_curve", "generate_data"]
 
@@ -75,6 +76,17 @@ class LogisticRegression(AbstractContinuousSystem):
     """
 
     name: ClassVar[str] = "logistic_regression"
+    record: ClassVar[SystemRecord] = SystemRecord(
+        energy="E = sum over data log(1 + exp(-y w.x)) + precision |w|^2 / 2: a Bayesian posterior of w",
+        parameters=(
+            Parameter("n_features", "at least 1", 10),
+            Parameter("n_train", "number of data", 500),
+            Parameter("n_test", "number of data held out", 1000),
+            Parameter("precision", "of the Gaussian prior, positive", 1.0),
+            Parameter("data_seed", "of the generated data", 0),
+            Parameter("temperature", "1 for the posterior", 1.0),
+        ),
+    )
     observables: ClassVar[tuple[str, ...]] = ("norm",)
 
     def __init__(
@@ -160,6 +172,11 @@ class LogisticRegression(AbstractContinuousSystem):
             part = slice(start, start + 1024)
             out += share[part] @ scipy.special.expit(draws[part] @ design.T)
         return out
+
+    @property
+    def follows_from_parameters(self) -> bool:
+        """Unless data were given."""
+        return self._given is None
 
     def replace(self, **changes: float) -> LogisticRegression:
         """The same data with other parameters; generated data follow their sizes and seed."""

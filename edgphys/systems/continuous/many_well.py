@@ -27,6 +27,7 @@ from torch import Tensor
 from edgphys._checks import positive, whole, wrong
 from edgphys.errors import ArgumentValueError
 from edgphys.systems.continuous.base import AbstractContinuousSystem
+from edgphys.systems.records import Parameter, SystemRecord
 
 __all__ = ["ManyWell"]
 
@@ -57,6 +58,14 @@ class ManyWell(AbstractContinuousSystem):
     """
 
     name: ClassVar[str] = "many_well"
+    record: ClassVar[SystemRecord] = SystemRecord(
+        energy="E = sum over pairs (x, y) of x^4 - 6 x^2 - x/2 + y^2/2",
+        parameters=(
+            Parameter("n_dims", "even", 32),
+            Parameter("temperature", "T, positive, in units of E (k_B = 1)", 1.0),
+        ),
+        exact=("log_z, free_energy, energy, specific_heat by quadrature of one pair",),
+    )
     observables: ClassVar[tuple[str, ...]] = ("right",)
     basins: ClassVar[tuple[str, ...]] = ("right", "left")
 
@@ -88,7 +97,7 @@ class ManyWell(AbstractContinuousSystem):
         second[:] = np.array([_RIGHT, _LEFT, _LEFT, _RIGHT])[:, None]
         return points
 
-    def starts(self, rng: np.random.Generator, n: int) -> NDArray[np.float64]:
+    def random_configurations(self, n: int, rng: np.random.Generator) -> NDArray[np.float64]:
         """Every x in one well or the other, independently with equal odds; odd rows less spread than even."""
         rows = rng.standard_normal((n, self.n_variables))
         rows[1::2] *= 0.3

@@ -35,6 +35,7 @@ from torch import Tensor
 
 from edgphys._checks import positive
 from edgphys.systems.continuous.base import AbstractContinuousSystem
+from edgphys.systems.records import Parameter, SystemRecord
 
 __all__ = ["MuellerBrown"]
 
@@ -80,6 +81,11 @@ class MuellerBrown(AbstractContinuousSystem):
     """
 
     name: ClassVar[str] = "mueller_brown"
+    record: ClassVar[SystemRecord] = SystemRecord(
+        energy="E = sum_k A_k exp(a_k u^2 + b_k u v + c_k v^2), u = x - x_k, v = y - y_k, four terms",
+        parameters=(Parameter("temperature", "T, positive, in units of E (k_B = 1)", 15.0),),
+        exact=("log_z, free_energy, energy, specific_heat; difference of the basins", "by quadrature"),
+    )
     observables: ClassVar[tuple[str, ...]] = ("upper",)
     basins: ClassVar[tuple[str, ...]] = ("lower", "upper")
 

@@ -39,6 +39,7 @@ from torch import Tensor
 from edgphys._checks import positive
 from edgphys.errors import NotExactError, UnknownNameError
 from edgphys.systems.continuous.base import AbstractContinuousSystem
+from edgphys.systems.records import Parameter, SystemRecord
 
 __all__ = ["PRESETS", "Planar"]
 
@@ -95,6 +96,14 @@ class Planar(AbstractContinuousSystem):
     """
 
     name: ClassVar[str] = "planar"
+    record: ClassVar[SystemRecord] = SystemRecord(
+        energy="E = -log of a Gaussian mixture, or min_k (|x| - R_k)^2 / s for rings, in the plane",
+        parameters=(
+            Parameter("preset", f"one of {', '.join(PRESETS)}", PRESETS[0]),
+            Parameter("temperature", "1 for the published targets", 1.0),
+        ),
+        exact=("log_z, free_energy, energy, specific_heat by quadrature",),
+    )
 
     def __init__(self, preset: str = "mog2", temperature: float = 1.0) -> None:
         if preset not in PRESETS:
@@ -152,7 +161,7 @@ class Planar(AbstractContinuousSystem):
         """The means, or a point on each ring."""
         return self._points
 
-    def starts(self, rng: np.random.Generator, n: int) -> NDArray[np.float64]:
+    def random_configurations(self, n: int, rng: np.random.Generator) -> NDArray[np.float64]:
         """Even rows uniform over the square around all modes, odd rows at the modes in turn, at any angle."""
         reach = float(np.abs(self._points).max()) + 2.0 * self.width
         rows = rng.uniform(-reach, reach, (n, 2))

@@ -135,6 +135,11 @@ class Potential(AbstractContinuousSystem):
         """Nothing is known; `edgphys.exact.quadrature.boltzmann_moments` helps in one and two dimensions."""
         return ()
 
+    @property
+    def follows_from_parameters(self) -> bool:
+        """The function does not."""
+        return False
+
     def replace(self, **changes: float) -> Potential:
         """The same function with another temperature.
 
@@ -169,7 +174,7 @@ class Potential(AbstractContinuousSystem):
 
     def _probes(self) -> NDArray[np.float64]:
         rng = np.random.default_rng(0)
-        return np.concatenate([self._centres, self.starts(rng, _N_PROBES)])[-_N_PROBES:]
+        return np.concatenate([self._centres, self.random_configurations(_N_PROBES, rng)])[-_N_PROBES:]
 
 
 class _CompiledEnergy(torch.autograd.Function):
@@ -262,7 +267,7 @@ def _validate(system: Potential) -> list[str]:
         energies, gradients = system.energy_and_gradient(points)
     if not (np.isfinite(energies).all() and np.isfinite(gradients).all()):
         raise ValueError(
-            "function and its gradient must be finite at points drawn by `starts`, got nan or inf"
+            "function and its gradient must be finite at its `random_configurations`, got nan or inf"
         )
     rule = "function must give each point of a batch its own energy"
     with _refusing(f"{rule}, also in a batch of one"):

@@ -3,14 +3,16 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
-from typing import Any
+import math
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgphys.systems.base import AbstractSystem
-from edgphys.systems.lattice.measurements import LatticeObservables
+from edgphys.systems.lattice.measurements import DEFINITIONS, LatticeObservables
 from lattices import Lattice
 
 __all__ = ["AbstractLatticeSystem", "check_lattice"]
@@ -33,8 +35,22 @@ class AbstractLatticeSystem(AbstractSystem):
     lattices periodic along all axes; the system may add its own.
     """
 
+    geometry: ClassVar[str] = "lattice"
     lattice: Lattice
-    _observables: LatticeObservables
+
+    @functools.cached_property
+    def _observables(self) -> LatticeObservables:
+        return LatticeObservables(self.lattice)
+
+    @property
+    def observables(self) -> tuple[str, ...]:
+        """Names that `measure` gives after `energy`."""
+        return tuple(self._measure(np.ones((1, self.n_sites))))
+
+    @property
+    def definitions(self) -> dict[str, str]:
+        """Definition, with units, of every observable and estimate by name."""
+        return {**super().definitions, **DEFINITIONS}
 
     @property
     def n_sites(self) -> int:
@@ -63,11 +79,27 @@ class AbstractLatticeSystem(AbstractSystem):
         lattice = self.lattice
         bonds = hashlib.sha256(np.ascontiguousarray(lattice.bonds).tobytes()).hexdigest()[:16]
         return {
-            "system": self.name,
-            "parameters": self.parameters,
+            **super().identity(),
             "lattice": lattice.name,
             "extent": [int(n) for n in lattice.extent],
             "bonds": bonds,
+        }
+
+    def configuration_dims(self) -> tuple[str, ...]:
+        """x, y, z, t along the axes, and ``basis`` if a cell has several sites."""
+        n_axes = len(self.lattice.extent)
+        return ("x", "y", "z", "t")[:n_axes] + ("basis",) * (len(self.lattice.shape) - n_axes)
+
+    def _geometry_attrs(self) -> dict[str, str | int | float | list[int]]:
+        lattice = self.lattice
+        return {
+            "lattice": lattice.name,
+            "extent": [int(length) for length in lattice.extent],
+            "pbc": [int(periodic) for periodic in lattice.pbc],
+            "n_sites": int(self.n_sites),
+            "z2_symmetric": int("z2" in self.symmetries),
+            # Rounded: 216 ** (1/3) is not 6 in floating point.
+            "linear_size": round(math.prod(lattice.extent) ** (1.0 / len(lattice.extent)), 12),
         }
 
     def _measure(self, flat: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:

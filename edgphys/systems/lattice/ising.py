@@ -41,8 +41,10 @@ from torch import Tensor
 from edgphys._checks import finite, positive
 from edgphys.systems.lattice.base import AbstractLatticeSystem, check_lattice
 from edgphys.systems.lattice.hopping import BondSums, is_hypercubic
-from edgphys.systems.lattice.measurements import DEFINITIONS, LatticeObservables
+from edgphys.systems.lattice.measurements import DEFINITIONS
 from edgphys.systems.lattice.relaxation import LatticeOperator
+from edgphys.systems.records import Parameter, SystemRecord
+from edgphys.systems.reference import ReferencePath
 from lattices import Lattice
 
 __all__ = ["RELATIVE_MARGIN", "Ising", "log_2cosh"]
@@ -130,7 +132,22 @@ class Ising(AbstractLatticeSystem):
     """
 
     name: ClassVar[str] = "ising"
+    record: ClassVar[SystemRecord] = SystemRecord(
+        energy="H = -J sum_<ij> s_i s_j - h sum_i s_i, weight exp(-H/T)",
+        parameters=(
+            Parameter("temperature", "T, positive, in units of J (k_B = 1)"),
+            Parameter("coupling", "J, positive for a ferromagnet", 1.0),
+            Parameter("field", "h", 0.0),
+        ),
+        lattices="any lattice, periodic or open",
+        exact=(
+            "all estimates by enumeration up to 20 sites",
+            "square torus without field: log_z, free_energy, energy, specific_heat (Kaufman)",
+            "periodic chain up to 4096 sites: all estimates",
+        ),
+    )
     family: ClassVar[str] = "ising"
+    has_reference: ClassVar[bool] = True
 
     def __init__(
         self, lattice: Lattice, temperature: float, coupling: float = 1.0, field: float = 0.0
@@ -140,7 +157,6 @@ class Ising(AbstractLatticeSystem):
         self.coupling = finite(coupling, "coupling")
         self.field = finite(field, "field")
         self.parameters = {"temperature": self.temperature, "coupling": self.coupling, "field": self.field}
-        self._observables = LatticeObservables(lattice)
         self._bonds = BondSums(lattice)
         reduced_coupling = LatticeOperator.from_adjacency(lattice, lambda w: self.beta * self.coupling * w)
         low, high = float(reduced_coupling.values.min()), float(reduced_coupling.values.max())
@@ -252,6 +268,16 @@ class Ising(AbstractLatticeSystem):
         flat = self._field(spins)
         noise = torch.randn(flat.shape, generator=generator, dtype=flat.dtype, device=flat.device)
         return (self.relaxation.apply(flat) + noise).reshape(-1, *self.event_shape)
+
+    def from_configurations(self, configurations: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """y drawn from p(y | s), shape (n_batch, n_sites); see `to_field`."""
+        return self.to_field(configurations, generator).flatten(1)
+
+    def reference(self) -> ReferencePath:
+        """J from 0: free spins, log Z = n_sites log(2 cosh(beta h))."""
+        local = abs(self.beta * self.field)
+        log_z = self.n_sites * (local + math.log1p(math.exp(-2.0 * local)))
+        return ReferencePath("coupling", 0.0, self.coupling, log_z)
 
     @property
     def exact(self) -> tuple[str, ...]:

@@ -29,6 +29,7 @@ Shanahan, Phys. Rev. D 100, 034515 (2019), arXiv:1904.12072 ("flow" convention).
 
 from __future__ import annotations
 
+import math
 from typing import ClassVar, final
 
 import numpy as np
@@ -39,8 +40,10 @@ from torch import Tensor
 from edgphys._checks import finite
 from edgphys.systems.lattice.base import AbstractLatticeSystem, check_lattice
 from edgphys.systems.lattice.hopping import BondSums, is_hypercubic
-from edgphys.systems.lattice.measurements import DEFINITIONS, LatticeObservables
+from edgphys.systems.lattice.measurements import DEFINITIONS
 from edgphys.systems.lattice.relaxation import LatticeOperator
+from edgphys.systems.records import Parameter, SystemRecord
+from edgphys.systems.reference import ReferencePath
 from lattices import Lattice
 
 __all__ = ["Phi4"]
@@ -97,7 +100,20 @@ class Phi4(AbstractLatticeSystem):
     """
 
     name: ClassVar[str] = "phi4"
+    record: ClassVar[SystemRecord] = SystemRecord(
+        energy="S = -2 kappa sum_<ij> phi phi + sum_x [(1 - 2 lam) phi^2 + lam phi^4], weight exp(-S)",
+        parameters=(
+            Parameter("kappa", "hopping parameter, of either sign"),
+            Parameter("lam", "quartic coupling, non-negative"),
+        ),
+        lattices="chain, square, cubic, hypercubic; periodic or open",
+        exact=(
+            "free field (lam = 0), any boundary",
+            "periodic chain, from its transfer operator",
+        ),
+    )
     family: ClassVar[str] = "phi4"
+    has_reference: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -110,7 +126,6 @@ class Phi4(AbstractLatticeSystem):
         quartic: float | None = None,
     ) -> None:
         self.lattice = _check_hypercubic(check_lattice(lattice))
-        self.temperature = 1.0
         given = {"kappa": kappa, "lam": lam, "hop": hop, "quadratic": quadratic, "quartic": quartic}
         given = {key: finite(value, key) for key, value in given.items() if value is not None}
         if given.keys() == {"kappa", "lam"}:
@@ -122,7 +137,6 @@ class Phi4(AbstractLatticeSystem):
             raise TypeError(f"parameters must be kappa and lam, or hop, quadratic and quartic, got {names}")
         self.parameters = given
         _check_normalisable(self)
-        self._observables = LatticeObservables(lattice)
         self._bonds = BondSums(lattice)
 
     @classmethod
@@ -209,9 +223,20 @@ class Phi4(AbstractLatticeSystem):
         local = phi * (2.0 * self.quadratic + 4.0 * self.quartic * phi * phi)
         return (local - 2.0 * self.hop * self._bonds.neighbours(phi)).reshape(x.shape)
 
-    def to_configurations(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """`x` itself with the lattice axes apart: the field is its own configuration."""
-        return self._field(x).reshape(-1, *self.event_shape)
+    def reference(self) -> ReferencePath:
+        """kappa (or hop) from 0: free sites, log Z = n_sites log int exp(-quadratic x^2 - quartic x^4) dx."""
+        name = "kappa" if "kappa" in self.parameters else "hop"
+        return ReferencePath(name, 0.0, self.hop, self.n_sites * self._log_site_integral())
+
+    def _log_site_integral(self) -> float:
+        """By the trapezoidal rule, exact to rounding."""
+        # Imported here: the exact package brings numba, which training and sampling do without.
+        from edgphys.exact.quadrature import field_grid
+
+        nodes, spacing = field_grid(self.quadratic, self.quartic, 2001)
+        exponents = -(nodes**2) * (self.quadratic + self.quartic * nodes**2)
+        top = float(exponents.max())
+        return top + math.log(float(np.exp(exponents - top).sum()) * spacing)
 
     @property
     def exact(self) -> tuple[str, ...]:

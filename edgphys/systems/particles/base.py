@@ -80,6 +80,7 @@ class AbstractParticleSystem(AbstractContinuousSystem):
         (n_particles, n_axes), of a configuration.
     """
 
+    geometry: ClassVar[str] = "particles"
     observables: ClassVar[tuple[str, ...]] = ("distance", "shortest_distance", "radius_of_gyration")
     n_particles: int
     n_axes: int
@@ -105,14 +106,6 @@ class AbstractParticleSystem(AbstractContinuousSystem):
         return ("permutation", "rotation", "reflection")
 
     @property
-    def easy_parameters(self) -> dict[str, float]:
-        """Parameters that differ where a sampler is to be trained first: no barriers, no hard core.
-
-        Empty if there are none to avoid.
-        """
-        return {}
-
-    @property
     def conditions(self) -> tuple[str, ...]:
         """All parameters but the counts."""
         return tuple(name for name in self.parameters if name not in ("n_particles", "n_axes", "pair_count"))
@@ -123,7 +116,7 @@ class AbstractParticleSystem(AbstractContinuousSystem):
         basis = y.new_tensor(helmert(self.n_particles))
         return torch.einsum("ki,bka->bia", basis, y.reshape(len(y), -1, self.n_axes))
 
-    def from_configurations(self, positions: Tensor) -> Tensor:
+    def from_configurations(self, configurations: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """y, shape (n_batch, n_variables), of positions; their mean is dropped.
 
         Examples
@@ -134,7 +127,7 @@ class AbstractParticleSystem(AbstractContinuousSystem):
         >>> bool(torch.allclose(system.from_configurations(system.to_configurations(y) + 3.0), y))
         True
         """
-        return self._field(positions)
+        return self._field(configurations)
 
     def gradient(self, x: Tensor) -> Tensor:
         """Gradient of `reduced_energy`, shape of x: with respect to y, or to every position."""

@@ -37,6 +37,7 @@ from edgphys.systems.particles.base import (
     spread,
     squares_below,
 )
+from edgphys.systems.records import Parameter, SystemRecord
 
 __all__ = ["DoubleWellParticles"]
 
@@ -74,6 +75,20 @@ class DoubleWellParticles(AbstractParticleSystem):
     """
 
     name: ClassVar[str] = "double_well_particles"
+    record: ClassVar[SystemRecord] = SystemRecord(
+        energy="E = sum over pairs [a u + b u^2 + c u^4] / tau, u = distance - offset; mean-free positions",
+        parameters=(
+            Parameter("n_particles", "at least 2", 4),
+            Parameter("n_axes", "dimension of space", 2),
+            Parameter("temperature", "T, positive, in units of E (k_B = 1)", 1.0),
+            Parameter("a", "coefficient of u", 0.0),
+            Parameter("b", "coefficient of u^2", -4.0),
+            Parameter("c", "coefficient of u^4, positive", 0.9),
+            Parameter("offset", "distance at which u = 0", 4.0),
+            Parameter("tau", "divides the energy, positive", 1.0),
+        ),
+        exact=("2 particles, or up to 4 in two dimensions, by quadrature",),
+    )
 
     def __init__(
         self,

@@ -49,6 +49,7 @@ from edgphys.systems.particles.base import (
     squares_below,
 )
 from edgphys.systems.particles.mackay import MAGIC_NUMBERS, mackay_cluster
+from edgphys.systems.records import Parameter, SystemRecord
 
 __all__ = ["PAIR_COUNTS", "LennardJones"]
 
@@ -90,6 +91,20 @@ class LennardJones(AbstractParticleSystem):
     """
 
     name: ClassVar[str] = "lennard_jones"
+    record: ClassVar[SystemRecord] = SystemRecord(
+        energy="E = pair_count epsilon sum over pairs [(rm/r)^12 - 2 (rm/r)^6] + oscillator sum |x_i|^2 / 2",
+        parameters=(
+            Parameter("n_particles", "at least 2", 13),
+            Parameter("n_axes", "dimension of space", 3),
+            Parameter("temperature", "T, positive, in units of E (k_B = 1)", 1.0),
+            Parameter("pair_count", "1 or 2: how often each pair counts", 1),
+            Parameter("epsilon", "depth of a pair, positive", 1.0),
+            Parameter("rm", "distance of the minimum of a pair, positive", 1.0),
+            Parameter("oscillator", "spring constant towards the centre, positive", 1.0),
+            Parameter("core", "radius below which a pair is softened", 0.0),
+        ),
+        exact=("2 particles, by quadrature",),
+    )
 
     def __init__(
         self,
@@ -170,7 +185,7 @@ class LennardJones(AbstractParticleSystem):
         cluster = mackay_cluster(self.n_particles, 0.95 * self.rm)
         return (helmert(self.n_particles) @ cluster).reshape(1, -1)
 
-    def starts(self, rng: np.random.Generator, n: int) -> NDArray[np.float64]:
+    def random_configurations(self, n: int, rng: np.random.Generator) -> NDArray[np.float64]:
         """Even rows: a gas, no two particles closer than 0.9 rm; odd rows: a slightly shaken Mackay cluster.
 
         Where there is no such cluster all rows are gases.

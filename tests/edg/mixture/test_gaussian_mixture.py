@@ -174,7 +174,7 @@ def test_search_recovers_weights_means_and_widths_although_the_walkers_do_not_ha
     # The walkers alone sit in both basins with nearly equal odds.
     system = unequal()
     rng = np.random.default_rng(0)
-    walkers = walk(ContinuousTarget(system), system.starts(rng, 512), 400, rng)
+    walkers = walk(ContinuousTarget(system), system.random_configurations(512, rng), 400, rng)
     with pytest.raises(AssertionError, match="z = "):
         left = float((walkers[:, 0] < 0).mean())
         assert_z(left, math.sqrt(0.15 * 0.85 / 512), 0.15, max_err=0.02)
@@ -244,7 +244,7 @@ def test_weights_are_flattened_no_more_than_needed():
 @pytest.mark.parametrize("n_dims", [1, 6])
 def test_walkers_come_to_equilibrium(n_dims):
     system, rng = Harmonic(n_dims=n_dims, temperature=0.7, ratio=5.0), np.random.default_rng(10)
-    x = walk(ContinuousTarget(system), system.starts(rng, 4000), 200, rng)
+    x = walk(ContinuousTarget(system), system.random_configurations(4000, rng), 200, rng)
     energy = system.energy(x)
     err = energy.std() / math.sqrt(4000)
     assert_z(energy.mean(), err, 0.5 * n_dims * 0.7, n_tests=4, max_err=0.03)

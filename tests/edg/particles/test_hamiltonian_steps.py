@@ -38,7 +38,7 @@ def make_model(system, n_leapfrog, *, scale=0.02, noise=0.1):
 
 
 def points(system, n, seed):
-    return torch.from_numpy(system.starts(np.random.default_rng(seed), n))
+    return torch.from_numpy(system.random_configurations(n, np.random.default_rng(seed)))
 
 
 @torch.no_grad()

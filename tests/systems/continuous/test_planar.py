@@ -27,7 +27,7 @@ def system(request):
 
 
 def points_of(system, n=20, seed=0):
-    return np.ascontiguousarray(system.starts(np.random.default_rng(seed), n))
+    return np.ascontiguousarray(system.random_configurations(n, np.random.default_rng(seed)))
 
 
 def test_gradient_is_that_of_autograd_and_of_differences(system):

@@ -36,7 +36,7 @@ def system(request):
 
 
 def points_of(system, n=12, seed=0):
-    return np.ascontiguousarray(system.starts(np.random.default_rng(seed), n))
+    return np.ascontiguousarray(system.random_configurations(n, np.random.default_rng(seed)))
 
 
 # ------------------------------------------------------------------------- energy, gradient, kernel
@@ -86,7 +86,7 @@ def test_measure_and_action_terms(system):
 
 
 def test_starts_visit_all_basins(system):
-    points = system.starts(np.random.default_rng(1), 16)
+    points = system.random_configurations(16, np.random.default_rng(1))
     assert points.shape == (16, system.n_variables)
     if system.name == "many_well":
         odd = points[1::2, 0::2]

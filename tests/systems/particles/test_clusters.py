@@ -35,7 +35,7 @@ def system(request):
 
 
 def points_of(system, n=6, seed=0):
-    return np.ascontiguousarray(system.starts(np.random.default_rng(seed), n))
+    return np.ascontiguousarray(system.random_configurations(n, np.random.default_rng(seed)))
 
 
 def positions_of(system, n=6, seed=0):

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: MIT
+"""What a class of systems tells about itself: its energy, its parameters, where it lives, what is exact.
+
+The record stands on the class; the registry, the command line and the list of systems are made from it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+__all__ = ["Parameter", "SystemRecord"]
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One constructor keyword: its name, its meaning with units, and its default (None: must be given).
+
+    A default that is text says that all values are: names, which cannot be scanned.
+    """
+
+    name: str
+    meaning: str
+    default: float | str | None = None
+
+
+@dataclass(frozen=True)
+class SystemRecord:
+    """What ships under one name; the attribute `record` of a class, which it then knows.
+
+    Attributes
+    ----------
+    energy : str
+        The energy, or action, in one line.
+    parameters : tuple of Parameter
+        Keywords of the constructor.
+    lattices : str
+        Where it can live; "none" for a system without one.
+    exact : tuple of str
+        What is exactly known, and when.
+    system_class : type
+        The class it stands on, constructed as ``system_class(lattice, **parameters)``, without `lattice`
+        where there is none.
+    """
+
+    energy: str
+    parameters: tuple[Parameter, ...]
+    lattices: str = "none"
+    exact: tuple[str, ...] = ()
+    system_class: type = field(init=False, repr=False, compare=False)
+
+    def __set_name__(self, owner: type, attribute: str) -> None:
+        object.__setattr__(self, "system_class", owner)
+
+    @property
+    def name(self) -> str:
+        """Name in commands and datasets."""
+        return self.system_class.name
