@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from edgphys.dataset.schema import COSTS, GEOMETRY, JSON_ATTRS, STATE, is_number, validate
+from edgphys.dataset.schema import GEOMETRY, JSON_ATTRS, STATE, is_number, validate
 from edgphys.errors import DatasetError
+from edgphys.observables import COSTS
 
 __all__ = ["merge"]
 

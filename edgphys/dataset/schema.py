@@ -30,7 +30,6 @@ import xarray as xr
 from edgphys.errors import DatasetError
 
 __all__ = [
-    "COSTS",
     "GEOMETRY",
     "JSON_ATTRS",
     "KINDS",
@@ -73,7 +72,6 @@ JSON_ATTRS = {
 }
 _TEXT = ("system", "lattice", "method")
 _NUMBERS = STATE
-COSTS = ("wall_time", "n_energy_calls", "n_gradient_calls")
 
 
 def validate(ds: xr.Dataset) -> None:

@@ -1,20 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Definitions of all estimates, as functions of the means of per-draw (primary) observables.
+"""Estimates as functions of the means of per-draw (primary) observables, with their derivatives.
 
-Each estimate is f(<a_1>, ..., <a_p>), where a_k are columns measured on every draw; the same functions serve
-weighted draws, Markov chains and their resampled copies, so that a name has one definition everywhere:
-
-    energy              <E>, total                        (phi^4: the action S, beta = 1)
-    specific_heat       beta^2 (<E^2> - <E>^2) / n_sites      (without a lattice: / n_variables)
-    magnetization       <m>, per site; 0 exactly for a Z2 symmetric system
-    abs_magnetization   <|m|>
-    susceptibility      beta n_sites (<m^2> - <m>^2), with <m> = 0 exactly for a Z2 symmetric system
-    binder_cumulant     1 - <m^4> / (3 <m^2>^2)
-    phi2                <phi^2>, mean over sites
-    correlation_length  sqrt(G(0)/G(k_min) - 1) / (2 sin(pi/L)), second moment; NaN when the ratio is below 1;
-                        G(0) = <correlator_zero>, less n_sites <m>^2 when there is no Z2 symmetry
-
-Systems without a lattice name observables and basins (a, b) of their own in the attributes:
+Each estimate is f(<a_1>, ..., <a_p>), where a_k are columns measured on every draw; the functions are those
+of `edgphys.observables` and serve weighted draws, Markov chains and their resampled copies: a name has one
+definition everywhere. Systems without a lattice name observables and basins (a, b) of their own:
 
     <observable>            its average; of an indicator the population of a basin
     free_energy_difference  F_a - F_b = -T log(p_a / p_b), one of p_a, p_b an observable, the other 1 minus it
@@ -26,42 +15,14 @@ cancellation between two large numbers.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
 
-__all__ = ["DEFINITIONS", "ESTIMATES", "PRIMARIES", "Primaries", "derived", "gradient", "read_primaries"]
+from edgphys.observables import ESTIMATES, PRIMARIES, SHIFTED, TABLE, Means
 
-PRIMARIES = (
-    "energy",
-    "magnetization",
-    "abs_magnetization",
-    "magnetization_2",
-    "magnetization_4",
-    "correlator_zero",
-    "correlator_min",
-    "phi2",
-)
-_SHIFTED = "energy_shifted_2"  # (E - E_0)^2, made here from the energy
-
-DEFINITIONS = {
-    "energy": "<E>, total, in units of the coupling (a field theory: the action, dimensionless)",
-    "specific_heat": "beta^2 (<E^2> - <E>^2) / n_sites, dimensionless (k_B = 1)",
-    "magnetization": "<m>, per site; 0 exactly when z2_symmetric = 1",
-    "abs_magnetization": "<|m|>, per site",
-    "susceptibility": "beta n_sites (<m^2> - <m>^2), <m> = 0 exactly when z2_symmetric = 1",
-    "binder_cumulant": "1 - <m^4> / (3 <m^2>^2), dimensionless",
-    "phi2": "<phi^2>, mean over sites",
-    "correlation_length": "sqrt(G(0)/G(k_min) - 1) / (2 sin(pi/L)), second moment, in lattice spacings",
-    "log_z": "log of the partition function, natural logarithm",
-    "free_energy": "-temperature log_z, total, in units of the coupling",
-    "elbo": "mean of log_weight_joint: a lower bound on log_z in nats, not an estimate of it",
-}
-ESTIMATES = tuple(DEFINITIONS)
-
-Means = Mapping[str, np.ndarray]
+__all__ = ["Primaries", "derived", "gradient", "read_primaries"]
 
 
 @dataclass(frozen=True)
@@ -101,7 +62,7 @@ class Primaries:
 
     def tracked(self) -> tuple[str, ...]:
         """Columns whose autocorrelation the estimates depend on (the sign of m, only without Z2 symmetry)."""
-        skipped = {_SHIFTED, "correlator_zero"} | ({"magnetization"} if self.z2_symmetric else set())
+        skipped = {SHIFTED, "correlator_zero"} | ({"magnetization"} if self.z2_symmetric else set())
         return tuple(name for name in self.names if name not in skipped) or self.names[:1]
 
 
@@ -150,7 +111,7 @@ def read_primaries(samples: xr.Dataset, dims: tuple[str, ...]) -> Primaries:
     if "energy" in names:
         energy = columns[names.index("energy")]
         energy_zero = float(energy.mean())
-        names.append(_SHIFTED)
+        names.append(SHIFTED)
         columns.append((energy - energy_zero) ** 2)
     return Primaries(
         names=tuple(names),
@@ -188,12 +149,13 @@ def derived(primaries: Primaries, means: Means) -> dict[str, np.ndarray]:
     """
     out = {}
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        for name, (needed, function) in _FORMULAS.items():
-            if all(key in means for key in needed):
-                out[name] = function(primaries, means)
+        for name in ESTIMATES:
+            record = TABLE[name]
+            if record.formula and all(key in means for key in record.needs):
+                out[name] = record.formula(primaries, means)
         out |= {name: means[name] for name in primaries.own if name in means}
         if any(name in means for name in primaries.basins):
-            out["free_energy_difference"] = _free_energy_difference(primaries, means)
+            out["free_energy_difference"] = TABLE["free_energy_difference"].formula(primaries, means)
     return out
 
 
@@ -236,50 +198,3 @@ def _column(samples: xr.Dataset, name: str, dims: tuple[str, ...]) -> np.ndarray
     if n_bad:
         raise ValueError(f"{name} must be finite on every draw, got {n_bad} of {values.size} that are not")
     return values
-
-
-def _specific_heat(p: Primaries, mean: Means) -> np.ndarray:
-    return p.beta**2 * (mean[_SHIFTED] - (mean["energy"] - p.energy_zero) ** 2) / p.n_sites
-
-
-def _magnetization(p: Primaries, mean: Means) -> np.ndarray:
-    return 0.0 * mean["magnetization"] + 0.0 if p.z2_symmetric else mean["magnetization"]
-
-
-def _susceptibility(p: Primaries, mean: Means) -> np.ndarray:
-    squared = 0.0 if p.z2_symmetric else mean["magnetization"] ** 2
-    return p.beta * p.n_sites * (mean["magnetization_2"] - squared)
-
-
-def _binder(p: Primaries, mean: Means) -> np.ndarray:
-    # np.divide: 0/0 (no magnetization at all) is NaN, for plain floats as well
-    return 1.0 - np.divide(mean["magnetization_4"], 3.0 * mean["magnetization_2"] ** 2)
-
-
-def _correlation_length(p: Primaries, mean: Means) -> np.ndarray:
-    disconnected = 0.0 if p.z2_symmetric else p.n_sites * mean["magnetization"] ** 2
-    excess = np.divide(mean["correlator_zero"] - disconnected, mean["correlator_min"]) - 1.0
-    length = np.sqrt(excess) / (2.0 * np.sin(np.pi / p.linear_size))
-    return np.where((np.real(excess) >= 0.0) & np.isfinite(excess), length, np.nan)
-
-
-def _free_energy_difference(p: Primaries, mean: Means) -> np.ndarray:
-    a, b = p.basins
-    of_a = mean[a] if a in mean else 1.0 - mean[b]
-    of_b = mean[b] if b in mean else 1.0 - mean[a]
-    seen = (np.real(of_a) > 0.0) & (np.real(of_b) > 0.0)  # rounding may leave less than nothing
-    log_a, log_b = (np.log(np.where(seen, population, 1.0)) for population in (of_a, of_b))
-    return np.where(seen, log_b - log_a, np.nan) / p.beta
-
-
-Formula = tuple[tuple[str, ...], Callable[[Primaries, Means], np.ndarray]]
-_FORMULAS: dict[str, Formula] = {
-    "energy": (("energy",), lambda p, mean: mean["energy"]),
-    "specific_heat": (("energy", _SHIFTED), _specific_heat),
-    "magnetization": (("magnetization",), _magnetization),
-    "abs_magnetization": (("abs_magnetization",), lambda p, mean: mean["abs_magnetization"]),
-    "susceptibility": (("magnetization_2",), _susceptibility),
-    "binder_cumulant": (("magnetization_2", "magnetization_4"), _binder),
-    "phi2": (("phi2",), lambda p, mean: mean["phi2"]),
-    "correlation_length": (("correlator_zero", "correlator_min"), _correlation_length),
-}

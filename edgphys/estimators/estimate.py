@@ -3,7 +3,7 @@
 
 Which estimator runs follows from the dims: ``(draw,)`` with ``log_weight_joint`` are independent weighted
 draws, ``(chain, draw)`` are Markov chains. Names and definitions are those of
-`edgphys.estimators.derived` for both, so results of different methods may be compared line by line. What
+`edgphys.observables` for both, so results of different methods may be compared line by line. What
 a method cannot give is NaN.
 """
 
@@ -20,29 +20,10 @@ from edgphys.dataset.schema import SCHEMA_VERSION
 from edgphys.errors import ShortChainError, UnknownNameError
 from edgphys.estimators.chains.autocorrelation import require_length
 from edgphys.estimators.chains.estimates import enough_draws, estimate_chains, means_only
-from edgphys.estimators.derived import DEFINITIONS, ESTIMATES
 from edgphys.estimators.weights.estimates import estimate_weighted
+from edgphys.observables import DIAGNOSTICS, ESTIMATES, TABLE, table
 
-__all__ = ["DIAGNOSTICS", "estimate", "estimates_from_exact"]
-
-DIAGNOSTICS = {
-    "log_z_low": "16 % quantile of log_z over bootstrap copies",
-    "log_z_high": "84 % quantile of log_z over bootstrap copies",
-    "n_draws": "number of draws, over all chains",
-    "ess": "Kish effective sample size of the joint weights, (sum w)^2 / sum w^2, as a fraction of n_draws",
-    "ess_count": "Kish effective sample size of the joint weights, (sum w)^2 / sum w^2",
-    "max_weight": "largest joint weight as a share of the sum",
-    "pareto_k": "tail index of the joint weights (arXiv:1507.02646)",
-    "unseen_share": "part of the joint target that the draws miss, from draws sent back through the encoder",
-    "unseen_share_err": "one standard error of unseen_share",
-    "reliable": "1 when the weights pass all limits, else 0 with the reasons in the attribute warning",
-    "tau_int": "largest integrated autocorrelation time of the primary observables, in draws; 1/2 at least",
-    "tau_int_err": "standard error of tau_int",
-    "n_eff": "n_draws / (2 tau_int)",
-    "r_hat": "largest rank-normalised split R-hat over the primary observables",
-    "converged": "1 when the chains pass all limits, else 0 with the reasons in the attribute warning",
-}
-_JOINT = ("ess", "ess_count", "max_weight", "pareto_k", "unseen_share")
+__all__ = ["estimate", "estimates_from_exact"]
 
 
 def estimate(samples: xr.Dataset, *, seed: int = 0, refuse_short: bool = False) -> xr.Dataset:
@@ -64,8 +45,8 @@ def estimate(samples: xr.Dataset, *, seed: int = 0, refuse_short: bool = False) 
     -------
     Dataset
         Scalars, float64: ``<name>`` and ``<name>_err`` (one standard error) for each name in
-        `edgphys.estimators.derived.ESTIMATES`, for the observables that the attrs of a system without a
-        lattice name, and ``free_energy_difference`` where they name basins; and the names in `DIAGNOSTICS`.
+        `edgphys.observables.ESTIMATES`, for the observables that the attrs of a system without a lattice
+        name, and ``free_energy_difference`` where they name basins; and `edgphys.observables.DIAGNOSTICS`.
         NaN where the method gives none. attrs are those of `samples`, with ``kind="estimates"``,
         ``estimate_seed``, and ``warning``: why the result is not to be trusted, empty otherwise.
 
@@ -112,7 +93,7 @@ def estimates_from_exact(values: Mapping[str, float], attrs: Mapping[str, Any]) 
     Parameters
     ----------
     values : mapping of name -> float
-        Names from `edgphys.estimators.derived.ESTIMATES`, or observables that `attrs` name. A missing
+        Names from `edgphys.observables.ESTIMATES`, or observables that `attrs` name. A missing
         ``free_energy`` is filled in from ``log_z``.
     attrs : mapping
         Attributes of the system, ``temperature`` among them; ``method`` becomes ``"exact"`` unless given.
@@ -176,22 +157,18 @@ def _from_chains(samples: xr.Dataset, seed: int, refuse_short: bool) -> xr.Datas
 
 def _assemble(values: Mapping[str, float], attrs: Mapping[str, Any]) -> xr.Dataset:
     """Dataset with all names there are, NaN where `values` has none; definitions on every variable."""
-    given = json.loads(attrs.get("definitions", "{}"))
-    known = DEFINITIONS | dict.fromkeys(_own_names(attrs), "average over the draws")
-    definitions = {name: given.get(name, text) for name, text in known.items()}
-    described = {}
-    for name, text in definitions.items():
-        described[name] = text
-        described[f"{name}_err"] = f"one standard error of {name}"
-    described |= DIAGNOSTICS
-    variables = {}
+    records, described, variables = table(attrs), {}, {}
+    for name in (*ESTIMATES, *_own_names(attrs)):
+        described |= {name: records[name].definition, f"{name}_err": f"one standard error of {name}"}
+    described |= {name: TABLE[name].definition for name in DIAGNOSTICS}
     for name, text in described.items():
-        extra = {"space": "joint space of configurations and latents"} if name in _JOINT else {}
+        joint = name in TABLE and TABLE[name].joint
+        extra = {"space": "joint space of configurations and latents"} if joint else {}
         variables[name] = ((), np.float64(values.get(name, np.nan)), {"definition": text, **extra})
     merged = {
         **attrs,
         "schema_version": SCHEMA_VERSION,
         "kind": "estimates",
-        "definitions": json.dumps({**given, **described}),
+        "definitions": json.dumps(json.loads(attrs.get("definitions", "{}")) | described),
     }
     return xr.Dataset(variables, attrs=merged)

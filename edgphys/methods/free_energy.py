@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgphys.errors import NotExactError, UnknownNameError
+from edgphys.observables import LADDER, TABLE
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -36,13 +37,6 @@ __all__ = ["METHODS", "check_draws", "free_energy", "split_edg_options"]
 # Chains on a ladder, and their settings unless told.
 METHODS = ("mbar", "ti")
 _CHAINS = {"n_chains": 4, "n_sweeps": 5000, "thin": 1, "swap": True, "swap_rate": 0.6}
-
-_DIAGNOSTICS = {
-    "n_rungs": "rungs of the ladder from the reference",
-    "swap_rate": "lowest acceptance of swaps between neighbouring rungs",
-    "overlap": "lowest overlap of neighbouring rungs (MBAR)",
-    "log_z_quadrature": "difference of two quadrature rules in log_z, part of log_z_err",
-}
 
 
 def free_energy(
@@ -328,10 +322,10 @@ def _with_log_z(samples: xr.Dataset, values: dict[str, float], warning: str, met
         "free_energy_err": temperature * values["log_z_err"],
     }
     for name, value in values.items():
-        attrs = dict(table[name].attrs) if name in table else {"definition": _DIAGNOSTICS[name]}
+        attrs = dict(table[name].attrs) if name in table else {"definition": TABLE[name].definition}
         table[name] = ((), float(value), attrs)
     definitions = json.loads(table.attrs["definitions"])
-    definitions |= {name: text for name, text in _DIAGNOSTICS.items() if name in values}
+    definitions |= {name: TABLE[name].definition for name in LADDER if name in values}
     settings = json.loads(table.attrs["settings"]) | {"chains": samples.attrs["method"]}
     reasons = [text for text in (warning, table.attrs["warning"]) if text]
     table.attrs |= {

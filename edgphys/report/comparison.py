@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from edgphys import observables
 from edgphys.errors import DatasetError, UnknownNameError
 from edgphys.scans.cell import CHAIN_METHODS
 
@@ -24,6 +25,7 @@ __all__ = [
     "check_scan",
     "format_value",
     "has_result",
+    "is_result",
     "known_results",
     "reference_method",
     "results_of",
@@ -31,22 +33,6 @@ __all__ = [
     "troubles",
     "z_scores",
 ]
-
-# In the order shown, before the observables of a system without a lattice. free_energy is -temperature log_z:
-# the table has the latter, the picture the former.
-_RESULTS = (
-    "log_z",
-    "free_energy",
-    "free_energy_difference",
-    "energy",
-    "specific_heat",
-    "magnetization",
-    "abs_magnetization",
-    "susceptibility",
-    "binder_cumulant",
-    "correlation_length",
-    "phi2",
-)
 
 
 def known_results(attrs: Mapping[str, Any]) -> tuple[str, ...]:
@@ -57,7 +43,14 @@ def known_results(attrs: Mapping[str, Any]) -> tuple[str, ...]:
     >>> known_results({"observables": '["upper"]'})[-2:]
     ('phi2', 'upper')
     """
-    return (*_RESULTS, *json.loads(attrs.get("observables", "[]")))
+    known = observables.table(attrs)
+    return tuple(name for name in observables.ordered(known, attrs) if is_result(name, attrs))
+
+
+def is_result(name: str, attrs: Mapping[str, Any]) -> bool:
+    """Whether tables show `name` as a result; they do if no table of observables knows it."""
+    record = observables.record(name, attrs)
+    return record.in_table and record.role in ("estimate", "own")
 
 
 def check_scan(table: xr.Dataset) -> tuple[str, ...]:
@@ -93,15 +86,14 @@ def results_of(table: xr.Dataset, variables: list[str] | tuple[str, ...] | None,
     having = {
         str(name) for name in table.data_vars if f"{name}_err" in table and has_result(table, str(name))
     }
-    known = known_results(table.attrs)
-    there = [name for name in known if name in having] + sorted(having - set(known))
+    there = observables.ordered(having, table.attrs)
     if variables is not None:
         for name in variables:
             if name not in there:
                 raise UnknownNameError(f"variables must be among {', '.join(there)}, got {name!r}")
         return list(variables)
     constant = {"magnetization"} if table.attrs.get("z2_symmetric") else set()
-    return [name for name in there if name in known and name not in constant | {skip}]
+    return [name for name in there if is_result(name, table.attrs) and name not in constant | {skip}]
 
 
 def sampled_methods(table: xr.Dataset) -> list[str]:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from edgphys.errors import DatasetError
+from edgphys.observables import record
 from edgphys.report.comparison import (
     check_scan,
     has_result,
@@ -59,19 +60,6 @@ _NAMES = {
     "mbar": "MBAR",
     "ti": "thermodynamic integration",
     "mcmc": "MCMC",
-}
-# Title, symbol, and whether it is shown per site with the unit of energy.
-_RESULTS = {
-    "log_z": ("log partition function", r"$\ln Z$", False),
-    "free_energy": ("free energy per site", r"$F/N$", True),
-    "energy": ("energy per site", r"$\langle E\rangle/N$", True),
-    "specific_heat": ("specific heat per site", r"$c$ [$k_\mathrm{B}$]", False),
-    "magnetization": ("magnetization", r"$\langle m\rangle$", False),
-    "abs_magnetization": ("absolute magnetization", r"$\langle |m|\rangle$", False),
-    "susceptibility": ("susceptibility", r"$\chi$", False),
-    "binder_cumulant": ("Binder cumulant", r"$U_4$", False),
-    "correlation_length": ("correlation length", r"$\xi$ [lattice spacing]", False),
-    "phi2": ("field squared", r"$\langle \phi^2\rangle$", False),
 }
 _COUPLINGS = {
     "temperature": r"temperature $T$",
@@ -277,13 +265,16 @@ def _draw_panel(panel: Any, table: xr.Dataset, name: str, curves: list[_Curve]) 
 
 def _words(table: xr.Dataset, name: str) -> tuple[str, str, bool]:
     """Title, label of the axis, and whether the result is shown per site."""
-    title, label, per_site = _RESULTS.get(name, (name.replace("_", " "), name.replace("_", " "), False))
-    if per_site and "n_sites" not in table.attrs:
-        return title.removesuffix(" per site"), label.replace("/N", ""), False
+    about = record(name, table.attrs)
+    title, label = about.title, about.symbol
+    per_site = about.scale == "total" and about.unit == "energy" and "n_sites" in table.attrs
+    if about.unit not in ("", "energy"):
+        label += f" [{about.unit}]"
     if "lattice" not in table.attrs:
         return title.replace("per site", "per variable"), label, False
     if not per_site:
         return title, label, False
+    title, label = f"{title} per site", f"{label[:-1]}/N$"
     if table.attrs.get("system") == "phi4":
         # The action is dimensionless, and its free energy is -ln Z.
         action = {"energy": ("action per site", r"$\langle S\rangle/N$")}

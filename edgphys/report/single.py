@@ -11,28 +11,15 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from edgphys import observables
 from edgphys.errors import EdgphysError
-from edgphys.report.comparison import format_value, known_results
+from edgphys.report.comparison import format_value, is_result
 
 if TYPE_CHECKING:
     import xarray as xr
 
 __all__ = ["estimates_table", "exact_of", "ladder_tables", "notes_on", "profile_table"]
 
-_DIAGNOSTICS = (
-    "n_draws",
-    "n_eff",
-    "tau_int",
-    "r_hat",
-    "ess",
-    "max_weight",
-    "pareto_k",
-    "unseen_share",
-    "n_rungs",
-    "swap_rate",
-    "overlap",
-    "log_z_quadrature",
-)
 # Columns of the table of a ladder, as far as the system has them.
 _RUNG = ("energy", "specific_heat", "abs_magnetization", "susceptibility", "phi2")
 
@@ -44,7 +31,9 @@ def estimates_table(view: Table, estimates: xr.Dataset, exact: dict[str, float])
     if exact:
         view.add_column("exact", justify="right", no_wrap=True)
         view.add_column("z", justify="right", no_wrap=True)
-    for name in known_results(estimates.attrs):
+    names = [str(name) for name in estimates.data_vars if not str(name).endswith("_err")]
+    names = observables.ordered(names, estimates.attrs)
+    for name in (name for name in names if is_result(name, estimates.attrs)):
         value, err = _value(estimates, name), _value(estimates, f"{name}_err")
         if math.isnan(value):
             continue
@@ -55,9 +44,9 @@ def estimates_table(view: Table, estimates: xr.Dataset, exact: dict[str, float])
             row += ["" if math.isnan(known) else f"{known:.8g}", "" if math.isnan(z) else f"{z:+.1f}"]
         view.add_row(*row)
     view.add_section()
-    for name in _DIAGNOSTICS:
-        value = _value(estimates, name)
-        if not math.isnan(value):
+    for name in names:
+        value, record = _value(estimates, name), observables.record(name, estimates.attrs)
+        if record.role in ("diagnostic", "ladder") and record.in_table and not math.isnan(value):
             view.add_row(name, f"{value:.5g}", *([""] * (2 if exact else 0)))
     return view
 

@@ -15,16 +15,9 @@ from edgphys.scans.cell import point_words
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["COSTS", "Cell", "Grid", "assemble", "cells_of", "header_of"]
+__all__ = ["Cell", "Grid", "assemble", "cells_of", "header_of"]
 
 Cell = tuple[str, str]  # (method, words of the point)
-
-# Beside those of the estimates and of `edgphys.estimators.estimate.DIAGNOSTICS`.
-COSTS = {
-    "n_energy_calls": "evaluations of the energy, counted per configuration",
-    "n_gradient_calls": "evaluations of its gradient, counted per configuration",
-    "wall_time": "wall time of the cell in seconds, training included",
-}
 
 
 class Grid:

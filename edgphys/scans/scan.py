@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from edgphys import observables
 from edgphys.errors import DatasetError, NotExactError
 from edgphys.scans.cell import (
     build_system,
@@ -37,7 +38,7 @@ from edgphys.scans.cell import (
     run_cell,
     uses_cuda,
 )
-from edgphys.scans.grid import COSTS, Cell, Grid, assemble, cells_of, header_of
+from edgphys.scans.grid import Cell, Grid, assemble, cells_of, header_of
 from edgphys.scans.partial_results import PartialScan, disagreement
 from edgphys.scans.progress import ScanProgress
 from edgphys.scans.workers import cpu_count, run_in_threads
@@ -263,9 +264,6 @@ def _words(attrs: dict[str, Any]) -> str:
 
 def _common_attrs(every: list[dict[str, Any]], grid: Grid) -> dict[str, Any]:
     """Attrs of the scan: those of the first point, with only what holds at all points."""
-    from edgphys.estimators.derived import DEFINITIONS
-    from edgphys.estimators.estimate import DIAGNOSTICS
-
     attrs = dict(every[0])
     for name in ("system", "lattice", "extent", "pbc", "n_variables"):
         if any(not np.array_equal(other.get(name), attrs.get(name)) for other in every):
@@ -276,7 +274,8 @@ def _common_attrs(every: list[dict[str, Any]], grid: Grid) -> dict[str, Any]:
         for name, value in parameters[0].items()
         if name not in grid.names and all(other.get(name) == value for other in parameters)
     }
-    definitions = DEFINITIONS | json.loads(attrs["definitions"]) | DIAGNOSTICS | COSTS
+    definitions = observables.definitions(observables.ESTIMATES) | json.loads(attrs["definitions"])
+    definitions |= observables.definitions((*observables.DIAGNOSTICS, *observables.COSTS))
     for name, text in json.loads(attrs["definitions"]).items():
         if any(json.loads(other["definitions"]).get(name) != text for other in every):
             raise ValueError(

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from edgphys.estimators.derived import ESTIMATES, derived, gradient, read_primaries
+from edgphys.estimators.derived import derived, gradient, read_primaries
+from edgphys.observables import ESTIMATES
 
 ATTRS = dict(beta=0.5, n_sites=16, linear_size=4.0, z2_symmetric=0)
 

@@ -11,8 +11,7 @@ import xarray as xr
 
 from edgphys.errors import UnknownNameError
 from edgphys.estimators import estimate, estimates_from_exact
-from edgphys.estimators.derived import ESTIMATES
-from edgphys.estimators.estimate import DIAGNOSTICS
+from edgphys.observables import DIAGNOSTICS, ESTIMATES
 
 
 def test_all_methods_give_the_same_variables(gaussian_chains, gaussian_weighted):

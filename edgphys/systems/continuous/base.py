@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from edgphys.errors import NotExactError
+from edgphys.observables import definitions
 from edgphys.systems.base import AbstractSystem
 
 __all__ = ["AbstractContinuousSystem"]
@@ -112,8 +113,7 @@ class AbstractContinuousSystem(AbstractSystem):
             "energy": f"E = {self.formula}, total, in the units of the temperature; average <E>",
             "reduced_energy": "E / T, no additive constant",
             "log_z": "log of Z = integral of exp(-E/T) over all coordinates, flat measure, natural logarithm",
-            "free_energy": "-T log_z, in the units of the temperature",
-            "specific_heat": "(<E^2> - <E>^2) / T^2 / n_variables, dimensionless (k_B = 1)",
+            **definitions(("free_energy", "specific_heat"), on_lattice=False),
             **self._basin_definitions(),
             **self._more_definitions(),
         }

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-r"""Observables that every scalar field on a lattice shares, and the one table of their definitions.
+r"""Observables that every scalar field on a lattice shares, and their definitions.
 
 For one configuration s (spins or a real field) on n_sites = N sites at positions r_x:
 
@@ -17,24 +17,18 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from edgphys.observables import definitions
 from lattices import Lattice
 
 __all__ = ["DEFINITIONS", "LatticeObservables"]
 
-DEFINITIONS: dict[str, str] = {
-    "magnetization": "m = sum over sites / n_sites per draw; average <m>; dimensionless",
-    "abs_magnetization": "|m| per draw; average <|m|>; dimensionless",
-    "magnetization_2": "m^2 per draw; dimensionless",
-    "magnetization_4": "m^4 per draw; dimensionless",
-    "correlator_zero": "n_sites m^2 per draw: structure factor at zero momentum, not subtracted",
-    "correlator_min": "mean over axes of |sum_x s_x exp(i k.r_x)|^2 / n_sites, k = reciprocal vector/extent",
-    "specific_heat": "beta^2 (<E^2> - <E>^2) / n_sites; units of k_B",
-    "susceptibility": "beta n_sites (<m^2> - <m>^2), with <m> = 0 when Z2 symmetric; 1/energy",
-    "binder_cumulant": "1 - <m^4> / (3 <m^2>^2); dimensionless",
-    "correlation_length": "second moment: sqrt(<correlator_zero>/<correlator_min> - 1) / (2 sin(pi/L)), "
-    "in lattice spacings; NaN where the ratio is below 1; with a field correlator_zero is taken connected",
-    "free_energy": "-temperature log_z; same units as energy",
-}
+DEFINITIONS: dict[str, str] = definitions(
+    (
+        *("magnetization", "abs_magnetization", "magnetization_2", "magnetization_4"),
+        *("correlator_zero", "correlator_min", "specific_heat", "susceptibility", "binder_cumulant"),
+        *("correlation_length", "free_energy"),
+    )
+)
 
 
 class LatticeObservables:

@@ -38,6 +38,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from edgphys._checks import finite
+from edgphys.observables import definitions
 from edgphys.systems.lattice.base import AbstractLatticeSystem, check_lattice
 from edgphys.systems.lattice.hopping import BondSums, is_hypercubic
 from edgphys.systems.lattice.measurements import DEFINITIONS
@@ -199,7 +200,7 @@ class Phi4(AbstractLatticeSystem):
             "reduced_energy": "the action S, no additive constant",
             "log_z": "log of Z = integral of exp(-S) over the fields with flat measure, natural logarithm",
             **DEFINITIONS,
-            "phi2": "mean over sites of phi^2 per draw; average <phi^2>; dimensionless",
+            **definitions(("phi2",)),
         }
 
     def reduced_energy(self, x: Tensor) -> Tensor:

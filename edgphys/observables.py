@@ -1,0 +1,373 @@
+# SPDX-License-Identifier: MIT
+"""The one table of what is measured, estimated and diagnosed: a record for each name, in the order shown.
+
+Estimates are functions of means of per-draw (primary) columns; a record holds the function next to its
+words. Systems, estimators, the schema of datasets, tables and pictures read this table; a name that is not in
+it, such as an observable of a user's own system, gets a plain record (`record`) and is shown after the rest.
+
+E is the total energy (a field theory: the action, with beta = 1), m the magnetization per site; k_B = 1.
+Systems without a lattice count variables instead of sites. Formulas take complex numbers: derivatives are
+complex steps.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+__all__ = [
+    "COSTS",
+    "DIAGNOSTICS",
+    "ESTIMATES",
+    "LADDER",
+    "PRIMARIES",
+    "SHIFTED",
+    "TABLE",
+    "Observable",
+    "definitions",
+    "ordered",
+    "record",
+    "table",
+]
+
+SHIFTED = "energy_shifted_2"  # column (E - E_0)^2, E_0 fixed near the mean: no cancellation of large numbers
+
+Means = Mapping[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Observable:
+    """One name and all that is known of it.
+
+    Attributes
+    ----------
+    name : str
+        In datasets; its error bar is ``<name>_err``.
+    definition : str
+        What the number is, with units.
+    role : str
+        "estimate" (in every dataset of estimates), "own" (an estimate that some systems have), "primary" (a
+        column per draw only), "diagnostic" (of weights or chains), "ladder" (of a ladder) or "cost".
+    title, symbol, unit : str
+        For pictures: words, TeX, and unit: "energy", or as it is written.
+    scale : str
+        "total", "per site" or "intensive".
+    needs : tuple of str
+        Primary columns of the formula.
+    formula : callable or None
+        Maps constants (`edgphys.estimators.derived.Primaries`) and means of columns to the estimate.
+    in_table, in_picture : bool
+        Whether tables and pictures show it unasked.
+    joint : bool
+        Whether it is about the joint space of configurations and latents.
+    """
+
+    name: str
+    definition: str
+    role: str = "estimate"
+    title: str = ""
+    symbol: str = ""
+    unit: str = ""
+    scale: str = "intensive"
+    needs: tuple[str, ...] = ()
+    formula: Callable[[Any, Means], np.ndarray] | None = None
+    in_table: bool = True
+    in_picture: bool = True
+    joint: bool = False
+
+    def __post_init__(self) -> None:
+        words = self.name.replace("_", " ")
+        object.__setattr__(self, "title", self.title or words)
+        object.__setattr__(self, "symbol", self.symbol or words)
+
+    def definition_without_lattice(self) -> str:
+        """The definition for a system of variables."""
+        return self.definition.replace("n_sites", "n_variables")
+
+
+# ------------------------------------------------------------------- formulas: constants p, means of columns
+
+
+def _specific_heat(p, mean: Means) -> np.ndarray:
+    return p.beta**2 * (mean[SHIFTED] - (mean["energy"] - p.energy_zero) ** 2) / p.n_sites
+
+
+def _magnetization(p, mean: Means) -> np.ndarray:
+    return 0.0 * mean["magnetization"] + 0.0 if p.z2_symmetric else mean["magnetization"]
+
+
+def _susceptibility(p, mean: Means) -> np.ndarray:
+    squared = 0.0 if p.z2_symmetric else mean["magnetization"] ** 2
+    return p.beta * p.n_sites * (mean["magnetization_2"] - squared)
+
+
+def _binder_cumulant(p, mean: Means) -> np.ndarray:
+    # np.divide: 0/0 (no magnetization at all) is NaN, for plain floats as well
+    return 1.0 - np.divide(mean["magnetization_4"], 3.0 * mean["magnetization_2"] ** 2)
+
+
+def _correlation_length(p, mean: Means) -> np.ndarray:
+    disconnected = 0.0 if p.z2_symmetric else p.n_sites * mean["magnetization"] ** 2
+    excess = np.divide(mean["correlator_zero"] - disconnected, mean["correlator_min"]) - 1.0
+    length = np.sqrt(excess) / (2.0 * np.sin(np.pi / p.linear_size))
+    return np.where((np.real(excess) >= 0.0) & np.isfinite(excess), length, np.nan)
+
+
+def _free_energy_difference(p, mean: Means) -> np.ndarray:
+    a, b = p.basins
+    of_a = mean[a] if a in mean else 1.0 - mean[b]
+    of_b = mean[b] if b in mean else 1.0 - mean[a]
+    seen = (np.real(of_a) > 0.0) & (np.real(of_b) > 0.0)  # rounding may leave less than nothing
+    log_a, log_b = (np.log(np.where(seen, population, 1.0)) for population in (of_a, of_b))
+    return np.where(seen, log_b - log_a, np.nan) / p.beta
+
+
+def _mean_of(name: str) -> dict[str, Any]:
+    return {"needs": (name,), "formula": lambda p, mean: mean[name]}
+
+
+# ----------------------------------------------------------------------------------------------- the records
+
+_M2, _M4 = "magnetization_2", "magnetization_4"
+
+_ESTIMATES = (
+    Observable(
+        "log_z",
+        "log of the partition function, natural logarithm",
+        title="log partition function",
+        symbol=r"$\ln Z$",
+        scale="total",
+        in_picture=False,
+    ),
+    Observable(
+        "free_energy",
+        "-temperature log_z; same units as energy",
+        symbol="$F$",
+        unit="energy",
+        scale="total",
+    ),
+    Observable(
+        "free_energy_difference",
+        "F_a - F_b = -temperature log(p_a / p_b) of the two basins, p the populations; same units as energy",
+        role="own",
+        formula=_free_energy_difference,
+    ),
+    Observable(
+        "energy",
+        "<E>, total, in units of the coupling (a field theory: the action, dimensionless)",
+        symbol=r"$\langle E\rangle$",
+        unit="energy",
+        scale="total",
+        **_mean_of("energy"),
+    ),
+    Observable(
+        "specific_heat",
+        "beta^2 (<E^2> - <E>^2) / n_sites; units of k_B",
+        title="specific heat per site",
+        symbol="$c$",
+        unit=r"$k_\mathrm{B}$",
+        scale="per site",
+        needs=("energy", SHIFTED),
+        formula=_specific_heat,
+    ),
+    Observable(
+        "magnetization",
+        "m = sum over sites / n_sites per draw; average <m>; dimensionless",
+        symbol=r"$\langle m\rangle$",
+        scale="per site",
+        needs=("magnetization",),
+        formula=_magnetization,
+    ),
+    Observable(
+        "abs_magnetization",
+        "|m| per draw; average <|m|>; dimensionless",
+        title="absolute magnetization",
+        symbol=r"$\langle |m|\rangle$",
+        scale="per site",
+        **_mean_of("abs_magnetization"),
+    ),
+    Observable(
+        "susceptibility",
+        "beta n_sites (<m^2> - <m>^2), with <m> = 0 when Z2 symmetric; 1/energy",
+        symbol=r"$\chi$",
+        scale="per site",
+        needs=(_M2,),
+        formula=_susceptibility,
+    ),
+    Observable(
+        "binder_cumulant",
+        "1 - <m^4> / (3 <m^2>^2); dimensionless",
+        title="Binder cumulant",
+        symbol="$U_4$",
+        needs=(_M2, _M4),
+        formula=_binder_cumulant,
+    ),
+    Observable(
+        "correlation_length",
+        "second moment: sqrt(<correlator_zero>/<correlator_min> - 1) / (2 sin(pi/L)), in lattice spacings; "
+        "NaN where the ratio is below 1; with a field correlator_zero is taken connected",
+        symbol=r"$\xi$",
+        unit="lattice spacing",
+        needs=("correlator_zero", "correlator_min"),
+        formula=_correlation_length,
+    ),
+    Observable(
+        "phi2",
+        "mean over sites of phi^2 per draw; average <phi^2>; dimensionless",
+        title="field squared",
+        symbol=r"$\langle \phi^2\rangle$",
+        scale="per site",
+        **_mean_of("phi2"),
+    ),
+    Observable(
+        "elbo",
+        "mean of log_weight_joint: a lower bound on log_z in nats, not an estimate of it",
+        scale="total",
+        in_table=False,
+        in_picture=False,
+        joint=True,
+    ),
+)
+
+
+def _plain(role: str, words: dict[str, str], hidden: tuple[str, ...] = (), joint: tuple[str, ...] = ()):
+    """Records of one role from name and definition."""
+    return tuple(
+        Observable(name, text, role, in_table=name not in hidden, in_picture=False, joint=name in joint)
+        for name, text in words.items()
+    )
+
+
+_PER_DRAW = _plain(
+    "primary",
+    {
+        _M2: "m^2 per draw; dimensionless",
+        _M4: "m^4 per draw; dimensionless",
+        "correlator_zero": "n_sites m^2 per draw: structure factor at zero momentum, not subtracted",
+        "correlator_min": "mean over axes of |sum_x s_x exp(i k.r_x)|^2 / n_sites, "
+        "k = reciprocal vector/extent",
+    },
+)
+_DIAGNOSTICS = _plain(
+    "diagnostic",
+    {
+        "n_draws": "number of draws, over all chains",
+        "n_eff": "n_draws / (2 tau_int)",
+        "tau_int": "largest integrated autocorrelation time of the primary observables, in draws; "
+        "1/2 at least",
+        "tau_int_err": "standard error of tau_int",
+        "r_hat": "largest rank-normalised split R-hat over the primary observables",
+        "converged": "1 when the chains pass all limits, else 0 with the reasons in the attribute warning",
+        "ess": "Kish effective sample size of the joint weights, (sum w)^2 / sum w^2, as a fraction of "
+        "n_draws",
+        "ess_count": "Kish effective sample size of the joint weights, (sum w)^2 / sum w^2",
+        "max_weight": "largest joint weight as a share of the sum",
+        "pareto_k": "tail index of the joint weights (arXiv:1507.02646)",
+        "unseen_share": "part of the joint target that the draws miss, from draws sent back through the "
+        "encoder",
+        "unseen_share_err": "one standard error of unseen_share",
+        "reliable": "1 when the weights pass all limits, else 0 with the reasons in the attribute warning",
+        "log_z_low": "16 % quantile of log_z over bootstrap copies",
+        "log_z_high": "84 % quantile of log_z over bootstrap copies",
+    },
+    hidden=(
+        "tau_int_err",
+        "converged",
+        "ess_count",
+        "unseen_share_err",
+        "reliable",
+        "log_z_low",
+        "log_z_high",
+    ),
+    joint=("ess", "ess_count", "max_weight", "pareto_k", "unseen_share"),
+)
+_LADDER = _plain(
+    "ladder",
+    {
+        "n_rungs": "rungs of the ladder from the reference",
+        "swap_rate": "lowest acceptance of swaps between neighbouring rungs",
+        "overlap": "lowest overlap of neighbouring rungs (MBAR)",
+        "log_z_quadrature": "difference of two quadrature rules in log_z, part of log_z_err",
+    },
+)
+_COSTS = _plain(
+    "cost",
+    {
+        "n_energy_calls": "evaluations of the energy, counted per configuration",
+        "n_gradient_calls": "evaluations of its gradient, counted per configuration",
+        "wall_time": "wall time of the cell in seconds, training included",
+    },
+)
+
+TABLE: dict[str, Observable] = {
+    each.name: each for each in (*_ESTIMATES, *_PER_DRAW, *_DIAGNOSTICS, *_LADDER, *_COSTS)
+}
+ESTIMATES = tuple(each.name for each in _ESTIMATES if each.role == "estimate")
+PRIMARIES = (
+    *("energy", "magnetization", "abs_magnetization"),
+    *(each.name for each in _PER_DRAW),
+    "phi2",
+)
+DIAGNOSTICS = tuple(each.name for each in _DIAGNOSTICS)
+LADDER = tuple(each.name for each in _LADDER)
+COSTS = tuple(each.name for each in _COSTS)
+
+
+def definitions(names: Iterable[str], *, on_lattice: bool = True) -> dict[str, str]:
+    """Definitions of known names.
+
+    Examples
+    --------
+    >>> definitions(["specific_heat"], on_lattice=False)
+    {'specific_heat': 'beta^2 (<E^2> - <E>^2) / n_variables; units of k_B'}
+    """
+    return {
+        name: TABLE[name].definition if on_lattice else TABLE[name].definition_without_lattice()
+        for name in names
+    }
+
+
+def table(attrs: Mapping[str, Any]) -> dict[str, Observable]:
+    """The table for one dataset: with the observables that its attributes name, and its own definitions.
+
+    Examples
+    --------
+    >>> own = table({"observables": '["upper"]', "definitions": '{"upper": "1 above, else 0"}'})["upper"]
+    >>> own.role, own.definition, own.symbol
+    ('own', '1 above, else 0', 'upper')
+    """
+    given = json.loads(attrs.get("definitions", "{}"))
+    known = {name: replace(each, definition=given.get(name, each.definition)) for name, each in TABLE.items()}
+    for name in json.loads(attrs.get("observables", "[]")):
+        known.setdefault(name, Observable(name, given.get(name, "average over the draws"), "own"))
+    return known
+
+
+def record(name: str, attrs: Mapping[str, Any]) -> Observable:
+    """The record of any name; a plain one for a name that is in no table.
+
+    Examples
+    --------
+    >>> record("energy", {}).scale, record("bond_length", {}).title
+    ('total', 'bond length')
+    """
+    given = json.loads(attrs.get("definitions", "{}"))
+    return table(attrs).get(name) or Observable(name, given.get(name, ""), "own")
+
+
+def ordered(names: Iterable[str], attrs: Mapping[str, Any]) -> list[str]:
+    """`names` in the order shown: the table, the dataset's own, then the unknown by alphabet.
+
+    Examples
+    --------
+    >>> ordered(["zeta", "phi2", "upper", "alpha", "energy"], {"observables": '["upper"]'})
+    ['energy', 'phi2', 'upper', 'alpha', 'zeta']
+    """
+    known = table(attrs)
+    results = [name for name, each in known.items() if each.role in ("estimate", "own")]
+    place = {name: k for k, name in enumerate(dict.fromkeys([*results, *known]))}
+    return sorted(names, key=lambda name: (place.get(name, len(place)), name))
