@@ -85,6 +85,8 @@ class AbstractContinuousSampler(AbstractSampler):
         "start_scale": None,
         "chains_per_batch": 8,
     }
+    # Energies or gradients of one move, roughly.
+    gradients_per_move: ClassVar[int] = 1
     # False: the energy kernel is enough.
     needs_gradient: ClassVar[bool] = True
     columns_optional: ClassVar[bool] = True
@@ -168,9 +170,8 @@ class AbstractContinuousSampler(AbstractSampler):
 
     @property
     def updates_per_sweep(self) -> int:
-        gradients = 20 if self.name == "hmc" else 1
         # A torch call takes as long as some ten thousand compiled updates.
-        return self._n_steps * gradients * (self.n_variables if self._compiled else 20_000)
+        return self._n_steps * self.gradients_per_move * (self.n_variables if self._compiled else 20_000)
 
     def warm_up(self, state: ChainState, first: int, n_sweeps: int, n_total: int) -> None:
         learned = tuning_views(state.tuning, self.chains_per_state, self.n_variables)

@@ -63,6 +63,7 @@ class GenericHMC(AbstractContinuousSampler):
 
     name = "hmc"
     rank = 40
+    gradients_per_move = 20
     defaults = AbstractContinuousSampler.defaults | {"trajectory_length": None}
 
     @property

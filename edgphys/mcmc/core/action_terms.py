@@ -4,10 +4,9 @@
 Same numbers as `system.action_terms`, which takes a detour through torch that costs more than a sweep of a
 small lattice:
 
-    ising   (sum_<ij> s_i s_j, sum_i s_i)
-    phi4    (sum_<ij> phi_i phi_j, sum_i phi_i^2, sum_i phi_i^4)
-
-    continuous (E,), or what the system's `terms_kernel` writes
+    ising       (sum_<ij> s_i s_j, sum_i s_i)
+    phi4        (sum_<ij> phi_i phi_j, sum_i phi_i^2, sum_i phi_i^4)
+    continuous  (E,), or what the system's `terms_kernel` writes
 
 Other systems are asked themselves.
 """
@@ -23,8 +22,10 @@ from edgphys.systems.continuous.kernel_pointer import KernelPointer
 
 __all__ = ["make_action_terms"]
 
+Terms = Callable[[np.ndarray], np.ndarray]
 
-def make_action_terms(system) -> Callable[[np.ndarray], np.ndarray]:
+
+def make_action_terms(system) -> Terms:
     """A function from configurations, shape (n, n_variables), to terms, shape (n, n_terms), float64.
 
     Parameters
@@ -40,27 +41,36 @@ def make_action_terms(system) -> Callable[[np.ndarray], np.ndarray]:
     >>> terms(np.ones((1, 16), np.int8)).tolist()
     [[32.0, 16.0]]
     """
-    if system.family == "ising":
-        kernel, n_terms = _ising_terms, 2
-    elif system.family == "phi4":
-        kernel, n_terms = _phi4_terms, 3
-    elif system.family == "continuous" and system.terms_kernel is not None:
+    make = _BY_FAMILY.get(system.family)
+    return system.action_terms if make is None else make(system)
+
+
+def _on_bonds(kernel, n_terms: int) -> Callable[..., Terms]:
+    """Terms that a kernel (configurations, bonds, out) sums over the bonds of a lattice."""
+
+    def make(system) -> Terms:
+        bonds = np.ascontiguousarray(system.lattice.bonds, dtype=np.uint32).reshape(-1, 2)
+
+        def terms(configurations: np.ndarray) -> np.ndarray:
+            out = np.empty((len(configurations), n_terms))
+            kernel(np.ascontiguousarray(configurations), bonds, out)
+            return out
+
+        return terms
+
+    return make
+
+
+def _by_kernel(system) -> Terms:
+    """Terms by the kernel of the system, where it has one that gives them all."""
+    if system.terms_kernel is not None:
         return _terms_of(system)
-    elif system.family == "continuous" and system.kernel is not None and len(system.action_coefficients) == 1:
+    if system.kernel is not None and len(system.action_coefficients) == 1:
         return _energies_of(system)
-    else:
-        return system.action_terms
-    bonds = np.ascontiguousarray(system.lattice.bonds, dtype=np.uint32).reshape(-1, 2)
-
-    def terms(configurations: np.ndarray) -> np.ndarray:
-        out = np.empty((len(configurations), n_terms))
-        kernel(np.ascontiguousarray(configurations), bonds, out)
-        return out
-
-    return terms
+    return system.action_terms
 
 
-def _energies_of(system) -> Callable[[np.ndarray], np.ndarray]:
+def _energies_of(system) -> Terms:
     energy, parameters = KernelPointer(system.energy_kernel), np.array(system.kernel_parameters, np.float64)
     unused = np.empty(system.n_variables)
 
@@ -72,7 +82,7 @@ def _energies_of(system) -> Callable[[np.ndarray], np.ndarray]:
     return terms
 
 
-def _terms_of(system) -> Callable[[np.ndarray], np.ndarray]:
+def _terms_of(system) -> Terms:
     kernel, parameters = KernelPointer(system.terms_kernel), np.array(system.kernel_parameters, np.float64)
     n_terms = len(system.action_coefficients)
 
@@ -120,3 +130,10 @@ def _phi4_terms(fields, bonds, out):
             sum2 += square
             sum4 += square * square
         out[n, 0], out[n, 1], out[n, 2] = links, sum2, sum4
+
+
+_BY_FAMILY: dict[str, Callable[..., Terms]] = {
+    "ising": _on_bonds(_ising_terms, 2),
+    "phi4": _on_bonds(_phi4_terms, 3),
+    "continuous": _by_kernel,
+}

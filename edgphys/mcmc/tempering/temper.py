@@ -227,9 +227,7 @@ def _check_ladder(system, ladder: Mapping) -> tuple[dict[str, list[float]], list
         )
     points = [dict(zip(values, point, strict=True)) for point in zip(*values.values(), strict=True)]
     systems = [system.replace(**point) for point in points]
-    # Neither all alike nor special, so that no term vanishes by symmetry.
-    probe = np.linspace(0.3, 1.1, 2 * system.n_variables).reshape(2, -1)
-    probe = np.where(probe > 0.7, 1.0, -1.0) if system.family == "ising" else probe
+    probe = system.random_configurations(2, np.random.default_rng(0))
     terms = [each.action_terms(probe) for each in (systems[0], systems[-1])]
     if not np.allclose(*terms, rtol=1e-9, equal_nan=True):
         raise ValueError(
@@ -293,10 +291,11 @@ def _ladder_dataset(sampler: LadderSampler, work: Work, values: dict, systems: l
         for name in ("round_trip_time", "n_round_trips"):
             joint[name] = ("chain", np.array([each[name] for each in statistics]))
     coordinates = {name: (dim, every) for name, every in values.items()}
-    own = [{name: _attribute(each, name) for name in _OWN_ATTRS if name in attrs} for each in systems]
+    own = [_own_attrs(each) for each in systems]
     attrs = every[0].attrs | {"kind": "ladder", "ladder": json.dumps(values), "rungs": json.dumps(own)}
     return xr.Dataset(observables | joint, coords=coordinates, attrs=attrs)
 
 
-def _attribute(system, name: str):
-    return int("z2" in system.symmetries) if name == "z2_symmetric" else getattr(system, name)
+def _own_attrs(system) -> dict:
+    attrs = system.attrs()
+    return {name: attrs[name] for name in _OWN_ATTRS if name in attrs} | {"parameters": system.parameters}
