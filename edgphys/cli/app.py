@@ -12,36 +12,21 @@ from __future__ import annotations
 import os
 import re
 import sys
-import time
-from dataclasses import replace
+from importlib import import_module
 from itertools import pairwise
-from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
 
-import edgphys
-from edgphys.cli import commands
-from edgphys.cli.commands import check_out, duration, given_only
-from edgphys.cli.options import (
-    Convention,
-    Coupling,
-    DoubleBonds,
-    Extent,
-    LatticeName,
-    Out,
-    Overwrite,
-    Parameters,
-    Periodic,
-    Quiet,
-    Seed,
-    SystemName,
-    Traceback,
-)
-from edgphys.cli.parsing import COUPLINGS, Geometry, check_ranges, read_system
-from edgphys.errors import DatasetError, EdgphysError
+from edgphys.cli.signature import with_fields
+from edgphys.errors import EdgphysError
 
 __all__ = ["app", "main", "run"]
+
+# In the order of the help. A command is a function in the file of its name.
+_COMMANDS = ("scan", "show", "plot", "systems", "sample", "temper", "free_energy")
+# Those that go on from where they were stopped.
+_LONG = ("scan", "sample", "temper", "free-energy")
 
 app = typer.Typer(
     name="edgphys",
@@ -84,8 +69,7 @@ def main(argv: list[str] | None = None) -> int:
         notes = [f"({note})" for note in getattr(error, "__notes__", [])]
         return _fail(" ".join([_as_typed(str(error), words), *notes]))
     if code == 130:
-        again = words[:1] in (["scan"], ["sample"], ["temper"], ["free-energy"])
-        resumes = "; running the same command again resumes" if again else ""
+        resumes = "; running the same command again resumes" if words and words[0] in _LONG else ""
         print(f"edgphys: interrupted{resumes}", file=sys.stderr)
     return int(code or 0)
 
@@ -124,6 +108,8 @@ def _as_typed(message: str, words: list[str]) -> str:
 
 def _print_version(wanted: bool) -> None:
     if wanted:
+        import edgphys
+
         print(f"edgphys {edgphys.__version__}")
         raise typer.Exit
 
@@ -137,131 +123,9 @@ def _options(
     pass
 
 
-# ----------------------------------------------------------------------------------------------- the commands
-
-
-@app.command()
-def scan(
-    system: SystemName,
-    lattice: LatticeName = None,
-    extent: Extent = None,
-    pbc: Periodic = None,
-    allow_double_bonds: DoubleBonds = False,
-    temperature: Coupling = None,
-    coupling: Coupling = None,
-    field: Coupling = None,
-    kappa: Coupling = None,
-    lam: Coupling = None,
-    m2: Coupling = None,
-    parameter: Parameters = None,
-    convention: Convention = None,
-    method: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="edg, any algorithm of Markov chains, mcmc (the best of them), mbar, ti, exact; repeat."
-        ),
-    ] = None,
-    out: Out = ...,
-    seed: Seed = 0,
-    n_samples: Annotated[int, typer.Option(help="Weighted samples of edg at each point.")] = 10_000,
-    n_steps: Annotated[int | None, typer.Option(help="Training steps of edg.")] = None,
-    n_sweeps: Annotated[int | None, typer.Option(help="Sweeps of each Markov chain.")] = None,
-    n_chains: Annotated[int | None, typer.Option(help="Markov chains.")] = None,
-    workers: Annotated[
-        int | None, typer.Option(help="Cells computed at a time; one for each CPU by default.")
-    ] = None,
-    device: Annotated[str | None, typer.Option(help="Torch device of edg: cpu, cuda.")] = None,
-    overwrite: Overwrite = False,
-    quiet: Quiet = False,
-    traceback: Traceback = False,
-) -> None:
-    """Estimate free energies and observables over a grid of couplings, by several methods.
-
-    VALUES are 2.3, or 2.0,2.3, or start:stop:count. Run again on the same --out, an unfinished scan goes on.
-    """
-    start = time.perf_counter()
-    given = {"temperature": temperature, "coupling": coupling, "field": field}
-    given |= {"kappa": kappa, "lam": lam, "m2": m2}
-    check_out(out, ".nc")
-    geometry = Geometry(lattice, extent, pbc, allow_double_bonds)
-    maker, values = read_system(system, geometry, given, parameter, convention)
-    check_ranges(maker, values, "scanned")
-    scanned = {name: listed for name, listed in values.items() if len(listed) > 1}
-    numbers = [name for name, listed in values.items() if not isinstance(listed[0], str)]
-    if not scanned and numbers:
-        scanned = {numbers[0]: values[numbers[0]]}
-    fixed = {name: listed[0] for name, listed in values.items() if name not in scanned}
-    table = edgphys.scan(
-        replace(maker, fixed=fixed),
-        methods=method or (["mcmc", "exact"] if maker.lattice is None else ["edg", "mcmc"]),
-        seed=seed,
-        out=out,
-        overwrite=overwrite,
-        n_samples=n_samples,
-        edg=given_only(n_steps=n_steps, device=device),
-        mcmc=given_only(n_sweeps=n_sweeps, n_chains=n_chains),
-        progress=not quiet,
-        workers=workers,
-        **scanned,
-    )
-    n_methods, n_cells = table.sizes["method"], table["wall_time"].size
-    words = f"{_counted(n_methods, 'method')} at {_counted(n_cells // n_methods, 'point')}"
-    print(f"wrote {out} ({words}) in {duration(time.perf_counter() - start)}")
-
-
-@app.command()
-def show(
-    file: Annotated[Path, typer.Argument(help="A scan, samples, a ladder or estimates.")],
-    variable: Annotated[
-        list[str] | None, typer.Option("--variable", "-v", help="Result of a scan to show; repeat.")
-    ] = None,
-    traceback: Traceback = False,
-) -> None:
-    """Print a scan as a table, with standard errors and z-scores; or the estimates from samples."""
-    from edgphys import dataset
-    from edgphys.report.text import print_dataset
-
-    print_dataset(dataset.read(file), variable or None)
-
-
-@app.command()
-def plot(
-    file: Annotated[Path, typer.Argument(help="A scan.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Picture to write: png, pdf or svg.")] = ...,
-    variable: Annotated[
-        list[str] | None, typer.Option("--variable", "-v", help="Result to draw; repeat.")
-    ] = None,
-    overwrite: Overwrite = False,
-    traceback: Traceback = False,
-) -> None:
-    """Draw a scan: results with error bars, residuals beneath."""
-    start = time.perf_counter()
-    from edgphys import dataset
-    from edgphys.report import figure as plotting
-
-    table = dataset.read(file)
-    if table.attrs["kind"] != "scan":
-        raise DatasetError(
-            f"file must be a scan to be drawn, got {file} of kind {table.attrs['kind']!r}; "
-            f"edgphys show {file} prints it"
-        )
-    plotting.plot(table, variable or None, path=output, overwrite=overwrite)
-    print(f"wrote {output} in {duration(time.perf_counter() - start)}")
-
-
-@app.command()
-def systems() -> None:
-    """List the systems that ship, with their parameters and what is exactly known."""
-    from edgphys.report.text import print_systems
-
-    print_systems(COUPLINGS)
-
-
-commands.register(app)
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}" + ("s" if count != 1 else "")
+for _name in _COMMANDS:
+    _function = getattr(import_module(f"edgphys.cli.{_name}"), _name)
+    app.command(_name.replace("_", "-"))(with_fields(_function))
 
 
 if __name__ == "__main__":

@@ -15,7 +15,8 @@ from helpers.scans import install_stub_edg, stub_scan
 import edgphys
 from edgphys import dataset
 from edgphys.cli.app import main
-from edgphys.cli.parsing import COUPLINGS, parse_extent, parse_options, parse_values
+from edgphys.cli.system_arguments import COUPLINGS
+from edgphys.cli.values import parse_extent, parse_options, parse_values
 
 SCAN = ["scan", "ising", "--extent", "3", "--method", "edg", "--method", "exact", "--n-samples", "200"]
 GOOD = [*SCAN, "--temperature", "2.0:3.0:3", "--out", "scan.nc"]

@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: MIT
+"""``edgphys free-energy``: log Z of one system, by chains on a ladder or by a generator."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated
+
+import typer
+
+from edgphys.cli.chain_options import Algorithm, Options, WarmUp
+from edgphys.cli.run_arguments import RunArguments
+from edgphys.cli.system_arguments import SystemArguments
+from edgphys.cli.values import parse_options
+
+__all__ = ["free_energy"]
+
+
+def free_energy(
+    system: SystemArguments,
+    *,
+    method: Annotated[
+        str, typer.Option(help="mbar or ti: from chains on a ladder of couplings; edg: a generator.")
+    ] = "mbar",
+    algorithm: Algorithm = None,
+    option: Options = None,
+    n_rungs: Annotated[int | None, typer.Option(help="Rungs of the ladder; chosen by default.")] = None,
+    n_samples: Annotated[int | None, typer.Option(help="Weighted draws of edg; 10000 by default.")] = None,
+    n_chains: Annotated[int | None, typer.Option(help="Independent ladders; 4 by default.")] = None,
+    n_sweeps: Annotated[
+        int | None, typer.Option(help="Sweeps of each chain after the warm-up; 5000 by default.")
+    ] = None,
+    n_warmup: WarmUp = None,
+    run: RunArguments,
+) -> None:
+    """Absolute free energy of one system by chains or EDG, beside the exact value where there is one."""
+    start = time.perf_counter()
+    subject = system.build()
+    with run.unfinished() as store:
+        import edgphys
+
+        estimates = edgphys.free_energy(
+            subject,
+            method,
+            seed=run.seed,
+            algorithm=algorithm,
+            n_rungs=n_rungs,
+            n_samples=n_samples,
+            n_chains=n_chains,
+            n_sweeps=n_sweeps,
+            n_warmup=n_warmup,
+            options=parse_options(option),
+            checkpoint=store,
+            progress=not run.quiet,
+        )
+    run.finish(estimates, store, start, exact=subject.exact_results())

@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: MIT
+"""``edgphys plot``: the picture of a scan."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from edgphys.cli.run_arguments import Overwrite, Traceback, duration
+from edgphys.errors import DatasetError
+
+__all__ = ["plot"]
+
+
+def plot(
+    file: Annotated[Path, typer.Argument(help="A scan.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Picture to write: png, pdf or svg.")],
+    variable: Annotated[
+        list[str] | None, typer.Option("--variable", "-v", help="Result to draw; repeat.")
+    ] = None,
+    overwrite: Overwrite = False,
+    traceback: Traceback = False,
+) -> None:
+    """Draw a scan: results with error bars, residuals beneath."""
+    start = time.perf_counter()
+    from edgphys import dataset
+    from edgphys.report import figure
+
+    table = dataset.read(file)
+    if table.attrs["kind"] != "scan":
+        raise DatasetError(
+            f"file must be a scan to be drawn, got {file} of kind {table.attrs['kind']!r}; "
+            f"edgphys show {file} prints it"
+        )
+    figure.plot(table, variable or None, path=output, overwrite=overwrite)
+    print(f"wrote {output} in {duration(time.perf_counter() - start)}")

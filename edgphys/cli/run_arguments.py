@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: MIT
+"""How a command computes and where it writes: the options that all long commands share.
+
+While a command at one point runs, its state is in a file beside the output, ``<out>.chains``: the same
+command again goes on from there, to the same numbers. It is removed when the output is written.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from edgphys.errors import DatasetError, TrainingError
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+__all__ = ["Overwrite", "RunArguments", "Traceback", "duration"]
+
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")]
+Traceback = Annotated[bool, typer.Option("--traceback", help="Show where an error came from.")]
+
+
+@dataclass(frozen=True)
+class RunArguments:
+    """Where to write, with which seed, and what to say meanwhile."""
+
+    out: Annotated[Path, typer.Option(help="netCDF file to write.")]
+    seed: Annotated[int, typer.Option(help="Seed of all random numbers.")] = 0
+    overwrite: Overwrite = False
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar.")] = False
+    traceback: Traceback = False
+
+    def check_path(self) -> None:
+        """Refuse what is wrong with the path alone, before anything heavy is loaded.
+
+        Raises
+        ------
+        ValueError
+            If the folder does not exist, or the name does not end in ``.nc``.
+        """
+        if not self.out.parent.is_dir():
+            raise ValueError(f"--out: the folder {self.out.parent} does not exist")
+        if self.out.suffix != ".nc":
+            raise ValueError(f"--out must end in .nc, got {str(self.out)!r}")
+
+    @contextmanager
+    def unfinished(self) -> Iterator[Path]:
+        """The file for the state of a computation whose result is to be written.
+
+        Raises
+        ------
+        ValueError, FileExistsError
+            If the output cannot be written, before anything is computed.
+        DatasetError, TrainingError
+            If the file is there and belongs to something else; the message names the option it follows from.
+        """
+        self.check_path()
+        if self.out.exists() and not self.overwrite:
+            raise FileExistsError(f"--out: {self.out} exists; name another file or pass --overwrite")
+        store = self.out.with_name(self.out.name + ".chains")
+        try:
+            yield store
+        except (DatasetError, TrainingError) as error:
+            about, _, _ = str(error).rpartition(";")  # what follows is advice
+            about_store = f"checkpoint: {store} "
+            if not about.startswith(about_store):
+                raise
+            raise type(error)(
+                f"--out: {store}, left by an unfinished command, {about.removeprefix(about_store)}; "
+                "name another --out or remove that file"
+            ) from error
+
+    def finish(
+        self, result: xr.Dataset, store: Path, start: float, exact: dict[str, float] | None = None
+    ) -> None:
+        """Write the result of a command that began at `start`, print it, and drop its unfinished state."""
+        from edgphys import dataset
+        from edgphys.report.text import print_dataset
+
+        dataset.write(result, self.out, overwrite=self.overwrite)
+        store.unlink(missing_ok=True)
+        print_dataset(result, exact=exact)
+        print(f"wrote {self.out} in {duration(time.perf_counter() - start)}")
+
+
+def duration(seconds: float) -> str:
+    """Words for a time.
+
+    Examples
+    --------
+    >>> duration(3.14159), duration(75.2)
+    ('3.1 s', '1 min 15 s')
+    """
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s"

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: MIT
+"""``edgphys scan``: several methods over a grid of couplings."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import Annotated, Any
+
+import typer
+
+from edgphys.cli.run_arguments import RunArguments, duration
+from edgphys.cli.system_arguments import SystemArguments
+
+__all__ = ["scan"]
+
+
+def scan(
+    system: SystemArguments,
+    *,
+    method: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="edg, any algorithm of Markov chains, mcmc (the best of them), mbar, ti, exact; repeat."
+        ),
+    ] = None,
+    n_samples: Annotated[int, typer.Option(help="Weighted samples of edg at each point.")] = 10_000,
+    n_steps: Annotated[int | None, typer.Option(help="Training steps of edg.")] = None,
+    n_sweeps: Annotated[int | None, typer.Option(help="Sweeps of each Markov chain.")] = None,
+    n_chains: Annotated[int | None, typer.Option(help="Markov chains.")] = None,
+    workers: Annotated[
+        int | None, typer.Option(help="Cells computed at a time; one for each CPU by default.")
+    ] = None,
+    device: Annotated[str | None, typer.Option(help="Torch device of edg: cpu, cuda.")] = None,
+    run: RunArguments,
+) -> None:
+    """Estimate free energies and observables over a grid of couplings, by several methods.
+
+    VALUES are 2.3, or 2.0,2.3, or start:stop:count. Run again on the same --out, an unfinished scan goes on.
+    """
+    import edgphys
+
+    start = time.perf_counter()
+    run.check_path()
+    maker, values = system.read_several("scanned")
+    scanned = _scanned(values)
+    fixed = {name: listed[0] for name, listed in values.items() if name not in scanned}
+    table = edgphys.scan(
+        replace(maker, fixed=fixed),
+        methods=method or (["mcmc", "exact"] if maker.lattice is None else ["edg", "mcmc"]),
+        seed=run.seed,
+        out=run.out,
+        overwrite=run.overwrite,
+        n_samples=n_samples,
+        edg=_given_only(n_steps=n_steps, device=device),
+        mcmc=_given_only(n_sweeps=n_sweeps, n_chains=n_chains),
+        progress=not run.quiet,
+        workers=workers,
+        **scanned,
+    )
+    n_methods, n_cells = table.sizes["method"], table["wall_time"].size
+    words = f"{_counted(n_methods, 'method')} at {_counted(n_cells // n_methods, 'point')}"
+    print(f"wrote {run.out} ({words}) in {duration(time.perf_counter() - start)}")
+
+
+def _scanned(values: dict[str, list]) -> dict[str, list]:
+    """The parameters with several values; the first that is a number if none has."""
+    several = {name: listed for name, listed in values.items() if len(listed) > 1}
+    numbers = [name for name, listed in values.items() if not isinstance(listed[0], str)]
+    return several or {name: values[name] for name in numbers[:1]}
+
+
+def _given_only(**options: Any) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}" + ("s" if count != 1 else "")

@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: MIT
+"""``edgphys show``: a dataset of any kind in the terminal."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from edgphys.cli.run_arguments import Traceback
+
+__all__ = ["show"]
+
+
+def show(
+    file: Annotated[Path, typer.Argument(help="A scan, samples, a ladder or estimates.")],
+    variable: Annotated[
+        list[str] | None, typer.Option("--variable", "-v", help="Result of a scan to show; repeat.")
+    ] = None,
+    traceback: Traceback = False,
+) -> None:
+    """Print a scan as a table, with standard errors and z-scores; or the estimates from samples."""
+    from edgphys import dataset
+    from edgphys.report.text import print_dataset
+
+    print_dataset(dataset.read(file), variable or None)

@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: MIT
+"""What the words of the command line mean: values of couplings, extents, ``name=value``.
+
+Values of a coupling are a number (``2.3``), numbers with commas (``2.0,2.3``) or a range ``start:stop:count``
+with both ends.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from typing import Any
+
+__all__ = ["parse_extent", "parse_options", "parse_pairs", "parse_values"]
+
+
+def parse_values(text: str, option: str) -> list[float]:
+    """Values of a coupling from the command line.
+
+    Examples
+    --------
+    >>> parse_values("2.0:2.2:3", "--temperature")
+    [2.0, 2.1, 2.2]
+    >>> parse_values("2.0,2.5", "--temperature")
+    [2.0, 2.5]
+    >>> parse_values("2:3", "--field")
+    Traceback (most recent call last):
+    ValueError: --field must be start:stop:count, or a number, or numbers with commas, got '2:3' (no count)
+    """
+    expected = f"{option} must be start:stop:count, or a number, or numbers with commas, got {text!r}"
+    parts = text.split(":")
+    try:
+        if len(parts) == 1:
+            return [float(word) for word in text.split(",")]
+        numbers = [float(word) for word in parts[:2]]
+        count = int(parts[2]) if len(parts) > 2 else None
+    except ValueError:
+        raise ValueError(expected) from None
+    if count is None:
+        raise ValueError(f"{expected} (no count)")
+    if len(parts) > 3:
+        raise ValueError(expected)
+    if count < 1 or (count == 1 and numbers[0] != numbers[1]):
+        raise ValueError(f"{expected} (the count must be at least {1 if count < 1 else 2})")
+    # Ends are exact and what lies between is free of rounding in the last digits, so that labels read well.
+    start, stop = numbers
+    step = (stop - start) / max(count - 1, 1)
+    return [float(f"{start + i * step:.12g}") for i in range(count - 1)] + [stop]
+
+
+def parse_extent(text: str, n_axes: int | None) -> tuple[int, ...]:
+    """Extent of a lattice from ``16`` (the same along all `n_axes`) or ``16x8``.
+
+    Examples
+    --------
+    >>> parse_extent("16", 2)
+    (16, 16)
+    >>> parse_extent("16x8", 2)
+    (16, 8)
+    """
+    if not re.fullmatch(r"-?\d+(x-?\d+)*", text):
+        raise ValueError(f"--extent must be integers such as 16 or 16x8, got {text!r}")
+    extent = tuple(int(word) for word in text.split("x"))
+    return extent * n_axes if len(extent) == 1 and n_axes is not None else extent
+
+
+def parse_pairs(words: Iterable[str], option: str, form: str = "name=value") -> list[tuple[str, str]]:
+    """Names and texts of ``name=value`` words, as they come.
+
+    Examples
+    --------
+    >>> parse_pairs(["order=random"], "--option")
+    [('order', 'random')]
+    >>> parse_pairs(["order"], "--option")
+    Traceback (most recent call last):
+    ValueError: --option must be name=value, got 'order'
+    """
+    pairs = []
+    for word in words:
+        name, equals, text = word.partition("=")
+        if not (name and equals):
+            raise ValueError(f"{option} must be {form}, got {word!r}")
+        pairs.append((name, text))
+    return pairs
+
+
+def parse_options(words: list[str] | None) -> dict[str, Any]:
+    """Options of an algorithm from ``name=value`` words; JSON is read as such, and integers with commas.
+
+    Examples
+    --------
+    >>> parse_options(["order=random", "step_size=0.1", "improved=false"])
+    {'order': 'random', 'step_size': 0.1, 'improved': False}
+    >>> parse_options(["decoder_size=32,2", 'train_at={"temperature":2}'])
+    {'decoder_size': [32, 2], 'train_at': {'temperature': 2}}
+    """
+    options = {}
+    for name, text in parse_pairs(words or (), "--option"):
+        listed = re.fullmatch(r"-?\d+(,-?\d+)+", text)
+        try:
+            options[name] = json.loads(f"[{text}]" if listed else text)
+        except ValueError:
+            options[name] = text
+    return options
