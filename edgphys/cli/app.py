@@ -77,9 +77,13 @@ def main(argv: list[str] | None = None) -> int:
 def run() -> NoReturn:
     """Run the command of this process, and end it.
 
+    Without dask and sparse, which no command computes with: xarray asks at every step whether an array is one
+    of theirs, and imports them for the answer, which takes longer than all else that ``edgphys show`` does.
+
     After Ctrl-C at once: a worker that is still in compiled code would hold up a regular exit. What a scan
     has finished is on disk by then.
     """
+    sys.modules["dask"] = sys.modules["sparse"] = None  # as where they are not installed
     code = main()
     if code == 130:
         sys.stdout.flush()
