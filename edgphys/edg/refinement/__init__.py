@@ -2,6 +2,26 @@
 """Learned partial sums: lattices drawn from coarse to fine by local laws with a known density."""
 
 from edgphys.edg.refinement.classes import Classes, SiteClass, split_sites
+from edgphys.edg.refinement.generator import LatticeGenerator
+from edgphys.edg.refinement.model import Refinement
+from edgphys.edg.refinement.symmetry import SpaceGroup
+from edgphys.edg.refinement.training import LawTraining, fit_to_energy, fit_to_reference
+from edgphys.edg.refinement.views import draw_with_views, harmonic_mean, variance_of_views
 from edgphys.edg.refinement.windows import Window, windows_of
 
-__all__ = ["Classes", "SiteClass", "Window", "split_sites", "windows_of"]
+__all__ = [
+    "Classes",
+    "LatticeGenerator",
+    "LawTraining",
+    "Refinement",
+    "SiteClass",
+    "SpaceGroup",
+    "Window",
+    "draw_with_views",
+    "fit_to_energy",
+    "fit_to_reference",
+    "harmonic_mean",
+    "split_sites",
+    "variance_of_views",
+    "windows_of",
+]

@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: MIT
+"""The law of one site: an exponential family whose coefficients a network gives, and the exact one.
+
+A law belongs to a lattice system whose weight is a product over sites and bonds,
+
+    log weight = sum_i local(x_i) + pair sum_<ij> x_i x_j .
+
+The coefficients of the learned classes come from a network that sees the window; given all neighbours the
+density is exact, ``exp(local(x) + pair x s - log_normaliser(s))`` with s the sum over the neighbours.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import torch
+from torch import Tensor, nn
+
+__all__ = ["AbstractLaw"]
+
+
+class AbstractLaw(nn.Module, ABC):
+    """Declaration of a law; concrete laws are final.
+
+    Attributes
+    ----------
+    n_odd, n_even : int
+        Coefficients that change sign with the variables, and those that do not.
+    scale : float
+        Size of a variable: networks see x / scale.
+    pair : float
+        Coefficient of the bonds.
+    """
+
+    n_odd: int
+    n_even: int
+    scale: float
+    pair: float
+
+    @abstractmethod
+    def log_prob(self, x: Tensor, odd: Tensor, even: Tensor) -> Tensor:
+        """Normalised log-density of x, shape (...), given coefficients (..., n_odd) and (..., n_even)."""
+
+    @abstractmethod
+    def draw(self, odd: Tensor, even: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Values, without gradient, and their log-density, shape (...); in the dtype of the coefficients."""
+
+    @abstractmethod
+    def local(self, x: Tensor) -> Tensor:
+        """Log-weight of a site alone, elementwise."""
+
+    @abstractmethod
+    def log_normaliser(self, neighbour_sum: Tensor) -> Tensor:
+        """Log of the sum or integral of ``exp(local(x) + pair x s)``, elementwise."""
+
+    @abstractmethod
+    def draw_exact(self, neighbour_sum: Tensor, generator: torch.Generator) -> Tensor:
+        """Values given all neighbours, elementwise."""
+
+    def exact_log_prob(self, x: Tensor, neighbour_sum: Tensor) -> Tensor:
+        """Log-density of x given all neighbours, elementwise."""
+        return self.local(x) + self.pair * x * neighbour_sum - self.log_normaliser(neighbour_sum)

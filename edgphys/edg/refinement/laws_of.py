@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: MIT
+"""Which law serves the sites of a system, by its family."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from edgphys.edg.refinement.law import AbstractLaw
+from edgphys.edg.refinement.quartic_law import QuarticLaw
+from edgphys.edg.refinement.spin_law import SpinLaw
+from edgphys.errors import UnknownNameError
+from edgphys.systems.lattice.base import AbstractLatticeSystem
+
+__all__ = ["law_of"]
+
+
+def _spins(system: AbstractLatticeSystem) -> SpinLaw:
+    return SpinLaw(system.beta * system.coupling, system.beta * system.field)
+
+
+def _fields(system: AbstractLatticeSystem) -> QuarticLaw:
+    degree = int(system.lattice.coordination.max())
+    return QuarticLaw(system.quadratic, system.quartic, system.hop, degree)
+
+
+_LAWS: dict[str, Callable[[AbstractLatticeSystem], AbstractLaw]] = {"ising": _spins, "phi4": _fields}
+
+
+def law_of(system: AbstractLatticeSystem) -> AbstractLaw:
+    """The law of the sites of `system`.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is none for its family.
+    """
+    if system.family not in _LAWS:
+        raise UnknownNameError(f"system must be of family {' or '.join(_LAWS)}, got {system.family!r}")
+    return _LAWS[system.family](system)

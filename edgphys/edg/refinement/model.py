@@ -1,0 +1,241 @@
+# SPDX-License-Identifier: MIT
+"""All sites of a lattice but the root, drawn from coarse to fine by local laws of known density.
+
+    q(x | x_root) = prod_{i learned} p(x_i | window of i)  prod_{i exact} pi(x_i | neighbours of i)
+
+The classes and their order are those of `split_sites`, the windows those of `windows_of`; each class has one
+network for all its sites, so that parameters do not depend on the size of the lattice. Drawing goes class by
+class; the density of a given configuration takes no order and is one parallel evaluation.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import final
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from edgphys.edg.refinement.classes import SiteClass, split_sites
+from edgphys.edg.refinement.law import AbstractLaw
+from edgphys.edg.refinement.laws_of import law_of
+from edgphys.edg.refinement.network import OddEvenNetwork, bumps
+from edgphys.edg.refinement.windows import Window, neighbour_table, windows_of
+from edgphys.systems.lattice.base import AbstractLatticeSystem
+
+__all__ = ["Refinement"]
+
+
+@final
+class Refinement(nn.Module):
+    """Classes, windows and laws of a lattice system.
+
+    Parameters
+    ----------
+    system : AbstractLatticeSystem
+    radius : float
+        Of the windows, see `windows_of`.
+    width : int
+        Hidden units of the networks.
+    n_colours : int
+        Along each axis, see `split_sites`.
+    n_bumps : int
+        Of the condition; 0 for a system at one coupling.
+    seed : int
+        Of the initial weights.
+
+    Attributes
+    ----------
+    law : AbstractLaw
+        Shared by all classes; the networks give its coefficients.
+    classes : Classes
+    networks : ModuleDict
+        One per learned class, by its name.
+    """
+
+    def __init__(
+        self,
+        system: AbstractLatticeSystem,
+        *,
+        radius: float = 3.0,
+        width: int = 48,
+        n_colours: int = 2,
+        n_bumps: int = 0,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        self.system, self.n_bumps = system, n_bumps
+        self.law: AbstractLaw = law_of(system)
+        self.classes = split_sites(system.lattice, n_colours)
+        generator = torch.Generator().manual_seed(seed)
+        self.networks = nn.ModuleDict()
+        for number, window in enumerate(windows_of(self.classes, radius)):
+            self.networks[_key(self.classes.learned[number])] = OddEvenNetwork(
+                window.table.shape[1],
+                window.edges.shape[1],
+                self.law.n_odd,
+                self.law.n_even,
+                width,
+                generator,
+                n_bumps=n_bumps,
+            )
+            self._register(number, window)
+        lattice, exact = system.lattice, self.classes.exact
+        inner = np.setdiff1d(np.arange(lattice.n_sites), exact)
+        bonds = lattice.bonds[~np.isin(lattice.bonds, exact).any(axis=1)]
+        buffers = {
+            "root": self.classes.root,
+            "exact": exact,
+            "inner": inner,
+            "inner_bonds": np.ascontiguousarray(bonds.T.astype(np.int64)),
+            "around_exact": neighbour_table(lattice, exact),
+        }
+        for name, value in buffers.items():
+            self.register_buffer(name, torch.from_numpy(value), persistent=False)
+
+    def _register(self, number: int, window: Window) -> None:
+        edges = torch.from_numpy(window.edges) if window.edges.shape[1] else None
+        self.register_buffer(f"_sites_{number}", torch.from_numpy(window.sites), persistent=False)
+        self.register_buffer(f"_table_{number}", torch.from_numpy(window.table), persistent=False)
+        self.register_buffer(f"_edges_{number}", edges, persistent=False)
+
+    @property
+    def n_sites(self) -> int:
+        """Sites of the whole lattice."""
+        return self.system.lattice.n_sites
+
+    @property
+    def n_classes(self) -> int:
+        """Learned classes."""
+        return len(self.classes.learned)
+
+    def restrict(self, configurations: Tensor) -> Tensor:
+        """The root's part, shape (n_batch, n_sites) -> (n_batch, n_root)."""
+        return configurations[:, self.root]
+
+    @torch.no_grad()
+    def sample(
+        self, coarse: Tensor, generator: torch.Generator, condition: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Draw the rest of the lattice.
+
+        Parameters
+        ----------
+        coarse : float64 tensor, shape (n_batch, n_root)
+        generator : torch.Generator
+            On its device.
+        condition : tensor, shape (n_batch,), optional
+            In [-1, 1].
+
+        Returns
+        -------
+        configurations : float64 tensor, shape (n_batch, n_sites)
+        log_density : float64 tensor, shape (n_batch,)
+            log q of all but the root.
+        """
+        configurations, total = self.draw_learned(coarse, generator, condition)
+        around = self._around_exact(configurations)
+        x = self.law.draw_exact(around, generator)
+        configurations[:, self.exact] = x
+        return configurations, total + self.law.exact_log_prob(x, around).sum(1)
+
+    def draw_learned(
+        self, coarse: Tensor, generator: torch.Generator, condition: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """As `sample`, but the exact sites stay 0: their sum or integral is in `log_marginal`.
+
+        In the dtype of `coarse`; log_density carries the gradient of the laws, at fixed configurations.
+        """
+        padded = coarse.new_zeros(len(coarse), self.n_sites + 1)
+        padded[:, self.root] = coarse
+        seen = (padded / self.law.scale).float()
+        total = coarse.new_zeros(len(coarse))
+        for number in range(self.n_classes):
+            sites = self.get_buffer(f"_sites_{number}")
+            odd, even = self._coefficients(number, seen, condition)
+            x, log_prob = self.law.draw(odd.to(coarse.dtype), even.to(coarse.dtype), generator)
+            padded[:, sites], seen[:, sites] = x, (x / self.law.scale).float()
+            total = total + log_prob.sum(1)
+        return padded[:, :-1], total
+
+    def log_marginal(self, configurations: Tensor, power: float = 1.0) -> Tensor:
+        """Log-weight of all but the exact sites, with these summed or integrated out, shape (n_batch,).
+
+        Parameters
+        ----------
+        configurations : tensor, shape (n_batch, n_sites)
+            Their exact sites are not looked at.
+        power : float
+            Factor of the coupling between sites.
+        """
+        x, (first, second) = configurations, self.inner_bonds
+        bonds = (x[:, first] * x[:, second]).sum(1)
+        local = self.law.local(x[:, self.inner]).sum(1) + power * self.law.pair * bonds
+        return local + self.law.log_normaliser(power * self._around_exact(x)).sum(1)
+
+    def log_density(self, configurations: Tensor, condition: Tensor | None = None) -> Tensor:
+        """log q of all but the root at given configurations, in their dtype, shape (n_batch,).
+
+        Parameters
+        ----------
+        configurations : float32 or float64 tensor, shape (n_batch, n_sites)
+        condition : tensor, shape (n_batch,), optional
+        """
+        total = self.learned_log_density(configurations, range(self.n_classes), condition)
+        around = self._around_exact(configurations)
+        return total + self.law.exact_log_prob(configurations[:, self.exact], around).sum(1)
+
+    def learned_log_density(
+        self, configurations: Tensor, numbers: range | list[int], condition: Tensor | None = None
+    ) -> Tensor:
+        """The part of some learned classes in `log_density`, differentiable: what is trained."""
+        seen = nn.functional.pad((configurations / self.law.scale).float(), (0, 1))
+        total = torch.zeros(len(configurations), dtype=configurations.dtype, device=configurations.device)
+        for number in numbers:
+            x = configurations[:, self.get_buffer(f"_sites_{number}")]
+            total = total + self.law.log_prob(x, *self._coefficients(number, seen, condition)).sum(1)
+        return total
+
+    @torch.no_grad()
+    def start_from(self, other: Refinement) -> list[str]:
+        """Take over the laws of a refinement of another size or coupling.
+
+        A class takes the law of its own name, or, on a level that the other lattice does not have, that of
+        the coarsest level there is.
+
+        Returns
+        -------
+        list of str
+            Names of the classes that found no law of their shape and keep what they had.
+        """
+        kept = []
+        for one in self.classes.learned:
+            levels = range(min(one.level, other.classes.n_levels - 1), -1, -1)
+            names = [_key(replace(one, level=level)) for level in levels]
+            found = [other.networks[name] for name in names if name in other.networks]
+            mine = self.networks[_key(one)]
+            if found and found[0].shapes == mine.shapes:
+                mine.load_state_dict(found[0].state_dict())
+            else:
+                kept.append(one.name)
+        return kept
+
+    def _coefficients(self, number: int, seen: Tensor, condition: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Of one class, from the padded field in units of the law's scale."""
+        table = self.get_buffer(f"_table_{number}")
+        window = seen.index_select(1, table.reshape(-1)).unflatten(1, table.shape)
+        bump = None if condition is None else bumps(condition.float(), self.n_bumps)[:, None]
+        return self.networks[_key(self.classes.learned[number])](
+            window, self.get_buffer(f"_edges_{number}"), bump
+        )
+
+    def _around_exact(self, configurations: Tensor) -> Tensor:
+        """Sum over the neighbours of the exact sites, shape (n_batch, n_exact)."""
+        padded = nn.functional.pad(configurations, (0, 1))
+        return sum(padded[:, column] for column in self.around_exact.T)
+
+
+def _key(one: SiteClass) -> str:
+    """Name of a class as a key of a ModuleDict, which takes no dots."""
+    return one.name.replace(".", "_")

@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: MIT
+r"""The law of one real field given what is known: log p = a x + b x^2 + c x^3 + d x^4 - log Z(a, b, c, d).
+
+a and c are odd, b and d even in the rest of the field; b and d start from the site's own potential V, and d
+keeps its sign. The family contains the exact conditional density of phi^4 (c = 0, b and d those of -V) and,
+unlike a Gaussian mixture, is right where the field is nearly a spin.
+
+The density is tabulated on equidistant nodes and log-linear between them, with exponential tails beyond, so
+that normaliser, density and inverse distribution function are closed forms, of full support, and weights
+exact. A piece from l to l + d of height h has the mass h exp(max) (1 - exp(-|d|)) / |d|; a tail of slope s
+has exp(end) / |s|.
+
+Given all neighbours the normaliser is I of `SiteIntegral`.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import final
+
+import torch
+from torch import Tensor
+
+from edgphys.edg.refinement.law import AbstractLaw
+from edgphys.edg.targets.site_integral import SiteIntegral
+
+__all__ = ["QuarticLaw"]
+
+_NODES = 48
+# Nats above the minimum of the lowest uniform potential at which the nodes end and the tails begin.
+_HEIGHT = 16.0
+# Least steepness of the tails, in units of 1 / scale.
+_LEAST_SLOPE = 1.0
+# Where softplus is 1.
+_SOFTPLUS_ONE = math.log(math.e - 1.0)
+
+
+@final
+class QuarticLaw(AbstractLaw):
+    """Field values of one system; see the module docstring.
+
+    Parameters
+    ----------
+    quadratic, quartic : float
+        Coefficients of V.
+    hop : float
+        Of S = -2 hop sum_<ij> x_i x_j + sum V(x_i).
+    degree : int
+        Most neighbours of a site.
+    n_nodes : int
+    """
+
+    def __init__(
+        self, quadratic: float, quartic: float, hop: float, degree: int, n_nodes: int = _NODES
+    ) -> None:
+        super().__init__()
+        self.n_odd, self.n_even, self.pair = 2, 2, 2.0 * float(hop)
+        self.quadratic, self.quartic = float(quadratic), float(quartic)
+        self.scale, end = _size(quadratic - abs(hop) * degree, quadratic, quartic)
+        # Fields of neighbours at the end of the nodes: almost all draws are served by the table.
+        largest = abs(self.pair) * degree * end * self.scale + 1e-3
+        self.site = SiteIntegral(quadratic, quartic, largest=largest)
+        nodes = torch.linspace(-end, end, n_nodes, dtype=torch.float64)
+        self.register_buffer("nodes", nodes, persistent=False)
+        self.step = float(nodes[1] - nodes[0])
+
+    def log_prob(self, x: Tensor, odd: Tensor, even: Tensor) -> Tensor:
+        """Log-density of the tabulated law, tails included."""
+        table = _Table(self, self._coefficients(odd.to(x.dtype), even.to(x.dtype)))
+        return table.log_density(x / self.scale) - math.log(self.scale)
+
+    def draw(self, odd: Tensor, even: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """By inversion."""
+        table = _Table(self, self._coefficients(odd, even))
+        x = table.draw(generator)
+        return x * self.scale, table.log_density(x) - math.log(self.scale)
+
+    def local(self, x: Tensor) -> Tensor:
+        """-V."""
+        return -x * x * (self.quadratic + self.quartic * x * x)
+
+    def log_normaliser(self, neighbour_sum: Tensor) -> Tensor:
+        """log I."""
+        return self.site.log_integral(self.pair * neighbour_sum)
+
+    def draw_exact(self, neighbour_sum: Tensor, generator: torch.Generator) -> Tensor:
+        """By rejection."""
+        return self.site.draw(self.pair * neighbour_sum, generator)
+
+    def _coefficients(self, odd: Tensor, even: Tensor) -> Tensor:
+        """a, b, c, d for the variable in units of `scale`, shape (..., 4)."""
+        b = even[..., 0] - self.quadratic * self.scale**2
+        d = -self.quartic * self.scale**4 * torch.nn.functional.softplus(even[..., 1] + _SOFTPLUS_ONE)
+        return torch.stack([odd[..., 0], b, odd[..., 1], d], dim=-1)
+
+
+class _Table:
+    """Log-linear pieces of a batch of laws, unnormalised, and the log of their masses.
+
+    The masses are those of the pieces from left to right, then of the left and the right tail.
+    """
+
+    def __init__(self, law: QuarticLaw, coefficients: Tensor) -> None:
+        nodes = law.nodes.to(coefficients.dtype)
+        self.first, self.last, self.step = float(nodes[0]), float(nodes[-1]), law.step
+        powers = torch.stack([nodes, nodes**2, nodes**3, nodes**4])
+        self.height = coefficients @ powers
+        self.rise = self.height.diff(dim=-1)
+        slopes = coefficients @ torch.stack([torch.ones_like(nodes), 2 * nodes, 3 * nodes**2, 4 * nodes**3])
+        self.left, self.right = (
+            slopes[..., 0].clamp(min=_LEAST_SLOPE),
+            slopes[..., -1].clamp(max=-_LEAST_SLOPE),
+        )
+        top = torch.maximum(self.height[..., 1:], self.height[..., :-1])
+        pieces = top + torch.log(_mean_exp(self.rise)) + math.log(self.step)
+        tails = [self.height[..., 0] - torch.log(self.left), self.height[..., -1] - torch.log(-self.right)]
+        self.log_mass = torch.cat([pieces, torch.stack(tails, dim=-1)], dim=-1)
+        self.log_total = torch.logsumexp(self.log_mass, dim=-1)
+
+    def log_density(self, x: Tensor) -> Tensor:
+        """At x, shape (...)."""
+        place = (x - self.first) / self.step
+        piece = place.floor().long().clamp(0, self.rise.shape[-1] - 1)
+        inside = _at(self.height, piece) + (place - piece) * _at(self.rise, piece)
+        left = self.height[..., 0] + self.left * (x - self.first)
+        right = self.height[..., -1] + self.right * (x - self.last)
+        height = torch.where(x < self.first, left, torch.where(x > self.last, right, inside))
+        return height - self.log_total
+
+    @torch.no_grad()
+    def draw(self, generator: torch.Generator) -> Tensor:
+        """A piece by its mass, then a point in it."""
+        like = {"generator": generator, "dtype": self.height.dtype, "device": self.height.device}
+        cumulative = torch.softmax(self.log_mass, dim=-1).cumsum(-1)
+        level = torch.rand((*self.log_total.shape, 1), **like) * cumulative[..., -1:]
+        n_pieces = self.rise.shape[-1]
+        chosen = torch.searchsorted(cumulative, level, right=True)[..., 0].clamp(max=n_pieces + 1)
+        uniform = 1.0 - torch.rand(self.log_total.shape, **like)  # in (0, 1]
+        piece = chosen.clamp(max=n_pieces - 1)
+        rise = _at(self.rise, piece)
+        flat = rise.abs() < 1e-9
+        part = torch.log1p(uniform * torch.expm1(rise)) / torch.where(flat, 1.0, rise)
+        x = self.first + (piece + torch.where(flat, uniform, part)) * self.step
+        x = torch.where(chosen == n_pieces, self.first + torch.log(uniform) / self.left, x)
+        return torch.where(chosen == n_pieces + 1, self.last + torch.log(uniform) / self.right, x)
+
+
+def _at(values: Tensor, index: Tensor) -> Tensor:
+    return values.gather(-1, index[..., None])[..., 0]
+
+
+def _mean_exp(rise: Tensor) -> Tensor:
+    """(1 - exp(-r)) / r at r = |rise|, with a right derivative at small r."""
+    r = rise.abs()
+    small = r < (1e-3 if rise.dtype == torch.float64 else 3e-2)
+    safe = torch.where(small, torch.ones_like(r), r)
+    series = 1.0 - r * (0.5 - r * (1.0 / 6.0 - r / 24.0))
+    return torch.where(small, series, -torch.expm1(-safe) / safe)
+
+
+def _size(lowest: float, quadratic: float, quartic: float) -> tuple[float, float]:
+    """Size of a variable, and in its units the end of the nodes, from the potential of a uniform field.
+
+    That potential, ``lowest x^2 + quartic x^4``, is a site's share of the action of a uniform field, the
+    least for its size. Where it has no minimum (free fields on open lattices) the site's own stands in.
+    """
+    if quartic == 0.0 and lowest <= 0.0:
+        lowest = quadratic
+    square = _square_at(_HEIGHT, lowest, quartic)
+    x = torch.linspace(-1.0, 1.0, 2001, dtype=torch.float64) * math.sqrt(square)
+    weight = torch.softmax(-(lowest * x**2 + quartic * x**4), dim=0)
+    scale = math.sqrt(float(weight @ x**2))
+    return scale, math.sqrt(square) / scale
+
+
+def _square_at(height: float, lowest: float, quartic: float) -> float:
+    """x^2 at which the potential is `height` above its minimum, on the outer side."""
+    if quartic == 0.0:
+        return height / lowest
+    depth = min(lowest, 0.0) ** 2 / (4.0 * quartic)
+    # quartic y^2 + lowest y = height - depth, solved without cancellation.
+    rest = height - depth
+    root = math.sqrt(lowest**2 + 4.0 * quartic * rest)
+    return 2.0 * rest / (lowest + root) if lowest > 0.0 else (root - lowest) / (2.0 * quartic)

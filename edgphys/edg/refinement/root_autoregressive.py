@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: MIT
+"""The root drawn one site after the other: p(x_1) p(x_2 | x_1) ..., each law with a small network of its own.
+
+The order visits sites far apart first: by the parities of the root's cells, all even coordinates first. The
+networks are stacked, so that the density of given values is one parallel evaluation in which site k sees
+the first k - 1 only.
+"""
+
+from __future__ import annotations
+
+from typing import final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from edgphys.edg.refinement.classes import Classes
+from edgphys.edg.refinement.law import AbstractLaw
+from edgphys.edg.refinement.network import OddEvenNetwork, bumps
+
+__all__ = ["AutoregressiveRoot"]
+
+
+@final
+class AutoregressiveRoot(nn.Module):
+    """Density of the root's sites.
+
+    Parameters
+    ----------
+    classes : Classes
+    law : AbstractLaw
+    width : int
+        Hidden units for each site.
+    n_bumps : int
+        Of the condition.
+    seed : int
+        Of the initial weights.
+    """
+
+    def __init__(
+        self, classes: Classes, law: AbstractLaw, *, width: int = 64, n_bumps: int = 0, seed: int = 0
+    ) -> None:
+        super().__init__()
+        self.law, self.n_bumps, self.n_root = law, n_bumps, len(classes.root)
+        order = _far_apart(classes)
+        self.register_buffer("order", torch.from_numpy(order), persistent=False)
+        self.register_buffer("back", torch.from_numpy(np.argsort(order)), persistent=False)
+        mask = torch.ones(self.n_root, self.n_root).tril(-1)
+        self.register_buffer("mask", mask[:, None], persistent=False)
+        generator = torch.Generator().manual_seed(seed)
+        self.network = OddEvenNetwork(
+            self.n_root,
+            0,
+            law.n_odd,
+            law.n_even,
+            width,
+            generator,
+            n_stacked=self.n_root,
+            n_bumps=n_bumps,
+        )
+
+    def log_prob(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
+        """Log-density of root values, in their dtype, shape (n_batch, n_root) -> (n_batch,)."""
+        x = x[:, self.order]
+        windows = self.mask * (x / self.law.scale).float()
+        odd, even = self.network(windows, bump=self._bump(condition))
+        return self.law.log_prob(x.T, odd, even).sum(0)
+
+    def draw(
+        self,
+        n_samples: int,
+        generator: torch.Generator,
+        condition: Tensor | None = None,
+        dtype: torch.dtype = torch.float64,
+    ) -> tuple[Tensor, Tensor]:
+        """Root values, shape (n_samples, n_root), and their log-density, with the gradient of the laws."""
+        like = {"dtype": dtype, "device": self.mask.device}
+        x, total = torch.zeros(n_samples, self.n_root, **like), torch.zeros(n_samples, **like)
+        bump = self._bump(condition)
+        for k in range(self.n_root):
+            seen = (x[:, :k] / self.law.scale).float()
+            odd, even = self.network.one(k, seen, bump)
+            x[:, k], log_prob = self.law.draw(odd.to(dtype), even.to(dtype), generator)
+            total = total + log_prob
+        return x[:, self.back], total
+
+    def _bump(self, condition: Tensor | None) -> Tensor | None:
+        return None if condition is None else bumps(condition.float(), self.n_bumps)
+
+
+def _far_apart(classes: Classes) -> NDArray[np.int64]:
+    """Positions in `classes.root` by the number of odd coordinates of their cells, then by the parities."""
+    cells = classes.lattice.cells[classes.root] // np.array(classes.spacings[-1])
+    parity = cells % 2
+    return np.lexsort((*cells.T[::-1], *parity.T[::-1], parity.sum(1)))
