@@ -5,18 +5,17 @@ from __future__ import annotations
 
 from edgphys.estimators.chains.binning import log_binning
 from edgphys.estimators.chains.times import autocorrelation_times
+from edgphys.estimators.comparison.forward_ess import forward_ess
+from edgphys.estimators.comparison.mmd import mmd
+from edgphys.estimators.comparison.wasserstein import wasserstein
 from edgphys.estimators.estimate import estimate, estimates_from_exact
 from edgphys.estimators.ladders.mbar import mbar
 from edgphys.estimators.ladders.thermodynamic import thermodynamic_integration
+from edgphys.estimators.profiles.averages import average
+from edgphys.estimators.profiles.basins import basins
 from edgphys.estimators.profiles.correlation import correlation_function
-from edgphys.estimators.profiles.distances import forward_ess, mmd, wasserstein
-from edgphys.estimators.profiles.profiles import (
-    average,
-    basins,
-    energy_histogram,
-    free_energy_profile,
-    pair_distances,
-)
+from edgphys.estimators.profiles.histograms import energy_histogram, free_energy_profile
+from edgphys.estimators.profiles.pair_distances import pair_distances
 
 __all__ = [
     "autocorrelation_times",

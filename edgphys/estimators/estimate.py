@@ -20,6 +20,7 @@ from edgphys.dataset.schema import SCHEMA_VERSION
 from edgphys.errors import ShortChainError, UnknownNameError
 from edgphys.estimators.chains.autocorrelation import require_length
 from edgphys.estimators.chains.estimates import enough_draws, estimate_chains, means_only
+from edgphys.estimators.draws import draw_dims
 from edgphys.estimators.weights.estimates import estimate_weighted
 from edgphys.observables import DIAGNOSTICS, ESTIMATES, TABLE, table
 
@@ -74,17 +75,10 @@ def estimate(samples: xr.Dataset, *, seed: int = 0, refuse_short: bool = False) 
     >>> float(table.log_z), float(table.free_energy), float(table.energy), float(table.ess)
     (3.0, -6.0, -8.0, 1.0)
     """
-    if not isinstance(samples, xr.Dataset):
-        raise TypeError(f"samples must be an xarray.Dataset, got {type(samples).__name__}")
-    if "chain" in samples.dims and "draw" in samples.dims:
+    if draw_dims(samples) == ("chain", "draw"):
         return _from_chains(samples, seed, refuse_short)
-    if "draw" in samples.dims and "log_weight_joint" in samples:
-        values, notes = estimate_weighted(samples, np.random.default_rng(seed))
-        return _assemble(values, {**samples.attrs, **notes, "estimate_seed": int(seed)})
-    raise ValueError(
-        "samples must have the dims (draw,) with log_weight_joint, or (chain, draw), "
-        f"got dims {tuple(samples.dims)} and variables {tuple(samples.data_vars)}"
-    )
+    values, notes = estimate_weighted(samples, np.random.default_rng(seed))
+    return _assemble(values, {**samples.attrs, **notes, "estimate_seed": int(seed)})
 
 
 def estimates_from_exact(values: Mapping[str, float], attrs: Mapping[str, Any]) -> xr.Dataset:

@@ -18,7 +18,7 @@ import torch
 import xarray as xr
 
 import edgphys as ep
-from edgphys.estimators.profiles.profiles import average, basins, free_energy_profile
+from edgphys.estimators import average, basins, free_energy_profile
 from studies.common import edg_row, mbar_log_z, parser, pm, store, table, tempered, z_score
 
 FILE = Path(__file__).parent / "wells.json"

@@ -18,8 +18,8 @@ import torch
 import xarray as xr
 
 import edgphys as ep
+from edgphys.estimators import forward_ess
 from edgphys.estimators.profiles.averages import averages
-from edgphys.estimators.profiles.distances import forward_ess
 from edgphys.systems.provenance import sample_attrs
 from studies.common import edg_row, parser, pm, store, table, tempered
 from studies.paper_tables.targets import LADDERS, NAMES, PAPER, PAPER_WEIGHTED, distances, reference_draws

@@ -14,7 +14,7 @@ import math
 import numpy as np
 
 import edgphys as ep
-from edgphys.estimators.profiles.distances import mmd
+from edgphys.estimators import mmd
 
 __all__ = ["BANDWIDTH", "LADDERS", "NAMES", "PAPER", "PAPER_WEIGHTED", "distances", "reference_draws"]
 

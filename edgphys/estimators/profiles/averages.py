@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: MIT
-r"""Functions of averages over samples of either kind, with errors: the step that all molecular observables
-share.
+r"""Averages over samples of either kind and functions of them, with errors: what all profiles are made of.
 
 Columns a_k are measured on every draw; the result is f(<a_1>, ..., <a_p>), a vector, with one standard error
 each.
@@ -19,49 +18,14 @@ import numpy as np
 import xarray as xr
 
 from edgphys.estimators.chains.autocorrelation import gamma_method
-from edgphys.estimators.resampling import block_sums, jackknife
+from edgphys.estimators.draws import draw_dims, weights_of
+from edgphys.estimators.profiles.profile_dataset import profile_dataset
+from edgphys.estimators.resampling import weighted_averages
 
-__all__ = ["averages", "column", "draw_dims", "weights_of"]
+__all__ = ["Coordinate", "average", "averages", "column"]
 
-_N_BLOCKS = 500  # the relative error of a jackknife error is 1/sqrt(2 blocks): 3 %
 Transform = Callable[[np.ndarray], np.ndarray]
 Coordinate = str | Callable[[np.ndarray], np.ndarray]
-
-
-def draw_dims(samples: xr.Dataset) -> tuple[str, ...]:
-    """("chain", "draw") or ("draw",).
-
-    Raises
-    ------
-    TypeError, ValueError
-        If `samples` is no dataset of chains or of weighted draws.
-    """
-    if not isinstance(samples, xr.Dataset):
-        raise TypeError(f"samples must be an xarray.Dataset, got {type(samples).__name__}")
-    if "chain" in samples.dims and "draw" in samples.dims:
-        return ("chain", "draw")
-    if "draw" in samples.dims and "log_weight_joint" in samples:
-        return ("draw",)
-    raise ValueError(
-        "samples must have the dims (draw,) with log_weight_joint, or (chain, draw), "
-        f"got dims {tuple(samples.dims)} and variables {tuple(samples.data_vars)}"
-    )
-
-
-def weights_of(samples: xr.Dataset) -> np.ndarray | None:
-    """Weights of draws, the largest 1, shape (n_draws,); None for chains.
-
-    Raises
-    ------
-    ValueError
-        If a logarithm is NaN or +inf, or none is finite.
-    """
-    if draw_dims(samples) == ("chain", "draw"):
-        return None
-    log_weights = np.asarray(samples["log_weight_joint"].values, np.float64)
-    if np.isnan(log_weights).any() or not np.isfinite(log_weights.max(initial=-np.inf)):
-        raise ValueError("log_weight_joint must be finite or -inf, and finite for at least one draw")
-    return np.exp(log_weights - log_weights.max())
 
 
 def column(samples: xr.Dataset, coordinate: Coordinate) -> np.ndarray:
@@ -90,7 +54,7 @@ def column(samples: xr.Dataset, coordinate: Coordinate) -> np.ndarray:
         values = np.asarray(coordinate(_configurations(samples, dims)))
         if values.shape != (int(np.prod(shape)),):
             raise ValueError(
-                f"coordinate must give one number a configuration, shape ({int(np.prod(shape))},), got "
+                f"coordinate must give one number per configuration, shape ({int(np.prod(shape))},), got "
                 f"{values.shape}"
             )
         values = values.reshape(shape)
@@ -132,6 +96,8 @@ def averages(
 
     Raises
     ------
+    NotExactError
+        If the log weights are noisy (Hutchinson probes).
     ShortChainError
         If chains have fewer than 16 draws.
 
@@ -148,11 +114,45 @@ def averages(
     with np.errstate(divide="ignore", invalid="ignore"):
         if weights is None:
             return _from_chains(columns, function)
-        sums = block_sums(
-            np.concatenate([np.ones((1, len(weights))), weights[None], weights * columns]),
-            min(len(weights), _N_BLOCKS),
-        )
-        return jackknife(sums, sums[:, 0], lambda s: function(s[..., 2:] / s[..., 1:2]))
+        return weighted_averages(weights, columns, function)
+
+
+def average(samples: xr.Dataset, coordinate: Coordinate, name: str | None = None) -> xr.Dataset:
+    """Mean of a scalar, with its error.
+
+    Parameters
+    ----------
+    samples : Dataset
+        Weighted draws, or chains.
+    coordinate : str or callable
+        Name of a variable, or a function of configurations, (n, *event_shape) -> (n,).
+    name : str, optional
+        Name of the result; that of the variable or of the function by default.
+
+    Returns
+    -------
+    Dataset
+        ``<name>`` and ``<name>_err``.
+
+    Raises
+    ------
+    NotExactError
+        If the log weights are noisy (Hutchinson probes).
+
+    Examples
+    --------
+    >>> draws = {"energy": ("draw", np.arange(4.0)), "log_weight_joint": ("draw", np.zeros(4))}
+    >>> table = average(xr.Dataset(draws), "energy")
+    >>> float(table.energy), round(float(table.energy_err), 6)
+    (1.5, 0.645497)
+    """
+    label = name or (
+        coordinate if isinstance(coordinate, str) else getattr(coordinate, "__name__", "average")
+    )
+    values, errors = averages(samples, column(samples, coordinate)[None])
+    return profile_dataset(
+        samples, {}, {label: ((), values[0], f"average of {label}")}, {label: ((), errors[0])}
+    )
 
 
 def _from_chains(columns: np.ndarray, function: Transform) -> tuple[np.ndarray, np.ndarray]:

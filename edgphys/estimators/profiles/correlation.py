@@ -23,13 +23,12 @@ import numpy as np
 import scipy.fft
 import xarray as xr
 
-from edgphys.errors import NotExactError
 from edgphys.estimators.chains.autocorrelation import gamma_method
-from edgphys.estimators.resampling import block_sums, jackknife
+from edgphys.estimators.draws import draw_dims, weights_of
+from edgphys.estimators.resampling import weighted_averages
 
 __all__ = ["correlation_function", "correlation_of"]
 
-N_BLOCKS = 500  # as for all weighted estimates: the error of a jackknife error is 3 %
 _NUMBERS_AT_ONCE = 2**22  # 32 MB of configurations go through the transform together
 
 _DEFINITION = "<s_x s_{x + r a}> averaged over sites x and axes a, r in unit cells; not connected"
@@ -72,20 +71,14 @@ def correlation_function(samples: xr.Dataset) -> xr.Dataset:
     >>> table["distance"].values, table["correlation"].values.round(1) + 0.0
     (array([0, 1, 2, 3]), array([1., 0., 0., 0.]))
     """
-    if not isinstance(samples, xr.Dataset):
-        raise TypeError(f"samples must be an xarray.Dataset, got {type(samples).__name__}")
-    if {"chain", "draw"} <= set(samples.dims):
-        values = _per_draw(samples, ("chain", "draw"))
+    dims = draw_dims(samples)
+    values = _per_draw(samples, dims)
+    if (weights := weights_of(samples)) is None:
         results = [gamma_method(values[..., r]) for r in range(values.shape[-1])]
         columns = np.array([(g.mean, g.err, g.tau_int) for g in results]).T
-    elif "draw" in samples.dims and "log_weight_joint" in samples:
-        means, errors = _weighted(_per_draw(samples, ("draw",)), samples)
-        columns = np.stack([means, errors, np.full_like(means, np.nan)])
     else:
-        raise ValueError(
-            "samples must have the dims (chain, draw), or (draw,) with log_weight_joint, "
-            f"got dims {tuple(samples.dims)} and variables {tuple(samples.data_vars)}"
-        )
+        means, errors = weighted_averages(weights, values.T, origin=values[np.argmax(weights)])
+        columns = np.stack([means, errors, np.full_like(means, np.nan)])
     given = json.loads(samples.attrs.get("definitions", "{}")).get("correlation", _DEFINITION)
     texts = given, "one standard error of correlation", "integrated autocorrelation time, in draws"
     names = "correlation", "correlation_err", "tau_int"
@@ -163,18 +156,3 @@ def _from_configurations(samples: xr.Dataset, dims: tuple[str, ...]) -> np.ndarr
     step = max(1, _NUMBERS_AT_ONCE // max(1, flat[:1].size))
     parts = [correlation_of(flat[i : i + step], len(extent)) for i in range(0, len(flat), step)]
     return np.concatenate(parts).reshape(*shape[:n_draw_dims], -1)
-
-
-def _weighted(values: np.ndarray, samples: xr.Dataset) -> tuple[np.ndarray, np.ndarray]:
-    """Self-normalised means and jackknife errors, values of shape (n_draws, n_distances)."""
-    if not samples.attrs.get("log_weight_exact", 1):
-        raise NotExactError("correlation refused: these log weights carry the noise of Hutchinson probes")
-    log_weights = np.asarray(samples["log_weight_joint"].values, dtype=np.float64)
-    if len(log_weights) < 2 or np.isnan(log_weights).any() or not np.isfinite(log_weights.max()):
-        raise ValueError("log_weight_joint must hold at least 2 draws, finite or -inf and not all -inf")
-    weights = np.exp(log_weights - log_weights.max())
-    origin = values[np.argmax(weights)]  # what does not vary gets no rounding error for an error bar
-    columns = np.vstack([np.ones_like(weights), weights, (weights[:, None] * (values - origin)).T])
-    sums = block_sums(columns, min(len(weights), N_BLOCKS))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return jackknife(sums, sums[:, 0], lambda s: s[..., 2:] / s[..., 1:2] + origin)

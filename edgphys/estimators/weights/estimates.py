@@ -21,14 +21,13 @@ from collections.abc import Callable
 import numpy as np
 import xarray as xr
 
-from edgphys.errors import NotExactError
 from edgphys.estimators.derived import Primaries, derived, read_primaries
-from edgphys.estimators.resampling import block_sums, bootstrap, jackknife
+from edgphys.estimators.draws import log_weights_of
+from edgphys.estimators.resampling import N_BLOCKS, block_sums, bootstrap, jackknife
 from edgphys.estimators.weights.pareto import pareto_k, pareto_k_limit
 
 __all__ = ["estimate_weighted", "reliability", "unseen_share", "weight_diagnostics"]
 
-N_BLOCKS = 500  # the relative error of a jackknife error is 1/sqrt(2 blocks): 3 %
 N_RESAMPLES = 500
 MIN_ESS_COUNT = 100.0  # below, the error bar itself is uncertain by more than 1/sqrt(200) = 7 %
 MAX_VARIANCE_SHARE = 0.5  # one draw that makes up over half of sum w^2: the error bar rests on a single draw
@@ -64,7 +63,7 @@ def estimate_weighted(
     NotExactError
         If the log weights are noisy (Hutchinson probes).
     """
-    log_weights = _log_weights(samples)
+    log_weights = log_weights_of(samples)
     primaries = read_primaries(samples, ("draw",))
     shift = float(log_weights.max())
     weights = np.exp(log_weights - shift)
@@ -180,29 +179,6 @@ def reliability(diagnostics: dict[str, float]) -> list[str]:
             f"{unseen:.2g} of Z lies on latents that no draw reached: log_z is low by about {low:.2g}"
         )
     return reasons
-
-
-def _log_weights(samples: xr.Dataset) -> np.ndarray:
-    if samples["log_weight_joint"].dims != ("draw",):
-        raise ValueError(
-            f"log_weight_joint must have the dims ('draw',), got {samples['log_weight_joint'].dims}"
-        )
-    if not samples.attrs.get("log_weight_exact", 1):
-        raise NotExactError(
-            "log_z refused: these log weights carry the noise of Hutchinson probes, and the mean of an "
-            "exponential of noise overestimates Z; sample with divergence='exact' or weights='path'"
-        )
-    log_weights = np.asarray(samples["log_weight_joint"].values, dtype=np.float64)
-    if len(log_weights) < 2:
-        raise ValueError(f"draw must hold at least 2 weighted draws, got {len(log_weights)}")
-    n_bad = int(np.count_nonzero(np.isnan(log_weights) | (log_weights == np.inf)))
-    if n_bad:
-        raise ValueError(
-            f"log_weight_joint must be finite or -inf, got {n_bad} of {len(log_weights)} that are not"
-        )
-    if not np.isfinite(log_weights).any():
-        raise ValueError("log_weight_joint must be finite for at least one draw, got -inf for all")
-    return log_weights
 
 
 def _log_mean_weight(sums: np.ndarray) -> np.ndarray:

@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: MIT
+"""Bins along one axis: their edges, what falls into them, and the density over them."""
+
+from __future__ import annotations
+
+import numbers
+from collections.abc import Sequence
+
+import numpy as np
+import xarray as xr
+
+from edgphys._checks import numbers_of, wrong
+from edgphys.errors import ArgumentValueError
+from edgphys.estimators.profiles.averages import averages
+
+__all__ = ["bin_edges", "counts_in", "density_over", "one_hot"]
+
+
+def bin_edges(bins: int | Sequence[float], low: float, high: float) -> np.ndarray:
+    """Equal bins from low to high, or the edges that are given."""
+    allowed = "an integer >= 1 or finite increasing edges"
+    if isinstance(bins, numbers.Integral) and not isinstance(bins, bool):
+        if bins < 1:
+            raise wrong(ArgumentValueError, "bins", allowed, bins)
+        return np.linspace(low, high if high > low else low + 1.0, int(bins) + 1)
+    edges = numbers_of(bins, "bins", allowed)
+    fits = edges.ndim == 1 and len(edges) >= 2 and np.isfinite(edges).all()
+    if not fits or not (np.diff(edges) > 0).all():
+        raise wrong(ArgumentValueError, "bins", allowed, bins)
+    return edges
+
+
+def counts_in(values: np.ndarray, edges: np.ndarray) -> np.ndarray:
+    """How many values of each row, shape (n_rows, n), are in each bin; the last bin has both its edges."""
+    n_bins = len(edges) - 1
+    where = np.searchsorted(edges, values, side="right") - 1
+    where[values == edges[-1]] = n_bins - 1
+    inside = (where >= 0) & (where < n_bins)
+    flat = (np.arange(len(values))[:, None] * n_bins + where)[inside]
+    return np.bincount(flat, minlength=len(values) * n_bins).reshape(len(values), n_bins).astype(np.float64)
+
+
+def one_hot(values: np.ndarray, edges: np.ndarray) -> np.ndarray:
+    """1 in the bin of each draw, shape (n_bins, *draw dims)."""
+    return counts_in(values.reshape(-1, 1), edges).T.reshape(-1, *values.shape)
+
+
+def density_over(
+    samples: xr.Dataset, values: np.ndarray, edges: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, float]:
+    """Density in each bin, its standard errors, and the share of the weight outside of the bins."""
+    shares, errors = averages(samples, one_hot(values, edges))
+    widths = np.diff(edges)
+    return shares / widths, errors / widths, float(1.0 - shares.sum())

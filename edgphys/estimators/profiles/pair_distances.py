@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: MIT
+r"""Distribution of the distances of pairs of particles, for weighted draws and chains alike.
+
+    p(r)                   density of the distance of a pair, integral 1
+    p(r) / (S_D r^{D-1})   S_D the surface of the unit sphere in D dimensions: what g(r) is in a box, but
+                           without a mean density to divide by
+
+Bins are averages over their width, with exact volumes of shells. Error bars are one standard error, of each
+bin on its own.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import xarray as xr
+
+from edgphys.estimators.draws import draw_dims
+from edgphys.estimators.profiles.averages import averages
+from edgphys.estimators.profiles.bins import bin_edges, counts_in
+from edgphys.estimators.profiles.profile_dataset import profile_dataset
+
+__all__ = ["pair_distances"]
+
+
+def pair_distances(samples: xr.Dataset, bins: int | Sequence[float] = 80) -> xr.Dataset:
+    """Distribution of the distances of pairs of particles.
+
+    Parameters
+    ----------
+    samples : Dataset
+        With ``configurations``, positions of the particles, dims (..., particle, axis).
+    bins : int or increasing edges
+        At least one equal bin from 0 to the largest distance, or edges, finite and not negative.
+
+    Returns
+    -------
+    Dataset
+        ``density`` p(r), integral 1; ``radial_density`` p(r) / (S_D r^{D-1}), exact shell volumes; errors of
+        both; over the dimension ``distance``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If there are no configurations of particles, or `bins` are of the wrong kind or value.
+    """
+    dims = draw_dims(samples)
+    if "configurations" not in samples or samples["configurations"].ndim != len(dims) + 2:
+        came = samples["configurations"].dims if "configurations" in samples else "none"
+        raise ValueError(f"samples must hold configurations with the dims (..., particle, axis), got {came}")
+    positions = np.asarray(samples["configurations"].transpose(*dims, ...).values, np.float64)
+    shape, (n_particles, n_axes) = positions.shape[:-2], positions.shape[-2:]
+    if n_particles < 2:
+        raise ValueError(f"samples must hold configurations of two or more particles, got {n_particles}")
+    positions = positions.reshape(-1, n_particles, n_axes)
+    first, second = np.triu_indices(n_particles, 1)
+    # The diameter of a configuration is at most twice its largest distance from the mean.
+    centred = positions - positions.mean(axis=1, keepdims=True)
+    edges = bin_edges(bins, 0.0, 2.0 * np.linalg.norm(centred, axis=2).max())
+    if edges[0] < 0.0:
+        raise ValueError(f"bins must be distances, not negative, got {edges[0]:g}")
+    shares = np.empty((len(positions), len(edges) - 1))
+    for start in range(0, len(positions), 4096):
+        part = positions[start : start + 4096]
+        r = np.linalg.norm(part[:, first] - part[:, second], axis=2)
+        shares[start : start + 4096] = counts_in(r, edges) / len(first)
+    columns = shares.T.reshape(-1, *shape)
+    values, errors = averages(samples, columns)
+    widths = np.diff(edges)
+    ball = math.pi ** (n_axes / 2) / math.gamma(n_axes / 2 + 1)
+    shells = ball * np.diff(edges**n_axes)
+    return profile_dataset(
+        samples,
+        {"distance": edges},
+        {
+            "density": (
+                ("distance",),
+                values / widths,
+                "density of the distance of a pair, mean over the bin",
+            ),
+            "radial_density": (
+                ("distance",),
+                values / shells,
+                "probability that a given pair is in the shell over the volume of the shell",
+            ),
+        },
+        {
+            "density": (("distance",), errors / widths),
+            "radial_density": (("distance",), errors / shells),
+        },
+    )
