@@ -21,7 +21,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.fft
+import scipy
 
 from edgphys.errors import NotExactError
 

@@ -19,7 +19,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from scipy.special import gammaln, logsumexp
+import scipy
 
 from edgphys._checks import count, finite, positive
 from edgphys.errors import NotExactError
@@ -81,7 +81,7 @@ def ising_chain(n: int, temperature: float, coupling: float = 1.0, field: float 
     up, clusters, log_states = _ring_states(n)
     energy = -coupling * (n - 4.0 * clusters) - field * (2.0 * up - n)
     log_weight = log_states - energy / temperature
-    log_z = float(logsumexp(log_weight))
+    log_z = float(scipy.special.logsumexp(log_weight))
     p, m = np.exp(log_weight - log_z), (2.0 * up - n) / n
     p /= p.sum()
     mean_energy, mean_m = float((p * energy).sum()), float((p * m).sum()) if field else 0.0
@@ -109,12 +109,12 @@ def _ring_states(n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     u, d = up[mixed].astype(np.float64), clusters[mixed].astype(np.float64)
     log_states = (
         np.log(n / d)
-        + gammaln(u)
-        - gammaln(d)
-        - gammaln(u - d + 1)
-        + gammaln(n - u)
-        - gammaln(d)
-        - gammaln(n - u - d + 1)
+        + scipy.special.gammaln(u)
+        - scipy.special.gammaln(d)
+        - scipy.special.gammaln(u - d + 1)
+        + scipy.special.gammaln(n - u)
+        - scipy.special.gammaln(d)
+        - scipy.special.gammaln(n - u - d + 1)
     )
     up = np.concatenate([[0, n], up[mixed]]).astype(np.float64)
     clusters = np.concatenate([[0, 0], clusters[mixed]]).astype(np.float64)

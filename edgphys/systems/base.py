@@ -21,18 +21,23 @@ import json
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from edgphys._checks import instance
+from edgphys._lazy import LazyModule
 from edgphys.errors import NotExactError
 from edgphys.systems.records import SystemRecord
 from edgphys.systems.reference import ReferencePath
 from lattices import Lattice
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+else:
+    torch = LazyModule("torch")
 
 __all__ = ["AbstractSystem", "check_system"]
 
@@ -314,7 +319,7 @@ class AbstractSystem(ABC):
         Tensor or float64 array, shape (n_batch,)
             Of the kind that came in.
         """
-        if isinstance(configurations, Tensor):
+        if isinstance(configurations, torch.Tensor):
             flat = self._flat(configurations, "configurations")
             return self._energy(flat if flat.is_floating_point() else flat.double())
         return self._energy(torch.from_numpy(self._flat_array(configurations))).detach().numpy()
@@ -332,7 +337,7 @@ class AbstractSystem(ABC):
         dict of str to float64 array
             `energy` and what the system adds; see `definitions`.
         """
-        if isinstance(configurations, Tensor):
+        if isinstance(configurations, torch.Tensor):
             flat = self._flat(configurations, "configurations").detach().cpu().numpy()
         else:
             flat = configurations
@@ -355,7 +360,7 @@ class AbstractSystem(ABC):
         -------
         float64 array, shape (n_batch, n_terms)
         """
-        if isinstance(configurations, Tensor):
+        if isinstance(configurations, torch.Tensor):
             configurations = self._flat(configurations, "configurations").detach().cpu().numpy()
         return self._action_terms(torch.from_numpy(self._flat_array(configurations))).detach().numpy()
 
@@ -365,7 +370,7 @@ class AbstractSystem(ABC):
 
     def _field(self, x: Tensor) -> Tensor:
         """The gate of the differentiable functions: a floating tensor as (n_batch, n_variables)."""
-        if not isinstance(x, Tensor):
+        if not isinstance(x, torch.Tensor):
             raise TypeError(f"x must be a torch tensor, got {type(x).__name__}")
         if x.dtype not in (torch.float32, torch.float64):
             raise ValueError(f"x must be float32 or float64, got {x.dtype}")

@@ -11,7 +11,7 @@ from __future__ import annotations
 import warnings
 
 import numpy as np
-import scipy.stats
+import scipy
 
 from edgphys.estimators.chains.autocorrelation import MIN_DRAWS, gamma_method
 

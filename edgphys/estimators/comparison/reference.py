@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import numpy as np
-import scipy.special
+import scipy
 import xarray as xr
 
 from edgphys._checks import numbers_of

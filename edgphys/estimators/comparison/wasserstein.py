@@ -16,7 +16,7 @@ from __future__ import annotations
 import numbers
 
 import numpy as np
-import scipy.stats
+import scipy
 import xarray as xr
 
 from edgphys._checks import count, wrong

@@ -20,7 +20,7 @@ from __future__ import annotations
 import json
 
 import numpy as np
-import scipy.fft
+import scipy
 import xarray as xr
 
 from edgphys.estimators.chains.autocorrelation import gamma_method

@@ -17,12 +17,12 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
-import torch
 from numba import njit
 
+from edgphys._lazy import LazyModule
 from edgphys.mcmc.continuous.tuning import (
     HEAD,
     LOG_STEP,
@@ -36,6 +36,11 @@ from edgphys.mcmc.core.option_checks import check_between, check_count
 from edgphys.mcmc.core.sampler import ACCEPTED, ATTEMPTED, GRADIENTS, AbstractSampler, ChainState
 from edgphys.mcmc.random.xoshiro import fill_normal, new_state, uniform
 from edgphys.systems.continuous.kernel_pointer import KernelPointer
+
+if TYPE_CHECKING:
+    import torch
+else:
+    torch = LazyModule("torch")
 
 __all__ = ["AbstractContinuousSampler", "Batch", "acceptance", "acceptances", "normal_rows", "uniform_rows"]
 

@@ -27,8 +27,7 @@ import math
 from collections.abc import Mapping
 
 import numpy as np
-import scipy.interpolate
-import scipy.special
+import scipy
 import xarray as xr
 
 from edgphys._checks import finite, positive

@@ -19,16 +19,21 @@ Without a kernel the chains run in torch, many at a time.
 from __future__ import annotations
 
 import math
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
+from edgphys._lazy import LazyModule
 from edgphys.errors import NotExactError
 from edgphys.observables import definitions
 from edgphys.systems.base import AbstractSystem
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+else:
+    torch = LazyModule("torch")
 
 __all__ = ["AbstractContinuousSystem"]
 

@@ -33,18 +33,23 @@ from __future__ import annotations
 
 import functools
 import math
-from typing import Any, ClassVar, final
+from typing import TYPE_CHECKING, Any, ClassVar, final
 
 import numpy as np
-import torch
 from numba import njit
 from numpy.typing import NDArray
-from torch import Tensor
 
 from edgphys._checks import finite
+from edgphys._lazy import LazyModule
 from edgphys.errors import NotExactError
 from edgphys.systems.continuous.base import AbstractContinuousSystem
 from edgphys.systems.reference import ReferencePath
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+else:
+    torch = LazyModule("torch")
 
 __all__ = ["KNOTS", "GaussianPath"]
 

@@ -15,16 +15,18 @@ Pathria and Beale, Statistical Mechanics, 3rd ed., Elsevier (2011), sec. 3.8.
 from __future__ import annotations
 
 import math
-from typing import ClassVar, final
+from typing import TYPE_CHECKING, ClassVar, final
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
-from torch import Tensor
 
 from edgphys._checks import positive, whole
 from edgphys.systems.continuous.base import AbstractContinuousSystem
 from edgphys.systems.records import Parameter, SystemRecord
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 __all__ = ["Harmonic"]
 

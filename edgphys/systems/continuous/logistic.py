@@ -22,20 +22,23 @@ from __future__ import annotations
 
 import hashlib
 import math
-from typing import Any, ClassVar, final
+from typing import TYPE_CHECKING, Any, ClassVar, final
 
 import numpy as np
-import scipy.signal
-import scipy.special
-import scipy.stats
-import torch
+import scipy
 from numba import njit
 from numpy.typing import NDArray
-from torch import Tensor
 
 from edgphys._checks import positive, whole
+from edgphys._lazy import LazyModule
 from edgphys.systems.continuous.base import AbstractContinuousSystem
 from edgphys.systems.records import Parameter, SystemRecord
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+else:
+    torch = LazyModule("torch")
 
 __all__ = ["LogisticRegression", "accuracy", "area_under_curve", "generate_data"]
 

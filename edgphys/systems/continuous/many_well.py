@@ -16,18 +16,23 @@ Noe, Olsson, Koehler, Wu, Science 365, eaaw1147 (2019), doi:10.1126/science.aaw1
 from __future__ import annotations
 
 import math
-from typing import ClassVar, final
+from typing import TYPE_CHECKING, ClassVar, final
 
 import numpy as np
-import torch
 from numba import njit
 from numpy.typing import NDArray
-from torch import Tensor
 
 from edgphys._checks import positive, whole, wrong
+from edgphys._lazy import LazyModule
 from edgphys.errors import ArgumentValueError
 from edgphys.systems.continuous.base import AbstractContinuousSystem
 from edgphys.systems.records import Parameter, SystemRecord
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+else:
+    torch = LazyModule("torch")
 
 __all__ = ["ManyWell"]
 

@@ -25,17 +25,22 @@ procedure, Theor. Chim. Acta 53, 75 (1979), doi:10.1007/BF00547608.
 from __future__ import annotations
 
 import math
-from typing import ClassVar, final
+from typing import TYPE_CHECKING, ClassVar, final
 
 import numpy as np
-import torch
 from numba import njit
 from numpy.typing import NDArray
-from torch import Tensor
 
 from edgphys._checks import positive
+from edgphys._lazy import LazyModule
 from edgphys.systems.continuous.base import AbstractContinuousSystem
 from edgphys.systems.records import Parameter, SystemRecord
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+else:
+    torch = LazyModule("torch")
 
 __all__ = ["MuellerBrown"]
 

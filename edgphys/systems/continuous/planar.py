@@ -28,18 +28,23 @@ All of them as targets of EDG: Wang et al., arXiv:2401.02080.
 from __future__ import annotations
 
 import math
-from typing import ClassVar, final
+from typing import TYPE_CHECKING, ClassVar, final
 
 import numpy as np
-import torch
 from numba import njit
 from numpy.typing import NDArray
-from torch import Tensor
 
 from edgphys._checks import positive
+from edgphys._lazy import LazyModule
 from edgphys.errors import NotExactError, UnknownNameError
 from edgphys.systems.continuous.base import AbstractContinuousSystem
 from edgphys.systems.records import Parameter, SystemRecord
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+else:
+    torch = LazyModule("torch")
 
 __all__ = ["PRESETS", "Planar"]
 

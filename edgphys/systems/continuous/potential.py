@@ -16,17 +16,22 @@ from __future__ import annotations
 import contextlib
 import numbers
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, final
+from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
-import torch
 from numba import njit
 from numba.core.dispatcher import Dispatcher
 from numpy.typing import NDArray
-from torch import Tensor
 
 from edgphys._checks import numbers_of, positive, whole
+from edgphys._lazy import LazyModule
 from edgphys.systems.continuous.base import AbstractContinuousSystem
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+else:
+    torch = LazyModule("torch")
 
 __all__ = ["Potential"]
 
@@ -168,30 +173,17 @@ class Potential(AbstractContinuousSystem):
 
     def _energy(self, flat: Tensor) -> Tensor:
         if self._compiled:
-            return _CompiledEnergy.apply(flat, self)
+            from edgphys.systems.continuous.compiled_energy import CompiledEnergy
+
+            return CompiledEnergy.apply(
+                flat, lambda points: _evaluate(self.kernel, points, self.kernel_parameters)
+            )
         # Training asks in float32, but a tensor that the function holds has one dtype.
         return self._function(flat.double()).to(flat.dtype)
 
     def _probes(self) -> NDArray[np.float64]:
         rng = np.random.default_rng(0)
         return np.concatenate([self._centres, self.random_configurations(_N_PROBES, rng)])[-_N_PROBES:]
-
-
-class _CompiledEnergy(torch.autograd.Function):
-    """A numba energy in torch, point by point, with the gradient of its kernel; once differentiable."""
-
-    @staticmethod
-    def forward(ctx, flat: Tensor, system: Potential) -> Tensor:
-        points = np.ascontiguousarray(flat.detach().cpu().numpy(), np.float64)
-        energies, gradients = _evaluate(system.kernel, points, system.kernel_parameters)
-        ctx.save_for_backward(torch.from_numpy(gradients).to(flat))
-        return torch.from_numpy(energies).to(flat)
-
-    @staticmethod
-    @torch.autograd.function.once_differentiable
-    def backward(ctx, outer: Tensor) -> tuple[Tensor, None]:
-        (gradients,) = ctx.saved_tensors
-        return outer[:, None] * gradients, None
 
 
 def _evaluate(kernel: Dispatcher, points: NDArray, parameters: NDArray) -> tuple[NDArray, NDArray]:
@@ -287,14 +279,13 @@ def _check_compiled(rule: str, function: Dispatcher, *arguments: NDArray) -> Non
         raise ValueError(f"{rule}, got {type(value).__name__}")
 
 
-@torch.inference_mode(False)
-@torch.enable_grad()
 def _check_torch(rule: str, function: Callable, points: NDArray[np.float64]) -> None:
-    x = torch.tensor(points, requires_grad=True)
-    with _refusing(rule):
-        energy = function(x)
-    if not isinstance(energy, Tensor) or tuple(energy.shape) != (_N_PROBES,):
-        tensor = isinstance(energy, Tensor)
+    with torch.inference_mode(False), torch.enable_grad():
+        x = torch.tensor(points, requires_grad=True)
+        with _refusing(rule):
+            energy = function(x)
+    tensor = isinstance(energy, torch.Tensor)
+    if not tensor or tuple(energy.shape) != (_N_PROBES,):
         came = tuple(energy.shape) if tensor else f"{type(energy).__name__} in place of a tensor"
         raise ValueError(f"function must map shape {tuple(x.shape)} to ({_N_PROBES},), got {came}")
     if not energy.is_floating_point():

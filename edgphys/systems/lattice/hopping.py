@@ -12,11 +12,18 @@ rolls from 16x16 on, and on a GPU its precision depends on a global setting.
 
 from __future__ import annotations
 
-import numpy as np
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING
 
+import numpy as np
+
+from edgphys._lazy import LazyModule
 from lattices import Lattice
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+else:
+    torch = LazyModule("torch")
 
 __all__ = ["BondSums", "is_hypercubic"]
 

@@ -30,15 +30,13 @@ NeurIPS (2012) (the choice of the shift a).
 from __future__ import annotations
 
 import math
-from typing import ClassVar, final
+from typing import TYPE_CHECKING, ClassVar, final
 
 import numpy as np
-import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
-from torch import Tensor
 
 from edgphys._checks import finite, positive
+from edgphys._lazy import LazyModule
 from edgphys.systems.lattice.base import AbstractLatticeSystem, check_lattice
 from edgphys.systems.lattice.hopping import BondSums, is_hypercubic
 from edgphys.systems.lattice.measurements import DEFINITIONS
@@ -46,6 +44,12 @@ from edgphys.systems.lattice.relaxation import LatticeOperator
 from edgphys.systems.records import Parameter, SystemRecord
 from edgphys.systems.reference import ReferencePath
 from lattices import Lattice
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+else:
+    torch = LazyModule("torch")
 
 __all__ = ["RELATIVE_MARGIN", "Ising", "log_2cosh"]
 
@@ -86,7 +90,7 @@ def log_2cosh(x: Tensor) -> Tensor:
     >>> log_2cosh(torch.tensor([0.0, 1000.0], dtype=torch.float64)).tolist()
     [0.6931471805599453, 1000.0]
     """
-    return F.softplus(2.0 * x, threshold=40.0) - x
+    return torch.nn.functional.softplus(2.0 * x, threshold=40.0) - x
 
 
 @final

@@ -30,14 +30,13 @@ Shanahan, Phys. Rev. D 100, 034515 (2019), arXiv:1904.12072 ("flow" convention).
 from __future__ import annotations
 
 import math
-from typing import ClassVar, final
+from typing import TYPE_CHECKING, ClassVar, final
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from edgphys._checks import finite
+from edgphys._lazy import LazyModule
 from edgphys.observables import definitions
 from edgphys.systems.lattice.base import AbstractLatticeSystem, check_lattice
 from edgphys.systems.lattice.hopping import BondSums, is_hypercubic
@@ -46,6 +45,12 @@ from edgphys.systems.lattice.relaxation import LatticeOperator
 from edgphys.systems.records import Parameter, SystemRecord
 from edgphys.systems.reference import ReferencePath
 from lattices import Lattice
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+else:
+    torch = LazyModule("torch")
 
 __all__ = ["Phi4"]
 

@@ -27,16 +27,21 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
-import torch
 from numba import njit
 from numpy.typing import NDArray
-from torch import Tensor
 
 from edgphys._checks import whole
+from edgphys._lazy import LazyModule
 from edgphys.systems.continuous.base import AbstractContinuousSystem
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+else:
+    torch = LazyModule("torch")
 
 __all__ = [
     "ANY_ORDER",
@@ -140,7 +145,7 @@ class AbstractParticleSystem(AbstractContinuousSystem):
 
     def pair_distances(self, configurations: Tensor | NDArray) -> Tensor | NDArray[np.float64]:
         """Distances of all pairs i < j, shape (n_batch, n_pairs), in the order of `numpy.triu_indices`."""
-        if isinstance(configurations, Tensor):
+        if isinstance(configurations, torch.Tensor):
             return self._separations(self._field(configurations)).norm(dim=2)
         return self._separations(torch.from_numpy(self._flat_array(configurations))).norm(dim=2).numpy()
 

@@ -20,12 +20,11 @@ Koehler, Klein, Noe, Equivariant flows, ICML (2020), arXiv:2006.02425, section 6
 from __future__ import annotations
 
 import math
-from typing import ClassVar, final
+from typing import TYPE_CHECKING, ClassVar, final
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
-from torch import Tensor
 
 from edgphys._checks import finite, positive
 from edgphys.exact.pair_clusters import can_integrate
@@ -38,6 +37,9 @@ from edgphys.systems.particles.base import (
     squares_below,
 )
 from edgphys.systems.records import Parameter, SystemRecord
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 __all__ = ["DoubleWellParticles"]
 

@@ -28,15 +28,14 @@ Midgley et al., SE(3) equivariant augmented coupling flows, NeurIPS (2023), arXi
 from __future__ import annotations
 
 import math
-from typing import ClassVar, final
+from typing import TYPE_CHECKING, ClassVar, final
 
 import numpy as np
-import torch
 from numba import njit
 from numpy.typing import NDArray
-from torch import Tensor
 
 from edgphys._checks import number, positive
+from edgphys._lazy import LazyModule
 from edgphys.exact.pair_clusters import can_integrate
 from edgphys.systems.particles.base import (
     ANY_ORDER,
@@ -50,6 +49,12 @@ from edgphys.systems.particles.base import (
 )
 from edgphys.systems.particles.mackay import MAGIC_NUMBERS, mackay_cluster
 from edgphys.systems.records import Parameter, SystemRecord
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+else:
+    torch = LazyModule("torch")
 
 __all__ = ["PAIR_COUNTS", "LennardJones"]
 
