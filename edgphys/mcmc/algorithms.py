@@ -82,12 +82,23 @@ def best_algorithm(system, *more) -> str:
     others = [algorithms_for(each) for each in more]
     serving = [c for c in _serving(system) if all(c.name in names for names in others)]
     if not serving:
-        raise NotExactError(f"algorithm must serve every system given, got none that does for {system.name}")
+        reason = _why_none(system) or f"got none that does for {system.name}"
+        raise NotExactError(f"algorithm must serve every system given, {reason}")
     return min(serving, key=lambda sampler: sampler.rank).name
 
 
 def _serving(system) -> Iterator[type[AbstractSampler]]:
     return (c for c in _SAMPLERS if c.family == system.family and c.serves(system) is None)
+
+
+def _why_none(system) -> str | None:
+    """What a system of a family without algorithms lacks."""
+    if any(sampler.family == system.family for sampler in _SAMPLERS):
+        return None
+    return (
+        f"and {system.name} is of the family {system.family!r}, which has none; "
+        "a class of real variables may declare family = 'continuous'"
+    )
 
 
 def make_sampler(system, algorithm: str, options: Mapping | None = None) -> AbstractSampler:
@@ -98,7 +109,8 @@ def make_sampler(system, algorithm: str, options: Mapping | None = None) -> Abst
     UnknownNameError
         If there is no such algorithm, or no such option.
     NotExactError
-        If the algorithm exists but does not apply to this instance; the message says why.
+        If the algorithm exists but does not apply to this instance, or the family of the system has none; the
+        message says why.
     ValueError
         If an option is out of range.
     """
@@ -108,5 +120,7 @@ def make_sampler(system, algorithm: str, options: Mapping | None = None) -> Abst
             if reason is not None:
                 raise NotExactError(reason)
             return sampler_class(system, dict(options or {}))
+    if reason := _why_none(system):
+        raise NotExactError(f"algorithm must serve the system, {reason}")
     names = ", ".join(algorithms_for(system)) or "none"
     raise UnknownNameError(f"algorithm must be one of {names} for {system.name}, got {algorithm!r}")

@@ -72,14 +72,19 @@ class AbstractContinuousSystem(AbstractSystem):
 
     @property
     def exact(self) -> tuple[str, ...]:
-        """log_z, free_energy, energy and specific_heat, and what is known of the basins, to rounding."""
+        """log_z, free_energy, energy and specific_heat, and what is known of the basins, to rounding.
+
+        Nothing for a class that does not give `_exact_moments`.
+        """
+        if type(self)._exact_moments is AbstractContinuousSystem._exact_moments:
+            return ()
         return _EXACT_NAMES + ((self._basin_observable, "free_energy_difference") if self.basins else ())
 
     def exact_results(self) -> dict[str, float]:
         """Exact values of the estimates named in `exact`."""
         if not self.exact:
             return {}
-        log_z, energy, variance = self._exact_moments()
+        log_z, energy, variance = (float(value) for value in self._exact_moments())
         values = {
             "log_z": log_z,
             "free_energy": -self.temperature * log_z,

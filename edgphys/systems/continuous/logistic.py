@@ -133,11 +133,6 @@ class LogisticRegression(AbstractContinuousSystem):
         return ("temperature", "precision")
 
     @property
-    def exact(self) -> tuple[str, ...]:
-        """Nothing in closed form."""
-        return ()
-
-    @property
     def kernel(self):
         return _kernel
 

@@ -136,11 +136,6 @@ class Potential(AbstractContinuousSystem):
         return self._centres
 
     @property
-    def exact(self) -> tuple[str, ...]:
-        """Nothing is known; `edgphys.exact.quadrature.boltzmann_moments` helps in one and two dimensions."""
-        return ()
-
-    @property
     def follows_from_parameters(self) -> bool:
         """The function does not."""
         return False
