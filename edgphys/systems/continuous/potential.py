@@ -254,7 +254,7 @@ def _validate(system: Potential) -> list[str]:
         energies, gradients = system.energy_and_gradient(points)
     if not (np.isfinite(energies).all() and np.isfinite(gradients).all()):
         raise ValueError(
-            "function and its gradient must be finite at its `random_configurations`, got nan or inf"
+            "function and its gradient must be finite at points to start from, got nan or inf"
         )
     rule = "function must give each point of a batch its own energy"
     with _refusing(f"{rule}, also in a batch of one"):
