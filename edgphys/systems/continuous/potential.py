@@ -253,9 +253,7 @@ def _validate(system: Potential) -> list[str]:
     with _refusing(rule):
         energies, gradients = system.energy_and_gradient(points)
     if not (np.isfinite(energies).all() and np.isfinite(gradients).all()):
-        raise ValueError(
-            "function and its gradient must be finite at points to start from, got nan or inf"
-        )
+        raise ValueError("function and its gradient must be finite at points to start from, got nan or inf")
     rule = "function must give each point of a batch its own energy"
     with _refusing(f"{rule}, also in a batch of one"):
         rows = [system._energy(torch.from_numpy(points[k : k + 1])) for k in range(_N_PROBES)]
