@@ -73,6 +73,10 @@ def wrong(kind: type[EdgphysError], name: str, allowed: str, value: Any) -> Edgp
 # -------------------------------------------------------------------------------------------- whole numbers
 
 
+def _is(value: Any, kind: type) -> bool:
+    return isinstance(value, kind) and not isinstance(value, bool | np.bool_)
+
+
 def count(value: Any, name: str, least: int, most: int | None = None) -> int:
     """`value` as an int from `least` to `most`, or below 2^63.
 
@@ -82,7 +86,7 @@ def count(value: Any, name: str, least: int, most: int | None = None) -> int:
     3
     """
     allowed = f"an integer >= {least}" if most is None else f"an integer from {least} to {most}"
-    if isinstance(value, bool | np.bool_) or not isinstance(value, numbers.Integral):
+    if not _is(value, numbers.Integral):
         raise wrong(ArgumentTypeError, name, allowed, value)
     if value >= _LIMIT and most is None:
         raise wrong(ArgumentValueError, name, "an integer below 2^63", value)
@@ -159,7 +163,7 @@ def number(
     >>> number(np.float32(0.5), "target_acceptance", above=0.0, below=1.0)
     0.5
     """
-    if isinstance(value, bool | np.bool_) or not isinstance(value, numbers.Real):
+    if not _is(value, numbers.Real):
         raise wrong(ArgumentTypeError, name, "a real number", value)
     inside = (
         (least is None or value >= least)

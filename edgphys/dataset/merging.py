@@ -149,6 +149,7 @@ def _overlay(tables: list[xr.Dataset]) -> xr.Dataset:
             raise DatasetError(f"datasets must not give the same cell twice, got two results for {where}")
         merged = placed if merged is None else merged.combine_first(placed)
         filled = present if filled is None else filled | present
+    assert merged is not None  # there is a table
     for name in merged.data_vars:
         merged[name].attrs = next(dict(table[name].attrs) for table in tables if name in table)
     merged.attrs = _table_attrs(tables)

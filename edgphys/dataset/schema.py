@@ -215,7 +215,7 @@ def _check_ladder(ds: xr.Dataset) -> None:
     if ds.sizes.get(dim) != len(rungs):
         raise DatasetError(f"ladder must have the dim {dim} with {len(rungs)} rungs, got {dict(ds.sizes)}")
     draws = (dim, "chain", "draw")
-    fixed = {"action_terms": (*draws, "term"), "action_coefficients": (dim, "term")}
+    fixed: dict[Any, tuple] = {"action_terms": (*draws, "term"), "action_coefficients": (dim, "term")}
     for name in ("energy", *fixed):
         if name not in ds.data_vars:
             raise DatasetError(f"ladder must have the variable {name}, which is missing")
@@ -232,7 +232,7 @@ def _check_ladder(ds: xr.Dataset) -> None:
             _check_variable(name, variable, fixed.get(name, (*draws, *variable.dims[3:])))
 
 
-def _check_variable(name: Any, variable: xr.DataArray, dims: tuple[str, ...]) -> None:
+def _check_variable(name: Any, variable: xr.DataArray, dims: tuple[Any, ...]) -> None:
     if set(variable.dims) != set(dims):
         raise DatasetError(f"variable {name} must have the dims {dims}, got {variable.dims}")
     if variable.dtype != np.float64:

@@ -155,7 +155,9 @@ def derived(primaries: Primaries, means: Means) -> dict[str, np.ndarray]:
                 out[name] = record.formula(primaries, means)
         out |= {name: means[name] for name in primaries.own if name in means}
         if any(name in means for name in primaries.basins):
-            out["free_energy_difference"] = TABLE["free_energy_difference"].formula(primaries, means)
+            formula = TABLE["free_energy_difference"].formula
+            assert formula is not None
+            out["free_energy_difference"] = formula(primaries, means)
     return out
 
 
@@ -185,7 +187,7 @@ def gradient(primaries: Primaries, means: np.ndarray) -> tuple[dict[str, float],
     perturbed = means + 1j * step * np.eye(len(means))
     values = derived(primaries, primaries.means(means))
     slopes = derived(primaries, primaries.means(perturbed))
-    gradients = {name: np.broadcast_to(slope.imag / step, means.shape) for name, slope in slopes.items()}
+    gradients = {name: np.broadcast_to(np.imag(slope) / step, means.shape) for name, slope in slopes.items()}
     return {name: float(np.real(value)) for name, value in values.items()}, gradients
 
 

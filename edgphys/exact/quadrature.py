@@ -148,7 +148,7 @@ def _box(energy, centres, temperature, limits) -> tuple[list[tuple[float, float]
     box = np.clip(box, ends[:, :1], ends[:, 1:])
     box += (box[:, 1:] <= box[:, :1]) * np.where(np.isfinite(ends), 0.0, [[-span, span]])
     for _ in range(400):
-        low = float(np.nanmin(energy(_grid([np.linspace(*side, 65) for side in box]))))
+        low = float(np.nanmin(energy(_grid([np.linspace(low, high, 65) for low, high in box]))))
         open_ = [
             (axis, end)
             for axis, end in itertools.product(range(len(box)), range(2))
@@ -164,7 +164,7 @@ def _box(energy, centres, temperature, limits) -> tuple[list[tuple[float, float]
 
 def _face(energy, box, axis, end) -> float:
     """Lowest energy on one face of the box."""
-    sides = [np.linspace(*side, 129) for side in box]
+    sides = [np.linspace(low, high, 129) for low, high in box]
     sides[axis] = box[axis, end : end + 1]
     return float(np.min(energy(_grid(sides))))
 

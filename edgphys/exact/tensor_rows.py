@@ -88,7 +88,7 @@ class RowNetwork:
                 [[term.scaled(c**k) for k, term in enumerate(terms)] for c in source[0]] for terms in unit
             ]
             total = zip(self._uniform.multiplicities, sectors, strict=True)
-            return sum(count * _trace_of_product(series, order) for count, series in total)
+            return sum((count * _trace_of_product(series, order) for count, series in total), np.zeros(()))
         sites = self._site_tensors(power, order)
         rows = {column.tobytes(): _row(sites, column, self._general)[0] for column in source.T}
         return _trace_of_product([rows[column.tobytes()] for column in source.T], order)
@@ -229,7 +229,7 @@ class _Graded:
     def trace_with(self, other: _Graded) -> float:
         """``tr(self @ other)``."""
         return math.fsum(
-            float((block * other.blocks[b, a].T).sum().real)
+            float(np.sum(block * other.blocks[b, a].T).real)
             for (a, b), block in self.blocks.items()
             if (b, a) in other.blocks
         )
@@ -239,7 +239,9 @@ def _chain(sites: list[list[np.ndarray]]) -> list[np.ndarray]:
     """Series of an open chain of sites, legs (left, right, U, D)."""
     chain = sites[0]
     for site in sites[1:]:
-        chain = [sum(_join(chain[j], site[k - j]) for j in range(k + 1)) for k in range(len(chain))]
+        chain = [
+            sum((_join(chain[j], site[k - j]) for j in range(k + 1)), np.zeros(())) for k in range(len(chain))
+        ]
     return chain
 
 

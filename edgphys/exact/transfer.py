@@ -285,12 +285,12 @@ def _fourth_moment(n: int, vectors: np.ndarray, ratio: np.ndarray, x: np.ndarray
     series = [vectors.T @ ((x[:, None] ** k / math.factorial(k)) * vectors) * ratio for k in range(5)]
 
     def multiply(left: list[np.ndarray], right: list[np.ndarray]) -> list[np.ndarray]:
-        return [sum(left[j] @ right[k - j] for j in range(k + 1)) for k in range(5)]
+        return [sum((left[j] @ right[k - j] for j in range(k + 1)), np.zeros(())) for k in range(5)]
 
-    power, rest = None, n
+    power, rest = [], n
     while rest:
         if rest & 1:
-            power = series if power is None else multiply(power, series)
+            power = multiply(power, series) if power else series
         rest >>= 1
         if rest:
             series = multiply(series, series)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -75,7 +75,7 @@ def has_result(table: xr.Dataset, name: str, method: str | None = None) -> bool:
     return bool(np.isfinite(values).any())
 
 
-def results_of(table: xr.Dataset, variables: list[str] | tuple[str, ...] | None, skip: str) -> list[str]:
+def results_of(table: xr.Dataset, variables: Sequence[str] | None, skip: str) -> list[str]:
     """The results to show: those asked for, or all that some sampled method has, without `skip`.
 
     Raises
@@ -130,7 +130,8 @@ def z_scores(table: xr.Dataset, name: str, method: str, reference: str) -> xr.Da
         Dims: the scanned couplings. NaN where one of the two is missing or their error is zero or infinite.
     """
     values, errors = table[name], table[f"{name}_err"]
-    error = np.hypot(errors.sel({"method": method}, drop=True), errors.sel({"method": reference}, drop=True))
+    pair = (errors.sel({"method": one}, drop=True) for one in (method, reference))
+    error = xr.apply_ufunc(np.hypot, *pair)
     difference = values.sel({"method": method}, drop=True) - values.sel({"method": reference}, drop=True)
     return difference / error.where((error > 0) & np.isfinite(error))
 

@@ -111,6 +111,7 @@ def plot(
         If the scan has more than 4 curves for one method; select some with ``table.sel``.
     """
     from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
 
     couplings = check_scan(table)
     target = None if path is None else _check_path(Path(path), overwrite)
@@ -121,8 +122,8 @@ def plot(
     n_columns = _COLUMNS.get(len(names), 4)
     n_rows = -(-len(names) // n_columns)
     with _style():
-        figure = Figure(figsize=(3.7 * n_columns + 0.3, 3.25 * n_rows + 0.75), layout="constrained")
-        figure.get_layout_engine().set(w_pad=0.08, h_pad=0.05, hspace=0.04, wspace=0.03)
+        layout = ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.05, hspace=0.04, wspace=0.03)
+        figure = Figure(figsize=(3.7 * n_columns + 0.3, 3.25 * n_rows + 0.75), layout=layout)
         panels = figure.subfigures(n_rows, n_columns, squeeze=False)
         for name, panel in zip(names, panels.flat, strict=False):
             _draw_panel(panel, table, name, curves)
@@ -160,7 +161,7 @@ def _save(figure: Figure, path: Path) -> None:
 def _style():
     from matplotlib import rc_context
 
-    settings = {
+    settings: dict[Any, Any] = {
         "font.size": 9,
         "axes.titlesize": 9.5,
         "axes.labelsize": 9,

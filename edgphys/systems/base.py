@@ -21,7 +21,7 @@ import json
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,12 +80,12 @@ class AbstractSystem(ABC):
         Whether `reference` gives a path.
     """
 
-    name: ClassVar[str]
+    name: str
     family: ClassVar[str] = "none"
     geometry: ClassVar[str]
     record: ClassVar[SystemRecord | None] = None
     has_reference: ClassVar[bool] = False
-    parameters: dict[str, float]
+    parameters: dict[str, Any]
     temperature: float = 1.0
     event_shape: tuple[int, ...]
     lattice: Lattice | None = None
@@ -147,7 +147,7 @@ class AbstractSystem(ABC):
         """What tells this system from any other, as JSON types: name, parameters, and more where needed."""
         return {"system": self.name, "parameters": self.parameters}
 
-    def replace(self, **changes: float) -> AbstractSystem:
+    def replace(self, **changes: Any) -> Self:
         """The same system with some parameters changed."""
         return type(self)(**{**self.parameters, **changes})
 
@@ -306,7 +306,13 @@ class AbstractSystem(ABC):
         """Observables other than the energy."""
         return {}
 
-    def energy(self, configurations: Tensor | NDArray) -> Tensor | NDArray[np.float64]:
+    @overload
+    def energy(self, configurations: Tensor) -> Tensor: ...
+
+    @overload
+    def energy(self, configurations: NDArray) -> NDArray[np.float64]: ...
+
+    def energy(self, configurations):
         """Total, extensive energy of each configuration, shape (n_batch,).
 
         Parameters

@@ -6,6 +6,8 @@ A new system is one new file with an `AbstractSystem` and its `record`, and its 
 
 from __future__ import annotations
 
+from typing import Any
+
 from edgphys.errors import UnknownNameError
 from edgphys.systems.base import AbstractSystem
 from edgphys.systems.continuous.double_well import DoubleWell
@@ -46,7 +48,7 @@ def available() -> tuple[SystemRecord, ...]:
     >>> [record.name for record in available()][:3]
     ['ising', 'phi4', 'double_well']
     """
-    return tuple(one.record for one in SYSTEMS)
+    return tuple(one.record for one in SYSTEMS if one.record is not None)
 
 
 def build(name: str, lattice: Lattice | None = None, **parameters: float | str) -> AbstractSystem:
@@ -76,7 +78,7 @@ def build(name: str, lattice: Lattice | None = None, **parameters: float | str) 
     >>> build("mueller_brown", temperature=10.0)
     MuellerBrown(temperature=10)
     """
-    one = next((one for one in SYSTEMS if one.name == name), None)
+    one: Any = next((one for one in SYSTEMS if one.name == name), None)
     if one is None:
         names = ", ".join(one.name for one in SYSTEMS)
         raise UnknownNameError(f"system must be one of {names}, got {name!r}")

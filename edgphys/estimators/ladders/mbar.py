@@ -190,7 +190,7 @@ def _errors(weights, gram, counts, strides, data: Ladder) -> tuple[np.ndarray, l
         influence = response @ (part - part.mean(axis=1, keepdims=True))
         influence = influence.reshape(data.n_rungs, n_chains, -1)
         bins = np.minimum(np.arange(influence.shape[2]) * stride // bin_length, n_bins - 1)
-        np.add.at(series, (slice(None), slice(None), bins), influence)
+        np.add.at(series, (slice(None), slice(None), bins), influence)  # pyright: ignore[reportArgumentType]
     errors, unsettled = np.zeros(data.n_rungs), []
     for k in range(data.n_rungs):
         if k != data.reference:

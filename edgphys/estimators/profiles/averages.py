@@ -159,7 +159,7 @@ def _from_chains(columns: np.ndarray, function: Transform) -> tuple[np.ndarray, 
     means = columns.mean(axis=(1, 2))
     step = 1e-30
     values = np.real(function(means.astype(complex)))
-    slopes = function(means + 1j * step * np.eye(len(means))).imag.T / step  # (n_out, n_columns)
+    slopes = np.imag(function(means + 1j * step * np.eye(len(means)))).T / step  # (n_out, n_columns)
     errors = np.full(len(values), np.nan)
     for k in np.flatnonzero(np.isfinite(values)):
         used = np.flatnonzero(np.isfinite(slopes[k]) & (slopes[k] != 0.0))

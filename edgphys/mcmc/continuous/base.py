@@ -249,7 +249,8 @@ class AbstractContinuousSampler(AbstractSampler):
 
     def calls(self, states: list[ChainState]) -> tuple[int, int]:
         """Energies and gradients of whole configurations, warm-up included."""
-        return tuple(sum(int(s.counts[place]) for s in states) for place in (ATTEMPTED, GRADIENTS))
+        energies, gradients = (sum(int(s.counts[at]) for s in states) for at in (ATTEMPTED, GRADIENTS))
+        return energies, gradients
 
 
 @njit(nogil=True, cache=True)

@@ -14,6 +14,7 @@ import threading
 import time
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -102,7 +103,7 @@ class Checkpoint:
         work.time_before = float(arrays["time"])
 
 
-def write_arrays(path: Path, identity: dict, arrays: dict[str, np.ndarray]) -> None:
+def write_arrays(path: Path, identity: dict, arrays: dict[str, Any]) -> None:
     """Write arrays and the identity of their run; the file at `path` is old or new, never half.
 
     Raises

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -182,7 +183,7 @@ def samples_dataset(sampler: AbstractSampler, rows: np.ndarray, kept: np.ndarray
     columns = np.moveaxis(rows, -1, 0)
     measured = dict(zip(sampler.columns, columns[:n_plain], strict=False))
     observables = _with_powers(measured, sampler.n_variables) if "magnetization" in measured else measured
-    variables = {
+    variables: dict[str, Any] = {
         name: (("chain", "draw"), np.ascontiguousarray(values)) for name, values in observables.items()
     }
     first, coords = n_plain, {}

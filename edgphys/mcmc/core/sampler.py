@@ -106,7 +106,7 @@ class AbstractSampler(abc.ABC):
     defaults: ClassVar[dict] = {}
     columns: tuple[str, ...]
     columns_optional: ClassVar[bool] = False
-    extra_columns: ClassVar[dict[str, int]] = {}
+    extra_columns: dict[str, int] = {}  # noqa: RUF012  (replaced, never changed)
     improved_columns: tuple[str, ...] = ()
     chains_per_state: int = 1
 

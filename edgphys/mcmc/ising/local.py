@@ -77,14 +77,15 @@ class AbstractIsingLocal(AbstractIsingSampler):
 
     def start(self, index: int, seed: np.random.SeedSequence) -> ChainState:
         state = super().start(index, seed)
-        if self.is_packed:
+        if self._kernel is not None:
             lanes = new_generators(np.random.SeedSequence([int(word) for word in state.rng]))
             state.configuration = self._kernel.pack(super().unpack(state))
             state.rng = np.concatenate([lanes, state.rng])
         return state
 
     def unpack(self, state: ChainState) -> np.ndarray:
-        return self._kernel.unpack(state.configuration) if self.is_packed else super().unpack(state)
+        packed = self._kernel
+        return super().unpack(state) if packed is None else packed.unpack(state.configuration)
 
     def warm_up(self, state: ChainState, first: int, n_sweeps: int, n_total: int) -> None:
         self.advance(state, {}, n_sweeps, np.empty((1, 3)), np.empty((0, 0), np.int8))
@@ -93,7 +94,7 @@ class AbstractIsingLocal(AbstractIsingSampler):
         return {}
 
     def advance(self, state: ChainState, tuned: dict[str, float], thin: int, rows, kept) -> None:
-        if self.is_packed:
+        if self._kernel is not None:
             self._kernel.advance(state, thin, rows, kept)
             return
         random_order = self.options["order"] == "random"

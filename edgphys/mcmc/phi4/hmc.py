@@ -117,7 +117,8 @@ class Phi4HMC(AbstractPhi4Sampler):
         _sample(*self._args(state), steps, waves, thin, rows, kept)
 
     def calls(self, states: list[ChainState]) -> tuple[int, int]:
-        return tuple(sum(int(s.counts[place]) for s in states) for place in (ATTEMPTED, GRADIENTS))
+        energies, gradients = (sum(int(s.counts[at]) for s in states) for at in (ATTEMPTED, GRADIENTS))
+        return energies, gradients
 
     def _args(self, state: ChainState) -> tuple:
         return state.configuration, state.rng, state.counts, self._grid, self._action()

@@ -44,7 +44,7 @@ _JOINT = ("action_terms", "replica")
 
 def temper(
     system,
-    ladder: Mapping[str, Sequence[float]],
+    ladder: Mapping[str, Sequence[float] | np.ndarray],
     algorithm: str | None = None,
     n_chains: int = 4,
     n_sweeps: int = 10_000,

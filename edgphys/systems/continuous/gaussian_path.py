@@ -190,7 +190,7 @@ class GaussianPath(AbstractContinuousSystem):
     def from_configurations(self, configurations: Tensor, generator: torch.Generator | None = None) -> Tensor:
         return self.system.from_configurations(configurations, generator)
 
-    def replace(self, **changes: float) -> GaussianPath:
+    def replace(self, **changes: Any) -> GaussianPath:
         """The same path at another place."""
         unknown = sorted(set(changes) - {"path"})
         if unknown:

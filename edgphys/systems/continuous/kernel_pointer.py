@@ -8,6 +8,7 @@ of one fixed signature the loop is compiled once, and kept on disk. The price is
 from __future__ import annotations
 
 import weakref
+from typing import Any
 
 from numba import cfunc, types
 
@@ -33,7 +34,7 @@ class KernelPointer(types.WrapperAddressProtocol):
     """
 
     def __init__(self, kernel) -> None:
-        self._compiled = _COMPILED.get(kernel)
+        self._compiled: Any = _COMPILED.get(kernel)
         if self._compiled is not None:
             return
         # Code on disk only for our own files: a user's function may live in a notebook.

@@ -101,13 +101,11 @@ class LogisticRegression(AbstractContinuousSystem):
         data_seed: int = 0,
         temperature: float = 1.0,
         *,
-        data: tuple[NDArray, NDArray, NDArray, NDArray] | None = None,
+        data: tuple[NDArray, ...] | None = None,
     ) -> None:
         self.temperature = positive(temperature, "temperature")
         self.precision = positive(precision, "precision")
-        sizes = [
-            whole(v, k, 1) for k, v in (("n_features", n_features), ("n_train", n_train), ("n_test", n_test))
-        ]
+        sizes = whole(n_features, "n_features", 1), whole(n_train, "n_train", 1), whole(n_test, "n_test", 1)
         self._given = None if data is None else _check_data(data)
         self.features, self.labels, self.test_features, self.test_labels = (
             generate_data(*sizes, int(data_seed)) if self._given is None else self._given
@@ -176,7 +174,7 @@ class LogisticRegression(AbstractContinuousSystem):
         """Unless data were given."""
         return self._given is None
 
-    def replace(self, **changes: float) -> LogisticRegression:
+    def replace(self, **changes: Any) -> LogisticRegression:
         """The same data with other parameters; generated data follow their sizes and seed."""
         return LogisticRegression(**{**self.parameters, **changes}, data=self._given)
 

@@ -93,7 +93,7 @@ class Potential(AbstractContinuousSystem):
         name: str = "potential",
         *,
         kernel: Callable | None = None,
-        kernel_parameters: Sequence[float] = (),
+        kernel_parameters: Sequence[float] | NDArray = (),
         centres: Sequence[Sequence[float]] | NDArray | None = None,
         width: float = 1.0,
     ) -> None:
@@ -140,7 +140,7 @@ class Potential(AbstractContinuousSystem):
         """The function does not."""
         return False
 
-    def replace(self, **changes: float) -> Potential:
+    def replace(self, **changes: Any) -> Potential:
         """The same function with another temperature.
 
         Examples

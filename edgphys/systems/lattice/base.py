@@ -6,7 +6,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import math
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,7 +62,7 @@ class AbstractLatticeSystem(AbstractSystem):
         """Shape of one configuration, with the lattice axes apart."""
         return tuple(self.lattice.shape)
 
-    def replace(self, **changes: float) -> AbstractLatticeSystem:
+    def replace(self, **changes: Any) -> Self:
         """The same system on the same lattice with some parameters changed.
 
         Examples
@@ -72,7 +72,8 @@ class AbstractLatticeSystem(AbstractSystem):
         >>> Ising(lattices.build("chain", (4,)), temperature=1.0).replace(temperature=2.0).beta
         0.5
         """
-        return type(self)(self.lattice, **{**self.parameters, **changes})
+        kind: Any = type(self)
+        return kind(self.lattice, **{**self.parameters, **changes})
 
     def identity(self) -> dict[str, Any]:
         """Name, parameters, and the lattice by its extent and its bonds."""

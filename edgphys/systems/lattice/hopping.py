@@ -109,6 +109,7 @@ class BondSums:
         for axis, periodic in enumerate(self._pbc, start=1):
             shifted = torch.roll(y, step, axis) if periodic else _shift_open(y, step, axis)
             total = shifted if total is None else total + shifted
+        assert total is not None  # there is an axis
         return total.reshape(x.shape)
 
     def _ends(self, device: torch.device) -> tuple[Tensor, Tensor]:

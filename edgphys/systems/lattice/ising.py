@@ -254,7 +254,7 @@ class Ising(AbstractLatticeSystem):
         spins = 2.0 * up.to(x.dtype) - 1.0
         return spins.reshape(-1, *self.event_shape)
 
-    def to_field(self, spins: Tensor, generator: torch.Generator) -> Tensor:
+    def to_field(self, spins: Tensor, generator: torch.Generator | None) -> Tensor:
         """y drawn from p(y | s) = N(M^{1/2} s, 1): takes reference spins to the continuous form.
 
         Parameters
@@ -308,7 +308,8 @@ class Ising(AbstractLatticeSystem):
         if source == "enumeration":
             results = enumeration.ising(self.lattice, *numbers)
         elif source == "kaufman":
-            torus = (*self.lattice.extent, self.temperature, self.coupling)
+            lx, ly = self.lattice.extent
+            torus = lx, ly, self.temperature, self.coupling
             log_z = kaufman.log_z(*torus)
             results = {"log_z": log_z, "free_energy": -self.temperature * log_z}
             results |= {"energy": kaufman.energy(*torus), "specific_heat": kaufman.specific_heat(*torus)}

@@ -27,7 +27,7 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, overload
 
 import numpy as np
 from numba import njit
@@ -143,7 +143,13 @@ class AbstractParticleSystem(AbstractContinuousSystem):
             "ki,bka->bia", slope.new_tensor(helmert(self.n_particles)), slope.reshape(len(x), -1, self.n_axes)
         )
 
-    def pair_distances(self, configurations: Tensor | NDArray) -> Tensor | NDArray[np.float64]:
+    @overload
+    def pair_distances(self, configurations: Tensor) -> Tensor: ...
+
+    @overload
+    def pair_distances(self, configurations: NDArray) -> NDArray[np.float64]: ...
+
+    def pair_distances(self, configurations):
         """Distances of all pairs i < j, shape (n_batch, n_pairs), in the order of `numpy.triu_indices`."""
         if isinstance(configurations, torch.Tensor):
             return self._separations(self._field(configurations)).norm(dim=2)

@@ -218,7 +218,8 @@ class LennardJones(AbstractParticleSystem):
     def below_core(self, configurations: Tensor | NDArray, radius: float | None = None) -> float:
         """Fraction of configurations with a pair closer than `radius`, by default `core`."""
         limit = self.core if radius is None else positive(radius, "radius")
-        return float((self.pair_distances(configurations) < limit).any(1).mean(dtype=float))
+        close = (self.pair_distances(configurations) < limit).any(1)
+        return float(close.mean(dtype=float))  # pyright: ignore[reportArgumentType]  (torch takes it too)
 
     def _pair_law(self, r: Tensor) -> tuple[Tensor, Tensor]:
         if self.core == 0.0:

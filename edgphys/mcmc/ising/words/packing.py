@@ -175,7 +175,7 @@ def make_packing(lattice, shifts: tuple[int, ...]) -> Packing:
         raise ValueError(f"shifts must leave neighbours in different words, got {shifts} for {lattice!r}")
     number = _word_numbers(lattice, shifts)
     colours = _word_colours(lattice, shifts, number)
-    element = np.ravel_multi_index(tuple((lattice.cells // _rows(lattice, shifts)).T), shifts)
+    element = np.asarray(np.ravel_multi_index(tuple((lattice.cells // _rows(lattice, shifts)).T), shifts))
     # The sites of element 0 stand for their words; words are sorted by colour, coordination, position.
     members = np.flatnonzero(element == 0)
     members = members[np.lexsort((number[members], lattice.coordination[members], colours[number[members]]))]
@@ -231,8 +231,8 @@ def _places(shifts) -> tuple[np.ndarray, np.ndarray]:
         number = np.arange(elements.shape[1])
         return number // 64, number % 64
     lanes_column = np.array(lanes)[:, None]
-    lane = np.ravel_multi_index(tuple(elements % lanes_column), lanes)
-    return lane, np.ravel_multi_index(tuple(elements // lanes_column), within)
+    lane = np.asarray(np.ravel_multi_index(tuple(elements % lanes_column), lanes))
+    return lane, np.asarray(np.ravel_multi_index(tuple(elements // lanes_column), within))
 
 
 def _ghosts(table, word, element, shifts, colours, lane, place) -> dict:
@@ -273,7 +273,7 @@ def _terms(moved: int, shifts, lane, place) -> np.ndarray:
     steps = np.array(np.unravel_index(moved, shifts))[:, None]
     target = np.ravel_multi_index(tuple((elements + steps) % np.array(shifts)[:, None]), shifts)
     bits = [dict() for _ in range(N_LANES)]
-    for here, there in enumerate(target):
+    for here, there in enumerate(np.asarray(target)):
         move = int(lane[there]), int(place[there] - place[here]) % 64
         bits[lane[here]][move] = bits[lane[here]].get(move, 0) | 1 << int(place[here])
     terms = np.zeros((max(len(b) for b in bits), 3, N_LANES), np.uint64)
