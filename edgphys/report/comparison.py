@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -131,7 +131,7 @@ def z_scores(table: xr.Dataset, name: str, method: str, reference: str) -> xr.Da
     """
     values, errors = table[name], table[f"{name}_err"]
     pair = (errors.sel({"method": one}, drop=True) for one in (method, reference))
-    error = xr.apply_ufunc(np.hypot, *pair)
+    error = cast("xr.DataArray", np.hypot(*pair))
     difference = values.sel({"method": method}, drop=True) - values.sel({"method": reference}, drop=True)
     return difference / error.where((error > 0) & np.isfinite(error))
 
