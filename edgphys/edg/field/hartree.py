@@ -18,7 +18,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["phi4_gaussian", "soft_spin_gaussian"]
+__all__ = ["phi4_gaussian", "phi4_stiffness", "soft_spin_gaussian"]
 
 _FLOOR = 0.02  # smallest stiffness, relative to the local one
 _NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(64)
@@ -45,6 +45,14 @@ def phi4_gaussian(
     covariance : array, shape (n_sites, n_sites)
     """
     eigenvalues, vectors = np.linalg.eigh(adjacency)
+    mean, stiffness = phi4_stiffness(eigenvalues, hop, quadratic, quartic, broken=broken)
+    return mean, (vectors / stiffness) @ vectors.T
+
+
+def phi4_stiffness(
+    eigenvalues: NDArray, hop: float, quadratic: float, quartic: float, *, broken: bool
+) -> tuple[float, NDArray[np.float64]]:
+    """As `phi4_gaussian`, from the eigenvalues of the adjacency: mean, and 1 / variance of each mode."""
     strongest = float(np.abs(hop * eigenvalues).max())
     mean, variance = (1.0, 0.5) if broken else (0.0, 0.5)
     stiffness = np.ones_like(eigenvalues)
@@ -59,7 +67,7 @@ def phi4_gaussian(
             mean += 0.3 * (math.sqrt(max(squared, 0.0)) - mean)
         if abs(change) < 1e-10 * variance:
             break
-    return mean, (vectors / stiffness) @ vectors.T
+    return mean, stiffness
 
 
 def soft_spin_gaussian(

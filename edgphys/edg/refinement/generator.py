@@ -84,9 +84,10 @@ class LatticeGenerator(nn.Module):
         self, n_samples: int, generator: torch.Generator, condition: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
         """All but the exact sites, float32, and log q with the gradient of the laws: what training needs."""
-        coarse, log_root = self.root.draw(n_samples, generator, condition, dtype=torch.float32)
+        coarse, _ = self.root.draw(n_samples, generator, condition, dtype=torch.float32)
         configurations, log_rest = self.refinement.draw_learned(coarse, generator, condition)
-        return configurations, log_root + log_rest
+        # One parallel evaluation has a shorter way back than the sequence of draws.
+        return configurations, self.root.log_prob(coarse, condition) + log_rest
 
     def log_prob(self, configurations: Tensor, condition: Tensor | None = None) -> Tensor:
         """log q of given configurations, in their dtype, shape (n_batch,)."""

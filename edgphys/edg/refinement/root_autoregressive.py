@@ -67,6 +67,7 @@ class AutoregressiveRoot(nn.Module):
         odd, even = self.network(windows, bump=self._bump(condition))
         return self.law.log_prob(x.T, odd, even).sum(0)
 
+    @torch.no_grad()
     def draw(
         self,
         n_samples: int,
@@ -74,7 +75,7 @@ class AutoregressiveRoot(nn.Module):
         condition: Tensor | None = None,
         dtype: torch.dtype = torch.float64,
     ) -> tuple[Tensor, Tensor]:
-        """Root values, shape (n_samples, n_root), and their log-density, with the gradient of the laws."""
+        """Root values, shape (n_samples, n_root), and their log-density."""
         like = {"dtype": dtype, "device": self.mask.device}
         x, total = torch.zeros(n_samples, self.n_root, **like), torch.zeros(n_samples, **like)
         bump = self._bump(condition)

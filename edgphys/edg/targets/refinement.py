@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: MIT
+r"""A coarse field as a target: the rest of the lattice is filled in by learned local laws.
+
+    Z = int dx_c pi(x_c),     pi(x_c) = int dx_f exp(-S(x_c, x_f)) = E_{x_f ~ p} [exp(-S) / p(x_f | x_c)]
+
+with p the law of a `Refinement`, whose last class is exact. `lift` draws x_f: the exponential of its
+log-density averages to pi(x_c) for any laws. `energy`, for training, draws x_f and holds it,
+
+    energy(x_c) = S(x_c, x_f) + log p(x_f | x_c),
+
+whose gradient is that of -log pi up to the score of the laws, which vanishes in the mean where they are
+exact; its mean is an upper bound on -log pi.
+
+The finished configuration is moved by an element of the space group of its own, which restores the
+translations and reflections that the choice of the coarse sites broke.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from edgphys.edg.field.hartree import phi4_stiffness
+from edgphys.edg.refinement.classes import Classes
+from edgphys.edg.refinement.model import Refinement
+from edgphys.edg.refinement.symmetry import SpaceGroup
+from edgphys.edg.targets.base import AbstractTarget, GaussianStart, choose_start, restrict_orbits
+from edgphys.systems import Phi4
+from edgphys.systems.lattice.relaxation import LatticeOperator
+from lattices import Lattice
+from lattices.build import expand
+from lattices.numbering import site_index
+
+__all__ = ["Phi4RefinementTarget", "root_lattice"]
+
+
+def root_lattice(classes: Classes) -> tuple[Lattice, NDArray[np.int64]]:
+    """The lattice of the coarse cells, and the sites on it that are those of the root, in their order."""
+    lattice, spacing = classes.lattice, np.array(classes.spacings[-1])
+    extent = tuple(int(n) for n in -(-np.array(lattice.extent) // spacing))
+    coarse = expand(lattice.unit_cell, extent, lattice.pbc, True)
+    cells = lattice.cells[classes.root] // spacing
+    sites = site_index(cells, lattice.sublattices[classes.root], extent, lattice.n_sites_per_cell)
+    return coarse, sites
+
+
+@final
+class Phi4RefinementTarget(AbstractTarget):
+    """phi^4 on the coarse sites of a refinement; see the module docstring.
+
+    Parameters
+    ----------
+    refinement : Refinement
+        Of a phi^4 system. Its laws are held fixed here.
+    """
+
+    exact_energy: ClassVar[bool] = False
+
+    def __init__(self, refinement: Refinement) -> None:
+        super().__init__()
+        system: Phi4 = refinement.system
+        self.system, self.refinement = system, refinement.requires_grad_(False)
+        self.n_dims, self.symmetric = len(refinement.classes.root), True
+        coarse, sites = root_lattice(refinement.classes)
+        self.orbits = restrict_orbits(coarse.pair_orbits(), sites)
+        signs = system.lattice.bipartition
+        uniform = system.hop >= 0.0 or signs is None
+        self.pattern = (np.ones(system.n_sites) if uniform else signs.astype(float))[refinement.classes.root]
+        self.group = SpaceGroup(system.lattice)
+        # Numbers the draws of `energy`: part of the state, so that a resumed training draws the same.
+        self.register_buffer("n_calls", torch.zeros((), dtype=torch.int64))
+
+    def energy(self, x: Tensor) -> Tensor:
+        """S(x_c, x_f) + log p(x_f | x_c) at x_f drawn from p and held, without the exact sites."""
+        generator = torch.Generator(device=x.device).manual_seed(int(self.n_calls))
+        self.n_calls += 1
+        with torch.no_grad():
+            drawn, _ = self.refinement.draw_learned(x.detach(), generator)
+        field = drawn.index_copy(1, self.refinement.root, x)
+        log_prob = self.refinement.learned_log_density(field, range(self.refinement.n_classes))
+        return log_prob - self.refinement.log_marginal(field)
+
+    @torch.no_grad()
+    def lift(self, x: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Draw the rest of the lattice."""
+        field, log_prob = self.refinement.sample(x.double(), generator)
+        log_density = -self.system.reduced_energy(field) - log_prob
+        return log_density, self.group.move(field, generator).to(x.dtype)
+
+    @torch.no_grad()
+    def lower(self, configurations: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """The coarse part of the configuration, moved by an element of the space group."""
+        field = self.group.move(configurations.double(), generator)
+        log_density = -self.system.reduced_energy(field) - self.refinement.log_density(field)
+        return self.refinement.restrict(field).to(configurations.dtype), log_density
+
+    def gaussian_start(self) -> GaussianStart:
+        """The better Hartree solution of the whole lattice, restricted to the coarse sites."""
+        system, root = self.system, self.refinement.classes.root
+        unit = torch.zeros(len(root), system.n_sites, dtype=torch.float64)
+        unit[torch.arange(len(root)), torch.from_numpy(root)] = 1.0
+        adjacency = LatticeOperator.from_adjacency(system.lattice, lambda w: w)
+        starts = []
+        for broken in (False, True) if system.quartic > 0.0 else (False,):
+            mean, stiffness = phi4_stiffness(
+                adjacency.eigenvalues, system.hop, system.quadratic, system.quartic, broken=broken
+            )
+            inverse = adjacency.function(lambda w, values=1.0 / stiffness: values.reshape(w.shape))
+            covariance = inverse.apply(unit)[:, root].numpy()
+            starts.append((mean * self.pattern, 0.5 * (covariance + covariance.T)))
+        return choose_start(self, starts)
