@@ -210,7 +210,7 @@ class EDG:
         n_steps : int, optional
             Most optimiser steps. Default: enough for a small system, see `default_steps`.
         batch_size : int, optional
-            Decoder samples a step, at least one a label; default 128, for few variables 256.
+            Decoder samples per step, at least one per label; default 128, for few variables 256.
         learning_rate : float
             Largest, of Adam.
         path_share : float, optional
@@ -298,8 +298,7 @@ class EDG:
         return json.dumps([self.system.name, geometry, self.system.parameters, _plain(self.options)])
 
     def default_steps(self) -> int:
-        """Optimiser steps that `fit` takes unless told; on lattices 600 up to 64 sites, growing with the
-        square root."""
+        """Optimiser steps that `fit` takes unless told; on lattices 600 to 64 sites, then like the root."""
         return self._recipe.default_steps(self.system, self.options)
 
     def sample(
@@ -335,7 +334,7 @@ class EDG:
             Of the flow, for "ode". With "hutchinson" the exponent is noisy: `estimate` refuses such samples,
             because E[exp(noise)] > 1 would pass for free energy.
         n_probes : int
-            Rademacher probes a draw, for "hutchinson".
+            Rademacher probes per draw, for "hutchinson".
         n_ode_steps : int
             Steps in the angle, for "ode".
         n_anneal : int

@@ -59,7 +59,7 @@ def estimate(samples: xr.Dataset, *, seed: int = 0, refuse_short: bool = False) 
         If the dims are of neither kind, or values are not finite.
     ShortChainError
         If chains have fewer than 16 draws, or with `refuse_short` are not converged. Its ``tau_int`` is the
-        largest estimated, its ``partial`` the estimates (without errors below 16 draws a chain); the message
+        largest estimated, its ``partial`` the estimates (no errors below 16 draws per chain); the message
         says how many draws would be enough.
 
     Notes

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Markov-chain Monte Carlo: local, cluster and Hamiltonian updates in numba, several chains in threads, and
-parallel tempering."""
+"""Markov chains: local, cluster and Hamiltonian updates in numba, chains in threads, parallel tempering."""
 
 from edgphys.mcmc.algorithms import algorithms_for, best_algorithm
 from edgphys.mcmc.ising.words.multispin import MultispinReplicas

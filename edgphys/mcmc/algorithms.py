@@ -44,8 +44,7 @@ _SAMPLERS: tuple[type[AbstractSampler], ...] = (
 
 
 def algorithms_for(system) -> tuple[str, ...]:
-    """Names of the algorithms that `edgphys.mcmc.run` accepts for this system, the generally applicable
-    one first.
+    """Names of the algorithms that `edgphys.mcmc.run` accepts for this system, the most general one first.
 
     Examples
     --------

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Markov-chain Monte Carlo for a system by the name of an algorithm: several chains in threads, one labelled
-dataset.
+"""Markov chains of a system by the name of an algorithm: several in threads, one labelled dataset.
 
 Each chain has its own child of the seed and its own generator state, so the numbers do not depend on how
 many threads run or how they are scheduled, nor on the pieces into which a run is cut by interruptions.

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Two bounds on KL(model || target) - log Z, both trained by plain gradients: minus each is a bound on log Z.
 
-Continuous time (METHOD section 2). With z_t = alpha z0 + sigma eps, u = alpha eps - sigma z0, sigma uniform
-on [0, 1],
+Continuous time. With z_t = alpha z0 + sigma eps, u = alpha eps - sigma z0, sigma uniform on [0, 1],
 
     L = E[ log p_D(x | z0, g) + U(x) - log p_E(g | x) + log p(g) ] + int_0^1 dsigma E[ sigma |H|^2 + 2 H.u ] .
 
@@ -10,12 +9,12 @@ Pairs (+eps, -eps) at the same z0, x, sigma keep the variance finite as sigma ->
 over the batch. No derivative of H is taken: Stein's identity has turned the divergence of the score into H.u.
 
 Discrete path of K steps: minus the average log weight of `path`, with the conditional averages over
-intermediate z_k done in closed form (each step is a KL between Gaussians), one stratified step a sample.
+intermediate z_k done in closed form (each step is a KL between Gaussians), one stratified step per sample.
 
 References
 ----------
-Wang, Guo, Wu, Zhou, arXiv:2401.02080, Th. 1; Ho, Jain, Abbeel, arXiv:2006.11239, Eq. 5-7 (the discrete
-terms).
+Wang, Guo, Wu, Zhou, arXiv:2401.02080, Th. 1 (continuous time).
+Ho, Jain, Abbeel, arXiv:2006.11239, Eq. 5-7 (the discrete terms).
 """
 
 from __future__ import annotations

@@ -21,8 +21,10 @@ name           alpha                    sigma                   g^2             
 with beta(t) linear from `beta_min` to `beta_max` and B its integral. Only the angle schedule ends without
 signal. All functions are elementwise and lose no digits at either end when given float64.
 
-References ---------- Song et al., arXiv:2011.13456, Eq. 11 and appendix B (VP, sub-VP); Kingma, Salimans,
-Poole, Ho, arXiv:2107.00630 (only the signal-to-noise ratio matters).
+References
+----------
+Song et al., arXiv:2011.13456, Eq. 11 and appendix B (VP, sub-VP).
+Kingma, Salimans, Poole, Ho, arXiv:2107.00630 (only the signal-to-noise ratio matters).
 """
 
 from __future__ import annotations

@@ -35,7 +35,7 @@ class TrainingSettings:
     n_steps : int
         Most optimiser steps; 0 leaves the start.
     batch_size : int
-        Decoder samples a step.
+        Decoder samples per step.
     learning_rate : float
         Largest, of Adam.
     path_share : float

@@ -6,7 +6,7 @@ is written as
 
     grad log p(z_t | x) = -z_t + alpha H(z_t, x, sigma, g),      <z0 | z_t, x> = alpha z_t + sigma^2 H .
 
-For a linear decoder H is known (METHOD: H = A (s^2 + sigma^2 A^2)^{-1} (x - alpha A z_t) mode by mode). Here
+For a linear decoder x = A z + s xi it is known, H = A (s^2 + sigma^2 A^2)^{-1} (x - alpha A z_t) by mode. Here
 the residual is that of the trained decoder, and a network corrects it in normalised units:
 
     H = D [ rho + h(z_t, S z_t, x, rho, S rho, g; sigma) ],     D_k = A_k / r_k,

@@ -1,15 +1,13 @@
 # SPDX-License-Identifier: MIT
 """Odd, equivariant layers on any finite lattice, for features laid out as (n_channels, n_batch, n_sites).
 
-* `OrbitConvolution` mixes sites by one matrix a channel, constant on the orbits of pairs of sites under the
-space
-  group: it commutes with every symmetry and reaches across the whole lattice. One batched product.
+* `OrbitConvolution` mixes sites by one matrix per channel, constant on the orbits of pairs of sites under the
+  space group: it commutes with every symmetry and reaches across the whole lattice. One batched product.
 * `OddBlock` mixes channels: linear features times a sigmoid of squared features, hence odd under a change of
-sign of
-  all inputs. A symmetry that sends the field to its negative is kept by construction.
+  sign of all inputs. A symmetry that sends the field to its negative is kept by construction.
 * `OddNetwork` is a stack of blocks that starts as the zero map.
 
-A lattice of n sites costs n_sites^2 a channel and a field: meant for up to a few thousand sites.
+A field on n sites costs n^2 per channel: meant for up to a few thousand sites.
 """
 
 from __future__ import annotations

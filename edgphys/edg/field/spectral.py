@@ -60,5 +60,5 @@ class SpectralBasis(nn.Module):
         return coefficients @ self.vectors.T.to(coefficients.dtype)
 
     def apply_multiplier(self, x: Tensor, per_dim: Tensor) -> Tensor:
-        """V diag(per_dim) V^T x; `per_dim` is (n_dims,) or one row a sample."""
+        """V diag(per_dim) V^T x; `per_dim` is (n_dims,) or one row per sample."""
         return self.combine(self.project(x) * per_dim)

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: MIT
 r"""The bound in the form of the paper's Theorem 1: a score on any schedule, and its divergence.
 
-With s the encoder's score, d the dimension of z, and the encoder's prior at T equal to the marginal N(0,
-c_T^2),
+With s the encoder's score, d the dimension of z, and the encoder's prior at T the marginal N(0, c_T^2),
 
     L = E[ log p_D(x | z0, g) + U(x) - log p_E(g | x) + log p(g) ]
         + int_0^T dt g^2/2 E[ |s|^2 + 2 div s ] + d log(c_T / alpha_T)
@@ -10,13 +9,24 @@ c_T^2),
 and -L is a lower bound on log Z in nats, on the same footing as `objective.continuous_bound`.
 
 Where the constant comes from. The relative entropy of the two joint laws of (x, z_[0,T]) is, given x,
-``KL(p_D(z_T | x) || N(0, c_T^2)) + int g^2/2 E|grad log p_D(z_t | x) - s|^2``. Partial integration turns the
-cross term into the divergence; the entropy balance of the forward process, ``dh/dt = d r + g^2/2 E|grad log
-p_D(z_t | x)|^2`` with ``f = r z``, turns the square of the true score into entropies, and these cancel
-against log p_D(x), except for ``-d/2 log(2 pi e) - d log alpha_T - E log N(z_T; 0, c_T^2) = d log(c_T /
-alpha_T)``. The same balance for the marginal shows that this is the theorem's ``int_0^T g^2/2 E|grad log
-p_D(z_t)|^2 = int_0^T g^2/2 d / c^2``. It is used here under the integral, at the sampled t, and as ``2 d /
-c^2 - |z_t|^2 / c^4``, whose mean is d / c^2 too: a score without signal then costs nothing, sample by sample.
+
+    KL(p_D(z_T | x) || N(0, c_T^2)) + int_0^T dt g^2/2 E|grad log p_D(z_t | x) - s|^2 .
+
+Partial integration turns the cross term into the divergence. The entropy balance of the forward process with
+drift f = r z,
+
+    dh/dt = d r + g^2/2 E|grad log p_D(z_t | x)|^2 ,
+
+turns the square of the true score into entropies, and these cancel against log p_D(x), except for
+
+    -d/2 log(2 pi e) - d log alpha_T - E log N(z_T; 0, c_T^2) = d log(c_T / alpha_T) .
+
+The same balance for the marginal shows that this is the theorem's
+
+    int_0^T dt g^2/2 E|grad log p_D(z_t)|^2 = int_0^T dt g^2/2 d / c^2 .
+
+It is used here under the integral, at the sampled t, and as ``2 d / c^2 - |z_t|^2 / c^4``, whose mean is
+d / c^2 too: a score without signal then costs nothing, sample by sample.
 
 Finite T. Since the prior is the exact marginal, L needs no correction: it is a bound for every T. What is
 lost by stopping is the information left at T, ``I(x; z_T | g) <= d/2 log(1 + alpha_T^2 / sigma_T^2)``
@@ -141,7 +151,7 @@ def paper_bound(
     divergence : {"hutchinson", "exact"}
         Both have the same mean; the exact one costs `n_latent` backward passes.
     n_probes : int
-        Rademacher probes a sample, for "hutchinson".
+        Rademacher probes per sample, for "hutchinson".
     proposal : TimeProposal, optional
         Density of t; adapted to this batch after use while in training mode. Default: uniform.
 

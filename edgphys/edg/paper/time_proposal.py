@@ -8,8 +8,10 @@ moment of f in each, and keeps a share of the uniform density, so that a bin onc
 again. The expectation does not depend on q: a batch is drawn and weighted with the density that earlier
 batches left behind.
 
-References ---------- Wang, Guo, Wu, Zhou, arXiv:2401.02080 (learned time proposal); Song, Durkan, Murray,
-Ermon, arXiv:2101.09258, section 5.2.
+References
+----------
+Wang, Guo, Wu, Zhou, arXiv:2401.02080 (learned time proposal).
+Song, Durkan, Murray, Ermon, arXiv:2101.09258, section 5.2.
 """
 
 from __future__ import annotations

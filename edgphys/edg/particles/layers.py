@@ -150,7 +150,7 @@ def _own_minus_other(blocks: Tensor) -> Tensor:
 
 @final
 class PairNetwork(nn.Module):
-    """From M vectors a particle to N vectors without mean, and invariant numbers for the whole.
+    """From M vectors per particle to N vectors without mean, and invariant numbers for the whole.
 
     Pairs see the products of differences ``(X_i^a - X_j^a) . (X_i^b - X_j^b)``; messages go both ways alike.
 

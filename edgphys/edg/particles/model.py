@@ -225,8 +225,7 @@ def carried_bound(model: ParticleModel, n_batch: int, generator: torch.Generator
 
 
 def _tamed(energy: Tensor) -> Tensor:
-    """Energies; those far above the rest of the batch by their logarithm, lest a collision be all that
-    counts."""
+    """Energies, those far above the rest of the batch by their logarithm: no collision is all that counts."""
     with torch.no_grad():
         low, middle = torch.quantile(energy, energy.new_tensor([0.1, 0.5]))
         scale = 3.0 * (middle - low) + 3.0

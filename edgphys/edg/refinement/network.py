@@ -5,8 +5,8 @@
 
 c is the window, e marks its missing sites and keeps its sign. W3 and A start at zero. With a condition,
 Gaussian bumps of it scale and shift the two hidden layers and combine as many linear parts A; scales and
-shifts start at zero. One network may serve all sites (weights (n_in, n_out)), or a stack of them one site
-each.
+shifts start at zero. One network may serve all sites (weights (n_in, n_out)), or a stack of them, one
+per site.
 """
 
 from __future__ import annotations

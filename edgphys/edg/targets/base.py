@@ -7,14 +7,14 @@ A system may have exact partial sums that make it easier to sample. A target is 
 
 up to a correction that `lift` supplies without bias while it restores what was summed out. With `energy`
 alone (training) ``-<log q + energy>`` is a lower bound on log Z; with the log-density that `lift` returns
-(sampling) the weights are unbiased: ``E[exp(log_density)] `` over the internal randomness is the exact
+(sampling) the weights are unbiased: ``E[exp(log_density)]`` over the internal randomness is the exact
 marginal density.
 
-    system             variables                                        summed exactly
-    Ising, bipartite   one Gaussian soft spin a site of one sublattice  the spins of both sublattices
-    Ising, any         whitened field y of the relaxation, one a site   all spins
-    phi^4, bipartite   the field on one sublattice                      the field on the other
-    any                the configuration itself                         nothing
+    system             variables                                          summed exactly
+    Ising, bipartite   one Gaussian soft spin per site of one sublattice  the spins of both sublattices
+    Ising, any         whitened field y of the relaxation, one per site   all spins
+    phi^4, bipartite   the field on one sublattice                        the field on the other
+    any                the configuration itself                           nothing
 """
 
 from __future__ import annotations
@@ -164,8 +164,7 @@ class AbstractTarget(nn.Module, ABC):
 def choose_start(
     target: AbstractTarget, candidates: Sequence[tuple[NDArray[np.float64], NDArray[np.float64]]]
 ) -> GaussianStart:
-    """The candidate (mean, covariance) of lowest variational free energy; the first is the symmetric one, if
-    any.
+    """The candidate (mean, covariance) of lowest variational free energy; a symmetric one comes first.
 
     The log-odds of mixed configurations come from the difference of free energies, held between 1/27 and 1/4
     in probability: the Gaussian picture of coexistence is crude, and training corrects it.

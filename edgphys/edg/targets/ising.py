@@ -1,19 +1,20 @@
 # SPDX-License-Identifier: MIT
 r"""Ising models as targets: two exact continuous forms.
 
-**Relaxation** (any lattice): the whitened field y of `Ising`, one variable a site, all spins summed.
+**Relaxation** (any lattice): the whitened field y of `Ising`, one variable per site, all spins summed.
 
 **Decimation** (bipartite lattices, half the variables). Let A, B be the sublattices, K = beta J. Summing the
 spins of B exactly leaves prod_b f(m_b) with f(m) = 2 cosh(K m + beta h) and m_b = sum_{a ~ b} s_a. Split
 
     log f(m) = tilt m + alpha m^2 / 2 + r(m)
 
-for any alpha > 0 and tilt, take the square apart with one Gaussian soft spin y_b a site of B, and sum the
-spins of A:
+for any alpha > 0 and tilt, take the square apart with one Gaussian soft spin y_b per site of B, n in all, and
+sum the spins of A:
 
-    U(y) = |y|^2 / 2 - sum_a log 2 cosh(x_a) + (n / 2) log 2 pi,      x_a = beta h + sum_{b ~ a} (tilt +
-    sqrt(alpha) y_b) p(s_A | y) = prod_a exp(s_a x_a) / 2 cosh(x_a),                   Z = int dy exp(-U(y)) <
-    exp(R(s_A)) >_{s_A | y}
+    x_a = beta h + sum_{b ~ a} (tilt + sqrt(alpha) y_b)
+    U(y) = |y|^2 / 2 - sum_a log 2 cosh(x_a) + (n / 2) log 2 pi
+    p(s_A | y) = prod_a exp(s_a x_a) / 2 cosh(x_a)
+    Z = int dy exp(-U(y)) < exp(R(s_A)) >_{s_A | y}
 
 with R = sum_b r(m_b). On chains and honeycombs (m takes one or two absolute values) R is constant for the
 right alpha; elsewhere it is small: the four-spin interaction that decimation makes. Training uses the bound
@@ -23,7 +24,8 @@ any number of draws. alpha and tilt are trained with the networks; Z does not de
 
 References
 ----------
-Hubbard, Phys. Rev. Lett. 3, 77 (1959); Fisher, Phys. Rev. 113, 969 (1959) (decimation).
+Hubbard, Phys. Rev. Lett. 3, 77 (1959) (the soft spins).
+Fisher, Phys. Rev. 113, 969 (1959) (decimation).
 """
 
 from __future__ import annotations

@@ -45,7 +45,7 @@ def _pattern(system: Phi4) -> np.ndarray:
 
 @final
 class Phi4FieldTarget(AbstractTarget):
-    """The field itself, one variable a site; any boundary conditions and extents.
+    """The field itself, one variable per site; any boundary conditions and extents.
 
     Parameters
     ----------
@@ -113,7 +113,7 @@ class Phi4SublatticeTarget(AbstractTarget):
             self.register_buffer(name, value, persistent=False)
 
     def _largest_field(self, coupling: np.ndarray) -> float:
-        """Field of neighbours in a uniform configuration of an action 100 nats a site above phi = 0."""
+        """Field of neighbours in a uniform configuration of an action 100 nats per site above phi = 0."""
         system = self.system
         if system.quartic == 0.0:
             return 1.0  # any size of table is exact; on open lattices the loop below might not end

@@ -7,8 +7,8 @@ log I is smooth, even and convex; it is tabulated with its first two derivatives
 h) and interpolated by quintic Hermite polynomials, whose error on this grid is below 1e-11. Beyond the table
 it is integrated anew. Draws are by rejection from a Gaussian envelope, hence exact:
 
-    phi^4 >= 2 r^2 phi^2 - r^4   for every r,  so   exp(-V + h phi) <= exp(-(quadratic + 2 quartic r^2) phi^2
-                                                                         + h phi + quartic r^4) .
+    phi^4 >= 2 r^2 phi^2 - r^4   for every r,  so
+    exp(-V + h phi) <= exp(-(quadratic + 2 quartic r^2) phi^2 + h phi + quartic r^4) .
 """
 
 from __future__ import annotations

@@ -19,8 +19,9 @@ passes.
 
 References
 ----------
-METHOD section 3; Chen, Rubanova, Bettencourt, Duvenaud, arXiv:1806.07366; Grathwohl et al., arXiv:1810.01367
-(one probe held fixed along a trajectory).
+Song et al., arXiv:2011.13456, section 4.3 (the probability flow).
+Chen, Rubanova, Bettencourt, Duvenaud, arXiv:1806.07366 (its density).
+Grathwohl et al., arXiv:1810.01367 (one probe held fixed along a trajectory).
 """
 
 from __future__ import annotations
@@ -126,7 +127,7 @@ def ode_log_weights(
     divergence : {"exact", "hutchinson"}
         Only "exact" gives weights that may be exponentiated.
     n_probes : int
-        Rademacher probes a sample, for "hutchinson".
+        Rademacher probes per sample, for "hutchinson".
     method : str
         A solver of torchdiffeq: of fixed step ("rk4", ...) with `n_steps` equal steps in the angle, or
         adaptive ("dopri5", ...) with `rtol` and `atol`, where the batch shares its steps.

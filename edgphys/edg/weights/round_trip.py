@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-r"""Draws sent back through the encoder: does it put latents where the decoder never goes?
+r"""Draws sent back through the encoder, to see whether it puts latents where the decoder never goes.
 
 Weights are unbiased only as far as the draws reach. With an encoder that holds latents possible which the
 decoder sends elsewhere, the mean of w is carried by draws that never come: log Z is low by

@@ -51,14 +51,17 @@ class GammaResult:
 def gamma_method(series: np.ndarray, *, stau: float = 1.5) -> GammaResult:
     """Mean, error and integrated autocorrelation time by the Gamma method with automatic windowing.
 
-    The window W is the first with exp(-W/tau) < tau / sqrt(W n), where tau = stau / log((2 tau_int + 1)/(2
-    tau_int - 1)): the sum of the truncation bias and the statistical error of tau_int is then least. Gamma(t)
-    is corrected for the bias C(W)/n that comes from subtracting the estimated mean.
+    The window W is the first with
+
+        exp(-W/tau) < tau / sqrt(W n),      tau = stau / log[(2 tau_int + 1) / (2 tau_int - 1)] :
+
+    the sum of the truncation bias and the statistical error of tau_int is then least. Gamma(t) is corrected
+    for the bias C(W)/n that comes from subtracting the estimated mean.
 
     Parameters
     ----------
     series : array, shape (n_chains, n_draws) or (n_draws,)
-        One observable, at least 16 draws a chain.
+        One observable, at least 16 draws per chain.
     stau : float
         Ratio of the exponential to the integrated autocorrelation time that is assumed; 1 to 2.
 
@@ -197,5 +200,5 @@ def require_length(n_draws: int, tau_int: float) -> None:
     """Refuse chains of fewer than 16 draws; the error carries `tau_int`."""
     if n_draws < MIN_DRAWS:
         raise ShortChainError(
-            f"draw must hold at least {MIN_DRAWS} draws a chain, got {n_draws}", tau_int=tau_int
+            f"draw must hold at least {MIN_DRAWS} draws per chain, got {n_draws}", tau_int=tau_int
         )

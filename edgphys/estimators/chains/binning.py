@@ -5,10 +5,13 @@ Level k cuts each chain into bins of B = 2^k draws and treats the n_bins bin mea
 
     err_k^2 = sum_b (mean_b - mean)^2 / (n_bins (n_bins - 1)) ,   tau_k = n err_k^2 / (2 var) .
 
-err_k rises with B until the bins are much longer than the autocorrelation, err_k^2 = err^2 (1 -
-O(tau_int/B)), to a plateau that is the standard error. It needs no window and sees slow modes of any
-strength, but takes about ten times longer chains than the Gamma method
-(`edgphys.estimators.chains.autocorrelation`): use it as a check.
+err_k rises with B until the bins are much longer than the autocorrelation, to a plateau that is the standard
+error:
+
+    err_k^2 = err^2 (1 - O(tau_int / B)) .
+
+It needs no window and sees slow modes of any strength, but takes about ten times longer chains than the Gamma
+method (`edgphys.estimators.chains.autocorrelation`): use it as a check.
 
 Plateau rule: the level is the first with B^3 > 16 n (2 tau_k)^2, which is twice the bin size of least mean
 square error (there the bias of err is as large as its noise), and converged says that (a) it has at least 32
@@ -74,7 +77,7 @@ def log_binning(series: np.ndarray) -> BinningResult:
     Parameters
     ----------
     series : array, shape (n_chains, n_draws) or (n_draws,)
-        One observable, at least 16 draws a chain. Bins do not cross from chain to chain; draws left over at
+        One observable, at least 16 draws per chain. Bins do not cross from chain to chain; draws left over at
         the end of a chain are left out of that level, and the error is scaled to all n draws.
 
     Returns

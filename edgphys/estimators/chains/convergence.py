@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Two questions to a set of Markov chains: do they agree with each other, and with themselves over time?
+"""Whether Markov chains agree with each other, and each with itself over time.
 
 `r_hat` compares chains started independently (rank-normalised, split, the larger of bulk and tail);
 `halves_z` compares the first with the second half of all chains, which sees a warm-up that was too short.
@@ -90,7 +90,7 @@ def halves_z(series: np.ndarray) -> float:
     -------
     float
         Standard normal for long stationary chains; 0 for a constant observable, infinite if only the second
-        half is constant, NaN below 32 draws a chain.
+        half is constant, NaN below 32 draws per chain.
 
     Examples
     --------

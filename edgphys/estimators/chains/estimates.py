@@ -10,8 +10,8 @@ for a specific heat, but 54 to 60 % for the Binder cumulant of a Gaussian, which
 least 40 tau_int, when the chains are long enough for eight such blocks. Chains give no log_z.
 
 converged = 1 when r_hat < 1.01, n > 50 (2 tau_int) over all chains, every window closed, and halves agree.
-R-hat is the strictest of these: chains that agree stay above 1.01 until each of the parts it compares (two a
-chain, four of a single chain) holds 50 to 75 (2 tau_int) draws; `enough_draws` says how many that are. Chains
+R-hat is the strictest of these: chains that agree stay above 1.01 until each of the parts it compares (two
+per chain, four of a single chain) holds 50 to 75 (2 tau_int) draws; `enough_draws` says how many that are. Chains
 much shorter that pass by luck do so because their tau_int came out small, and their bars are too short.
 
 The slowest of the primary observables counts. With Z2 symmetry the sign of m is left out: no estimate depends
@@ -116,7 +116,7 @@ def means_only(samples: xr.Dataset) -> tuple[dict[str, float], dict[str, str]]:
     values = {name: float(value) for name, value in derived(primaries, primaries.means(means)).items()}
     n_draws = samples.sizes["draw"]
     return values | {"n_draws": float(primaries.columns[0].size), "converged": 0.0}, {
-        "warning": f"{n_draws} draws a chain are fewer than {MIN_DRAWS}: no errors"
+        "warning": f"{n_draws} draws per chain are fewer than {MIN_DRAWS}: no errors"
     }
 
 

@@ -40,8 +40,7 @@ def mmd(
     log_weights: np.ndarray | None = None,
     reference_log_weights: np.ndarray | None = None,
 ) -> xr.Dataset:
-    """Maximum mean discrepancy between samples and a reference, with the parameters of the kernel in the
-    attributes.
+    """Maximum mean discrepancy between samples and a reference; the attributes hold the kernel.
 
     Parameters
     ----------
@@ -128,8 +127,7 @@ class _Kernel:
         return np.mean([np.exp(-0.5 * squares / h**2) for h in self.bandwidths], axis=0)
 
     def within(self, x: np.ndarray, p: np.ndarray) -> tuple[float, np.ndarray, float]:
-        """<k> over pairs of different draws, the mean over the others for each draw, and the variance of
-        k."""
+        """<k> over pairs of different draws, its mean over the others for each draw, its variance."""
         rows, squares = np.empty(len(x)), 0.0
         for start in range(0, len(x), _ROWS):
             part = slice(start, start + _ROWS)

@@ -127,7 +127,7 @@ def _strides(data: Ladder) -> list[int]:
     n_draws, longest = data.terms.shape[2], max(strides)
     if n_draws < MIN_DRAWS * longest:
         raise ShortChainError(
-            f"draw must hold at least {MIN_DRAWS} x 2 tau_int = {MIN_DRAWS * longest} draws a chain, "
+            f"draw must hold at least {MIN_DRAWS} x 2 tau_int = {MIN_DRAWS * longest} draws per chain, "
             f"got {n_draws}",
             tau_int=longest / 2,
         )

@@ -50,7 +50,7 @@ def thermodynamic_integration(
     ----------
     ladder : Dataset
         ``action_terms`` (rung, chain, draw, term) and ``action_coefficients`` (rung, term), as
-        `edgphys.mcmc.temper` gives them; at least 16 draws a chain.
+        `edgphys.mcmc.temper` gives them; at least 16 draws per chain.
     log_z_reference : float
         log Z of the rung `reference`.
     reference : int

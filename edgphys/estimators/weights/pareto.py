@@ -2,12 +2,16 @@
 """Tail index k of importance weights: how many of their moments exist.
 
 The largest weights are fitted by a generalised Pareto law, p(w > u + y | w > u) = (1 + k y / s)^(-1/k), which
-has finite moments of order below 1/k. Variance, and with it the usual error bar, needs k < 1/2; up to min(1 -
-1/log10(n), 0.7) the error is still informative in practice, above it is not at this number of draws. Assumes
-independent draws. The fit is the quasi-Bayesian one of Zhang and Stephens, as used by Vehtari et al.
+has finite moments of order below 1/k. Variance, and with it the usual error bar, needs k < 1/2; up to
+k = min(1 - 1/log10(n), 0.7) the error is still informative in practice, above it is not at this number of
+draws. Assumes independent draws. The fit is the quasi-Bayesian one of Zhang and Stephens, as used by Vehtari
+et al.
 
-References: A. Vehtari, D. Simpson, A. Gelman, Y. Yao, J. Gabry, Journal of Machine Learning Research 25(72)
-(2024), arXiv:1507.02646, section 2 and appendix C; J. Zhang, M. A. Stephens, Technometrics 51 (2009) 316.
+References
+----------
+A. Vehtari, D. Simpson, A. Gelman, Y. Yao, J. Gabry, Journal of Machine Learning Research 25(72) (2024),
+arXiv:1507.02646, section 2 and appendix C.
+J. Zhang, M. A. Stephens, Technometrics 51 (2009) 316.
 """
 
 from __future__ import annotations

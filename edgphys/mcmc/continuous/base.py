@@ -6,7 +6,7 @@ in threads; and as a move of a batch of chains in numpy, for systems whose energ
 leave exp(-E/T) invariant for every step size; the steps are tuned in the warm-up (see
 `edgphys.mcmc.continuous.tuning`) and frozen.
 
-Options of all: ``steps_per_sweep`` (proposals, or trajectories, a sweep), ``target_acceptance``,
+Options of all: ``steps_per_sweep`` (proposals, or trajectories, per sweep), ``target_acceptance``,
 ``precondition`` (a scale for each coordinate, not one for all), ``start_scale`` (chains start from a normal
 law of this width around the origin; by default the system says where) and ``chains_per_batch`` (chains that
 one torch call serves; the default is that of `run`).

@@ -6,14 +6,14 @@ Momenta p ~ N(0, 1) are drawn afresh, H = p^2/2 + U(x), U = E/T, is followed by 
     p -= s/2 grad U(x),    x += s p,    p -= s/2 grad U(x)
 
 and the end is accepted with min(1, exp(-dH)). The map is reversible and keeps volume, so exp(-U) is
-stationary for any step s, one a coordinate if preconditioned (a diagonal mass matrix). The number of steps is
-uniform in ``1 .. 2 round(length / step) - 1`` and the step varies by 10 percent from one trajectory to the
+stationary for any step s, one per coordinate if preconditioned (a diagonal mass matrix). The number of steps
+is uniform in ``1 .. 2 round(length / step) - 1`` and the step varies by 10 percent from one trajectory to the
 next, both independent of x: no mode is in resonance with the trajectory.
 
 The step is tuned to a mean acceptance of 0.8. Lengths are in units of the scales, in which a Gaussian has
 period 2 pi. Without the option `trajectory_length` the warm-up tries pi/2 times 1/4, 1/2, 1, 2 and 4 in its
-second half, takes the one with the largest expected squared jump a gradient, and tunes the step to it at the
-end. One sweep is `steps_per_sweep` trajectories.
+second half, takes the one with the largest expected squared jump per gradient, and tunes the step to it at
+the end. One sweep is `steps_per_sweep` trajectories.
 
 References
 ----------
@@ -55,7 +55,7 @@ __all__ = ["GenericHMC"]
 _JITTER = 0.1
 _LENGTHS = 0.5 * math.pi * 2.0 ** np.arange(-2, 3)
 _MIDDLE = 2
-_LONGEST = 1000  # mean steps a trajectory: a bound on what a bad start of the tuning may cost
+_LONGEST = 1000  # mean steps per trajectory: a bound on what a bad start of the tuning may cost
 
 
 class GenericHMC(AbstractContinuousSampler):
@@ -155,8 +155,10 @@ def _mean_steps(length, step):
 
 @njit(nogil=True, cache=True)
 def _trying(sweep, n_total):
-    """Whether lengths are on trial: once the step has settled on the new scales, and until the last sixth,
-    which leaves the step to settle on the length that won."""
+    """Whether lengths are on trial: once the step has settled on the new scales, and until the last sixth.
+
+    That sixth leaves the step to settle on the length that won.
+    """
     return (6 * n_total) // 10 <= sweep < (5 * n_total) // 6
 
 

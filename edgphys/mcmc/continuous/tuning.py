@@ -10,7 +10,7 @@ The step along coordinate i is ``step * scale_i``. Over the sweeps of the warm-u
 
 log(step) follows the acceptance probabilities by dual averaging, a Robbins-Monro scheme with averaging.
 `ChainState.tuning` is one array: a head with the places below, then the means, the sums of squared
-deviations (both a member and coordinate), and the scales.
+deviations (both per member and coordinate), and the scales.
 
 References
 ----------

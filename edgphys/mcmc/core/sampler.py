@@ -7,7 +7,7 @@ order of calls is fixed: `start` for each chain, `warm_up` in one or more pieces
 chains, then `advance` in as many pieces as wanted. Cutting a run into pieces, or into threads, changes no
 number.
 
-Tuning (proposal width, step size, clusters a sweep) happens in `warm_up` alone. `freeze` pools what the
+Tuning (proposal width, step size, clusters per sweep) happens in `warm_up` alone. `freeze` pools what the
 chains found into one value for all of them, and `advance` only reads it: from then on the transition kernel
 is fixed, and each sampler states in its docstring why it leaves ``exp(-reduced energy)`` invariant and
 reaches every state.
@@ -90,7 +90,7 @@ class AbstractSampler(abc.ABC):
     columns_optional : bool
         `advance` may be given rows of one column, for the first observable alone.
     extra_columns : dict of str to int
-        Observables of several numbers a draw, in columns after the others: name and how many.
+        Observables of several numbers per draw, in columns after the others: name and how many.
     improved_columns : tuple of str
         Which of the columns are improved estimators: other values at each draw, the same mean, less noise.
     chains_per_state : int
@@ -156,11 +156,13 @@ class AbstractSampler(abc.ABC):
 
     @abc.abstractmethod
     def unpack(self, state: ChainState) -> np.ndarray:
-        """The configuration in the order of the system, shape (n_variables,); of a group, one row a chain."""
+        """The configuration in the order of the system, shape (n_variables,); of a group, a row per chain."""
 
     def configurations(self, kept: np.ndarray) -> np.ndarray:
-        """Configurations of the system from what `advance` has kept; the same unless the chain's variables
-        are other coordinates than those of the configurations."""
+        """Configurations of the system from what `advance` has kept.
+
+        The same, unless the chain's variables are other coordinates than those of the configurations.
+        """
         return kept
 
     @abc.abstractmethod

@@ -5,7 +5,7 @@ Two ways to the same Markov chain, chosen by the lattice:
 
 * packed: sites that differ by a translation share a word of bits (`edgphys.mcmc.ising.words.packing`); some
   50 times faster, for lattices with a periodic axis whose extent can be divided, from `LEAST_BITS` bits
-  a word on;
+  per word on;
 * site by site, colour after colour or in random order, on any lattice.
 
 In both a site's probability is that of a table over spin and sum of neighbours, to a resolution of 2**-64 or

@@ -3,8 +3,8 @@
 
 Momenta p ~ N(0, 1) are drawn afresh, H = p^2/2 + S(phi) is followed by leapfrog steps
 
-    p -= eps/2 dS/dphi,   phi += eps p,   p -= eps/2 dS/dphi,        dS/dphi_i = -2 hop sum_j phi_j + 2
-    quadratic phi_i + 4 quartic phi_i^3,
+    p -= eps/2 dS/dphi,      phi += eps p,      p -= eps/2 dS/dphi,
+    dS/dphi_i = -2 hop sum_{j ~ i} phi_j + 2 quadratic phi_i + 4 quartic phi_i^3,
 
 and the end is accepted with min(1, exp(-dH)). The map is reversible and keeps volume, so exp(-S) is
 stationary for any step. The number of steps is uniform in ``1 .. 2 round(trajectory_length / eps) - 1`` and

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Local Metropolis updates for phi^4, checkerboard order (the update itself:
-`edgphys.mcmc.phi4.base.local_sweep`).
+"""Local Metropolis updates for phi^4, in checkerboard order.
 
-Each visit of a site satisfies detailed balance and reaches an interval of values with positive probability,
-so exp(-S) is the only stationary law. One sweep is n_sites attempted updates.
+The update itself is `edgphys.mcmc.phi4.base.local_sweep`. Each visit of a site satisfies detailed balance and
+reaches an interval of values with positive probability, so exp(-S) is the only stationary law. One sweep is n_sites attempted updates.
 
 References
 ----------

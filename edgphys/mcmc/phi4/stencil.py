@@ -11,8 +11,9 @@ margins of one stride of it, which hold copies of the opposite faces, or zeros.
 
 Against a table of neighbours this is three to four times as fast on a 16x16 torus.
 
-S = -2 hop sum_<ij> phi_i phi_j + sum_i (quadratic phi_i^2 + quartic phi_i^4); ``action`` is the tuple (hop,
-quadratic, quartic) and ``grid`` the array that `make_grid` returns.
+    S = -2 hop sum_<ij> phi_i phi_j + sum_i (quadratic phi_i^2 + quartic phi_i^4)
+
+``action`` is the tuple (hop, quadratic, quartic) and ``grid`` the array that `make_grid` returns.
 """
 
 from __future__ import annotations

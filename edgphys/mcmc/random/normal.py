@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: MIT
 """Normal random numbers by the ziggurat method, about three times as fast as Box and Muller.
 
-The curve f(x) = exp(-x^2/2), x >= 0, is covered by 256 layers of equal area v: rectangles ``[0, x_i] x
-[f(x_i), f(x_{i+1})]`` with ``x_1 = r > x_2 > ... > x_256 = 0``, and a base layer made of ``[0, r] x [0,
-f(r)]`` and the tail beyond r. A layer and a point ``x = u x_i`` in it are drawn, u in [-1, 1); ``|x| <
-x_{i+1}`` lies under the curve and is taken at once (98.8 percent), else a second uniform number decides, or
-the tail is sampled by Marsaglia's method. This is exact: the points are uniform under the curve. Layer (8
-bits) and u (53 bits) are different bits of one word, without which they would be correlated (Doornik).
+The curve f(x) = exp(-x^2/2), x >= 0, is covered by 256 layers of equal area v,
+
+    layer i > 0   the rectangle [0, x_i] x [f(x_i), f(x_{i+1})],     x_1 = r > x_2 > ... > x_256 = 0
+    layer 0       [0, r] x [0, f(r)] and the tail beyond r
+
+A layer and a point x = u x_i in it are drawn, u in [-1, 1). With |x| < x_{i+1} it lies under the curve and is
+taken at once (98.8 percent), else a second uniform number decides, or the tail is sampled by Marsaglia's
+method. This is exact: the points are uniform under the curve. Layer (8 bits) and u (53 bits) are different
+bits of one word, without which they would be correlated (Doornik).
 
 References
 ----------

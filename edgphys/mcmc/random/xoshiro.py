@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """xoshiro256++: the random numbers inside the numba kernels, with a state that is passed by hand.
 
-A state is an array ``rng`` of four ``uint64`` words, one array a chain, filled from a spawned
-``numpy.random.SeedSequence`` and advanced in place. Period ``2**256 - 1``; 64 good bits a call. Nothing
+A state is an array ``rng`` of four ``uint64`` words, one array per chain, filled from a spawned
+``numpy.random.SeedSequence`` and advanced in place. Period ``2**256 - 1``; 64 good bits per call. Nothing
 global is read or written, so what a chain draws does not depend on the thread that runs it.
 
 `advance_words` is the same step on four local variables: inner loops that store into other arrays keep the

@@ -130,6 +130,6 @@ def test_chains_that_disagree_have_a_long_tau_int():
 
 
 def test_short_chain_is_refused_with_what_there_is():
-    with pytest.raises(ShortChainError, match="at least 16 draws a chain, got 15") as caught:
+    with pytest.raises(ShortChainError, match="at least 16 draws per chain, got 15") as caught:
         gamma_method(np.cumsum(np.ones((3, 15)), axis=1))
     assert 0.5 < caught.value.tau_int < 15

@@ -108,5 +108,5 @@ def test_alternating_series_has_an_error_of_zero_from_bins_of_two_on():
 
 
 def test_short_chain_is_refused():
-    with pytest.raises(ShortChainError, match="at least 16 draws a chain, got 15"):
+    with pytest.raises(ShortChainError, match="at least 16 draws per chain, got 15"):
         log_binning(np.ones((50, 15)))

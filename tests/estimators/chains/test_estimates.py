@@ -137,7 +137,7 @@ def test_frozen_chains_have_no_error_where_there_is_none(gaussian_chains):
 def test_fewer_than_16_draws_are_refused_with_plain_means(gaussian_chains, refuse_short):
     samples = gaussian_chains(8, 10, 0.0, seed=8)
     with pytest.raises(
-        ShortChainError, match=r"at least 16 draws a chain, got 10; 80 draws .* about"
+        ShortChainError, match=r"at least 16 draws per chain, got 10; 80 draws .* about"
     ) as caught:
         estimate(samples, refuse_short=refuse_short)
     assert "\n" not in str(caught.value)

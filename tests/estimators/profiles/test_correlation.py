@@ -97,7 +97,7 @@ def chains(n_draws=20, attrs=None, **variables):
 def test_what_does_not_fit_is_refused():
     with pytest.raises(TypeError, match=r"samples must be an xarray\.Dataset, got list"):
         correlation_function([])
-    with pytest.raises(ShortChainError, match=r"at least 16 draws a chain, got 5"):
+    with pytest.raises(ShortChainError, match=r"at least 16 draws per chain, got 5"):
         correlation_function(chains(5))
     with pytest.raises(ValueError, match=r"pbc must be true along all axes, got \[0\]"):
         correlation_function(chains(attrs={"extent": [4], "pbc": [0]}))

@@ -4,7 +4,7 @@
 Clusters are bound by memory and by mispredicted branches, so
 
 * sites are kept in the order of the lattice, where site i and its neighbours differ by one of a few rows of
-  integers: one byte a site replaces a table of q words a site;
+  integers: one byte per site replaces a table of q words per site;
 * random decisions come from words of 64 independent bits, each 1 with probability p to the 64 bits of
   `follow_threshold`: the binary digits of 64 uniform numbers are drawn side by side, and the comparison with
   p stops when the last of them has differed from p, after 8 words on average.

@@ -88,7 +88,7 @@ class IsingSwendsenWang(AbstractClusterSampler):
 
 
 def make_scratch(n_sites: int, n_bonds: int) -> tuple[np.ndarray, ...]:
-    """Arrays that a sweep overwrites: parents, two ends of a list of pairs, one bit a site."""
+    """Arrays that a sweep overwrites: parents, two ends of a list of pairs, one bit per site."""
     parent, n_words = np.empty(n_sites, np.uint32), (n_sites + 63) // 64
     pairs = np.empty(n_bonds + 1, np.uint32), np.empty(n_bonds + 1, np.uint32)
     return parent, *pairs, np.empty(n_words, np.uint64)

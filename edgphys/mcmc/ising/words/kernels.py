@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: MIT
-r"""The sweep of multi-spin coding: one bit a replica, 64 replicas a word, several words a vector.
+r"""The sweep of multi-spin coding: one bit per replica, 64 replicas per word, several words per vector.
 
 **One decision.** A replica decides with probability p = 0.b_1 b_2 b_3 ... in binary: it draws fair bits until
 the first that is 1, say the J-th, and the decision is b_J; this has probability sum_J 2^-J b_J = p. All
-replicas do so at once with one random word a step. With u_j the replicas that have drawn only zeros so far,
+replicas do so at once with one random word per step. With u_j the replicas that have drawn only zeros so far,
 
     decision = b_1 + u_1 (b_1 + b_2) + u_2 (b_2 + b_3) + ...  modulo 2,      u_j = u_{j-1} and random word,
 
 so a step costs three operations besides the random word. In what class a replica is, and so which p, enters
 by the words b_j + b_{j+1}: unions of classes, looked up in a small table, when all replicas have the same
-temperature; selected from one plane of bits a class otherwise.
+temperature; selected from one plane of bits per class otherwise.
 
 **Few random words.** After `ALONE` steps one replica in 64 is undecided, and further words would mostly be
 wasted on the others. So the undecided replicas of `GROUP` sites of one colour share the next `SHARED` words:
@@ -24,8 +24,8 @@ of p. Resolution of p: 2^-70, more than a double holds.
 fixed order of sites each visit must be able to end either way (see `edgphys.mcmc.ising.metropolis`).
 
 **Random numbers.** One SFC64 generator of Doty-Humphrey for each of the words of a vector, each with its own
-seed: nine instructions a step, against fourteen of xoshiro256++; numpy has the same generator. Each bit place
-of its output serves one replica. Single draws come from xoshiro256++.
+seed: nine instructions per step, against fourteen of xoshiro256++; numpy has the same generator. Each bit
+place of its output serves one replica. Single draws come from xoshiro256++.
 
 References
 ----------

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Boolean circuits of multi-spin coding, written for any coordination: counters, classes, threshold bits.
 
-A site's neighbours are added up in all replicas at once: each of q words gives one bit a replica, a network
+A site's neighbours are added up in all replicas at once: each of q words gives one bit per replica, a network
 of full and half adders turns them into the binary digits of their sum, and the sum is decoded into *classes*,
 words that are disjoint: a replica is in class k if the probability with which the rule draws its random
 decision is the k-th. The rules, with n the number of neighbours counted (see `n_classes`):

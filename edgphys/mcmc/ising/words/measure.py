@@ -3,7 +3,7 @@
 
 Bits are counted in all replicas at once: carry-save adders turn eight words into one carry, and the carries
 go into a counter whose digits are words (a vertical counter). Only its digits are then turned, bit by bit,
-into one integer a replica. Broken bonds give the energy. The waves sum_x s_x exp(i k x) need one count for
+into one integer per replica. Broken bonds give the energy. The waves sum_x s_x exp(i k x) need one count for
 each value of the phase, of which there are as many as the lattice is long. Energy and magnetization are
 counted exactly; sums over phases are rounded as floats are.
 

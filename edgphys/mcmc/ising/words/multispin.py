@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Multi-spin coding: local updates of 64 independent Ising chains a word, several words at a time.
+"""Multi-spin coding: local updates of 64 independent Ising chains per word, several words at a time.
 
 The chains of a group are the bits of the words at each site (`edgphys.mcmc.ising.words.kernels`); they share
 neither random bits nor anything else, and each is the checkerboard chain of its rule:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Probabilities of multi-spin coding as binary digits, for one temperature or one temperature a replica.
+"""Probabilities of multi-spin coding as binary digits, for one temperature or one temperature per replica.
 
 A probability p is kept as the integer ``floor(p 2^K)``, K = `PLANES` + 64: its first `PLANES` binary digits
 are compared with random words bit by bit, what follows is compared with 64-bit random numbers.
