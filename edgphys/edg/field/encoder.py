@@ -6,8 +6,8 @@ is written as
 
     grad log p(z_t | x) = -z_t + alpha H(z_t, x, sigma, g),      <z0 | z_t, x> = alpha z_t + sigma^2 H .
 
-For a linear decoder x = A z + s xi it is known, H = A (s^2 + sigma^2 A^2)^{-1} (x - alpha A z_t) by mode. Here
-the residual is that of the trained decoder, and a network corrects it in normalised units:
+For a linear decoder x = A z + s xi it is known, H = A (s^2 + sigma^2 A^2)^{-1} (x - alpha A z_t) by mode.
+Here the residual is that of the trained decoder, and a network corrects it in normalised units:
 
     H = D [ rho + h(z_t, S z_t, x, rho, S rho, g; sigma) ],     D_k = A_k / r_k,
     rho = r^{-1} (x - mu(alpha z_t, g)),     r_k^2 = s_k^2 + sigma^2 A_k^2 .

@@ -2,7 +2,8 @@
 """Local Metropolis updates for phi^4, in checkerboard order.
 
 The update itself is `edgphys.mcmc.phi4.base.local_sweep`. Each visit of a site satisfies detailed balance and
-reaches an interval of values with positive probability, so exp(-S) is the only stationary law. One sweep is n_sites attempted updates.
+reaches an interval of values with positive probability, so exp(-S) is the only stationary law. One sweep is
+n_sites attempted updates.
 
 References
 ----------
