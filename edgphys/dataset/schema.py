@@ -7,7 +7,11 @@
     estimates  none                              <name>, <name>_err, diagnostics
     scan       (method, <scanned couplings>)     the same, NaN where a method gives none
     correlation  (distance,)                     correlation, correlation_err, tau_int
-    profile    one, such as (energy,), (basin,)  <name>, <name>_err over it; numbers of no dim
+    profile    none, or one such as (energy,)    <name>, <name>_err over it; numbers of no dim
+    distance   none                              <name>, <name>_err: samples against a reference
+    times      (quantity,)                       autocorrelation times and errors of chains
+    bound      (chain, draw)                     log_weight_reverse, whose mean bounds log_z from above
+    rungs      (rung,)                           log_z, log_z_err along a ladder
     ladder     (rung, chain, draw)               observables per draw, action_terms (.., term), replica
                                                  (integers); action_coefficients (rung, term), swap_rate
                                                  (pair, chain), round trips (chain)
@@ -41,20 +45,24 @@ __all__ = [
 ]
 
 SCHEMA_VERSION = 1
-KINDS = ("samples", "estimates", "scan", "ladder", "correlation", "profile")
 
 GEOMETRY = ("system", "lattice", "extent", "pbc")
 STATE = ("n_sites", "n_variables", "temperature", "beta", "z2_symmetric", "linear_size")
 # A system lives on a lattice, or it has a number of variables.
 _LATTICE = ("lattice", "extent", "pbc", "n_sites", "z2_symmetric", "linear_size")
 _NO_LATTICE = ("n_variables",)
+_ABOUT = (*GEOMETRY, *STATE, "parameters", "definitions", "method")
 _REQUIRED = {
-    "samples": (*GEOMETRY, *STATE, "parameters", "definitions", "method", "seed"),
-    "estimates": (*GEOMETRY, *STATE, "parameters", "definitions", "method"),
+    "samples": (*_ABOUT, "seed"),
+    "estimates": _ABOUT,
     "scan": (*GEOMETRY, "parameters", "definitions", "couplings"),
-    "correlation": (*GEOMETRY, *STATE, "parameters", "definitions", "method"),
-    "profile": (*GEOMETRY, *STATE, "parameters", "definitions", "method"),
-    "ladder": (*GEOMETRY, *STATE, "parameters", "definitions", "method", "seed", "ladder", "rungs"),
+    "correlation": _ABOUT,
+    "profile": _ABOUT,
+    "ladder": (*_ABOUT, "seed", "ladder", "rungs"),
+    "times": _ABOUT,
+    "bound": (*_ABOUT, "seed"),
+    "distance": ("method",),
+    "rungs": ("method",),
 }
 LISTS = ("extent", "pbc")  # netCDF gives a list of one number back as a number
 JSON_ATTRS = {
@@ -102,9 +110,7 @@ def validate(ds: xr.Dataset) -> None:
     if kind not in KINDS:
         raise DatasetError(f"kind must be one of {', '.join(KINDS)}, got {kind!r}")
     _check_attrs(ds.attrs, kind)
-    checks = {"samples": _check_samples, "estimates": _check_estimates, "scan": _check_scan}
-    checks |= {"ladder": _check_ladder, "correlation": _check_correlation, "profile": _check_profile}
-    checks[kind](ds)
+    _CHECKS[kind](ds)
 
 
 def _check_version(attrs: dict[str, Any]) -> None:
@@ -175,7 +181,8 @@ def _check_samples(ds: xr.Dataset) -> None:
             _check_variable(name, variable, dims)
 
 
-def _check_estimates(ds: xr.Dataset) -> None:
+def _check_numbers(ds: xr.Dataset) -> None:
+    """Estimates, distances: numbers of no dim."""
     _check_pairs(ds)
     for name, variable in ds.data_vars.items():
         _check_variable(name, variable, ())
@@ -192,21 +199,26 @@ def _check_scan(ds: xr.Dataset) -> None:
         _check_variable(name, variable, dims)
 
 
-def _check_correlation(ds: xr.Dataset) -> None:
-    _check_pairs(ds)
-    for name, variable in ds.data_vars.items():
-        _check_variable(name, variable, ("distance",))
-
-
 def _check_profile(ds: xr.Dataset) -> None:
+    """Profiles, correlations, times, rungs: numbers over one dim, or of none."""
+    kind = ds.attrs["kind"]
     _check_pairs(ds)
-    if len(ds.dims) != 1:
-        raise DatasetError(f"profile must have one dim, got {tuple(ds.dims)}")
-    (dim,) = ds.dims
-    if dim not in ds.coords:
-        raise DatasetError(f"profile must have the coordinate {dim}, which is missing")
+    if len(ds.dims) > 1 or (kind != "profile" and not ds.dims):
+        raise DatasetError(f"{kind} must have one dim, got {tuple(ds.dims)}")
+    dims = tuple(ds.dims)
+    wanted = {"correlation": ("distance",), "times": ("quantity",)}.get(kind, dims)
+    if dims != wanted:
+        raise DatasetError(f"{kind} must have the dim {wanted[0]}, got {dims[0]}")
+    if kind != "rungs" and any(dim not in ds.coords for dim in dims):
+        raise DatasetError(f"{kind} must have the coordinate {dims[0]}, which is missing")
     for name, variable in ds.data_vars.items():
-        _check_variable(name, variable, (dim,) if variable.dims else ())
+        _check_variable(name, variable, dims if variable.dims else ())
+
+
+def _check_bound(ds: xr.Dataset) -> None:
+    if set(ds.data_vars) != {"log_weight_reverse"}:
+        raise DatasetError(f"bound must have the variable log_weight_reverse, got {tuple(ds.data_vars)}")
+    _check_variable("log_weight_reverse", ds["log_weight_reverse"], ("chain", "draw"))
 
 
 def _check_ladder(ds: xr.Dataset) -> None:
@@ -240,10 +252,28 @@ def _check_variable(name: Any, variable: xr.DataArray, dims: tuple[Any, ...]) ->
 
 
 def _check_pairs(ds: xr.Dataset) -> None:
+    """Some variable, and in results of the table of observables no error without its value."""
     if not ds.data_vars:
-        raise DatasetError("estimates and scans must have at least one variable, got none")
+        raise DatasetError(f"{ds.attrs['kind']} must have at least one variable, got none")
+    if ds.attrs["kind"] in ("distance", "times", "rungs"):
+        return
     for name in ds.data_vars:
         if str(name).endswith("_err") and str(name).removesuffix("_err") not in ds.data_vars:
             raise DatasetError(
                 f"variable {name} must come with {str(name).removesuffix('_err')}, got it alone"
             )
+
+
+_CHECKS = {
+    "samples": _check_samples,
+    "estimates": _check_numbers,
+    "scan": _check_scan,
+    "ladder": _check_ladder,
+    "correlation": _check_profile,
+    "profile": _check_profile,
+    "distance": _check_numbers,
+    "times": _check_profile,
+    "bound": _check_bound,
+    "rungs": _check_profile,
+}
+KINDS = tuple(_CHECKS)

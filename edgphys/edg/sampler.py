@@ -555,7 +555,7 @@ class EDG:
                 f"reference must be of {self.system!r}, got samples of {of[0]} with parameters {of[1]}"
             )
         generator = torch.Generator(device=self.model.device).manual_seed(count(seed, "seed", 0))
-        parts, before = [], self._calls()
+        parts, before, start = [], self._calls(), time.perf_counter()
         flat = values.reshape(sizes[0] * sizes[1], -1)
         for block in np.array_split(flat, max(1, len(flat) // 1000)):
             states = torch.tensor(block, dtype=torch.float32, device=self.model.device)
@@ -563,7 +563,18 @@ class EDG:
             parts.append(reverse_log_weights(self.model, x, log_density, n_steps, generator).cpu())
         self._calls_since(before)
         log_w = torch.cat(parts).numpy().reshape(sizes)
-        attrs = {"definition": "log weight along the encoder's path; its mean is an upper bound on log_z"}
+        calls = self._calls()
+        attrs = sample_attrs(
+            self.system,
+            method="edg_upper_bound",
+            seed=int(seed),
+            wall_time=time.perf_counter() - start,
+            settings={**_plain(self.options), "n_path_steps": n_steps},
+            n_energy_calls=len(flat) + _total(calls),
+            n_gradient_calls=int(calls.get("n_gradient_calls", 0)),
+        )
+        words = "log weight along the encoder's path; its mean is an upper bound on log_z"
+        attrs |= {"kind": "bound", "definition": words}
         return xr.Dataset({"log_weight_reverse": (("chain", "draw"), log_w)}, attrs=attrs)
 
     def _dataset(

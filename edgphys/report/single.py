@@ -31,7 +31,7 @@ def estimates_table(view: Table, estimates: xr.Dataset, exact: dict[str, float])
     if exact:
         view.add_column("exact", justify="right", no_wrap=True)
         view.add_column("z", justify="right", no_wrap=True)
-    names = [str(name) for name in estimates.data_vars if not str(name).endswith("_err")]
+    names = _without_errors(estimates)
     names = observables.ordered(names, estimates.attrs)
     for name in (name for name in names if is_result(name, estimates.attrs)):
         value, err = _value(estimates, name), _value(estimates, f"{name}_err")
@@ -73,17 +73,17 @@ def ladder_tables(view: Table, ladder: xr.Dataset) -> Table:
 
 
 def profile_table(view: Table, profile: xr.Dataset) -> Table:
-    """Fill `view` with one row per bin, distance or basin, and what belongs to none."""
-    (dim,) = profile.dims
-    names = [str(name) for name in profile.data_vars if not str(name).endswith("_err")]
+    """Fill `view` with one row per bin, distance, basin, rung or quantity, and what belongs to none."""
+    names = _without_errors(profile)
     over = [name for name in names if profile[name].dims]
-    for name in [str(dim), *over]:
+    for name in [*map(str, profile.dims), *over] or ["result", "estimate"]:
         view.add_column(name, justify="right", no_wrap=True)
-    for k, place in enumerate(profile[dim].values.tolist()):
-        row = profile.isel({dim: k})
-        cells = [format_value(_value(row, name), _value(row, f"{name}_err")) for name in over]
-        view.add_row(place if isinstance(place, str) else f"{place:.6g}", *cells)
-    view.add_section()
+    for dim in profile.dims:
+        for k, place in enumerate(profile[dim].values.tolist()):
+            row = profile.isel({dim: k})
+            cells = [format_value(_value(row, name), _value(row, f"{name}_err")) for name in over]
+            view.add_row(place if isinstance(place, str) else f"{place:.6g}", *cells)
+        view.add_section()
     for name in names:
         if not profile[name].dims:
             view.add_row(name, format_value(_value(profile, name), _value(profile, f"{name}_err")))
@@ -96,6 +96,12 @@ def notes_on(result: xr.Dataset, console: Console) -> None:
     warning = result.attrs.get("warning", "")
     if warning:
         console.print(f"NOT TRUSTED: {warning}", highlight=False, soft_wrap=True, markup=False)
+
+
+def _without_errors(result: xr.Dataset) -> list[str]:
+    """Names of the variables, without error bars of others."""
+    names = [str(name) for name in result.data_vars]
+    return [name for name in names if not name.endswith("_err") or name.removesuffix("_err") not in names]
 
 
 def _value(estimates: xr.Dataset, name: str) -> float:

@@ -19,6 +19,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from edgphys.dataset.schema import KINDS
 from edgphys.report.comparison import (
     check_scan,
     format_value,
@@ -48,7 +49,8 @@ def print_dataset(
 ) -> None:
     """Print a dataset of any kind.
 
-    A scan, estimates, samples (their estimates), a ladder (each rung), a profile or correlation (each bin).
+    A scan, estimates, samples (their estimates), a ladder (each rung), a bound (its mean), anything else line
+    by line.
 
     Parameters
     ----------
@@ -60,7 +62,7 @@ def print_dataset(
     console : rich.console.Console, optional
     """
     kind = result.attrs.get("kind")
-    if kind not in ("samples", "estimates", "ladder", "profile", "correlation"):
+    if kind == "scan" or kind not in KINDS:
         print_scan(result, variables, console)
         return
     console = console or _console()
@@ -69,7 +71,11 @@ def print_dataset(
         console.print(ladder_tables(_table(f"{result.attrs['method']}, rungs of the ladder"), result))
         notes_on(result, console)
         return
-    if kind in ("profile", "correlation"):
+    if kind == "bound":
+        from edgphys.estimators import average
+
+        result = average(result, "log_weight_reverse", "log_z_bound")
+    if kind not in ("samples", "estimates"):
         console.print(profile_table(_table(str(result.attrs["method"])), result))
         notes_on(result, console)
         return

@@ -292,7 +292,6 @@ def _common_attrs(every: list[dict[str, Any]], grid: Grid) -> dict[str, Any]:
         attrs |= {"temperature": every[0]["temperature"], "beta": every[0]["beta"]}
     attrs |= {
         "kind": "scan",
-        "schema_version": 1,
         "parameters": json.dumps(fixed),
         "couplings": json.dumps(grid.names),
         "definitions": json.dumps(definitions),

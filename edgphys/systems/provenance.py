@@ -13,11 +13,11 @@ from datetime import UTC, datetime
 from importlib import metadata
 from typing import Any
 
+from edgphys.dataset.schema import SCHEMA_VERSION
 from edgphys.systems.base import AbstractSystem
 
-__all__ = ["SCHEMA_VERSION", "package_versions", "sample_attrs"]
+__all__ = ["package_versions", "sample_attrs"]
 
-SCHEMA_VERSION = 1
 
 _PACKAGES = ("edgphys", "torch", "numpy", "scipy", "numba", "netket", "xarray")
 

@@ -238,7 +238,8 @@ def with_attr(**attrs):
         (with_attr(schema_version=True), "schema_version must be 1, got True"),
         (
             with_attr(kind="sample"),
-            "kind must be one of samples, estimates, scan, ladder, correlation, profile, got 'sample'",
+            "kind must be one of samples, estimates, scan, ladder, correlation, profile, "
+            "distance, times, bound, rungs, got 'sample'",
         ),
         (without("beta"), "must have beta"),
         (without("seed"), "must have seed"),

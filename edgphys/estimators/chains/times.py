@@ -11,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
+from edgphys._checks import instance
 from edgphys.estimators.chains.autocorrelation import gamma_method
 from edgphys.estimators.chains.binning import log_binning
 from edgphys.estimators.chains.estimates import project, unbiased
@@ -48,7 +49,7 @@ def autocorrelation_times(samples: xr.Dataset) -> xr.Dataset:
         "derived". Variables, float64: ``tau_int``, ``tau_int_err``, ``window``, ``closed`` (1 or 0),
         ``estimate``, ``err``, ``err_err`` by the Gamma method, ``binning_err`` and ``binning_converged`` (1
         or 0) by logarithmic binning. NaN for a derived quantity that has no value. attrs are those of
-        `samples`.
+        `samples`, with ``kind="times"``.
 
     Raises
     ------
@@ -80,8 +81,7 @@ def autocorrelation_times(samples: xr.Dataset) -> xr.Dataset:
     >>> bool(abs(times["tau_int"].sel(quantity="specific_heat") - 0.5) < 0.05)
     True
     """
-    if not isinstance(samples, xr.Dataset):
-        raise TypeError(f"samples must be an xarray.Dataset, got {type(samples).__name__}")
+    instance(samples, "samples", xr.Dataset, "an xarray.Dataset")
     if not {"chain", "draw"} <= set(samples.dims):
         raise ValueError(f"samples must have the dims (chain, draw), got {tuple(samples.dims)}")
     primaries = read_primaries(samples, ("chain", "draw"))
@@ -99,7 +99,7 @@ def autocorrelation_times(samples: xr.Dataset) -> xr.Dataset:
     }
     kinds = ["primary" if name in measured else "derived" for name in table]
     coords = {"quantity": list(table), "kind": ("quantity", kinds)}
-    return xr.Dataset(variables, coords, attrs=samples.attrs)
+    return xr.Dataset(variables, coords, attrs={**samples.attrs, "kind": "times"})
 
 
 def _row(estimate: float, series: np.ndarray | None) -> dict[str, float]:

@@ -104,8 +104,7 @@ def mmd(
         },
         {
             "kernel": kernel,
-            "bandwidths": scale.tolist() if kernel == "gaussian" else [],
-            "degree": k.degree if kernel == "polynomial" else 0,
+            **({"bandwidths": scale.tolist()} if kernel == "gaussian" else {"degree": k.degree}),
             "n_draws": len(x),
             "n_reference": len(y),
         },

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
+from edgphys.dataset.schema import SCHEMA_VERSION
 from edgphys.estimators.chains.autocorrelation import gamma_method
 
 __all__ = ["Ladder", "read_ladder", "rung_dataset", "spread"]
@@ -100,7 +101,7 @@ def rung_dataset(
     definitions: dict[str, str],
     notes: dict,
 ) -> xr.Dataset:
-    """Results for each rung, with the coordinates of the ladder; attrs are `notes` and what was sampled."""
+    """Dataset of kind "rungs", with the coordinates of the ladder; attrs are `notes` and what was sampled."""
     variables = {
         name: ((ladder.dim,), np.asarray(array, dtype=np.float64), {"definition": definitions[name]})
         for name, array in values.items()
@@ -112,4 +113,5 @@ def rung_dataset(
     }
     kept = ("system", "lattice", "extent", "pbc", "ladder", "seed", "n_energy_calls", "n_gradient_calls")
     attrs = {name: source.attrs[name] for name in kept if name in source.attrs}
-    return xr.Dataset(variables, coords=coordinates, attrs=attrs | notes | {"reference": ladder.reference})
+    attrs |= {"kind": "rungs", "schema_version": SCHEMA_VERSION, "reference": ladder.reference}
+    return xr.Dataset(variables, coords=coordinates, attrs=attrs | notes)
