@@ -12,7 +12,7 @@ least 40 tau_int, when the chains are long enough for eight such blocks. Chains 
 converged = 1 when r_hat < 1.01, n > 50 (2 tau_int) over all chains, every window closed, and halves agree.
 R-hat is the strictest of these: chains that agree stay above 1.01 until each of the parts it compares (two
 per chain, four of a single chain) holds 50 to 75 (2 tau_int) draws; `enough_draws` says how many that are.
-Chains much shorter that pass by luck do so because their tau_int came out small, and their bars are too short.
+Chains much shorter that pass by luck do so because their tau_int came out small; their bars are too short.
 
 The slowest of the primary observables counts. With Z2 symmetry the sign of m is left out: no estimate depends
 on it (<m> = 0 is exact), and a local algorithm may take forever to flip it.
