@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from edgphys.scans.cell import point_words
+from edgphys.scans.points import point_words
 
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["Cell", "Grid", "assemble", "cells_of", "header_of"]
+__all__ = ["Grid", "Key", "assemble", "cells_of", "header_of"]
 
-Cell = tuple[str, str]  # (method, words of the point)
+Key = tuple[str, str]  # of a cell: (method, words of the point)
 
 
 class Grid:
@@ -49,7 +49,7 @@ def _check_values(name: str, values: Any) -> list[float]:
     return listed
 
 
-def assemble(methods: tuple[str, ...], grid: Grid, done: dict[Cell, dict], attrs: dict) -> xr.Dataset:
+def assemble(methods: tuple[str, ...], grid: Grid, done: dict[Key, dict], attrs: dict) -> xr.Dataset:
     """All cells as one dataset; NaN where a method does not give a result.
 
     Parameters
@@ -57,7 +57,7 @@ def assemble(methods: tuple[str, ...], grid: Grid, done: dict[Cell, dict], attrs
     methods : tuple of str
     grid : Grid
     done : dict
-        Results of `edgphys.scans.cell.run_cell` by (method, words of the point), one for each cell.
+        Results of `edgphys.scans.cell.run_cell` by key, one for each cell.
     attrs : dict
         Attrs of the dataset.
 
@@ -74,12 +74,12 @@ def assemble(methods: tuple[str, ...], grid: Grid, done: dict[Cell, dict], attrs
     algorithms, warnings = {}, {}
     for i, method in enumerate(methods):
         for j, point in enumerate(grid.points):
-            cell = (method, point_words(point))
-            for name, value in done[cell]["values"].items():
+            key = (method, point_words(point))
+            for name, value in done[key]["values"].items():
                 arrays[name].reshape(len(methods), -1)[i, j] = value
-            algorithms[" ".join(cell)] = done[cell]["algorithm"]
-            if done[cell]["warning"]:
-                warnings[" ".join(cell)] = done[cell]["warning"]
+            algorithms[" ".join(key)] = done[key]["algorithm"]
+            if done[key]["warning"]:
+                warnings[" ".join(key)] = done[key]["warning"]
     dims = ("method", *grid.names)
     table = xr.Dataset(
         {name: (dims, array, _variable_attrs(name, definitions)) for name, array in arrays.items()},
@@ -115,7 +115,7 @@ def _plain(value: Any) -> Any:
     return value.tolist() if isinstance(value, (np.ndarray, np.generic)) else str(value)
 
 
-def cells_of(table: xr.Dataset) -> dict[Cell, dict[str, Any]]:
+def cells_of(table: xr.Dataset) -> dict[Key, dict[str, Any]]:
     """The finished cells of a scan, the inverse of `assemble`; a cell without a wall time is not finished."""
     names = json.loads(table.attrs["couplings"])
     notes = {name: json.loads(table.attrs.get(name, "{}")) for name in ("algorithms", "warnings")}
@@ -125,13 +125,13 @@ def cells_of(table: xr.Dataset) -> dict[Cell, dict[str, Any]]:
     }
     for index in np.ndindex(*(table.sizes[name] for name in ("method", *names))):
         point = {name: float(table[name].values[i]) for name, i in zip(names, index[1:], strict=True)}
-        cell = (str(table["method"].values[index[0]]), point_words(point))
+        key = (str(table["method"].values[index[0]]), point_words(point))
         values = {name: float(array[index]) for name, array in arrays.items()}
         if math.isfinite(values.get("wall_time", math.nan)):
-            key = " ".join(cell)
-            done[cell] = {
+            words = " ".join(key)
+            done[key] = {
                 "values": {name: value for name, value in values.items() if not math.isnan(value)},
-                "algorithm": notes["algorithms"].get(key, ""),
-                "warning": notes["warnings"].get(key, ""),
+                "algorithm": notes["algorithms"].get(words, ""),
+                "warning": notes["warnings"].get(words, ""),
             }
     return done

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: MIT
+"""What a scan says of itself: the attrs of its dataset, from the systems at all points."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from edgphys import observables
+from edgphys.errors import ArgumentValueError
+from edgphys.methods import registry
+from edgphys.methods.base import AbstractMethod
+from edgphys.scans.grid import Grid
+from edgphys.scans.points import point_label
+
+__all__ = ["describe"]
+
+# What must be the same everywhere.
+_FIXED = ("system", "lattice", "extent", "pbc", "n_variables")
+# What belongs to one point or to one run.
+_OF_ONE = ("method", "wall_time", "n_energy_calls", "n_gradient_calls", "temperature", "beta")
+
+
+def describe(
+    systems: Sequence[Any], grid: Grid, methods: Sequence[AbstractMethod], seed: int
+) -> dict[str, Any]:
+    """Attrs of the scan: those of the first point, with only what holds at all points.
+
+    Raises
+    ------
+    ValueError
+        If the systems differ in more than the couplings, or a coupling has the name of a result.
+    """
+    from edgphys.systems.provenance import sample_attrs
+
+    settings = json.loads(json.dumps({method.name: method.settings() for method in methods}, default=str))
+    about = {"method": "scan", "seed": seed, "wall_time": 0.0, "settings": settings}
+    every = [sample_attrs(system, **about, n_energy_calls=0, n_gradient_calls=0) for system in systems]
+    attrs = dict(every[0])
+    for name in _FIXED:
+        if any(not np.array_equal(other.get(name), attrs.get(name)) for other in every):
+            words = f"make_system must give the same {name} at every point; scan couplings only"
+            raise ArgumentValueError(words, "make_system")
+    definitions = _definitions(every, grid)
+    temperatures = {other["temperature"] for other in every}
+    thermal = {"temperature": every[0]["temperature"], "beta": every[0]["beta"]}
+    for name in _OF_ONE:
+        attrs.pop(name, None)
+    if "temperature" not in grid.names and len(temperatures) == 1:
+        attrs |= thermal
+    attrs |= {
+        "kind": "scan",
+        "parameters": json.dumps(_fixed_parameters(every, grid)),
+        "couplings": json.dumps(grid.names),
+        "definitions": json.dumps(definitions),
+    }
+    if "z2_symmetric" in attrs:
+        attrs["z2_symmetric"] = min(int(other["z2_symmetric"]) for other in every)
+    own = {one.name: asdict(one.look) for one in methods if one.look and registry.look(one.name) is None}
+    return attrs | ({"methods": json.dumps(own)} if own else {})
+
+
+def _fixed_parameters(every: list[dict[str, Any]], grid: Grid) -> dict[str, Any]:
+    parameters = [json.loads(other["parameters"]) for other in every]
+    return {
+        name: value
+        for name, value in parameters[0].items()
+        if name not in grid.names and all(other.get(name) == value for other in parameters)
+    }
+
+
+def _definitions(every: list[dict[str, Any]], grid: Grid) -> dict[str, str]:
+    """Definitions of all results; those of the system must hold at all points."""
+    of_system = [json.loads(other["definitions"]) for other in every]
+    for name, text in of_system[0].items():
+        if any(other.get(name) != text for other in of_system):
+            raise ArgumentValueError(
+                f"make_system must give one definition of {name} at all points, with symbols for couplings, "
+                f"got {text!r} at {point_label(grid.points[0])} and another elsewhere",
+                "make_system",
+            )
+    definitions = observables.definitions(observables.ESTIMATES) | of_system[0]
+    definitions |= observables.definitions((*observables.DIAGNOSTICS, *observables.COSTS))
+    for name in grid.names:
+        if name in definitions:
+            raise ArgumentValueError(
+                f"couplings: {name!r} is the name of a result and cannot be scanned", "couplings"
+            )
+    return definitions

@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: MIT
+"""The cells of a scan, computed one after the other, in threads, or on the workers of a cluster."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+from edgphys.methods.base import AbstractMethod
+from edgphys.scans.cell import Cell, Result, run_cell
+from edgphys.scans.grid import Key
+from edgphys.scans.partial_results import PartialScan
+from edgphys.scans.points import point_label, point_words, seed_sequence
+from edgphys.scans.progress import ScanProgress
+from edgphys.scans.workers import cpu_count, run_in_threads
+
+__all__ = ["Job", "cells_wanted"]
+
+_Results = Generator[tuple[Key, Result], None, None]
+_Task = tuple[Key, Cell, Any, str | None]  # key, and the arguments of `run_cell`
+
+
+def cells_wanted(
+    methods: Sequence[AbstractMethod], points: Sequence[dict[str, float]], systems: Sequence[Any], seed: int
+) -> dict[Key, Cell]:
+    """All cells of a scan by key, the points of the first method first."""
+    return {
+        (method.name, point_words(point)): Cell(method, system, point, seed)
+        for method in methods
+        for point, system in zip(points, systems, strict=True)
+    }
+
+
+@dataclass(frozen=True)
+class Job:
+    """The cells of a scan and how to compute them.
+
+    Attributes
+    ----------
+    wanted : dict
+        Cells by key.
+    progress : ScanProgress
+    workers : int or None
+        Cells at a time; None: as many as there are CPUs for.
+    scheduler : dask.distributed.Client or None
+    """
+
+    wanted: dict[Key, Cell]
+    progress: ScanProgress
+    workers: int | None
+    scheduler: Any
+
+    def run(self, done: dict[Key, Result], partial: PartialScan | None = None) -> dict[Key, Result]:
+        """`done` with the cells that it lacks, each kept in `partial` as soon as it is finished."""
+        todo = {key: cell for key, cell in self.wanted.items() if key not in done}
+        done = dict(done)
+        with self.progress, closing(self._results(todo, partial)) as results:
+            self.progress.begin(len(self.wanted), len(self.wanted) - len(todo))
+            for key, result in results:
+                done[key] = result
+                if partial is not None:
+                    partial.add(*key, result)
+                self.progress.finish(key[0], point_label(todo[key].point), result["values"]["wall_time"])
+        return done
+
+    def _results(self, todo: dict[Key, Cell], partial: PartialScan | None) -> _Results:
+        """Results of the cells of `todo` in the order in which they are finished."""
+        artefacts = self._prepare({key[0] for key in todo}, partial)
+        n_workers = self._n_workers(len(todo))
+        if n_workers > 1:
+            todo = {key: replace(cell, method=cell.method.beside_others()) for key, cell in todo.items()}
+        # No checkpoints on a cluster: a worker on another machine may not see the folder.
+        kept = partial if self.scheduler is None else None
+        tasks = [
+            (key, cell, artefacts[key[0]], None if kept is None else kept.checkpoint(*key))
+            for key, cell in todo.items()
+        ]
+        if self.scheduler is not None:
+            return self._on_cluster(tasks)
+        return self._in_turn(tasks) if n_workers == 1 else self._at_once(tasks, n_workers)
+
+    def _prepare(self, names: set[str], partial: PartialScan | None) -> dict[str, Any]:
+        """What the points of each method share, from all points, finished or not."""
+        cells: dict[str, list[Cell]] = {}
+        for (name, _), cell in self.wanted.items():
+            if name in names:
+                cells.setdefault(name, []).append(cell)
+        artefacts = {}
+        for name, every in cells.items():
+            checkpoint = None if partial is None else partial.checkpoint(name, "")
+            seed = seed_sequence(every[0].seed, name, {})
+            artefacts[name] = every[0].method.prepare([cell.system for cell in every], seed, checkpoint)
+        return artefacts
+
+    def _n_workers(self, n_cells: int) -> int:
+        n_workers = self.workers
+        if n_workers is None:
+            methods = {key[0]: cell.method for key, cell in self.wanted.items()}
+            n_workers = min(method.cells_at_once(cpu_count()) for method in methods.values())
+        return max(1, min(n_workers, n_cells))
+
+    def _in_turn(self, tasks: list[_Task]) -> _Results:
+        for key, cell, *rest in tasks:
+            self._started(cell)
+            yield key, run_cell(cell, *rest)
+
+    def _at_once(self, tasks: list[_Task], n_workers: int) -> _Results:
+        calls = [((key, cell), functools.partial(run_cell, cell, *rest)) for key, cell, *rest in tasks]
+        # closing: whoever leaves this generator waits until the workers have stopped
+        started = lambda about: self._started(about[1])  # noqa: E731
+        with _kept_torch_threads(), closing(run_in_threads(calls, n_workers, started)) as results:
+            for (key, _), result in results:
+                yield key, result
+
+    def _on_cluster(self, tasks: list[_Task]) -> _Results:
+        from distributed import as_completed
+
+        self.progress.start("dask", f"{len(tasks)} cells")
+        # Impure: a result that dask remembers from an earlier call must not stand in for this one.
+        futures = {self.scheduler.submit(run_cell, *task, pure=False): key for key, *task in tasks}
+        try:
+            for future in as_completed(list(futures)):
+                yield futures[future], future.result()
+        finally:
+            self.scheduler.cancel(list(futures))
+
+    def _started(self, cell: Cell) -> None:
+        self.progress.start(cell.method.name, point_label(cell.point))
+
+
+@contextmanager
+def _kept_torch_threads() -> Iterator[None]:
+    """Workers set torch's threads for themselves, and by the way what threads begun later start with."""
+    import torch
+
+    before = torch.get_num_threads()
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
