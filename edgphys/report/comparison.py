@@ -16,7 +16,9 @@ import numpy as np
 
 from edgphys import observables
 from edgphys.errors import DatasetError, UnknownNameError
-from edgphys.scans.cell import CHAIN_METHODS
+from edgphys.methods.base import Look
+from edgphys.methods.registry import looks_of
+from edgphys.scans.points import point_words
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -27,6 +29,7 @@ __all__ = [
     "has_result",
     "is_result",
     "known_results",
+    "looks",
     "reference_method",
     "results_of",
     "sampled_methods",
@@ -96,20 +99,20 @@ def results_of(table: xr.Dataset, variables: Sequence[str] | None, skip: str) ->
     return [name for name in there if is_result(name, table.attrs) and name not in constant | {skip}]
 
 
+def looks(table: xr.Dataset) -> dict[str, Look]:
+    """How the methods are shown, in the order of the table."""
+    return looks_of(table.attrs, table["method"].values.astype(str).tolist())
+
+
 def sampled_methods(table: xr.Dataset) -> list[str]:
     """The methods with error bars, in the order of the table."""
-    return [name for name in table["method"].values.astype(str).tolist() if name != "exact"]
+    return [name for name, look in looks(table).items() if not look.is_exact]
 
 
 def reference_method(table: xr.Dataset, name: str) -> str | None:
     """The method that the others are compared with in result `name`; None if there is nothing to compare."""
-    having = [m for m in table["method"].values.astype(str).tolist() if has_result(table, name, m)]
-    if len(having) < 2:
-        return None
-    if "exact" in having:
-        return "exact"
-    chains = [method for method in having if method in (*CHAIN_METHODS, "mcmc")]
-    return (chains or having)[0]
+    ranks = {m: look.reference_rank for m, look in looks(table).items() if has_result(table, name, m)}
+    return min(ranks, key=ranks.__getitem__) if len(ranks) > 1 else None
 
 
 def z_scores(table: xr.Dataset, name: str, method: str, reference: str) -> xr.DataArray:
@@ -152,8 +155,6 @@ def troubles(table: xr.Dataset) -> list[tuple[str, dict[str, float], str]]:
 
 
 def _key(method: str, point: dict[str, float]) -> str:
-    from edgphys.scans.cell import point_words
-
     return f"{method} {point_words(point)}"
 
 

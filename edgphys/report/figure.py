@@ -23,6 +23,7 @@ from edgphys.observables import record
 from edgphys.report.comparison import (
     check_scan,
     has_result,
+    looks,
     reference_method,
     results_of,
     sampled_methods,
@@ -36,31 +37,8 @@ if TYPE_CHECKING:
 
 __all__ = ["plot"]
 
-_STYLES = {
-    "edg": ("#0072B2", "o"),
-    "wolff": ("#D55E00", "s"),
-    "metropolis": ("#009E73", "^"),
-    "hmc": ("#CC79A7", "D"),
-    "embedded_wolff": ("#E69F00", "v"),
-    "mcmc": ("#D55E00", "s"),
-}
+# For methods that have none of their own.
 _OTHER_STYLES = (("#56B4E9", "P"), ("#8C6D31", "X"), ("#7F7F7F", "*"))
-_NAMES = {
-    "edg": "EDG",
-    "wolff": "Wolff",
-    "metropolis": "Metropolis",
-    "hmc": "HMC",
-    "embedded_wolff": "embedded Wolff",
-    "swendsen_wang": "Swendsen-Wang",
-    "heat_bath": "heat bath",
-    "multispin": "multi-spin Metropolis",
-    "overrelaxation": "overrelaxation",
-    "random_walk": "random walk",
-    "mala": "MALA",
-    "mbar": "MBAR",
-    "ti": "thermodynamic integration",
-    "mcmc": "MCMC",
-}
 _COUPLINGS = {
     "temperature": r"temperature $T$",
     "coupling": r"coupling $J$",
@@ -220,10 +198,13 @@ def _curves(table: xr.Dataset, couplings: tuple[str, ...]) -> list[_Curve]:
 
 
 def _method_style(table: xr.Dataset, method: str) -> tuple[str, str]:
-    if method in _STYLES:
-        return _STYLES[method]
-    unknown = [name for name in sampled_methods(table) if name not in _STYLES]
-    return _OTHER_STYLES[unknown.index(method) % len(_OTHER_STYLES)]
+    """Colour and marker."""
+    shown = looks(table)
+    if shown[method].colour:
+        return shown[method].colour, shown[method].marker or "o"
+    others = [name for name in sampled_methods(table) if not shown[name].colour]
+    colour, marker = _OTHER_STYLES[others.index(method) % len(_OTHER_STYLES)]
+    return colour, shown[method].marker or marker
 
 
 def _passed(table: xr.Dataset, method: str) -> xr.DataArray:
@@ -287,9 +268,10 @@ def _words(table: xr.Dataset, name: str) -> tuple[str, str, bool]:
 def _draw_values(axes: Axes, table: xr.Dataset, name: str, curve: _Curve, scale: float) -> None:
     x = curve.x(table)
     methods = [method for method in sampled_methods(table) if has_result(table, name, method)]
-    guide = reference_method(table, name) or (methods or ["exact"])[0]
+    shown = looks(table)
+    guide = reference_method(table, name) or next(one for one in shown if has_result(table, name, one))
     y = curve.take(table[name].where(~np.isinf(table[f"{name}_err"])).sel({"method": guide})) * scale
-    if guide == "exact":
+    if shown[guide].is_exact:
         # A line through one point would be invisible, hence the marker.
         marker = "_" if x.size == 1 else None
         axes.plot(x, y, color="0.15", linewidth=0.9, linestyle=curve.line, marker=marker, markersize=16)
@@ -343,7 +325,7 @@ def _draw_residuals(axes: Axes, table: xr.Dataset, name: str, reference: str, cu
             largest = max(largest, float(top) + 1.2)
     axes.set_ylim(-largest, largest)
     axes.set_yticks([-2, 0, 2] if largest < 5 else [-4, 0, 4])
-    axes.set_ylabel(f"$\\Delta/\\sigma$ against\n{_NAMES.get(reference, reference)}", fontsize=7.5)
+    axes.set_ylabel(f"$\\Delta/\\sigma$ against\n{looks(table)[reference].label}", fontsize=7.5)
 
 
 def _draw_arrows(axes: Axes, x: np.ndarray, z: np.ndarray, colour: str) -> None:
@@ -360,14 +342,16 @@ def _draw_legend(figure: Figure, table: xr.Dataset, names: list[str], curves: li
         return Line2D([], [], label=label, **style)
 
     handles = []
-    if any(has_result(table, name, "exact") for name in names):
+    shown = looks(table)
+    exact = [method for method, look in shown.items() if look.is_exact]
+    for method in (m for m in exact if any(has_result(table, name, m) for name in names)):
         for curve in curves:
-            label = f"exact, {curve.label}" if len(curves) > 1 else "exact"
+            label = f"{shown[method].label}, {curve.label}" if len(curves) > 1 else shown[method].label
             handles.append(handle(label, color="0.15", linewidth=0.9, linestyle=curve.line))
     points = {"linestyle": "none", "markersize": 5}
     for method in sampled_methods(table):
         colour, marker = _method_style(table, method)
-        handles.append(handle(_NAMES.get(method, method), color=colour, marker=marker, **points))
+        handles.append(handle(shown[method].label, color=colour, marker=marker, **points))
     if not all(bool(_passed(table, method).all()) for method in sampled_methods(table)):
         style = {"color": "0.35", "marker": "o", "markerfacecolor": "white"}
         handles.append(handle("open: failed its tests", **style, **points))

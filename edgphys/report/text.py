@@ -167,7 +167,7 @@ def _labels(table: xr.Dataset, couplings: tuple[str, ...]) -> list[list[str]]:
 
 def _results_table(table: xr.Dataset, names: list[str], couplings: tuple[str, ...]) -> Table:
     methods = table["method"].values.astype(str).tolist()
-    compared = [method for method in methods if method != "exact"] if len(methods) > 1 else []
+    compared = sampled_methods(table) if len(methods) > 1 else []
     view = _table("results (energies are totals)")
     view.add_column("result", no_wrap=True)
     for name in couplings:

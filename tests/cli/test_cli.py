@@ -197,7 +197,7 @@ def test_symmetric_magnetization_is_not_shown(capsys):
         ("--method annealing --temperature 2", "must be one of edg, metropolis,"),
         ("--method hmc --temperature 2", "got 'hmc'"),
         ("--method edg --temperature 2", "must not name a method twice"),
-        ("--n-samples 0 --temperature 2", "--n-samples must be an integer of at least 2, got 0"),
+        ("--n-samples 0 --temperature 2", "--n-samples must be an integer >= 2, got 0"),
         ("--n-steps=-1 --temperature 2", "--n-steps must be an integer of at least 0, got -1"),
         ("--device abacus --temperature 2", "device must be one that torch can use here, got 'abacus'"),
         ("--seed=-1 --temperature 2", "seed must be an integer"),

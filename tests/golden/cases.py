@@ -150,19 +150,12 @@ def _free_energy(seed: int, system: Any, method: str) -> xr.Dataset:
 
 
 def _scan(seed: int, make: Callable[..., Any], *methods: str, **couplings: list[float]) -> xr.Dataset:
-    options = _MODEL | _TRAINING
-    del options["progress"]
-    return ep.scan(
-        make,
-        methods=methods,
-        seed=seed,
-        n_samples=50,
-        edg=options,
-        mcmc=_LADDER,
-        progress=False,
-        workers=1,
-        **couplings,
-    )
+    options: dict[str, Any] = {"n_samples": 50, "progress": False, "workers": 1}
+    if "edg" in methods:
+        options["edg"] = {name: value for name, value in (_MODEL | _TRAINING).items() if name != "progress"}
+    if set(methods) - {"edg", "exact"}:
+        options["mcmc"] = _LADDER
+    return ep.scan(make, methods=methods, seed=seed, **options, **couplings)
 
 
 def _stored(seed: int, system: Any, weighted: bool) -> xr.Dataset:
