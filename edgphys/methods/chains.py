@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
     import xarray as xr
 
-__all__ = ["BEST", "LOOKS", "ChainMethod", "ChainOptions", "check_counts"]
+__all__ = ["BEST", "LOOKS", "ChainMethod", "ChainOptions", "check_counts", "why_no_chains"]
 
 # Shorter chains have no error bars.
 _LEAST_SWEEPS = 16
@@ -67,6 +67,13 @@ def check_counts(options: Any) -> None:
             count(getattr(options, name), name, lowest)
 
 
+def why_no_chains(system: Any) -> str | None:
+    """Why there is no Markov chain for `system`; None if there is one."""
+    from edgphys import mcmc
+
+    return None if mcmc.algorithms_for(system) else f"no algorithm of Markov chains serves {system.name}"
+
+
 class ChainMethod(AbstractMethod):
     """Markov chains by one algorithm.
 
@@ -92,10 +99,9 @@ class ChainMethod(AbstractMethod):
     def applies_to(self, system: Any) -> str | None:
         from edgphys import mcmc
 
-        names = mcmc.algorithms_for(system)
-        if self.name == BEST:
-            return None if names else "no algorithm of Markov chains serves this system"
-        return None if self.name in names else "no algorithm of this name serves this system"
+        if self.name == BEST or self.name in mcmc.algorithms_for(system):
+            return why_no_chains(system)
+        return f"no algorithm of this name serves {system.name}"
 
     def beside_others(self) -> ChainMethod:
         return ChainMethod(self.name, {"n_threads": 1, **self._given})

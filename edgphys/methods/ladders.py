@@ -28,7 +28,7 @@ import numpy as np
 
 from edgphys._checks import count, number
 from edgphys.methods.base import AbstractMethod, Look, make_options, seed_words
-from edgphys.methods.chains import check_counts
+from edgphys.methods.chains import check_counts, why_no_chains
 from edgphys.observables import LADDER, TABLE
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ class LadderMethod(AbstractMethod):
         return dict(self._given)
 
     def applies_to(self, system: Any) -> str | None:
-        return system.why_no_ladder()
+        return system.why_no_ladder() or why_no_chains(system)
 
     def beside_others(self) -> LadderMethod:
         given = {"n_threads": 1, **self._given}

@@ -16,6 +16,7 @@ import lattices
 from edgphys import dataset
 from edgphys.errors import NotExactError, UnknownNameError
 from edgphys.systems import Harmonic, Ising, Phi4
+from edgphys.systems.base import AbstractSystem
 from edgphys.systems.reference import reference_path
 
 
@@ -121,7 +122,7 @@ def test_result_says_how_it_was_made_and_repeats_itself():
     tables = [ep.free_energy(system, "ti", seed=4, n_sweeps=300, n_threads=n) for n in (1, 2)]
     attrs = tables[0].attrs
     assert attrs["method"] == "ti" and attrs["seed"] == 4 and attrs["kind"] == "estimates"
-    assert json.loads(attrs["settings"])["chains"] == "metropolis"
+    assert json.loads(attrs["settings"])["chains"] == "swendsen_wang"
     assert json.loads(attrs["parameters"]) == system.parameters
     assert float(tables[0]["n_rungs"]) >= 3 and 0.4 < float(tables[0]["swap_rate"]) < 0.9
     # Three pilots of 240 sweeps and the ladder of 360, for at least 3 rungs of 4 chains.
@@ -218,9 +219,17 @@ def test_settings_without_effect_may_be_given():
     assert np.isfinite(table["log_z"])
 
 
-def test_systems_without_a_reference_say_so():
-    class Other(Harmonic):
+def test_systems_without_a_reference_or_chains_say_so():
+    class NoReference(Harmonic):
+        name = "other"
+
+        def why_no_ladder(self):
+            return AbstractSystem.why_no_ladder(self)
+
+    class NoChains(Harmonic):
         family = name = "other"
 
     with pytest.raises(NotExactError, match="must have a reference of known log Z, got other"):
-        ep.free_energy(Other(), seed=1)
+        ep.free_energy(NoReference(), seed=1)
+    with pytest.raises(NotExactError, match="no algorithm of Markov chains serves other"):
+        ep.free_energy(NoChains(), seed=1)
