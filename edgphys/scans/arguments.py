@@ -39,10 +39,9 @@ def make_methods(
     options = {"edg": dict(edg or {}), "mcmc": dict(mcmc or {}), "": {}}
     used = {registry.argument_of(one) for one in listed if isinstance(one, str)}
     for argument, given in options.items():
-        if given and argument not in used:
-            raise ArgumentValueError(
-                f"{argument}: no method named takes these options, got {_checks.one_line(given)}", argument
-            )
+        for name, value in () if argument in used else given.items():
+            words = f"{name} must be left out where no method takes options of {argument}"
+            raise ArgumentValueError(f"{words}, got {_checks.one_line(value)}", name)
     _checks.count(n_samples, "n_samples", 2)
     options["edg"] = {"n_samples": n_samples, **options["edg"]}
     made = tuple(
