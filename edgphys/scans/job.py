@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import functools
+import sys
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
@@ -133,9 +134,14 @@ class Job:
 
 @contextmanager
 def _kept_torch_threads() -> Iterator[None]:
-    """Workers set torch's threads for themselves, and by the way what threads begun later start with."""
-    import torch
+    """Workers set torch's threads for themselves, and by the way what threads begun later start with.
 
+    A method that computes with torch has imported it by now.
+    """
+    torch = sys.modules.get("torch")
+    if torch is None:
+        yield
+        return
     before = torch.get_num_threads()
     try:
         yield
