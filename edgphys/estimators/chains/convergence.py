@@ -8,12 +8,11 @@ Neither can see a region that no chain has visited.
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 import scipy
 
 from edgphys.estimators.chains.autocorrelation import MIN_DRAWS, gamma_method
+from edgphys.estimators.quiet import quiet
 
 __all__ = ["HALVES_LEVEL", "R_HAT_LIMIT", "halves_limit", "halves_z", "n_parts", "r_hat"]
 
@@ -55,9 +54,8 @@ def r_hat(series: np.ndarray) -> float:
     if len(series) == 1:
         half = series.shape[1] // 2
         series = np.stack([series[0, :half], series[0, -half:]])
-    with warnings.catch_warnings():
-        # arviz announces its successor on import, and divides by zero for observables that hardly move
-        warnings.simplefilter("ignore")
+    # arviz announces its successor on import, and divides by zero for observables that hardly move
+    with quiet():
         import arviz  # slow to import (seconds), and only chains need it
 
         value = float(arviz.rhat(series, method="rank"))

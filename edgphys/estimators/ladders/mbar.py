@@ -32,7 +32,6 @@ from __future__ import annotations
 
 import logging
 import math
-import warnings
 
 import numpy as np
 import xarray as xr
@@ -40,6 +39,7 @@ import xarray as xr
 from edgphys.errors import ShortChainError
 from edgphys.estimators.chains.autocorrelation import MIN_DRAWS, gamma_method
 from edgphys.estimators.ladders.reading import Ladder, read_ladder, rung_dataset, spread
+from edgphys.estimators.quiet import quiet
 
 __all__ = ["mbar"]
 
@@ -137,23 +137,21 @@ def _strides(data: Ladder) -> list[int]:
 def _solve(energies: np.ndarray, counts: np.ndarray, data: Ladder) -> tuple[np.ndarray, np.ndarray]:
     """f of all rungs, and the asymptotic error of f_k - f_reference."""
     levels = [logging.getLogger(name) for name in ("pymbar", "pymbar.mbar_solvers", "pymbar.timeseries")]
-    before = [logger.level for logger in levels]
-    state = np.random.get_state()  # noqa: NPY002  (pymbar seeds the global generator)
-    try:
-        for logger in levels:  # it announces on import that it uses jax
-            logger.setLevel(logging.ERROR)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+    guess = _guess(energies, counts, data)
+    with quiet():
+        before = [logger.level for logger in levels]
+        state = np.random.get_state()  # noqa: NPY002  (pymbar seeds the global generator)
+        try:
+            for logger in levels:  # it announces on import that it uses jax
+                logger.setLevel(logging.ERROR)
             from pymbar import MBAR
 
-            solver = MBAR(
-                energies, counts, solver_protocol="robust", initial_f_k=_guess(energies, counts, data)
-            )
+            solver = MBAR(energies, counts, solver_protocol="robust", initial_f_k=guess)
             result = solver.compute_free_energy_differences()
-    finally:
-        np.random.set_state(state)  # noqa: NPY002
-        for logger, level in zip(levels, before, strict=True):
-            logger.setLevel(level)
+        finally:
+            np.random.set_state(state)  # noqa: NPY002
+            for logger, level in zip(levels, before, strict=True):
+                logger.setLevel(level)
     return np.asarray(solver.f_k), np.asarray(result["dDelta_f"])[data.reference]
 
 

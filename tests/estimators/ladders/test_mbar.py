@@ -12,7 +12,7 @@ from helpers.stats import assert_z
 
 from edgphys.errors import ShortChainError
 from edgphys.estimators import thermodynamic_integration
-from edgphys.estimators.ladders import mbar
+from edgphys.estimators.ladders.mbar import mbar
 
 mbar_module = importlib.import_module("edgphys.estimators.ladders.mbar")
 
