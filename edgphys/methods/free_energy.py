@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Absolute free energy of one system in one call: from Markov chains (`edgphys.methods.ladders`), an opponent
-for every other log Z, or from a generator (`edgphys.methods.edg`).
+"""Absolute free energy of one system in one call.
+
+From Markov chains (`edgphys.methods.ladders`), an opponent for every other log Z, or from a generator
+(`edgphys.methods.edg`).
 """
 
 from __future__ import annotations
