@@ -8,14 +8,13 @@ is there in full, or not at all.
 
 from __future__ import annotations
 
-import os
-import uuid
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
+from edgphys._files import check_target, write_whole
 from edgphys.dataset.merging import merge
 from edgphys.dataset.schema import KINDS, LISTS, SCHEMA_VERSION, validate
 from edgphys.errors import DatasetError
@@ -27,9 +26,6 @@ _HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 def write(ds: xr.Dataset, path: str | Path, overwrite: bool = False) -> Path:
     """Write a dataset to a netCDF-4 file, all of it or nothing.
-
-    The data go to a temporary file in the same folder, are flushed to disk, and only then take the name
-    `path`.
 
     Parameters
     ----------
@@ -52,25 +48,17 @@ def write(ds: xr.Dataset, path: str | Path, overwrite: bool = False) -> Path:
         disk refuses.
     """
     validate(ds)
-    path = Path(path)
-    if path.is_dir():
-        raise DatasetError(f"path must be a file, got the folder {path}")
-    if not path.parent.is_dir():
-        raise DatasetError(f"path must be in a folder that exists, got {path}: there is no {path.parent}")
-    if path.exists() and not overwrite:
-        raise DatasetError(f"{path} exists and is not overwritten; choose another name or overwrite=True")
+    path = check_target(path, "path", overwrite)
     plain = ds.assign_attrs({name: _writable(name, value) for name, value in ds.attrs.items()})
     encoding = {"configurations": {"zlib": True, "complevel": 1}} if "configurations" in ds else {}
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
     try:
-        plain.to_netcdf(temporary, engine="h5netcdf", encoding=encoding)
-        _flush(temporary)
-        _publish(temporary, path, overwrite)
-        _flush(path.parent)
+        write_whole(
+            path,
+            lambda temporary: plain.to_netcdf(temporary, engine="h5netcdf", encoding=encoding),
+            overwrite,
+        )
     except OSError as error:
         raise DatasetError(f"{path} cannot be written: {_first_line(error)}") from error
-    finally:
-        temporary.unlink(missing_ok=True)
     return path
 
 
@@ -108,9 +96,7 @@ def read(path: str | Path) -> xr.Dataset:
         raise
     except PermissionError as error:
         raise DatasetError(f"{path} cannot be read: {_first_line(error)}") from error
-    except (
-        Exception
-    ) as error:  # h5py and xarray raise OSError, KeyError, ValueError or RuntimeError on damage
+    except Exception as error:  # on damage OSError, KeyError, ValueError or RuntimeError of h5py and xarray
         raise DatasetError(
             f"{path} must be a complete netCDF-4 file, got a damaged one: {_first_line(error)}"
         ) from error
@@ -138,27 +124,6 @@ def _plain(name: str, value: Any) -> Any:
     if name in LISTS:
         return np.atleast_1d(value).tolist()
     return value.tolist() if isinstance(value, np.ndarray | np.generic) else value
-
-
-def _flush(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _publish(temporary: Path, path: Path, overwrite: bool) -> None:
-    """Give the file its name; by a hard link, which replaces nothing, unless `overwrite`."""
-    if not overwrite:
-        try:
-            os.link(temporary, path)
-            return
-        except FileExistsError:
-            raise DatasetError(f"{path} exists and is not overwritten: it was made while writing") from None
-        except OSError:
-            pass  # a file system without hard links
-    os.replace(temporary, path)
 
 
 def _first_line(error: BaseException) -> str:

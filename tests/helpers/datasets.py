@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: MIT
+"""Small datasets of schema 1: weighted draws, chains, exact results."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import xarray as xr
+
+from edgphys.estimators import estimates_from_exact
+
+__all__ = ["ATTRS", "chains", "exact", "weighted"]
+
+ATTRS = dict(
+    schema_version=1,
+    kind="samples",
+    method="edg",
+    system="ising",
+    lattice="chain",
+    extent=[4],
+    pbc=[1],
+    parameters=json.dumps({"temperature": 2.0, "field": 0.0}),
+    n_sites=4,
+    temperature=2.0,
+    beta=0.5,
+    z2_symmetric=1,
+    linear_size=4.0,
+    definitions=json.dumps({"energy": "total"}),
+    seed=1,
+    wall_time=0.5,
+)
+
+
+def weighted(n=40, seed=1, temperature=2.0, **attrs):
+    rng = np.random.default_rng(seed)
+    own = {"temperature": temperature, "beta": 1 / temperature, "seed": seed}
+    own["parameters"] = json.dumps({"temperature": temperature, "field": 0.0})
+    data = {"energy": ("draw", rng.standard_normal(n)), "log_weight_joint": ("draw", rng.standard_normal(n))}
+    return xr.Dataset(data, attrs=ATTRS | own | attrs)
+
+
+def chains(n_chains=2, n=64, seed=1, **attrs):
+    energy = np.random.default_rng(seed).standard_normal((n_chains, n))
+    return xr.Dataset(
+        {"energy": (("chain", "draw"), energy)}, attrs=ATTRS | {"seed": seed, "method": "wolff"} | attrs
+    )
+
+
+def exact(temperature=2.0, **values):
+    attrs = weighted(temperature=temperature).attrs
+    return estimates_from_exact(values or {"log_z": 3.0}, attrs | {"method": "exact"})
