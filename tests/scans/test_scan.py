@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Scans: every cell depends on the seed, its method and its point only; what is finished on disk is not lost.
 
-The sampler is a stub (see scan_stubs.py) but for one scan with real Markov chains; exact values are those of
+The sampler is a stub (helpers/scans.py) but for one scan with real Markov chains; exact values are those of
 `edgphys.exact`, which has its own tests.
 """
 

@@ -6,7 +6,7 @@ With s the encoder's score, d the dimension of z, and the encoder's prior at T t
     L = E[ log p_D(x | z0, g) + U(x) - log p_E(g | x) + log p(g) ]
         + int_0^T dt g^2/2 E[ |s|^2 + 2 div s ] + d log(c_T / alpha_T)
 
-and -L is a lower bound on log Z in nats, on the same footing as `objective.continuous_bound`.
+and -L is a lower bound on log Z in nats, as is that of `edgphys.edg.core.bounds.continuous_bound`.
 
 Where the constant comes from. The relative entropy of the two joint laws of (x, z_[0,T]) is, given x,
 
@@ -30,7 +30,7 @@ d / c^2 too: a score without signal then costs nothing, sample by sample.
 
 Finite T. Since the prior is the exact marginal, L needs no correction: it is a bound for every T. What is
 lost by stopping is the information left at T, ``I(x; z_T | g) <= d/2 log(1 + alpha_T^2 / sigma_T^2)``
-(`horizon_gap`; 2e-5 d for the standard schedules). In terms of `objective.continuous_bound` it is the same
+(`horizon_gap`; 2e-5 d for the standard schedules). In terms of `continuous_bound` it is the same
 functional with H = 0 beyond angle(T).
 
 References

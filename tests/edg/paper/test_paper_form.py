@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """The bound of the paper's Theorem 1 against closed forms, and the default form as the same functional.
 
-On a linear Gaussian model (`edg_stubs`) every term is known, for the exact encoder and for a deliberately
-wrong one. The two forms share no estimator: score and divergence at times of one schedule, against drive and
+On a linear Gaussian model (helpers/stub_models.py) every term is known, for the exact encoder and for a wrong
+one. The two forms share no estimator: score and divergence at times of one schedule, against drive and
 velocity at uniform sigma. Negative controls: without the divergence, without the constant, and with the sign
 of the velocity changed.
 """

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Ising targets on tiny lattices, where every state can be summed.
 
-The oracle of the decimated density is written anew in `edg_checks.decimated_log_density`, from the formula
+The oracle of the decimated density is written anew in `decimated_log_density`, from the formula
 alone. It is integrated by Gauss-Hermite quadrature to ln Z of all spins (1e-10), then compared to the target:
 the energy is an upper bound (Jensen), `lift` and `lower` are unbiased (z-tests).
 """

@@ -2,7 +2,7 @@
 """Chains near the critical point against Kaufman's finite torus: energy and specific heat within four errors.
 
 L = 16, T = 2.27, with the estimators and errors that users get; what the chains leave invariant is tested
-exactly in test_mcmc_ising. The seed is stated; the slow test takes ten times the draws.
+exactly in test_algorithms.py. The seed is stated; the slow test takes ten times the draws.
 """
 
 from __future__ import annotations
