@@ -7,21 +7,16 @@ partition function Z exactly: all constants are included. Samplers and networks 
     x  --reduced_energy, gradient-->  training and weights
     x  --to_configurations-->  configurations  --energy, measure-->  observables (per draw)
 
-Every energy is also linear in a few couplings, weight = exp(-sum_c a_c X_c(configuration)), with the numbers
-a = `action_coefficients` and the per-configuration sums X = `action_terms`. Replica exchange, thermodynamic
-integration and MBAR need nothing else.
-
-Arrays have one batch axis and then the axes of one configuration, or a single flat axis: (n_batch,
-*event_shape) or (n_batch, n_variables). What lattices add is in `edgphys.systems.lattice.base`.
+What is evaluated on configurations is in `edgphys.systems.energy`. What lattices, coordinates and particles
+add is in the three modules `base` of the folders of these names.
 """
 
 from __future__ import annotations
 
 import json
-import math
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, ClassVar, Self, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +24,7 @@ from numpy.typing import NDArray
 from edgphys._checks import instance
 from edgphys._lazy import LazyModule
 from edgphys.errors import NotExactError
+from edgphys.systems.energy import AbstractEnergy
 from edgphys.systems.records import SystemRecord
 from edgphys.systems.reference import ReferencePath
 from lattices import Lattice
@@ -41,11 +37,8 @@ else:
 
 __all__ = ["AbstractSystem", "check_system"]
 
-# Numbers handled at a time by `measure`: float64 copies stay below 32 MiB however many draws come in.
-_CHUNK = 1 << 22
 
-
-class AbstractSystem(ABC):
+class AbstractSystem(AbstractEnergy):
     """Declaration of a system; concrete systems are final and hold their fields themselves.
 
     A class must give `name`, `event_shape`, `parameters`, `reduced_energy` and `_energy`; the rest has
@@ -86,24 +79,12 @@ class AbstractSystem(ABC):
     record: ClassVar[SystemRecord | None] = None
     has_reference: ClassVar[bool] = False
     parameters: dict[str, Any]
-    temperature: float = 1.0
-    event_shape: tuple[int, ...]
     lattice: Lattice | None = None
     observables: tuple[str, ...] = ()
     basins: tuple[str, ...] = ()
     width: float = 1.0
 
     # ------------------------------------------------------------------------------------- what it is
-
-    @property
-    def beta(self) -> float:
-        """Inverse temperature."""
-        return 1.0 / self.temperature
-
-    @property
-    def n_variables(self) -> int:
-        """Number of variables of one configuration."""
-        return math.prod(self.event_shape)
 
     @property
     def symmetries(self) -> tuple[str, ...]:
@@ -283,121 +264,6 @@ class AbstractSystem(ABC):
         Not checked: chains call it at every draw.
         """
         return self._measure(flat)
-
-    @property
-    def action_coefficients(self) -> NDArray[np.float64]:
-        """a, shape (n_terms,): the weight of a configuration is ``exp(-a . X)``, X its `action_terms`.
-
-        Unless the system says more, (beta,) for the term (energy,): the temperature is the only coupling.
-        """
-        return np.array([self.beta])
-
-    def _action_terms(self, flat: Tensor) -> Tensor:
-        """X of floating (n_batch, n_variables) configurations, shape (n_batch, n_terms)."""
-        return self._energy(flat)[:, None]
-
-    # ------------------------------------------------------------------------ energies and observables
-
-    @abstractmethod
-    def _energy(self, flat: Tensor) -> Tensor:
-        """Total energy of floating (n_batch, n_variables) configurations."""
-
-    def _measure(self, flat: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
-        """Observables other than the energy."""
-        return {}
-
-    @overload
-    def energy(self, configurations: Tensor) -> Tensor: ...
-
-    @overload
-    def energy(self, configurations: NDArray) -> NDArray[np.float64]: ...
-
-    def energy(self, configurations):
-        """Total, extensive energy of each configuration, shape (n_batch,).
-
-        Parameters
-        ----------
-        configurations : torch tensor or numpy array, shape (n_batch, *event_shape) or (n_batch, n_variables)
-            Integers are taken as float64; a floating tensor keeps its dtype and device.
-
-        Returns
-        -------
-        Tensor or float64 array, shape (n_batch,)
-            Of the kind that came in.
-        """
-        if isinstance(configurations, torch.Tensor):
-            flat = self._flat(configurations, "configurations")
-            return self._energy(flat if flat.is_floating_point() else flat.double())
-        return self._energy(torch.from_numpy(self._flat_array(configurations))).detach().numpy()
-
-    def measure(self, configurations: Tensor | NDArray) -> dict[str, NDArray[np.float64]]:
-        """Observables of each configuration, in float64: name -> array of shape (n_batch,).
-
-        Parameters
-        ----------
-        configurations : torch tensor or numpy array, shape (n_batch, *event_shape) or (n_batch, n_variables)
-            As `to_configurations` gives them.
-
-        Returns
-        -------
-        dict of str to float64 array
-            `energy` and what the system adds; see `definitions`.
-        """
-        if isinstance(configurations, torch.Tensor):
-            flat = self._flat(configurations, "configurations").detach().cpu().numpy()
-        else:
-            flat = configurations
-            _check_shape(np.shape(flat), self, "configurations")
-        rows = max(1, _CHUNK // self.n_variables)
-        starts = range(0, max(1, len(flat)), rows)
-        parts = [self._measure_chunk(self._flat_array(flat[start : start + rows])) for start in starts]
-        return {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
-
-    def action_terms(self, configurations: Tensor | NDArray) -> NDArray[np.float64]:
-        """X of each configuration, shape (n_batch, n_terms), so that its weight is ``exp(-a . X)``.
-
-        X depends on the geometry alone: the same X serves every value of every coupling.
-
-        Parameters
-        ----------
-        configurations : torch tensor or numpy array, shape (n_batch, *event_shape) or (n_batch, n_variables)
-
-        Returns
-        -------
-        float64 array, shape (n_batch, n_terms)
-        """
-        if isinstance(configurations, torch.Tensor):
-            configurations = self._flat(configurations, "configurations").detach().cpu().numpy()
-        return self._action_terms(torch.from_numpy(self._flat_array(configurations))).detach().numpy()
-
-    def _measure_chunk(self, flat: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
-        energy = self._energy(torch.from_numpy(flat)).detach().numpy()
-        return {"energy": energy, **self._measure(flat)}
-
-    def _field(self, x: Tensor) -> Tensor:
-        """The gate of the differentiable functions: a floating tensor as (n_batch, n_variables)."""
-        if not isinstance(x, torch.Tensor):
-            raise TypeError(f"x must be a torch tensor, got {type(x).__name__}")
-        if x.dtype not in (torch.float32, torch.float64):
-            raise ValueError(f"x must be float32 or float64, got {x.dtype}")
-        return self._flat(x, "x")
-
-    def _flat(self, x: Tensor, argument: str) -> Tensor:
-        _check_shape(x.shape, self, argument)
-        return x.reshape(x.shape[0], self.n_variables)
-
-    def _flat_array(self, x: NDArray) -> NDArray[np.float64]:
-        _check_shape(np.shape(x), self, "configurations")
-        # A copy: torch refuses read-only and negatively strided memory.
-        return np.array(x, dtype=np.float64, order="C").reshape(len(x), self.n_variables)
-
-
-def _check_shape(shape: tuple[int, ...], system: AbstractSystem, argument: str) -> None:
-    event, n_variables = system.event_shape, system.n_variables
-    if len(shape) < 2 or tuple(shape[1:]) not in (event, (n_variables,)):
-        shapes = dict.fromkeys(", ".join(map(str, one)) for one in (event, (n_variables,)))
-        allowed = " or ".join(f"(n_batch, {sizes})" for sizes in shapes)
-        raise ValueError(f"{argument} must have shape {allowed}, got {tuple(shape)}")
 
 
 def check_system(value: Any) -> AbstractSystem:

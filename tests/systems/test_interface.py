@@ -14,7 +14,7 @@ import xarray as xr
 
 import lattices
 from edgphys.errors import UnknownNameError
-from edgphys.systems import AbstractSystem, Ising, Phi4, available, base, build, sample_attrs
+from edgphys.systems import AbstractSystem, Ising, Phi4, available, build, energy, sample_attrs
 
 SYSTEMS = {
     "ising-enumeration": lambda: Ising(lattices.build("square", (3, 4)), 2.0, 1.0, 0.1),
@@ -107,7 +107,7 @@ def test_measure_is_the_same_for_all_kinds_and_shapes_of_input(system, monkeypat
     flat = values.reshape(6, -1)
     read_only = values.copy()
     read_only.flags.writeable = False
-    monkeypatch.setattr(base, "_CHUNK", 2 * system.n_sites)
+    monkeypatch.setattr(energy, "_CHUNK", 2 * system.n_sites)
     tensors = (torch.from_numpy(flat), torch.from_numpy(values).requires_grad_())
     for variant in (flat, read_only, *tensors):
         for key, value in system.measure(variant).items():

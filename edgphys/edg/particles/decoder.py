@@ -25,7 +25,7 @@ import torch
 from torch import Tensor, nn
 
 from edgphys.edg.particles.layers import PairFlow, RadialBasis
-from edgphys.systems.particles.base import helmert
+from edgphys.systems.particles.mean_free import helmert
 
 __all__ = ["ParticleDecoder"]
 

@@ -31,18 +31,22 @@ Frenkel and Ladd, J. Chem. Phys. 81, 3188 (1984), doi:10.1063/1.448024 (a harmon
 
 from __future__ import annotations
 
-import functools
 import math
 from typing import TYPE_CHECKING, Any, ClassVar, final
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from edgphys._checks import finite
 from edgphys._lazy import LazyModule
 from edgphys.errors import NotExactError
 from edgphys.systems.continuous.base import AbstractContinuousSystem
+from edgphys.systems.continuous.gaussian_path_kernels import (
+    INFINITE,
+    path_energy_kernel,
+    path_kernel,
+    path_terms_kernel,
+)
 from edgphys.systems.reference import ReferencePath
 
 if TYPE_CHECKING:
@@ -55,8 +59,6 @@ __all__ = ["KNOTS", "GaussianPath"]
 
 _KNEE = 0.9
 KNOTS = tuple(_KNEE * 0.5**k for k in range(9, -1, -1))
-_INFINITE = 1e100  # for U: no weight at all, but a number to calculate with
-_HEAD = 6  # places in the kernel's parameters before m, 1 / w^2 and those of the system
 
 
 @final
@@ -161,15 +163,15 @@ class GaussianPath(AbstractContinuousSystem):
 
     @property
     def kernel(self):
-        return _path_kernel(self.system.kernel)
+        return path_kernel(self.system.kernel)
 
     @property
     def energy_kernel(self):
-        return _path_energy_kernel(self.system.energy_kernel)
+        return path_energy_kernel(self.system.energy_kernel)
 
     @property
     def terms_kernel(self):
-        return _path_terms_kernel(self.system.energy_kernel)
+        return path_terms_kernel(self.system.energy_kernel)
 
     @property
     def kernel_parameters(self) -> NDArray[np.float64]:
@@ -221,7 +223,7 @@ class GaussianPath(AbstractContinuousSystem):
 
     def _action_terms(self, flat: Tensor) -> Tensor:
         scaled = (flat - flat.new_tensor(self.centre)) / flat.new_tensor(self.spread)
-        reduced = torch.nan_to_num(self.beta * self.system._energy(flat), nan=math.inf).clamp_max(_INFINITE)
+        reduced = torch.nan_to_num(self.beta * self.system._energy(flat), nan=math.inf).clamp_max(INFINITE)
         over = (reduced - self.ceiling).clamp_min(0.0) / self.stiffness
         tempered = reduced.clamp_max(self.ceiling) + self.stiffness * torch.log1p(over)
         return torch.stack([0.5 * scaled.square().sum(1), tempered, reduced], dim=1)
@@ -231,76 +233,3 @@ class GaussianPath(AbstractContinuousSystem):
 
     def __repr__(self) -> str:
         return f"GaussianPath({self.system!r}, path={self.path:g})"
-
-
-@njit(nogil=True, cache=True)
-def _gaussian(x, parameters):
-    """U_0."""
-    total = 0.0
-    for i in range(x.size):
-        step = x[i] - parameters[_HEAD + i]
-        total += 0.5 * step * step * parameters[_HEAD + x.size + i]
-    return total
-
-
-@njit(nogil=True, cache=True)
-def _bounded(reduced):
-    """U as a finite number."""
-    return reduced if reduced < _INFINITE else _INFINITE  # also where it is NaN
-
-
-@njit(nogil=True, cache=True)
-def _temper(reduced, ceiling, stiffness):
-    """G and dG/dU."""
-    if reduced <= ceiling:
-        return reduced, 1.0
-    over = (reduced - ceiling) / stiffness
-    return ceiling + stiffness * math.log1p(over), 1.0 / (1.0 + over)
-
-
-# Compiled once for each energy; closures, because numba cannot pass functions in arrays of parameters.
-
-
-@functools.lru_cache(maxsize=64)
-def _path_kernel(inner):
-    @njit(nogil=True)
-    def kernel(x, gradient_out, parameters):
-        temperature, a0, a1, a2 = parameters[0], parameters[1], parameters[2], parameters[3]
-        energy = inner(x, gradient_out, parameters[_HEAD + 2 * x.size :])
-        tempered, slope = _temper(_bounded(energy / temperature), parameters[4], parameters[5])
-        share = a1 * slope + a2
-        for i in range(x.size):
-            along = share * gradient_out[i] if share > 0.0 else 0.0
-            pull = (x[i] - parameters[_HEAD + i]) * parameters[_HEAD + x.size + i]
-            gradient_out[i] = along + temperature * a0 * pull
-        total = temperature * (a0 * _gaussian(x, parameters) + a1 * tempered)
-        return total + a2 * energy if a2 > 0.0 else total
-
-    return kernel
-
-
-@functools.lru_cache(maxsize=64)
-def _path_energy_kernel(inner):
-    @njit(nogil=True)
-    def kernel(x, gradient_out, parameters):
-        temperature, a0, a1, a2 = parameters[0], parameters[1], parameters[2], parameters[3]
-        energy = inner(x, gradient_out, parameters[_HEAD + 2 * x.size :])
-        tempered, _ = _temper(_bounded(energy / temperature), parameters[4], parameters[5])
-        total = temperature * (a0 * _gaussian(x, parameters) + a1 * tempered)
-        return total + a2 * energy if a2 > 0.0 else total
-
-    return kernel
-
-
-@functools.lru_cache(maxsize=64)
-def _path_terms_kernel(inner):
-    @njit(nogil=True)
-    def kernel(x, terms_out, parameters):
-        energy = inner(x, np.empty(x.size), parameters[_HEAD + 2 * x.size :])
-        reduced = _bounded(energy / parameters[0])
-        terms_out[0] = _gaussian(x, parameters)
-        terms_out[1] = _temper(reduced, parameters[4], parameters[5])[0]
-        terms_out[2] = reduced
-        return 0.0
-
-    return kernel

@@ -32,6 +32,7 @@ from numpy.typing import NDArray
 from edgphys._checks import positive, whole
 from edgphys._lazy import LazyModule
 from edgphys.systems.continuous.base import AbstractContinuousSystem
+from edgphys.systems.continuous.classification import check_data, generate_data
 from edgphys.systems.records import Parameter, SystemRecord
 
 if TYPE_CHECKING:
@@ -40,9 +41,7 @@ if TYPE_CHECKING:
 else:
     torch = LazyModule("torch")
 
-__all__ = ["LogisticRegression", "accuracy", "area_under_curve", "generate_data"]
-
-_CORRELATION = 0.3
+__all__ = ["LogisticRegression"]
 
 
 @final
@@ -106,7 +105,7 @@ class LogisticRegression(AbstractContinuousSystem):
         self.temperature = positive(temperature, "temperature")
         self.precision = positive(precision, "precision")
         sizes = whole(n_features, "n_features", 1), whole(n_train, "n_train", 1), whole(n_test, "n_test", 1)
-        self._given = None if data is None else _check_data(data)
+        self._given = None if data is None else check_data(data)
         self.features, self.labels, self.test_features, self.test_labels = (
             generate_data(*sizes, int(data_seed)) if self._given is None else self._given
         )
@@ -208,74 +207,6 @@ class LogisticRegression(AbstractContinuousSystem):
             "norm": "|w|, Euclidean norm of the weights",
             "log_z": "log of the evidence of the data at T = 1, natural logarithm",
         }
-
-
-def generate_data(n_features: int, n_train: int, n_test: int, seed: int) -> tuple[NDArray, ...]:
-    """Features and labels, training and test, as the module docstring has it.
-
-    Examples
-    --------
-    >>> [part.shape for part in generate_data(3, 5, 2, seed=1)]
-    [(5, 3), (5,), (2, 3), (2,)]
-    """
-    rng = np.random.default_rng(seed)
-    n_rows = n_train + n_test
-    noise = rng.standard_normal((n_rows, n_features))
-    noise[:, 1:] *= math.sqrt(1.0 - _CORRELATION**2)
-    features = scipy.signal.lfilter([1.0], [1.0, -_CORRELATION], noise, axis=1)
-    true = rng.standard_normal(n_features + 1)
-    probability = scipy.special.expit(features @ true[:-1] + true[-1])
-    labels = (rng.random(n_rows) < probability).astype(np.float64)
-    return features[:n_train], labels[:n_train], features[n_train:], labels[n_train:]
-
-
-def accuracy(probability: NDArray, labels: NDArray) -> float:
-    """Share of labels that the more probable class gets right.
-
-    Examples
-    --------
-    >>> accuracy(np.array([0.9, 0.2, 0.6]), np.array([1, 0, 0])).__round__(3)
-    0.667
-    """
-    return float(np.mean((np.asarray(probability) > 0.5) == (np.asarray(labels) > 0.5)))
-
-
-def area_under_curve(probability: NDArray, labels: NDArray) -> float:
-    """Area under the ROC curve: how often a row with label 1 is ranked above one with label 0, ties half.
-
-    Raises
-    ------
-    ValueError
-        If only one label occurs.
-
-    Examples
-    --------
-    >>> area_under_curve(np.array([0.9, 0.2, 0.6, 0.6]), np.array([1, 0, 0, 1]))
-    0.875
-    """
-    positive = np.asarray(labels) > 0.5
-    n_positive, n_negative = int(positive.sum()), int((~positive).sum())
-    if not n_positive or not n_negative:
-        raise ValueError("labels must hold both classes, got one")
-    ranks = scipy.stats.rankdata(probability)[positive].sum()
-    return float((ranks - 0.5 * n_positive * (n_positive + 1)) / (n_positive * n_negative))
-
-
-def _check_data(data) -> tuple[NDArray[np.float64], ...]:
-    arrays = tuple(np.asarray(part, np.float64) for part in data)
-    if len(arrays) != 4:
-        raise ValueError(
-            f"data must be (features, labels, test features, test labels), got {len(arrays)} arrays"
-        )
-    for features, labels in (arrays[:2], arrays[2:]):
-        if features.ndim != 2 or labels.shape != (len(features),) or features.shape[1] != arrays[0].shape[1]:
-            raise ValueError(
-                f"data must have features (n_rows, n_features) and labels (n_rows,), got "
-                f"{features.shape} and {labels.shape}"
-            )
-        if not np.isin(labels, (0.0, 1.0)).all():
-            raise ValueError("data must have the labels 0 and 1, got others")
-    return arrays
 
 
 @njit(nogil=True, cache=True)

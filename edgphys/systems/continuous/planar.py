@@ -38,6 +38,7 @@ from edgphys._checks import positive
 from edgphys._lazy import LazyModule
 from edgphys.errors import NotExactError, UnknownNameError
 from edgphys.systems.continuous.base import AbstractContinuousSystem
+from edgphys.systems.continuous.planar_presets import MIXTURES, PRESETS, RINGS
 from edgphys.systems.records import Parameter, SystemRecord
 
 if TYPE_CHECKING:
@@ -46,31 +47,7 @@ if TYPE_CHECKING:
 else:
     torch = LazyModule("torch")
 
-__all__ = ["PRESETS", "Planar"]
-
-
-def _gmm40_means() -> NDArray[np.float64]:
-    generator = torch.Generator().manual_seed(0)
-    return ((torch.rand(40, 2, generator=generator) - 0.5) * 80.0).double().numpy()
-
-
-def _hexagon() -> NDArray[np.float64]:
-    angles = np.arange(6) * np.pi / 3
-    return 5.0 * np.stack([np.cos(angles), np.sin(angles)], axis=1)
-
-
-_PAIR = np.array([[-5.0, 0.0], [5.0, 0.0]])
-_GRID = np.array([[5.0 * i, 5.0 * j] for i in (-1, 0, 1) for j in (-1, 0, 1)])
-# Means and variances of mixtures; radii and s of rings.
-_MIXTURES = {
-    "mog2": lambda: (_PAIR, 0.25),
-    "mog2_i": lambda: (_PAIR, np.array([1.5, 0.3])),
-    "mog6": lambda: (_hexagon(), 0.25),
-    "mog9": lambda: (_GRID, 0.3),
-    "gmm40": lambda: (_gmm40_means(), math.log1p(math.e) ** 2),
-}
-_RINGS = {"ring": (np.array([2.0]), 0.32), "ring5": (np.arange(1.0, 6.0), 0.04)}
-PRESETS = ("mog2", "mog2_i", "mog6", "mog9", "ring", "ring5", "gmm40")
+__all__ = ["Planar"]
 
 
 @final
@@ -116,13 +93,13 @@ class Planar(AbstractContinuousSystem):
         self.preset, self.event_shape = preset, (2,)
         self.temperature = positive(temperature, "temperature")
         self.parameters = {"preset": preset, "temperature": self.temperature}
-        if preset in _RINGS:
-            self._radii, self._scale = _RINGS[preset]
+        if preset in RINGS:
+            self._radii, self._scale = RINGS[preset]
             self._points = np.stack([self._radii, np.zeros(len(self._radii))], axis=1)
             self.formula = f"min_k (|x| - R_k)^2 / {self._scale:g}, R = {', '.join(map(str, self._radii))}"
             self.width = math.sqrt(0.5 * self._scale)
         else:
-            self._points, variances = _MIXTURES[preset]()
+            self._points, variances = MIXTURES[preset]()
             self._variances = np.broadcast_to(variances, len(self._points)).astype(np.float64)
             self.formula = (
                 f"-log of the normalised Gaussian mixture {preset}, {len(self._points)} equal weights"
@@ -132,7 +109,7 @@ class Planar(AbstractContinuousSystem):
     @property
     def is_mixture(self) -> bool:
         """Whether the energy is that of a Gaussian mixture; otherwise there are rings."""
-        return self.preset in _MIXTURES
+        return self.preset in MIXTURES
 
     @property
     def n_modes(self) -> int:

@@ -13,19 +13,18 @@ reaches the distribution. Best is both, a torch function and a numba `kernel` wi
 
 from __future__ import annotations
 
-import contextlib
-import numbers
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
-from numba import njit
 from numba.core.dispatcher import Dispatcher
 from numpy.typing import NDArray
 
 from edgphys._checks import numbers_of, positive, whole
 from edgphys._lazy import LazyModule
 from edgphys.systems.continuous.base import AbstractContinuousSystem
+from edgphys.systems.continuous.user_checks import check_centres, validate
+from edgphys.systems.continuous.user_kernels import difference_kernel, evaluate, plain_kernel
 
 if TYPE_CHECKING:
     import torch
@@ -36,7 +35,6 @@ else:
 __all__ = ["Potential"]
 
 _N_PROBES = 6
-_KERNEL = "kernel must be a numba function (x, gradient_out, parameters) of float64 arrays giving a float"
 
 
 @final
@@ -110,10 +108,10 @@ class Potential(AbstractContinuousSystem):
         self.parameters = {"n_dims": self.n_variables, "temperature": self.temperature}
         self._function, self._given_kernel = function, kernel
         self._kernel_parameters = numbers_of(kernel_parameters, "kernel_parameters", "real numbers").flatten()
-        self._centres = _check_centres(centres, self.n_variables)
-        self._kernel = _difference_kernel(function) if self._compiled and kernel is None else kernel
-        self._energy_kernel = _plain_kernel(function) if self._compiled else self._kernel
-        self._fingerprint = _validate(self)
+        self._centres = check_centres(centres, self.n_variables)
+        self._kernel = difference_kernel(function) if self._compiled and kernel is None else kernel
+        self._energy_kernel = plain_kernel(function) if self._compiled else self._kernel
+        self._fingerprint = validate(self, self._probes(), function, kernel)
 
     @property
     def _compiled(self) -> bool:
@@ -171,7 +169,7 @@ class Potential(AbstractContinuousSystem):
             from edgphys.systems.continuous.compiled_energy import CompiledEnergy
 
             return CompiledEnergy.apply(
-                flat, lambda points: _evaluate(self.kernel, points, self.kernel_parameters)
+                flat, lambda points: evaluate(self.kernel, points, self.kernel_parameters)
             )
         # Training asks in float32, but a tensor that the function holds has one dtype.
         return self._function(flat.double()).to(flat.dtype)
@@ -179,123 +177,3 @@ class Potential(AbstractContinuousSystem):
     def _probes(self) -> NDArray[np.float64]:
         rng = np.random.default_rng(0)
         return np.concatenate([self._centres, self.random_configurations(_N_PROBES, rng)])[-_N_PROBES:]
-
-
-def _evaluate(kernel: Dispatcher, points: NDArray, parameters: NDArray) -> tuple[NDArray, NDArray]:
-    """Energies and gradients of a kernel, point by point."""
-    energies, gradients = np.empty(len(points)), np.empty_like(points)
-    for k, point in enumerate(points):
-        energies[k] = kernel(point, gradients[k], parameters)
-    return energies, gradients
-
-
-def _difference_kernel(energy: Dispatcher) -> Dispatcher:
-    """Energy with its gradient by central differences."""
-
-    @njit(nogil=True)
-    def kernel(x, gradient_out, parameters):
-        for i in range(x.size):
-            middle = x[i]
-            step = 6e-6 * (1.0 + abs(middle))  # cube root of the rounding error
-            x[i] = middle + step
-            above = energy(x)
-            x[i] = middle - step
-            gradient_out[i] = (above - energy(x)) / (2.0 * step)
-            x[i] = middle
-        return energy(x)
-
-    return kernel
-
-
-def _plain_kernel(energy: Dispatcher) -> Dispatcher:
-    @njit(nogil=True)
-    def kernel(x, gradient_out, parameters):
-        return energy(x)
-
-    return kernel
-
-
-def _check_centres(centres, n_dims: int) -> NDArray[np.float64]:
-    allowed = f"finite, of shape (n_centres, {n_dims})"
-    points = np.zeros((1, n_dims)) if centres is None else numbers_of(centres, "centres", allowed).copy()
-    if points.ndim != 2 or points.shape[1] != n_dims or not len(points):
-        raise ValueError(f"centres must be {allowed}, got shape {points.shape}")
-    if n_bad := np.count_nonzero(~np.isfinite(points)):
-        raise ValueError(f"centres must be {allowed}, got {n_bad} of {points.size} numbers not finite")
-    return points
-
-
-@contextlib.contextmanager
-def _refusing(rule: str) -> Iterator[None]:
-    """What a user's function raises, behind the rule that it breaks."""
-    try:
-        yield
-    except Exception as error:
-        first = (str(error).strip().splitlines() or [""])[0]
-        raise ValueError(f"{rule}, got {type(error).__name__}: {first}") from error
-
-
-def _validate(system: Potential) -> list[str]:
-    """Check the function on a few points; their energies, as text of ten digits."""
-    points = system._probes()
-    if system._given_kernel is not None:
-        out = np.zeros_like(points[0])
-        _check_compiled(_KERNEL, system._given_kernel, points[0].copy(), out, system.kernel_parameters)
-    if system._compiled:
-        rule = f"function must be a numba function of a float64 array ({system.n_variables},) giving a float"
-        _check_compiled(rule, system._function, points[0].copy())
-    else:
-        rule = (
-            "function must be a torch function that, called with float64 tensors (n_batch, "
-            f"{system.n_variables}), gives real energies (n_batch,) with a gradient"
-        )
-        _check_torch(rule, system._function, points)
-    with _refusing(rule):
-        energies, gradients = system.energy_and_gradient(points)
-    if not (np.isfinite(energies).all() and np.isfinite(gradients).all()):
-        raise ValueError("function and its gradient must be finite at points to start from, got nan or inf")
-    rule = "function must give each point of a batch its own energy"
-    with _refusing(f"{rule}, also in a batch of one"):
-        rows = [system._energy(torch.from_numpy(points[k : k + 1])) for k in range(_N_PROBES)]
-        alone = torch.cat([row.detach().reshape(-1) for row in rows]).numpy()
-    if alone.shape != energies.shape or not np.allclose(alone, energies, rtol=1e-5, atol=1e-8):
-        raise ValueError(f"{rule}, got another one alone")
-    if system._given_kernel is not None:
-        _compare_kernel(system, points, energies, gradients)
-    return [f"{value:.9e}" for value in energies]
-
-
-def _check_compiled(rule: str, function: Dispatcher, *arguments: NDArray) -> None:
-    with _refusing(rule):
-        value = function(*arguments)
-    if not isinstance(value, numbers.Real) or isinstance(value, bool):
-        raise ValueError(f"{rule}, got {type(value).__name__}")
-
-
-def _check_torch(rule: str, function: Callable, points: NDArray[np.float64]) -> None:
-    with torch.inference_mode(False), torch.enable_grad():
-        x = torch.tensor(points, requires_grad=True)
-        with _refusing(rule):
-            energy = function(x)
-    tensor = isinstance(energy, torch.Tensor)
-    if not tensor or tuple(energy.shape) != (_N_PROBES,):
-        came = tuple(energy.shape) if tensor else f"{type(energy).__name__} in place of a tensor"
-        raise ValueError(f"function must map shape {tuple(x.shape)} to ({_N_PROBES},), got {came}")
-    if not energy.is_floating_point():
-        raise ValueError(f"{rule}, got {energy.dtype}")
-    if not energy.requires_grad:
-        raise ValueError(f"{rule}, got energies without one (constant, or cut off from x)")
-
-
-def _compare_kernel(system: Potential, points, energies, gradients) -> None:
-    if system._compiled:  # these energies are those of the kernel itself
-        energies, gradients = _evaluate(_difference_kernel(system._function), points.copy(), np.empty(0))
-    values, slopes = _evaluate(system.kernel, points.copy(), system.kernel_parameters)
-    for value, out, energy, gradient in zip(values, slopes, energies, gradients, strict=True):
-        scale = 1e-6 * (1.0 + abs(energy) + np.abs(gradient).max())
-        if not (abs(value - energy) < scale and np.abs(out - gradient).max() < scale):
-            k = np.abs(out - gradient).argmax()
-            raise ValueError(
-                f"kernel must agree with function, got energy {value:.9g} for {energy:.9g} and component {k} "
-                f"of the gradient {out[k]:.9g} for {gradient[k]:.9g}"
-            )

@@ -38,7 +38,8 @@ from numpy.typing import NDArray
 from edgphys._checks import finite, positive
 from edgphys._lazy import LazyModule
 from edgphys.systems.lattice.base import AbstractLatticeSystem, check_lattice
-from edgphys.systems.lattice.hopping import BondSums, is_hypercubic
+from edgphys.systems.lattice.hopping import BondSums
+from edgphys.systems.lattice.ising_exact import exact_names, exact_values
 from edgphys.systems.lattice.measurements import DEFINITIONS
 from edgphys.systems.lattice.relaxation import LatticeOperator
 from edgphys.systems.records import Parameter, SystemRecord
@@ -59,22 +60,6 @@ __all__ = ["RELATIVE_MARGIN", "Ising", "log_2cosh"]
 # square root, and no inverse would exist. At 1e-3 the condition number of M is 1e3, so that M^{-1/2} and
 # M^{-1} keep four digits in float32, and the extra self-coupling is a thousandth of the band.
 RELATIVE_MARGIN = 1e-3
-
-# Largest sizes that the exact package takes.
-_ENUMERATED, _LONGEST_RING = 20, 4096
-_MOMENTS = ("log_z", "free_energy", "energy", "specific_heat")
-_EXACT_NAMES = {
-    "enumeration": (
-        *_MOMENTS,
-        "magnetization",
-        "abs_magnetization",
-        "susceptibility",
-        "binder_cumulant",
-        "correlation_length",
-    ),
-    "kaufman": _MOMENTS,
-}
-_EXACT_NAMES["transfer"] = _EXACT_NAMES["enumeration"]
 
 
 def log_2cosh(x: Tensor) -> Tensor:
@@ -286,11 +271,7 @@ class Ising(AbstractLatticeSystem):
     @property
     def exact(self) -> tuple[str, ...]:
         """Names of the estimates known exactly for this instance; the module docstring says when."""
-        source = self._exact_source()
-        if source is None:
-            return ()
-        periodic = all(self.lattice.pbc)
-        return tuple(name for name in _EXACT_NAMES[source] if periodic or name != "correlation_length")
+        return exact_names(self)
 
     def exact_results(self) -> dict[str, float]:
         """Exact values of the estimates named in `exact`.
@@ -301,35 +282,7 @@ class Ising(AbstractLatticeSystem):
         >>> round(Ising(lattices.build("square", (16, 16)), temperature=2.0).exact_results()["log_z"], 3)
         263.296
         """
-        # Imported here: the exact package brings numba, which training and sampling do without.
-        from edgphys.exact import enumeration, kaufman, transfer
-
-        numbers, source = (self.temperature, self.coupling, self.field), self._exact_source()
-        if source == "enumeration":
-            results = enumeration.ising(self.lattice, *numbers)
-        elif source == "kaufman":
-            lx, ly = self.lattice.extent
-            torus = lx, ly, self.temperature, self.coupling
-            log_z = kaufman.log_z(*torus)
-            results = {"log_z": log_z, "free_energy": -self.temperature * log_z}
-            results |= {"energy": kaufman.energy(*torus), "specific_heat": kaufman.specific_heat(*torus)}
-        elif source == "transfer":
-            results = transfer.ising_chain(self.n_sites, *numbers)
-        else:
-            results = {}
-        return {name: float(results[name]) for name in self.exact}
-
-    def _exact_source(self) -> str | None:
-        if self.n_sites <= _ENUMERATED:
-            return "enumeration"
-        if not (all(self.lattice.pbc) and is_hypercubic(self.lattice)):
-            return None
-        n_axes = len(self.lattice.extent)
-        if n_axes == 1:
-            return "transfer" if self.n_sites <= _LONGEST_RING else None
-        # An antiferromagnet is frustrated on an odd torus, where the sign of J cannot be turned.
-        turnable = self.coupling >= 0.0 or not any(length % 2 for length in self.lattice.extent)
-        return "kaufman" if n_axes == 2 and self.field == 0.0 and turnable else None
+        return exact_values(self)
 
     def _energy(self, flat: Tensor) -> Tensor:
         return -self.coupling * self._bonds.pair_sum(flat) - self.field * flat.sum(1)

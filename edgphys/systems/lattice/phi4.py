@@ -41,6 +41,7 @@ from edgphys.observables import definitions
 from edgphys.systems.lattice.base import AbstractLatticeSystem, check_lattice
 from edgphys.systems.lattice.hopping import BondSums, is_hypercubic
 from edgphys.systems.lattice.measurements import DEFINITIONS
+from edgphys.systems.lattice.phi4_exact import exact_names, exact_values
 from edgphys.systems.lattice.relaxation import LatticeOperator
 from edgphys.systems.records import Parameter, SystemRecord
 from edgphys.systems.reference import ReferencePath
@@ -55,19 +56,6 @@ else:
 __all__ = ["Phi4"]
 
 _LATTICES = ("chain", "square", "cubic", "hypercubic")
-# Largest size that the exact package diagonalises as a dense matrix.
-_LARGEST_DENSE = 4096
-_EXACT_NAMES = (
-    "log_z",
-    "free_energy",
-    "energy",
-    "specific_heat",
-    "magnetization",
-    "susceptibility",
-    "binder_cumulant",
-    "correlation_length",
-    "phi2",
-)
 
 
 @final
@@ -247,11 +235,7 @@ class Phi4(AbstractLatticeSystem):
     @property
     def exact(self) -> tuple[str, ...]:
         """Names of the estimates known exactly: for the free field on any lattice, else on the ring."""
-        source, periodic = self._exact_source(), all(self.lattice.pbc)
-        names = () if source is None else _EXACT_NAMES
-        if source == "gaussian":
-            names = (*names, "abs_magnetization")
-        return tuple(name for name in names if periodic or name != "correlation_length")
+        return exact_names(self)
 
     def exact_results(self) -> dict[str, float]:
         """Exact values of the estimates named in `exact`.
@@ -263,25 +247,7 @@ class Phi4(AbstractLatticeSystem):
         >>> round(system.exact_results()["log_z"], 6)
         9.780479
         """
-        # Imported here: the exact package brings numba, which training and sampling do without.
-        from edgphys.exact import gaussian, transfer
-
-        source = self._exact_source()
-        if source == "gaussian":
-            results = gaussian.free_field(self.lattice, self.hop, self.quadratic)
-        elif source == "transfer":
-            results = transfer.phi4_chain(self.n_sites, self.hop, self.quadratic, self.quartic)
-        else:
-            results = {}
-        return {name: float(results[name]) for name in self.exact}
-
-    def _exact_source(self) -> str | None:
-        periodic = all(self.lattice.pbc)
-        if self.quartic == 0.0:
-            return "gaussian" if periodic or self.n_sites <= _LARGEST_DENSE else None
-        # Without hopping the transfer operator has rank one, and its correlation length no value.
-        ring = periodic and len(self.lattice.extent) == 1 and self.hop != 0.0
-        return "transfer" if ring else None
+        return exact_values(self)
 
     def _energy(self, flat: Tensor) -> Tensor:
         local = flat * (self.quadratic + self.quartic * flat * flat)

@@ -28,10 +28,9 @@ from numpy.typing import NDArray
 
 from edgphys._checks import finite, positive
 from edgphys.exact.pair_clusters import can_integrate
-from edgphys.systems.particles.base import (
-    AbstractParticleSystem,
+from edgphys.systems.particles.base import AbstractParticleSystem, check_counts
+from edgphys.systems.particles.mean_free import (
     add_forces_below,
-    check_counts,
     gather,
     spread,
     squares_below,

@@ -37,17 +37,16 @@ from numpy.typing import NDArray
 from edgphys._checks import number, positive
 from edgphys._lazy import LazyModule
 from edgphys.exact.pair_clusters import can_integrate
-from edgphys.systems.particles.base import (
+from edgphys.systems.particles.base import AbstractParticleSystem, check_counts
+from edgphys.systems.particles.mackay import MAGIC_NUMBERS, mackay_cluster
+from edgphys.systems.particles.mean_free import (
     ANY_ORDER,
-    AbstractParticleSystem,
     add_forces_below,
-    check_counts,
     gather,
     helmert,
     spread,
     squares_below,
 )
-from edgphys.systems.particles.mackay import MAGIC_NUMBERS, mackay_cluster
 from edgphys.systems.records import Parameter, SystemRecord
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from edgphys import dataset
 from edgphys.cli.app import main
 from edgphys.errors import DatasetError
 from edgphys.systems import build
-from edgphys.systems.continuous.planar import PRESETS
+from edgphys.systems.continuous.planar_presets import PRESETS
 
 PUBLIC = (
     "average",

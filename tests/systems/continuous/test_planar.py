@@ -12,8 +12,10 @@ import torch
 
 from edgphys.errors import UnknownNameError
 from edgphys.exact.quadrature import boltzmann_moments
-from edgphys.systems.continuous.logistic import LogisticRegression, accuracy, area_under_curve
-from edgphys.systems.continuous.planar import PRESETS, Planar
+from edgphys.systems.continuous.classification import accuracy, area_under_curve
+from edgphys.systems.continuous.logistic import LogisticRegression
+from edgphys.systems.continuous.planar import Planar
+from edgphys.systems.continuous.planar_presets import PRESETS
 
 SYSTEMS = {
     **{name: (lambda name=name: Planar(name, temperature=1.3)) for name in PRESETS},

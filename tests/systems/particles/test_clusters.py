@@ -15,10 +15,10 @@ import torch
 
 from edgphys.errors import NotExactError
 from edgphys.exact.pair_clusters import pair_moments
-from edgphys.systems.particles.base import helmert
 from edgphys.systems.particles.double_well_particles import DoubleWellParticles
 from edgphys.systems.particles.lennard_jones import PAIR_COUNTS, LennardJones
 from edgphys.systems.particles.mackay import mackay_cluster
+from edgphys.systems.particles.mean_free import helmert
 
 SYSTEMS = {
     "dw4": DoubleWellParticles,

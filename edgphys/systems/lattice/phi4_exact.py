@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: MIT
+"""What is exactly known of lattice phi^4, and which calculation of `edgphys.exact` gives it.
+
+gaussian   the free field (quartic = 0): any torus, other lattices of up to 4096 sites
+transfer   the ring, from its transfer operator
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from edgphys.systems.lattice.phi4 import Phi4
+
+__all__ = ["exact_names", "exact_values"]
+
+# Largest size that the exact package diagonalises as a dense matrix.
+_LARGEST_DENSE = 4096
+_NAMES = (
+    "log_z",
+    "free_energy",
+    "energy",
+    "specific_heat",
+    "magnetization",
+    "susceptibility",
+    "binder_cumulant",
+    "correlation_length",
+    "phi2",
+)
+
+
+def exact_names(system: Phi4) -> tuple[str, ...]:
+    """Names of the estimates known exactly."""
+    calculate, more = _calculation(system)
+    if calculate is None:
+        return ()
+    periodic = all(system.lattice.pbc)
+    return tuple(name for name in (*_NAMES, *more) if periodic or name != "correlation_length")
+
+
+def exact_values(system: Phi4) -> dict[str, float]:
+    """Their values, by name; an empty dict where nothing is known."""
+    calculate, _ = _calculation(system)
+    results = {} if calculate is None else calculate(system)
+    return {name: float(results[name]) for name in exact_names(system)}
+
+
+def _calculation(system: Phi4) -> tuple[Callable[[Phi4], dict] | None, tuple[str, ...]]:
+    """The calculation for this instance, and what only it gives."""
+    periodic = all(system.lattice.pbc)
+    if system.quartic == 0.0:
+        known = periodic or system.n_sites <= _LARGEST_DENSE
+        return (_gaussian if known else None), ("abs_magnetization",)
+    # Without hopping the transfer operator has rank one, and its correlation length no value.
+    ring = periodic and len(system.lattice.extent) == 1 and system.hop != 0.0
+    return (_transfer if ring else None), ()
+
+
+# The exact package is imported where it is used: it brings numba, which training and sampling do without.
+
+
+def _gaussian(system: Phi4) -> dict[str, float]:
+    from edgphys.exact import gaussian
+
+    return gaussian.free_field(system.lattice, system.hop, system.quadratic)
+
+
+def _transfer(system: Phi4) -> dict[str, float]:
+    from edgphys.exact import transfer
+
+    return transfer.phi4_chain(system.n_sites, system.hop, system.quadratic, system.quartic)
