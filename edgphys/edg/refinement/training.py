@@ -24,13 +24,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from edgphys.edg.refinement.generator import LatticeGenerator
 from edgphys.edg.refinement.symmetry import SpaceGroup
 from edgphys.errors import TrainingError
 
-__all__ = ["LawTraining", "fit_to_energy", "fit_to_reference"]
+__all__ = ["LawTraining", "OnStep", "fit_to_energy", "fit_to_reference", "minimise"]
 
 _LEAST_POWER = 0.1
 # Share of the run in which the learning rate rises.
@@ -88,7 +88,7 @@ def fit_to_energy(
             f = log_prob - model.refinement.log_marginal(configurations, power)
         return ((f - f.mean()) * log_prob).mean(), float(f.mean())
 
-    return _minimise(model, settings, loss_at, on_step)
+    return minimise(model, settings, loss_at, on_step)
 
 
 def fit_to_reference(
@@ -121,7 +121,7 @@ def fit_to_reference(
             loss = loss - refinement.learned_log_density(batch(size), numbers).mean()
         return loss, float(loss.detach())
 
-    return _minimise(model, settings, loss_at, on_step)
+    return minimise(model, settings, loss_at, on_step)
 
 
 def _levels(model: LatticeGenerator, batch_size: int) -> list[tuple[int, list[int]]]:
@@ -137,12 +137,19 @@ def _levels(model: LatticeGenerator, batch_size: int) -> list[tuple[int, list[in
     return [(min(batch_size * most // sizes[level], _MOST_COARSE), numbers[level]) for level in numbers]
 
 
-def _minimise(
-    model: LatticeGenerator,
+def minimise(
+    model: nn.Module,
     settings: LawTraining,
     loss_at: Callable[[float], tuple[Tensor, float]],
     on_step: OnStep,
 ) -> list[float]:
+    """Adam on the loss that `loss_at` gives, with a value to record, at a position in the run from 0 to 1.
+
+    Raises
+    ------
+    TrainingError
+        If the loss is not finite.
+    """
     parameters = list(model.parameters())
     optimizer = torch.optim.Adam(parameters, lr=settings.learning_rate, betas=(0.9, 0.99))
     schedule = torch.optim.lr_scheduler.OneCycleLR(

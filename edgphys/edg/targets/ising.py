@@ -50,10 +50,10 @@ from edgphys.edg.targets.base import (
 from edgphys.systems import Ising
 from edgphys.systems.lattice.ising import log_2cosh
 
-__all__ = ["IsingDecimationTarget", "IsingRelaxationTarget"]
+__all__ = ["IsingDecimationTarget", "IsingRelaxationTarget", "tilted_start"]
 
 
-def _tilted_start(target: AbstractTarget, matrix: np.ndarray, bias: float) -> GaussianStart:
+def tilted_start(target: AbstractTarget, matrix: np.ndarray, bias: float) -> GaussianStart:
     """In a field: the solutions with the spins up and down, and the symmetric one without it for the rest."""
     plus, minus = (soft_spin_gaussian(matrix, bias, broken=True, order=order) for order in (1.0, -1.0))
     return choose_tilted_start(target, plus, minus, soft_spin_gaussian(matrix, 0.0, broken=False)[1])
@@ -99,7 +99,7 @@ class IsingRelaxationTarget(AbstractTarget):
         matrix = self.system.fields(identity).numpy()
         bias = self.system.beta * self.system.field
         if not self.symmetric:
-            return _tilted_start(self, matrix, bias)
+            return tilted_start(self, matrix, bias)
         # A frustrated antiferromagnet has no order that keeps the symmetry of the lattice: no broken start.
         frustrated = self.system.coupling < 0.0 and self.system.lattice.bipartition is None
         phases = (False,) if frustrated else (False, True)
@@ -258,7 +258,7 @@ class IsingDecimationTarget(AbstractTarget):
         matrix = math.sqrt(alpha) * self.incidence.cpu().numpy().T
         bias = self.bias + tilt * float(self.incidence.sum(0).mean())
         if not self.symmetric:
-            return _tilted_start(self, matrix, bias)
+            return tilted_start(self, matrix, bias)
         return choose_start(
             self, [soft_spin_gaussian(matrix, bias, broken=broken) for broken in (False, True)]
         )

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 r"""A coarse field as a target: the rest of the lattice is filled in by learned local laws.
 
+For phi^4 the variables are the coarse field itself,
+
     Z = int dx_c pi(x_c),     pi(x_c) = int dx_f exp(-S(x_c, x_f)) = E_{x_f ~ p} [exp(-S) / p(x_f | x_c)]
 
 with p the law of a `Refinement`, whose last class is exact. `lift` draws x_f: the exponential of its
@@ -10,6 +12,10 @@ log-density averages to pi(x_c) for any laws. `energy`, for training, draws x_f 
 
 whose gradient is that of -log pi up to the score of the laws, which vanishes in the mean where they are
 exact; its mean is an upper bound on -log pi.
+
+For spins the variables are y of `CoarseRelaxation`, and the coarse spins s_c are filled in first,
+
+    energy(y) = beta H(s_c, s_f) + log p(s_f | s_c) + log p_0(s_c | y) - log N(y; M^{1/2} s_c, 1) .
 
 The finished configuration is moved by an element of the space group of its own, which restores the
 translations and reflections that the choice of the coarse sites broke.
@@ -24,18 +30,25 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from edgphys.edg.field.hartree import phi4_stiffness
+from edgphys.edg.field.hartree import phi4_stiffness, soft_spin_gaussian
 from edgphys.edg.refinement.classes import Classes
+from edgphys.edg.refinement.coarse_relaxation import CoarseRelaxation
 from edgphys.edg.refinement.model import Refinement
 from edgphys.edg.refinement.symmetry import SpaceGroup
-from edgphys.edg.targets.base import AbstractTarget, GaussianStart, choose_start, restrict_orbits
-from edgphys.systems import Phi4
+from edgphys.edg.targets.base import (
+    AbstractTarget,
+    GaussianStart,
+    choose_start,
+    restrict_orbits,
+)
+from edgphys.edg.targets.ising import tilted_start
+from edgphys.systems import Ising, Phi4
 from edgphys.systems.lattice.relaxation import LatticeOperator
 from lattices import Lattice
 from lattices.build import expand
 from lattices.numbering import site_index
 
-__all__ = ["Phi4RefinementTarget", "root_lattice"]
+__all__ = ["IsingRefinementTarget", "Phi4RefinementTarget", "root_lattice"]
 
 
 def root_lattice(classes: Classes) -> tuple[Lattice, NDArray[np.int64]]:
@@ -113,3 +126,71 @@ class Phi4RefinementTarget(AbstractTarget):
             covariance = inverse.apply(unit)[:, root].numpy()
             starts.append((mean * self.pattern, 0.5 * (covariance + covariance.T)))
         return choose_start(self, starts)
+
+
+@final
+class IsingRefinementTarget(AbstractTarget):
+    """Softened coarse spins of a refinement; see the module docstring.
+
+    Parameters
+    ----------
+    refinement : Refinement
+        Of an Ising system.
+    relaxation : CoarseRelaxation
+        Of its coarse spins. Both are held fixed here.
+    """
+
+    exact_energy: ClassVar[bool] = False
+
+    def __init__(self, refinement: Refinement, relaxation: CoarseRelaxation) -> None:
+        super().__init__()
+        system: Ising = refinement.system
+        self.system = system
+        self.refinement, self.relaxation = refinement.requires_grad_(False), relaxation.requires_grad_(False)
+        self.n_dims, self.symmetric = len(refinement.classes.root), system.field == 0.0
+        coarse, sites = root_lattice(refinement.classes)
+        self.orbits = restrict_orbits(coarse.pair_orbits(), sites)
+        self.pattern = np.ones(self.n_dims)
+        self.group = SpaceGroup(system.lattice)
+        self.register_buffer("n_calls", torch.zeros((), dtype=torch.int64))
+
+    def energy(self, x: Tensor) -> Tensor:
+        """At spins drawn and held, the exact ones summed."""
+        generator = torch.Generator(device=x.device).manual_seed(int(self.n_calls))
+        self.n_calls += 1
+        with torch.no_grad():
+            coarse = self.relaxation.draw(x.detach(), generator)
+            spins, log_prob = self.refinement.draw_learned(coarse, generator)
+            fixed = log_prob - self.refinement.log_marginal(spins)
+        soft = self.relaxation.log_prob_soft(x, coarse)
+        return fixed + self.relaxation.log_prob(coarse, x) - soft
+
+    @torch.no_grad()
+    def lift(self, x: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Draw the coarse spins, then the rest."""
+        y = x.double()
+        coarse = self.relaxation.draw(y, generator)
+        spins, log_prob = self.refinement.sample(coarse, generator)
+        return self._log_density(y, spins, log_prob), self.group.move(spins, generator).to(x.dtype)
+
+    @torch.no_grad()
+    def lower(self, configurations: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """y of the coarse spins of the configuration, moved by an element of the space group."""
+        spins = self.group.move(configurations.double(), generator)
+        y = self.relaxation.soften(self.refinement.restrict(spins), generator)
+        log_density = self._log_density(y, spins, self.refinement.log_density(spins))
+        return y.to(configurations.dtype), log_density
+
+    def _log_density(self, y: Tensor, spins: Tensor, log_prob: Tensor) -> Tensor:
+        coarse = self.refinement.restrict(spins)
+        given = self.relaxation.log_prob_soft(y, coarse) - self.relaxation.log_prob(coarse, y)
+        return given - self.system.beta * self.system.energy(spins) - log_prob
+
+    def gaussian_start(self) -> GaussianStart:
+        """The better self-consistent Gaussian of the relaxation of the coarse spins."""
+        matrix, bias = self.relaxation.root.cpu().numpy(), self.relaxation.field
+        if self.symmetric:
+            return choose_start(
+                self, [soft_spin_gaussian(matrix, 0.0, broken=broken) for broken in (False, True)]
+            )
+        return tilted_start(self, matrix, bias)
