@@ -14,7 +14,7 @@ import re
 import sys
 from importlib import import_module
 from itertools import pairwise
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -38,7 +38,7 @@ app = typer.Typer(
 )
 
 # Usage errors of typer, or of the click beneath it, by the one name that all versions of typer export.
-_UsageError = typer.BadParameter.__base__
+_UsageError: Any = typer.BadParameter.__base__
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -83,7 +83,8 @@ def run() -> NoReturn:
     After Ctrl-C at once: a worker that is still in compiled code would hold up a regular exit. What a scan
     has finished is on disk by then.
     """
-    sys.modules["dask"] = sys.modules["sparse"] = None  # as where they are not installed
+    for name in ("dask", "sparse"):  # as where they are not installed
+        sys.modules[name] = None  # pyright: ignore[reportArgumentType]
     code = main()
     if code == 130:
         sys.stdout.flush()
@@ -106,7 +107,7 @@ def _as_typed(message: str, words: list[str]) -> str:
     for before, word in pairwise(words):
         if before in ("-p", "--parameter", "--option") and word.startswith(f"{name}="):
             return f"{before} {message}"
-    parameters = typer.main.get_command(app).commands[words[0]].params
+    parameters = typer.main.get_group(app).commands[words[0]].params
     return message.replace(name, option, 1) if any(option in one.opts for one in parameters) else message
 
 

@@ -63,7 +63,7 @@ def scan(
     print(f"wrote {run.out} ({words}) in {duration(time.perf_counter() - start)}")
 
 
-def _scanned(values: dict[str, list]) -> dict[str, list]:
+def _scanned(values: dict[str, list]) -> dict[str, Any]:
     """The parameters with several values; the first that is a number if none has."""
     several = {name: listed for name, listed in values.items() if len(listed) > 1}
     numbers = [name for name, listed in values.items() if not isinstance(listed[0], str)]

@@ -77,7 +77,7 @@ def _record_of(hint: Any) -> tuple[type | None, tuple[str, ...]]:
     if get_origin(hint) is Annotated:
         hint, *marks = get_args(hint)
         left_out = tuple(name for mark in marks if isinstance(mark, Without) for name in mark.names)
-    return (hint if is_dataclass(hint) else None), left_out
+    return (hint if isinstance(hint, type) and is_dataclass(hint) else None), left_out
 
 
 def _fields_of(record: type) -> Iterator[inspect.Parameter]:

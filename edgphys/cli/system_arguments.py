@@ -52,10 +52,10 @@ class Maker:
 
     system: str
     lattice: Any
-    fixed: dict[str, float | str]
+    fixed: dict[str, Any]
     convention: str | None
 
-    def __call__(self, **point: float | str) -> AbstractSystem:
+    def __call__(self, **point: Any) -> AbstractSystem:
         from edgphys import systems
 
         if self.convention is not None:
@@ -69,7 +69,7 @@ class SystemArguments:
 
     system: Annotated[str, typer.Argument(help="Name of a system; edgphys systems lists them.")]
     lattice: LatticeArguments
-    couplings: _Couplings
+    couplings: _Couplings  # pyright: ignore[reportInvalidTypeForm]
     parameter: Annotated[
         list[str] | None,
         typer.Option(

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import time
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -47,7 +47,7 @@ def temper(
         from edgphys import mcmc
 
         if spaced is not None:
-            ends = {name: (listed[0], listed[-1]) for name, listed in ladder.items()}
+            ends: dict[str, Any] = {name: (listed[0], listed[-1]) for name, listed in ladder.items()}
             rungs = mcmc.space_ladder(subject, n_rungs=spaced, algorithm=algorithm, seed=run.seed, **ends)
             ladder = dict.fromkeys(ladder, rungs)
         samples = mcmc.temper(

@@ -146,7 +146,7 @@ class _RowStates:
         blocks = []
         for momentum, multiplicity in enumerate(self.multiplicities):
             wave = np.exp(2j * np.pi * momentum * np.arange(self._shifts) / self._shifts)
-            wave = np.rint(wave.real) if multiplicity == 1.0 else wave
+            wave = np.rint(np.real(wave)) if multiplicity == 1.0 else wave
             matrix = norm * sum(phase * image for phase, image in zip(wave, images, strict=True))
             # An orbit of period p carries only momenta that are multiples of 2 pi / p.
             allowed = momentum * self._period % self._shifts == 0

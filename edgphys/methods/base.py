@@ -159,7 +159,7 @@ def make_options(kind: type[_T], given: Mapping[str, Any], argument: str) -> _T:
     Traceback (most recent call last):
     edgphys.errors.ArgumentTypeError: look: unknown option 'name'; there are colour, is_exact, label, ...
     """
-    known = sorted(field.name for field in dataclasses.fields(kind))
+    known = sorted(field.name for field in dataclasses.fields(kind))  # pyright: ignore[reportArgumentType]
     for name in given:
         if name not in known:
             words = f"{argument}: unknown option {name!r}; there are {', '.join(known)}"

@@ -78,7 +78,7 @@ class EDGMethod(AbstractMethod):
     """
 
     name = "edg"
-    look = Look("EDG", "#0072B2", "o")
+    look: Look = Look("EDG", "#0072B2", "o")
     argument = "edg"
 
     def __init__(

@@ -20,7 +20,7 @@ class ExactMethod(AbstractMethod):
     """The exact results that a system carries; none at a point where nothing is known."""
 
     name = "exact"
-    look = Look("exact", is_exact=True, reference_rank=0)
+    look: Look = Look("exact", is_exact=True, reference_rank=0)
 
     def check(self, systems: Sequence[Any]) -> None:
         """Something must be known at one point at least."""

@@ -205,7 +205,7 @@ class LadderMethod(AbstractMethod):
 
     def _rungs(
         self, subject: Any, path: Any, seed: int, settings: dict
-    ) -> tuple[Sequence[float], tuple[int, int]]:
+    ) -> tuple[Sequence[float] | np.ndarray, tuple[int, int]]:
         """Rungs that swap equally often, and all knots; the calls of the pilot runs."""
         from edgphys.mcmc.tempering.spacing import find_rungs
 

@@ -133,8 +133,8 @@ def z_scores(table: xr.Dataset, name: str, method: str, reference: str) -> xr.Da
         Dims: the scanned couplings. NaN where one of the two is missing or their error is zero or infinite.
     """
     values, errors = table[name], table[f"{name}_err"]
-    pair = (errors.sel({"method": one}, drop=True) for one in (method, reference))
-    error = cast("xr.DataArray", np.hypot(*pair))
+    own, other = (errors.sel({"method": one}, drop=True) for one in (method, reference))
+    error = cast("xr.DataArray", np.hypot(own, other))
     difference = values.sel({"method": method}, drop=True) - values.sel({"method": reference}, drop=True)
     return difference / error.where((error > 0) & np.isfinite(error))
 

@@ -39,7 +39,8 @@ def describe(
 
     settings = json.loads(json.dumps({method.name: method.settings() for method in methods}, default=str))
     about = {"method": "scan", "seed": seed, "wall_time": 0.0, "settings": settings}
-    every = [sample_attrs(system, **about, n_energy_calls=0, n_gradient_calls=0) for system in systems]
+    counts = {"n_energy_calls": 0, "n_gradient_calls": 0}
+    every: list[dict[str, Any]] = [sample_attrs(system, **about, **counts) for system in systems]
     attrs = dict(every[0])
     for name in _FIXED:
         if any(not np.array_equal(other.get(name), attrs.get(name)) for other in every):

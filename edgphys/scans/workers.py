@@ -13,7 +13,7 @@ import os
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import Any
 
 __all__ = ["cpu_count", "run_in_threads"]
@@ -39,7 +39,7 @@ class _Stopped(BaseException):
 
 def run_in_threads(
     calls: Sequence[Call], n_workers: int, started: Callable[[Any], None] = lambda key: None
-) -> Iterator[tuple[Any, Any]]:
+) -> Generator[tuple[Any, Any], None, None]:
     """Results of `calls` as they come, `n_workers` at a time, begun in the order given.
 
     Parameters

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -93,7 +94,7 @@ def basins(
 
 def _check_names(names: Sequence[str]) -> list[str]:
     allowed = "a sequence of one or more texts, all different"
-    each = list(names) if isinstance(names, Iterable) and not isinstance(names, str) else [None]
+    each: list[Any] = list(names) if isinstance(names, Iterable) and not isinstance(names, str) else [None]
     if not all(isinstance(name, str) for name in each):
         raise wrong(ArgumentTypeError, "names", allowed, names)
     if not each or len(set(each)) < len(each):

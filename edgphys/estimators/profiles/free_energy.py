@@ -3,6 +3,8 @@ r"""What densities and populations become: F = -T log p, at a temperature that i
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import xarray as xr
 
@@ -15,7 +17,7 @@ __all__ = ["positive_or_nan", "temperature_of"]
 def temperature_of(samples: xr.Dataset, temperature: float | None) -> float:
     """The temperature that is given, else that of the attributes of `samples`."""
     draw_dims(samples)  # refuses what has no attributes to look into
-    value = samples.attrs.get("temperature") if temperature is None else temperature
+    value: Any = samples.attrs.get("temperature") if temperature is None else temperature
     if value is None:
         raise ValueError("temperature must be given where the attributes of samples have none, got None")
     if getattr(value, "ndim", None) == 0:  # a scalar variable of a dataset

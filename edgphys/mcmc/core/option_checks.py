@@ -16,5 +16,5 @@ def check_count(name: str, value, lowest: int) -> None:
 
 def check_between(name: str, value, top: float) -> None:
     """Raise ValueError unless the option is a number in (0, top)."""
-    if not isinstance(value, numbers.Real) or isinstance(value, bool) or not 0 < value < top:
+    if not isinstance(value, numbers.Real) or isinstance(value, bool) or not 0 < float(value) < top:
         raise ValueError(f"{name} must be a number in (0, {top:g}), got {value!r}")
