@@ -38,12 +38,12 @@ def describe(
     from edgphys.systems.provenance import sample_attrs
 
     settings = json.loads(json.dumps({method.name: method.settings() for method in methods}, default=str))
-    about = {"method": "scan", "seed": seed, "wall_time": 0.0, "settings": settings}
-    counts = {"n_energy_calls": 0, "n_gradient_calls": 0}
-    every: list[dict[str, Any]] = [sample_attrs(system, **about, **counts) for system in systems]
+    about: dict[str, Any] = {"method": "scan", "seed": seed, "wall_time": 0.0, "settings": settings}
+    about |= {"n_energy_calls": 0, "n_gradient_calls": 0}
+    every: list[dict[str, Any]] = [sample_attrs(system, **about) for system in systems]
     attrs = dict(every[0])
     for name in _FIXED:
-        if any(not np.array_equal(other.get(name), attrs.get(name)) for other in every):
+        if any(not np.array_equal(other.get(name, ""), attrs.get(name, "")) for other in every):
             words = f"make_system must give the same {name} at every point; scan couplings only"
             raise ArgumentValueError(words, "make_system")
     definitions = _definitions(every, grid)
