@@ -8,16 +8,14 @@ three apart for callers that take them in one dictionary.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from typing import Any
 
-from edgphys.edg.checks import choice, count, device_of, positive, share
+from edgphys._checks import choice, count, device, positive, share
+from edgphys.edg.core.options import option, set_fields
+from edgphys.errors import ArgumentTypeError
 
 __all__ = ["FitOptions", "SampleOptions", "split"]
-
-
-def _option(default: Any, help: str) -> Any:
-    return field(default=default, metadata={"help": help})
 
 
 @dataclass(frozen=True)
@@ -35,23 +33,25 @@ class FitOptions:
     0.003
     """
 
-    n_steps: int | None = _option(None, "most optimiser steps")
-    batch_size: int | None = _option(None, "decoder samples per step, at least 3")
-    learning_rate: float = _option(3e-3, "largest learning rate of Adam")
-    path_share: float | None = _option(None, "part of the run, at its end, spent on the path bound")
-    annealing: float = _option(0.0, "part of the run, at its beginning, in which the energy is scaled down")
-    patience: int | None = _option(None, "steps without improvement after which the first part ends")
-    device: str | None = _option(None, "device of torch; a GPU when there is one")
+    n_steps: int | None = option(None, "most optimiser steps")
+    batch_size: int | None = option(None, "decoder samples per step, at least 3")
+    learning_rate: float = option(3e-3, "largest learning rate of Adam")
+    path_share: float | None = option(None, "part of the run, at its end, spent on the path bound")
+    annealing: float = option(0.0, "part of the run, at its beginning, in which the energy is scaled down")
+    patience: int | None = option(None, "steps without improvement after which the first part ends")
+    device: str | None = option(None, "device of torch; a GPU when there is one")
 
     def __post_init__(self) -> None:
-        for name, least in (("n_steps", 0), ("batch_size", 3), ("patience", 1)):
-            if getattr(self, name) is not None:
-                count(getattr(self, name), name, least)
-        positive(self.learning_rate, "learning_rate")
-        if self.path_share is not None:
-            share(self.path_share, "path_share")
-        share(self.annealing, "annealing")
-        device_of(self.device)
+        set_fields(
+            self,
+            n_steps=_count_or_none(self.n_steps, "n_steps", 0),
+            batch_size=_count_or_none(self.batch_size, "batch_size", 3),
+            learning_rate=positive(self.learning_rate, "learning_rate"),
+            path_share=None if self.path_share is None else share(self.path_share, "path_share"),
+            annealing=share(self.annealing, "annealing"),
+            patience=_count_or_none(self.patience, "patience", 1),
+        )
+        device(self.device)
 
 
 @dataclass(frozen=True)
@@ -71,20 +71,23 @@ class SampleOptions:
     False
     """
 
-    n_path_steps: int | None = _option(None, "steps of the path that gives the weights")
-    weights: str = _option("path", "path, or ode for the probability flow")
-    divergence: str = _option("exact", "of the flow, for weights=ode: exact or hutchinson")
-    n_probes: int = _option(1, "probes per draw, for divergence=hutchinson")
-    n_ode_steps: int = _option(16, "steps of the flow, for weights=ode")
-    n_anneal: int | None = _option(None, "rungs from the system trained on to the system itself")
-    batch_size: int = _option(1000, "draws at a time")
+    n_path_steps: int | None = option(None, "steps of the path that gives the weights")
+    weights: str = option("path", "path, or ode for the probability flow")
+    divergence: str = option("exact", "of the flow, for weights=ode: exact or hutchinson")
+    n_probes: int = option(1, "probes per draw, for divergence=hutchinson")
+    n_ode_steps: int = option(16, "steps of the flow, for weights=ode")
+    n_anneal: int | None = option(None, "rungs from the system trained on to the system itself")
+    batch_size: int = option(1000, "draws at a time")
 
     def __post_init__(self) -> None:
-        for name, least in (("n_path_steps", 1), ("n_anneal", 0)):
-            if getattr(self, name) is not None:
-                count(getattr(self, name), name, least)
-        for name in ("batch_size", "n_ode_steps", "n_probes"):
-            count(getattr(self, name), name, 1)
+        set_fields(
+            self,
+            n_path_steps=_count_or_none(self.n_path_steps, "n_path_steps", 1),
+            n_probes=count(self.n_probes, "n_probes", 1),
+            n_ode_steps=count(self.n_ode_steps, "n_ode_steps", 1),
+            n_anneal=_count_or_none(self.n_anneal, "n_anneal", 0),
+            batch_size=count(self.batch_size, "batch_size", 1),
+        )
         choice(self.weights, "weights", ("path", "ode"))
         choice(self.divergence, "divergence", ("exact", "hutchinson"))
 
@@ -92,6 +95,10 @@ class SampleOptions:
     def is_exact(self) -> bool:
         """Whether exp(log weight) is unbiased; noise in the exponent makes it too large on average."""
         return self.weights == "path" or self.divergence == "exact"
+
+
+def _count_or_none(value: Any, name: str, least: int) -> int | None:
+    return None if value is None else count(value, name, least)
 
 
 def split(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
@@ -121,7 +128,7 @@ def split(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any], d
         owner = next((part for part, names in zip(parts, known, strict=True) if name in names), None)
         if owner is None:
             words = ", ".join(sorted({name for names in known for name in names}))
-            raise TypeError(f"edg: unknown option {name!r}; there are {words}")
+            raise ArgumentTypeError(f"edg: unknown option {name!r}; there are {words}", "edg")
         owner[name] = value
     FitOptions(**parts[1])
     SampleOptions(**parts[2])

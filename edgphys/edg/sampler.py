@@ -6,8 +6,9 @@
     chain = edg.chain(10_000, seed=2)             # Markov chain, exact whatever the network
 
 A decoder turns Gaussian latents z into x in one shot; a diffusion model of z given x, its encoder, turns the
-pair into a bound on log Z for training and into unbiased importance weights for sampling (see `objective` and
-`path`). The file is long because the one class that users call documents all its options.
+pair into a bound on log Z for training and into unbiased importance weights for sampling (see
+`edgphys.edg.core.bounds` and `edgphys.edg.core.path`). The class documents and delegates: models are built by
+`edgphys.edg.recipes`, trained by `edgphys.edg.fitting`, and drawn from by `edgphys.edg.weights`.
 
 References
 ----------
@@ -16,9 +17,6 @@ Wang, Guo, Wu, Zhou, arXiv:2401.02080 (Neural Networks 194 (2026) 108126).
 
 from __future__ import annotations
 
-import json
-import time
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,30 +25,22 @@ import torch
 import xarray as xr
 from torch import Tensor
 
-from edgphys._progress import ProgressBar
+from edgphys import _checks
+from edgphys._files import check_target
 from edgphys.edg import storage
-from edgphys.edg.checks import check_energy, count, device_of, folder_of, positive, share
-from edgphys.edg.core.bounds import path_bound
 from edgphys.edg.core.model import AbstractEDGModel
-from edgphys.edg.core.path import reverse_log_weights
-from edgphys.edg.core.training import History, TrainingSettings, train
+from edgphys.edg.core.training import History
+from edgphys.edg.fitting import fit_model
+from edgphys.edg.options import FitOptions, SampleOptions
 from edgphys.edg.recipes import recipe_for
-from edgphys.edg.targets.continuous import ContinuousTarget, PhaseSpaceTarget
-from edgphys.edg.weights.annealing import Annealing
-from edgphys.edg.weights.chain import accepted_indices
-from edgphys.edg.weights.draws import Weighing, ode_options
-from edgphys.edg.weights.round_trip import RoundTrips
+from edgphys.edg.targets.base import Calls
+from edgphys.edg.trained import TrainedModel
+from edgphys.edg.weights.chain import independence_chain
+from edgphys.edg.weights.draws import draw_samples
+from edgphys.edg.weights.upper_bound import upper_bound
 from edgphys.systems.base import AbstractSystem, check_system
-from edgphys.systems.lattice.base import AbstractLatticeSystem
-from edgphys.systems.provenance import sample_attrs
 
 __all__ = ["EDG"]
-
-_CHAIN_WARM_UP = 0.1
-# Draws from which those of the annealing's pilot are chosen by their weights.
-_N_PILOT = 512
-# A tenth of the draws, at most so many, is sent back through the encoder.
-_MOST_ROUND_TRIPS = 1000
 
 
 class EDG:
@@ -111,11 +101,11 @@ class EDG:
 
     Raises
     ------
-    TypeError
-        If `system` is no system.
+    ArgumentTypeError
+        If `system` is no system, or there is no such option.
     UnknownNameError
         If there is no such target or decoder.
-    ValueError
+    ArgumentValueError
         If a size is not positive, or an option is not one of those listed, or belongs to another decoder.
 
     Examples
@@ -128,51 +118,16 @@ class EDG:
     ({'draw': 100}, True)
     """
 
-    def __init__(
-        self,
-        system: AbstractSystem,
-        *,
-        decoder: str = "auto",
-        target: str | None = None,
-        n_path_steps: int | None = None,
-        decoder_size: tuple[int, int] | None = None,
-        encoder_size: tuple[int, int] | None = None,
-        n_components: int | None = None,
-        n_blocks: int | None = None,
-        n_leapfrog: int | None = None,
-        encoder: str | None = None,
-        train_at: Mapping[str, float] | None = None,
-        form: str | None = None,
-        schedule: str | None = None,
-        trace: str | None = None,
-        time_proposal: str | None = None,
-    ) -> None:
+    def __init__(self, system: AbstractSystem, *, decoder: str = "auto", **options: Any) -> None:
         self.system = check_system(system)
-        self._recipe, self.options = recipe_for(
-            system,
-            {
-                "decoder": decoder,
-                "target": target,
-                "n_path_steps": n_path_steps,
-                "decoder_size": decoder_size,
-                "encoder_size": encoder_size,
-                "n_components": n_components,
-                "n_blocks": n_blocks,
-                "n_leapfrog": n_leapfrog,
-                "encoder": encoder,
-                "train_at": train_at,
-                "form": form,
-                "schedule": schedule,
-                "trace": trace,
-                "time_proposal": time_proposal,
-            },
-        )
-        self._trained: dict[str, Any] = {}
+        self._recipe, self._options = recipe_for(system, {"decoder": decoder, **options})
+        self.options = self._recipe.described(self._options)
+        self._training: dict[str, Any] = {}
         self._history = History()
         self._model: AbstractEDGModel | None = None
 
     def _build(self, seed: int, weights: dict[str, Tensor] | None = None) -> AbstractEDGModel:
-        return self._recipe.build(self.system, self.options, seed, weights)
+        return self._recipe.build(self.system, self._options, seed, weights)
 
     @property
     def model(self) -> AbstractEDGModel:
@@ -186,6 +141,13 @@ class EDG:
         """Minus the loss at every training step: a noisy lower bound on log Z, dim ``step``."""
         attrs = {"definition": f"minus the training loss, one batch: {self._recipe.objective}"}
         return xr.Dataset({"bound": ("step", -np.asarray(self._history.losses))}, attrs=attrs)
+
+    @property
+    def _trained(self) -> TrainedModel:
+        counted = {name: self._training.get(name, 0) for name in ("n_energy_calls", "n_gradient_calls")}
+        calls = Calls(**counted) if self._training else self.model.target.calls
+        settings = _plain(self.options) | {"training": self._training}
+        return TrainedModel(self.system, self._options, settings, self.model, calls)
 
     def fit(
         self,
@@ -210,7 +172,7 @@ class EDG:
         n_steps : int, optional
             Most optimiser steps. Default: enough for a small system, see `default_steps`.
         batch_size : int, optional
-            Decoder samples per step, at least one per label; default 128, for few variables 256.
+            Decoder samples in a step, at least one per label; default 128, for few variables 256.
         learning_rate : float
             Largest, of Adam.
         path_share : float, optional
@@ -234,72 +196,27 @@ class EDG:
         TrainingError
             If the energy or the loss is not finite, or the checkpoint belongs to another run.
         """
-        settings = TrainingSettings(
-            n_steps=self.default_steps() if n_steps is None else count(n_steps, "n_steps", 0),
-            batch_size=self._recipe.batch_size if batch_size is None else count(batch_size, "batch_size", 3),
-            learning_rate=positive(learning_rate, "learning_rate"),
-            path_share=self._recipe.path_share(self.options)
-            if path_share is None
-            else share(path_share, "path_share"),
-            annealing=share(annealing, "annealing"),
-            max_gradient=5.0,
-            averaging=0.99,
-            patience=self._recipe.patience if patience is None else count(patience, "patience", 1),
-            seed=count(seed, "seed", 0),
-            subject=self._subject(),
+        options = FitOptions(
+            n_steps=n_steps,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            path_share=path_share,
+            annealing=annealing,
+            patience=patience,
+            device=device,
         )
-        path = None if checkpoint is None else folder_of(Path(checkpoint), "checkpoint")
-        check_energy(self.system)
-        start = time.perf_counter()
-        model = self._build(settings.seed).to(device_of(device))
-        with ProgressBar("training", settings.n_steps, progress) as bar:
-            first = self._recipe.first_bound(model, self.options)
-            on_step = lambda done, loss: bar.update(done, f"bound {-loss:.2f}")  # noqa: E731
-            history = train(model, settings, first, path_bound, checkpoint=path, on_step=on_step)
-        self._model, self._history = model.eval(), history
-        self._trained = {
-            "seed": settings.seed,
-            "n_steps": len(history.losses),
-            "batch_size": settings.batch_size,
-            "learning_rate": settings.learning_rate,
-            "path_share": settings.path_share,
-            "plateau_step": history.plateau_step,
-            "training_time": time.perf_counter() - start,
-            "n_gradient_calls": len(history.losses) * settings.batch_size,
-        }
-        # Targets that count know better, with what decoder, encoder and the search for basins evaluated.
-        self._trained |= {name: n for name, n in self._calls().items() if n}
+        fitted = fit_model(
+            self.system, self._recipe, self._options, seed, options, checkpoint=checkpoint, progress=progress
+        )
+        self._model, self._history, self._training = fitted.model, fitted.history, fitted.training
         return self
 
-    def _calls(self) -> dict[str, int]:
-        """Evaluations of energy and gradient by the model so far; not counted on lattices."""
-        target = self.model.target
-        names = ("n_energy_calls", "n_gradient_calls")
-        return {name: int(getattr(target, name, 0)) for name in names}
-
-    def _calls_since(self, before: dict[str, int]) -> dict[str, int]:
-        """What was evaluated since, taken off the counters: those are of the start and of the training."""
-        target = self.model.target
-        spent = {name: n - before[name] for name, n in self._calls().items()}
-        for name, n in before.items():
-            if hasattr(target, name):
-                setattr(target, name, n)
-        return spent
-
-    def _subject(self) -> str:
-        """What a checkpoint belongs to, to the last digit of the couplings."""
-        geometry: Any = []
-        if isinstance(self.system, AbstractLatticeSystem):
-            lattice = self.system.lattice
-            geometry = [lattice.name, list(lattice.extent), [int(periodic) for periodic in lattice.pbc]]
-        else:
-            # Functions and data of one's own are no parameters.
-            geometry = self.system.identity()
-        return json.dumps([self.system.name, geometry, self.system.parameters, _plain(self.options)])
-
     def default_steps(self) -> int:
-        """Optimiser steps that `fit` takes unless told; on lattices 600 to 64 sites, then like the root."""
-        return self._recipe.default_steps(self.system, self.options)
+        """Optimiser steps that `fit` takes unless told.
+
+        On lattices 600 up to 64 sites, growing with the square root.
+        """
+        return self._recipe.default_steps(self.system)
 
     def sample(
         self,
@@ -355,88 +272,16 @@ class EDG:
             draws, those whose latents the encoder draws anew outside of what the decoder reaches, see
             `edgphys.edg.weights.round_trip`; `estimate` judges the weights by them too.
         """
-        n_samples = count(n_samples, "n_samples", 1)
-        n_steps = (
-            self.options["n_path_steps"] if n_path_steps is None else count(n_path_steps, "n_path_steps", 1)
+        options = SampleOptions(
+            n_path_steps=n_path_steps,
+            weights=weights,
+            divergence=divergence,
+            n_probes=n_probes,
+            n_ode_steps=n_ode_steps,
+            n_anneal=n_anneal,
+            batch_size=batch_size,
         )
-        batch_size = count(batch_size, "batch_size", 1)
-        encoder = self.options.get("encoder")
-        ode = ode_options(
-            encoder, weights=weights, divergence=divergence, n_probes=n_probes, n_ode_steps=n_ode_steps
-        )
-        start = time.perf_counter()
-        before = self._calls()
-        annealing = self._annealing(n_anneal, count(seed, "seed", 0))
-        generator = torch.Generator(device=self.model.device).manual_seed(count(seed, "seed", 0))
-        log_w, configurations = [], []
-        trips = self._round_trips(min(_MOST_ROUND_TRIPS, n_samples // 10), seed)
-        weigh = Weighing(n_steps, generator, ode, trips)
-        with ProgressBar("draws", n_samples, progress) as bar:
-            for first in range(0, n_samples, batch_size):
-                size = min(batch_size, n_samples - first)
-                batch_log_w, batch = self._weighted_batch(size, weigh, annealing)
-                log_w.append(batch_log_w.cpu())
-                configurations.append(batch.cpu())
-                bar.advance(size)
-        settings = {"n_samples": n_samples, "batch_size": batch_size, "weights": weights}
-        if annealing:
-            settings |= {"n_anneal": annealing.n_rungs, "ess_start": annealing.start_share()}
-        unseen = trips.unseen(self.model, n_steps)
-        inner = self._calls_since(before)
-        inner["n_gradient_calls"] += annealing.n_gradient_calls if annealing else 0
-        samples = self._dataset(
-            torch.cat(configurations),
-            {"log_weight_joint": torch.cat(log_w).numpy()},
-            method="edg",
-            seed=seed,
-            settings=settings | ({"n_path_steps": n_steps} if ode is None else ode),
-            start=start,
-            keep=keep,
-            inner=inner,
-        )
-        samples.attrs["log_weight_exact"] = int(ode is None or divergence == "exact")
-        samples.attrs |= unseen
-        return samples
-
-    def _round_trips(self, n_wanted: int, seed: int) -> RoundTrips:
-        sequence = np.random.SeedSequence(seed, spawn_key=(3,))
-        generator = torch.Generator(device=self.model.device).manual_seed(_torch_seed(sequence))
-        return RoundTrips(n_wanted, np.random.default_rng(sequence), generator)
-
-    def _annealing(self, n_rungs: int | None, seed: int) -> Annealing | None:
-        """The ladder from the system trained on to the system itself, from a pilot of its own seed."""
-        if n_rungs is None and not self.options.get("train_at"):
-            return None
-        if n_rungs is not None and count(n_rungs, "n_anneal", 0) == 0:
-            return None
-        target = self.model.target
-        if not isinstance(target, ContinuousTarget | PhaseSpaceTarget):
-            raise ValueError(f"n_anneal must be 0 for the system {self.system.name}, got {n_rungs}")
-        pilot, production = np.random.SeedSequence(seed, spawn_key=(2,)).spawn(2)
-        generator = torch.Generator(device=self.model.device).manual_seed(_torch_seed(pilot))
-        x, log_w = self._start_batch(_N_PILOT, Weighing(self.options["n_path_steps"], generator))
-        ladder = (target.training_system, self.system, n_rungs)
-        return Annealing(*ladder, x, log_w, np.random.default_rng(pilot), np.random.default_rng(production))
-
-    @torch.no_grad()
-    def _start_batch(self, size: int, weigh: Weighing) -> tuple[np.ndarray, np.ndarray]:
-        """Draws, float64, with log weights for the system at `train_at`."""
-        draw = self.model.draw(size, weigh.generator)
-        x, log_density = self.model.target.start(draw.x)
-        return x.cpu().numpy(), weigh(self.model, draw, log_density).cpu().numpy()
-
-    @torch.no_grad()
-    def _weighted_batch(
-        self, size: int, weigh: Weighing, annealing: Annealing | None
-    ) -> tuple[Tensor, Tensor]:
-        """log weights and flat configurations."""
-        if annealing is not None:
-            x, log_w = annealing(*self._start_batch(size, weigh))
-            configurations = self.system.to_configurations(torch.from_numpy(x)).flatten(1)
-            return torch.from_numpy(log_w), configurations
-        draw = self.model.draw(size, weigh.generator)
-        log_density, configurations = self.model.target.lift(draw.x, weigh.generator)
-        return weigh(self.model, draw, log_density), configurations
+        return draw_samples(self._trained, n_samples, seed, options, keep=keep, progress=progress)
 
     def chain(
         self,
@@ -467,43 +312,10 @@ class EDG:
         Dataset
             Dims ``(chain, draw)``, observables and ``reduced_energy``; ``acceptance`` in the settings.
         """
-        n_samples, n_chains = count(n_samples, "n_samples", 1), count(n_chains, "n_chains", 1)
-        if n_samples % n_chains:
-            raise ValueError(f"n_samples must be a multiple of n_chains = {n_chains}, got {n_samples}")
-        start = time.perf_counter()
-        n_draws = n_samples // n_chains
-        n_warmup = max(10, int(_CHAIN_WARM_UP * n_draws))
-        proposals = self.sample(
-            n_chains * (n_warmup + n_draws),
-            seed,
-            n_path_steps=n_path_steps,
-            n_anneal=n_anneal,
-            keep=True,
-            progress=progress,
+        options = SampleOptions(n_path_steps=n_path_steps, n_anneal=n_anneal)
+        return independence_chain(
+            self._trained, n_samples, seed, options, n_chains=n_chains, keep=keep, progress=progress
         )
-        shape = (n_chains, n_warmup + n_draws)
-        log_w = proposals["log_weight_joint"].to_numpy().reshape(shape)
-        rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(1,)))
-        states = accepted_indices(log_w, rng)
-        kept = states[:, n_warmup:] + shape[1] * np.arange(n_chains)[:, None]
-        accepted = np.diff(states[:, n_warmup - 1 :], axis=1) != 0
-        chosen = torch.from_numpy(proposals["configurations"].to_numpy()[kept.ravel()])
-        settings = json.loads(proposals.attrs["settings"]) | {"n_samples": n_samples, "n_chains": n_chains}
-        settings |= {"n_warmup": n_warmup, "acceptance": float(accepted.mean())}
-        chain = self._dataset(
-            chosen.flatten(1),
-            {},
-            method="edg_chain",
-            seed=seed,
-            settings=settings,
-            start=start,
-            keep=keep,
-            inner={},
-            chains=(n_chains, n_draws),
-        )
-        for name in ("n_energy_calls", "n_gradient_calls"):
-            chain.attrs[name] = proposals.attrs[name]  # with the warm-up
-        return chain
 
     def upper_bound(self, reference: xr.Dataset, seed: int, *, n_path_steps: int | None = None) -> xr.Dataset:
         """Upper bound on log Z from reference samples sent backwards through the encoder.
@@ -522,117 +334,29 @@ class EDG:
         Returns
         -------
         Dataset
-            Dims (chain, draw): ``log_weight_reverse``, whose average is the bound.
+            Of kind "bound", dims (chain, draw): ``log_weight_reverse``, whose average is the bound.
 
         Raises
         ------
         ValueError
             If `reference` has no configurations, or they are of another size or system.
         """
-        if not isinstance(reference, xr.Dataset):
-            raise TypeError(f"reference must be an xarray.Dataset of samples, got {type(reference).__name__}")
-        if "configurations" not in reference:
-            raise ValueError("reference must have the variable configurations (run with keep=True), got none")
-        n_steps = (
-            self.options["n_path_steps"] if n_path_steps is None else count(n_path_steps, "n_path_steps", 1)
-        )
-        if not {"chain", "draw"} <= set(reference["configurations"].dims):
-            dims = reference["configurations"].dims
-            raise ValueError(f"reference must have the dims (chain, draw, ...) of Markov chains, got {dims}")
-        values = reference["configurations"].transpose("chain", "draw", ...).to_numpy()
-        sizes = values.shape[:2]
-        if not np.isfinite(values).all():
-            n_bad = int((~np.isfinite(values)).sum())
-            raise ValueError(f"reference must have finite configurations, got {n_bad} numbers that are not")
-        if values.shape[2:] != self.system.event_shape:
-            raise ValueError(
-                f"reference must have configurations of shape {self.system.event_shape}, "
-                f"got {values.shape[2:]}"
-            )
-        of = [reference.attrs.get(name) for name in ("system", "parameters")]
-        if of != [self.system.name, json.dumps(self.system.parameters)]:
-            raise ValueError(
-                f"reference must be of {self.system!r}, got samples of {of[0]} with parameters {of[1]}"
-            )
-        generator = torch.Generator(device=self.model.device).manual_seed(count(seed, "seed", 0))
-        parts, before, start = [], self._calls(), time.perf_counter()
-        flat = values.reshape(sizes[0] * sizes[1], -1)
-        for block in np.array_split(flat, max(1, len(flat) // 1000)):
-            states = torch.tensor(block, dtype=torch.float32, device=self.model.device)
-            x, log_density = self.model.target.lower(states, generator)
-            parts.append(reverse_log_weights(self.model, x, log_density, n_steps, generator).cpu())
-        self._calls_since(before)
-        log_w = torch.cat(parts).numpy().reshape(sizes)
-        calls = self._calls()
-        attrs = sample_attrs(
-            self.system,
-            method="edg_upper_bound",
-            seed=int(seed),
-            wall_time=time.perf_counter() - start,
-            settings={**_plain(self.options), "n_path_steps": n_steps},
-            n_energy_calls=len(flat) + _total(calls),
-            n_gradient_calls=int(calls.get("n_gradient_calls", 0)),
-        )
-        words = "log weight along the encoder's path; its mean is an upper bound on log_z"
-        attrs |= {"kind": "bound", "definition": words}
-        return xr.Dataset({"log_weight_reverse": (("chain", "draw"), log_w)}, attrs=attrs)
-
-    def _dataset(
-        self,
-        configurations: Tensor,
-        more: dict[str, np.ndarray],
-        *,
-        method: str,
-        seed: int,
-        settings: dict[str, Any],
-        start: float,
-        keep: bool,
-        inner: dict[str, int],
-        chains: tuple[int, int] | None = None,
-    ) -> xr.Dataset:
-        """Measure flat configurations and wrap everything; `chains` splits the draws into (chain, draw).
-
-        `inner` counts what decoder and encoder evaluated for these draws.
-        """
-        system, dims = self.system, ("draw",) if chains is None else ("chain", "draw")
-        shape = (len(configurations),) if chains is None else chains
-        observables = system.measure(configurations.reshape(-1, *system.event_shape))
-        # In units of k_B T: the exponent that a Monte Carlo of the configurations would see.
-        columns = {**observables, "reduced_energy": system.beta * observables["energy"], **more}
-        variables = {name: (dims, values.reshape(shape)) for name, values in columns.items()}
-        if keep:
-            kept = configurations.numpy().reshape(*shape, *system.event_shape)
-            variables["configurations"] = ((*dims, *system.configuration_dims()), kept)
-        calls = self._trained or self._calls()
-        attrs = sample_attrs(
-            system,
-            method=method,
-            seed=int(seed),
-            wall_time=time.perf_counter() - start,
-            settings={**_plain(self.options), **settings, "training": self._trained},
-            n_energy_calls=int(settings["n_samples"]) + _total(inner) + _total(calls),
-            n_gradient_calls=int(calls.get("n_gradient_calls", 0)) + int(inner.get("n_gradient_calls", 0)),
-        )
-        return xr.Dataset(variables, attrs=attrs)
+        return upper_bound(self._trained, reference, seed, n_path_steps)
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> None:
         """Write system, options and weights to one file.
 
-        A function of one's own (`Potential`), or data, are not in it: hand the system in to `load` again.
+        A class of one's own, a function of one's own (`Potential`), or data are not in it: hand the system in
+        to `load` again.
 
         Raises
         ------
         DatasetError
-            If the system is a class of one's own.
-        FileExistsError
-            If the file exists and `overwrite` is not set.
-        ValueError
-            If the folder does not exist.
+            If the folder does not exist, or the file exists and `overwrite` is not set.
         """
-        path = folder_of(Path(path), "path")
-        if path.exists() and not overwrite:
-            raise FileExistsError(f"path: {path} exists; name another file or pass overwrite=True")
-        storage.write(path, self.system, _plain(self.options), self._trained, self._history, self.model)
+        path = check_target(path, "path", overwrite)
+        options = _plain(self.options)
+        storage.write(path, self.system, options, self._training, self._history, self.model, overwrite)
 
     @classmethod
     def load(
@@ -648,7 +372,7 @@ class EDG:
         ----------
         path : path
         system : AbstractSystem, optional
-            Only needed for a `Potential`, or a system with data of one's own: no file holds a function.
+            Only needed for a class of one's own, a `Potential`, or data of one's own: no file holds them.
         device : str or torch.device, optional
             Default: a GPU when there is one.
 
@@ -659,26 +383,16 @@ class EDG:
         DatasetError
             If there is no such file or it is not one of ours, or `system` is missing or another one.
         """
-        if not isinstance(path, str | Path):
-            raise TypeError(f"path must be a str or a Path, got {type(path).__name__}")
+        path = Path(_checks.instance(path, "path", str | Path, "a str or a Path"))
         if system is not None:
             check_system(system)
-        content = storage.read(Path(path), system)
+        content = storage.read(path, system)
         edg = cls(content.system, **content.options)
-        edg._trained, edg._history = content.trained, content.history
+        edg._training, edg._history = content.trained, content.history
         model = edg._build(content.trained.get("seed", 0), content.weights)
         model.load_state_dict(content.weights)
-        edg._model = model.to(device_of(device)).eval()
+        edg._model = model.to(_checks.device(device)).eval()
         return edg
-
-
-def _torch_seed(sequence: np.random.SeedSequence) -> int:
-    return int(sequence.generate_state(1, np.uint64)[0]) >> 1
-
-
-def _total(calls: dict[str, Any]) -> int:
-    """Evaluations of the energy, alone or with its gradient."""
-    return int(calls.get("n_energy_calls", 0)) + int(calls.get("n_gradient_calls", 0))
 
 
 def _plain(options: dict[str, Any]) -> dict[str, Any]:

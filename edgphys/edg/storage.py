@@ -2,32 +2,38 @@
 """Trained samplers on disk: one file with the system, its lattice if it has one, the options and the weights.
 
 The file is a torch archive of tensors and plain values, read with ``weights_only=True``: loading runs no
-code. A function or data of the user's own are not in it; whoever loads hands the system in, and it must have
-the same identity (name, parameters, energies at fixed points or digest of the data).
+code. A class, a function or data of the user's own are not in it; whoever loads hands the system in, and it
+must be the same: class, identity (name, parameters, lattice or digest of the data), and energies at a few
+points.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
+import lattices
 from edgphys import systems
+from edgphys._files import write_whole
 from edgphys.edg.core.model import AbstractEDGModel
-from edgphys.edg.core.training import History, save_atomically
+from edgphys.edg.core.training import History
 from edgphys.errors import DatasetError
 from edgphys.systems.base import AbstractSystem
-from edgphys.systems.continuous.potential import Potential
 from edgphys.systems.provenance import package_versions
 from lattices import Lattice
+from lattices.unit_cell import Bond, UnitCell
 
 __all__ = ["Content", "read", "write"]
 
 _FORMAT, _VERSION = "edgphys-edg", 1
+# Points at which a system shows its energy, and how well two values must agree on another machine.
+_N_POINTS, _TOLERANCE = 4, 1e-6
 
 
 @dataclass(frozen=True)
@@ -48,46 +54,56 @@ def write(
     trained: dict[str, Any],
     history: History,
     model: AbstractEDGModel,
+    overwrite: bool,
 ) -> None:
-    """Write atomically; the caller has checked the path.
-
-    Raises
-    ------
-    DatasetError
-        If no file can tell this system from others: its class is not known, or its energy was replaced.
-    """
-    known = [*(record.system_class for record in systems.registry.available()), Potential]
-    if type(system) not in known or "reduced_energy" in vars(system):
-        names = ", ".join(one.__name__ for one in known)
-        raise DatasetError(
-            f"system must be one of {names}, as they are, to be saved, got {type(system).__name__}"
-        )
-    lattice = getattr(system, "lattice", None)
-    geometry = (
-        {} if lattice is None else {field.name: getattr(lattice, field.name) for field in fields(Lattice)}
-    )
-    arrays = {name: torch.tensor(value) for name, value in geometry.items() if isinstance(value, np.ndarray)}
-    plain = {name: value for name, value in geometry.items() if name not in arrays}
+    """Write atomically; the caller has checked the path."""
+    arrays, plain = _arrays_and_plain(system.lattice)
+    text = [system.parameters, plain, options, trained, asdict(history), package_versions()]
     content = {
         "format": _FORMAT,
         "version": _VERSION,
         "system": system.name,
-        "identity": json.dumps(system.identity()),
-        "rebuilt": _follows_from_parameters(system),
-        "text": json.dumps([system.parameters, plain, options, trained, asdict(history), package_versions()]),
+        **_identity(system),
+        "rebuilt": systems.registry.rebuilds(system),
+        "text": json.dumps(text),
         "lattice": arrays,
         "weights": {name: value.cpu() for name, value in model.state_dict().items()},
     }
-    save_atomically(content, path)
+    write_whole(path, lambda file: torch.save(content, file), overwrite)
 
 
-def _follows_from_parameters(system: AbstractSystem) -> bool:
-    """Not where there are data or a function given by hand."""
-    if getattr(system, "lattice", None) is not None:
-        return True
-    if isinstance(system, Potential):
-        return False
-    return systems.registry.build(system.name, **system.parameters).identity() == system.identity()
+def _arrays_and_plain(lattice: Lattice | None) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
+    """Arrays of a lattice, and the rest as JSON types; nothing of none."""
+    values = {} if lattice is None else asdict(lattice)
+    arrays = {name: torch.tensor(value) for name, value in values.items() if isinstance(value, np.ndarray)}
+    return arrays, {name: value for name, value in values.items() if name not in arrays}
+
+
+def _identity(system: AbstractSystem) -> dict[str, Any]:
+    """What a file knows a system by: its class, its identity, and its energy at a few points."""
+    kind = type(system)
+    return {
+        "class": f"{kind.__module__}.{kind.__qualname__}",
+        "identity": json.dumps(system.identity()),
+        "energies": torch.from_numpy(_energies(system)),
+    }
+
+
+def _energies(system: AbstractSystem) -> NDArray[np.float64]:
+    x = torch.from_numpy(system.random_configurations(_N_POINTS, np.random.default_rng(0)))
+    return system.reduced_energy(x).detach().double().cpu().numpy()
+
+
+def _is_same(system: AbstractSystem, content: dict[str, Any]) -> bool:
+    """Whether it is the system of the file; older files have no class and no energies."""
+    if "energies" not in content:
+        return content.get("identity", json.dumps(system.identity())) == json.dumps(system.identity())
+    own = _identity(system)
+    return (
+        own["class"] == content["class"]
+        and own["identity"] == content["identity"]
+        and np.allclose(own["energies"], content["energies"], rtol=_TOLERANCE, atol=_TOLERANCE)
+    )
 
 
 def read(path: Path, system: AbstractSystem | None = None) -> Content:
@@ -104,29 +120,51 @@ def read(path: Path, system: AbstractSystem | None = None) -> Content:
     DatasetError
         If the file is missing, damaged, or of another kind or version, or `system` is missing or another one.
     """
+    content = _content(path)
+    parameters, plain, options, trained, history, _ = json.loads(content["text"])
+    if system is None:
+        # Files of before know only systems that follow from their parameters.
+        if not content.get("rebuilt", True):
+            raise DatasetError(
+                f"system must be given to load {path}, a {content['system']} with a class, a function or "
+                "data of its own, got none",
+                "system",
+            )
+        system = systems.registry.build(content["system"], _lattice(content, plain), **parameters)
+    elif not _is_same(system, content):
+        raise DatasetError(f"system must be the one that {path} was saved with, got {system!r}", "system")
+    return Content(system, options, trained, History(**history), content["weights"])
+
+
+def _content(path: Path) -> dict[str, Any]:
     if not path.is_file():
-        raise DatasetError(f"path: there is no file {path}")
+        raise DatasetError(f"path: there is no file {path}", "path")
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
-        raise DatasetError(f"path: {path} is not a saved sampler ({type(error).__name__})") from error
+        raise DatasetError(f"path: {path} is not a saved sampler ({type(error).__name__})", "path") from error
     if not isinstance(content, dict) or content.get("format") != _FORMAT:
-        raise DatasetError(f"path: {path} is not a saved sampler")
+        raise DatasetError(f"path: {path} is not a saved sampler", "path")
     if content["version"] != _VERSION:
-        raise DatasetError(f"path: {path} has version {content['version']}, this edgphys reads {_VERSION}")
-    parameters, plain, options, trained, history, _ = json.loads(content["text"])
-    lattice = None
-    if plain:
-        plain |= {name: tuple(plain[name]) for name in ("extent", "pbc")}
-        lattice = Lattice(**plain, **{name: value.numpy() for name, value in content["lattice"].items()})
-    # Files of before know only systems that follow from their parameters.
-    if system is None and not content.get("rebuilt", True):
         raise DatasetError(
-            f"system must be given to load {path}, a {content['system']} with a function or data of its own, "
-            "got none"
+            f"path: {path} has version {content['version']}, this edgphys reads {_VERSION}", "path"
         )
-    if system is None:
-        system = systems.registry.build(content["system"], lattice, **parameters)
-    elif "identity" in content and content["identity"] != json.dumps(system.identity()):
-        raise DatasetError(f"system must be the one that {path} was saved with, got {system!r}")
-    return Content(system, options, trained, History(**history), content["weights"])
+    return content
+
+
+def _lattice(content: dict[str, Any], plain: dict[str, Any]) -> Lattice | None:
+    if not plain:
+        return None
+    if "unit_cell" not in plain:  # files of before; lattices of the library only
+        return lattices.build(plain["name"], tuple(plain["extent"]), tuple(plain["pbc"]))
+    plain = _tuples(plain)
+    cell = plain["unit_cell"]
+    plain["unit_cell"] = UnitCell(**cell | {"bonds": tuple(Bond(**bond) for bond in cell["bonds"])})
+    return Lattice(**plain, **{name: value.numpy() for name, value in content["lattice"].items()})
+
+
+def _tuples(value: Any) -> Any:
+    """JSON types with lists as tuples, all the way down."""
+    if isinstance(value, dict):
+        return {name: _tuples(one) for name, one in value.items()}
+    return tuple(map(_tuples, value)) if isinstance(value, list) else value

@@ -53,15 +53,15 @@ class EDGOptions:
     sample: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        from edgphys.edg.weights.draws import ode_options
+        from edgphys.edg.options import SampleOptions
+        from edgphys.edg.weights.draws import flow_of
 
         count(self.n_samples, "n_samples", 2)
         if self.n_threads is not None:
             count(self.n_threads, "n_threads", 1)
-        names = ("weights", "divergence", "n_probes", "n_ode_steps")
-        given = {name: self.sample[name] for name in names if name in self.sample}
-        ode = ode_options(self.model.get("encoder"), **given)
-        if ode is not None and ode["divergence"] == "hutchinson":
+        draws = SampleOptions(**self.sample)
+        flow_of(draws, self.model.get("encoder") != "gaussian")
+        if not draws.is_exact:
             words = "divergence must be 'exact' for weights='ode' to give log_z, got 'hutchinson'"
             raise NotExactError(words, "divergence")
 

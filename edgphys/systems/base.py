@@ -120,6 +120,14 @@ class AbstractSystem(AbstractEnergy):
         return {}
 
     @property
+    def partial_sums(self) -> tuple[str, ...]:
+        """Exact sums over part of a configuration whose formulas hold for this energy.
+
+        "spins": all spins, given a Gaussian field; "sites": the field at one site, given its neighbours.
+        """
+        return ()
+
+    @property
     def follows_from_parameters(self) -> bool:
         """False for a system that holds a function or data of its own besides lattice and parameters."""
         return True

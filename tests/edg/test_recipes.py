@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import json
 import math
+from dataclasses import FrozenInstanceError, fields
 
 import numpy as np
 import pytest
@@ -21,8 +22,8 @@ from edgphys.edg import EDG
 from edgphys.edg.field.model import EDGModel
 from edgphys.edg.mixture import gaussian_mixture as mixture
 from edgphys.edg.mixture.model import ContinuousModel
-from edgphys.edg.recipes import recipe_for
-from edgphys.errors import UnknownNameError
+from edgphys.edg.recipes import RECIPES, option_names, recipe_for
+from edgphys.errors import ArgumentTypeError, EdgphysError, UnknownNameError
 from edgphys.systems import Harmonic, Ising, LennardJones, ManyWell, Phi4, Planar, Potential
 
 TINY = {"decoder_size": (4, 1), "encoder_size": (4, 1), "n_components": 1}
@@ -134,7 +135,7 @@ def test_completed_options_are_complete():
         (ising(), {"decoder": "hamiltonian", "n_leapfrog": np.int64(2)}),
     ):
         recipe, completed = recipe_for(system, dict(options))
-        text = json.loads(json.dumps(completed))
+        text = json.loads(json.dumps(recipe.described(completed)))
         again, found = recipe_for(system, text)
         assert found == completed and again is recipe
 
@@ -180,6 +181,32 @@ def test_models_live_where_they_are_put(device):
             assert np.isfinite(samples["log_weight_joint"]).all()
         chain = edg.chain(8, seed=0, keep=True, progress=False)
         assert np.isfinite(edg.upper_bound(chain, seed=0)["log_weight_reverse"]).all()
+
+
+def test_every_geometry_has_one_default_that_serves_it():
+    found = {}
+    for recipe in RECIPES.values():
+        if recipe.default_of is not None:
+            assert recipe.default_of in recipe.geometries and recipe.default_of not in found
+            found[recipe.default_of] = recipe.name
+    assert found == {"lattice": "field", "continuous": "mixture", "particles": "particles"}
+    assert "takes systems of geometry particles" in RECIPES["particles"].serves(harmonic())
+    assert RECIPES["mixture"].serves(ising()) is None
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_options_of_a_decoder_are_frozen_and_say_what_they_are_for(name):
+    options = RECIPES[name].options()
+    for one in fields(options):
+        assert 0 < len(one.metadata["help"]) < 90, one.name
+        with pytest.raises(FrozenInstanceError):
+            setattr(options, one.name, None)
+    assert {one.name for one in fields(options)} | {"decoder"} <= set(option_names())
+
+
+def test_an_option_of_no_decoder_is_refused_with_all_there_are():
+    with pytest.raises(ArgumentTypeError, match=r"n_step is no option of EDG; there are .*n_components"):
+        EDG(harmonic(), n_step=3)
 
 
 # What is refused.
@@ -263,7 +290,7 @@ REFUSED = {
     "leapfrog": (
         make(harmonic, n_leapfrog=2),
         ValueError,
-        "n_leapfrog belongs to decoder='hamiltonian', got 2",
+        "n_leapfrog is no option of decoder='mixture' for harmonic: use .*; got n_leapfrog=2",
     ),
     "no leapfrog": (
         make(harmonic, decoder="hamiltonian", n_leapfrog=0),
@@ -304,14 +331,14 @@ REFUSED = {
     "size": (
         make(harmonic, decoder_size=8),
         TypeError,
-        r"decoder_size must be two integers \(channels, blocks\), got 8",
+        r"decoder_size must be 2 integers \(channels, blocks\), got 8",
     ),
     "no depth": (
         make(harmonic, decoder_size=(8, 0)),
         ValueError,
         "decoder_size must be an integer >= 1, got 0",
     ),
-    "sizes": (make(harmonic, encoder_size=(8, 1, 1)), TypeError, "encoder_size must be two integers"),
+    "sizes": (make(harmonic, encoder_size=(8, 1, 1)), TypeError, "encoder_size must be 2 integers"),
     "size float": (make(harmonic, encoder_size=(8, 1.5)), TypeError, "encoder_size must be .*, got 1.5"),
     **{
         name: (
@@ -334,9 +361,13 @@ REFUSED = {
     "steps": (lambda: ready().fit(0, -1), ValueError, "n_steps must be an integer >= 0, got -1"),
     "batch": (lambda: fit(batch_size=2), ValueError, "batch_size must be an integer >= 3, got 2"),
     "rate": (lambda: fit(learning_rate=0.0), ValueError, "learning_rate must be positive and finite, got 0"),
-    "share": (lambda: fit(path_share=-0.1), ValueError, r"path_share must lie in \[0, 1\], got -0.1"),
-    "annealing": (lambda: fit(annealing=2), ValueError, r"annealing must lie in \[0, 1\], got 2"),
-    "annealing nan": (lambda: fit(annealing=math.nan), ValueError, r"annealing must lie in .*, got nan"),
+    "share": (lambda: fit(path_share=-0.1), ValueError, r"path_share must be a number in \[0, 1\], got -0.1"),
+    "annealing": (lambda: fit(annealing=2), ValueError, r"annealing must be a number in \[0, 1\], got 2"),
+    "annealing nan": (
+        lambda: fit(annealing=math.nan),
+        ValueError,
+        "annealing must be .*, got nan",
+    ),
     "patience": (lambda: fit(patience=0), ValueError, "patience must be an integer >= 1, got 0"),
     "device": (lambda: fit(device="abacus"), ValueError, "device must be .*, got 'abacus'"),
     "checkpoint": (lambda: fit(checkpoint="/no/such/f"), ValueError, "checkpoint: the folder /no/such does"),
@@ -394,4 +425,5 @@ def test_wrong_arguments_are_one_line(case):
     with pytest.raises(kind, match=message) as caught:
         call()
     assert "\n" not in str(caught.value)
-    assert type(caught.value) is kind or kind is UnknownNameError
+    if isinstance(caught.value, EdgphysError):
+        assert caught.value.argument == message.split()[0].removesuffix(":")

@@ -76,7 +76,9 @@ class LinearModel(nn.Module):
         self.decoder, self.encoder = _Decoder(matrix, 0.8), _Encoder(gain, tilt)
         self.target = self
 
-    def energy(self, x: Tensor) -> Tensor:
+    at = EDGModel.at
+
+    def energy(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
         return 0.5 * ((x @ self.precision.to(x.dtype)) * x).sum(1)
 
     def drive(self, z: Tensor, x: Tensor, sigma: Tensor, sign: Tensor) -> Tensor:

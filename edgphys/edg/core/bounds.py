@@ -13,7 +13,8 @@ intermediate z_k done in closed form (each step is a KL between Gaussians), one 
 
 References
 ----------
-Wang, Guo, Wu, Zhou, arXiv:2401.02080, Th. 1 (continuous time).
+Wang, Guo, Wu, Zhou, arXiv:2401.02080, Th. 1.
+Hyvarinen, Journal of Machine Learning Research 6, 695 (2005), Th. 1 (the partial integration).
 Ho, Jain, Abbeel, arXiv:2006.11239, Eq. 5-7 (the discrete terms).
 """
 
@@ -61,6 +62,11 @@ def _twice(label: Tensor) -> Tensor:
     return torch.cat([label, label])
 
 
+def _encoder_of(model: AbstractEDGModel, batch: Decoded) -> AbstractEDGModel:
+    """The model at the couplings of the pairs of a batch."""
+    return model.at(None if batch.condition is None else _twice(batch.condition))
+
+
 def continuous_bound(model: AbstractEDGModel, n_batch: int, generator: torch.Generator) -> Loss:
     """The continuous-time bound from `n_batch` decoder samples, an antithetic pair each.
 
@@ -79,7 +85,7 @@ def continuous_bound(model: AbstractEDGModel, n_batch: int, generator: torch.Gen
     eps, z2 = _antithetic_noise(n_batch, model, generator), batch.z.repeat(2, 1)
     noisy = alpha * z2 + sigma[:, None] * eps
     velocity = alpha * eps - sigma[:, None] * z2
-    drive = model.drive(noisy, batch.x.repeat(2, 1), sigma, _twice(batch.label))
+    drive = _encoder_of(model, batch).drive(noisy, batch.x.repeat(2, 1), sigma, _twice(batch.label))
     integrand = sigma * drive.square().sum(1) + 2.0 * (drive * velocity).sum(1)
     return batch_loss(model, batch, (batch.share.repeat(2) * integrand).mean())
 
@@ -102,7 +108,8 @@ def path_bound(model: AbstractEDGModel, n_batch: int, generator: torch.Generator
     table = step_table(n_steps).to(device=model.device, dtype=z2.dtype)[step]
     alpha, sigma, gain, bridge = (column[:, None] for column in table.T)
     noisy = alpha * z2 + sigma * _antithetic_noise(n_batch, model, generator)
-    mean, spread = model.denoise(noisy, batch.x.repeat(2, 1), alpha[:, 0], sigma[:, 0], label, step)
+    x2, encoder = batch.x.repeat(2, 1), _encoder_of(model, batch)
+    mean, spread = encoder.denoise(noisy, x2, alpha[:, 0], sigma[:, 0], label, step)
     error = model.project(z2 - mean)
     variance = bridge + gain**2 * spread
     first = error**2 / variance + torch.log(2.0 * math.pi * variance)
@@ -116,4 +123,4 @@ def path_bound(model: AbstractEDGModel, n_batch: int, generator: torch.Generator
 
 def batch_loss(model: AbstractEDGModel, batch: Decoded, path: Tensor) -> Loss:
     """The bound from a batch and its diffusion part."""
-    return Loss((batch.share * model.target.energy(batch.x)).mean(), batch.rest + path)
+    return Loss((batch.share * model.target.energy(batch.x, batch.condition)).mean(), batch.rest + path)

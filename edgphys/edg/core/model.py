@@ -5,6 +5,9 @@
 
 c is a discrete label (phases, basins; there may be only one), z are the Gaussian latents. The score of the
 diffused posterior is ``-z_t + alpha H``, so ``<z0 | z_t, x> = alpha z_t + sigma^2 H``.
+
+A model of a range of couplings draws them with the rest of a batch (`condition`); `AbstractEDGModel.at` fixes
+them and gives a model like any other. Weights and bounds know of nothing else.
 """
 
 from __future__ import annotations
@@ -16,7 +19,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-__all__ = ["AbstractEDGModel", "Decoded", "Draw", "log_normal"]
+from edgphys._checks import wrong
+from edgphys.errors import ArgumentValueError
+
+__all__ = ["AbstractEDGModel", "Decoded", "Draw", "check_no_condition", "log_normal"]
 
 
 @dataclass(frozen=True)
@@ -31,12 +37,15 @@ class Draw:
     x : tensor, shape (n_batch, n_dims)
     log_prob : float64 tensor, shape (n_batch,)
         log of p(c) N(z) p_D(x | z, c).
+    condition : tensor, shape (n_batch, n_conditions), or None
+        Couplings of each sample; None for a model at one set of them.
     """
 
     z: Tensor
     label: Tensor
     x: Tensor
     log_prob: Tensor
+    condition: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -45,7 +54,7 @@ class Decoded:
 
     Attributes
     ----------
-    z, label, x : tensor
+    z, label, x, condition : tensor
         As in `Draw`, differentiable.
     share : tensor, shape (n_batch,)
         Weight of each sample in averages over the model; mean 1.
@@ -58,6 +67,7 @@ class Decoded:
     x: Tensor
     share: Tensor
     rest: Tensor
+    condition: Tensor | None = None
 
 
 class AbstractEDGModel(nn.Module, ABC):
@@ -81,6 +91,17 @@ class AbstractEDGModel(nn.Module, ABC):
     @abstractmethod
     def device(self) -> torch.device:
         """Where the weights are."""
+
+    def at(self, condition: Tensor | None) -> AbstractEDGModel:
+        """The model at given couplings, one row per sample or one for all; itself if there are none.
+
+        Raises
+        ------
+        ArgumentValueError
+            If the model is of one set of couplings and others are asked for.
+        """
+        check_no_condition(condition)
+        return self
 
     @abstractmethod
     def draw(self, n_samples: int, generator: torch.Generator) -> Draw:
@@ -139,6 +160,12 @@ class AbstractEDGModel(nn.Module, ABC):
     @abstractmethod
     def log_prob_given(self, x: Tensor, z: Tensor, label: Tensor) -> Tensor:
         """log of p(c) N(z) p_D(x | z, c) at a given x, float64, shape (n_batch,)."""
+
+
+def check_no_condition(condition: Tensor | None) -> None:
+    """Refuse couplings where there is one set of them."""
+    if condition is not None:
+        raise wrong(ArgumentValueError, "condition", "None: there is one set of couplings here", condition)
 
 
 def log_normal(z: Tensor) -> Tensor:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-r"""Path weights: a discrete chain of latents makes importance weights unbiased, for any K and network.
+r"""Path weights: a discrete chain of latents; importance weights are unbiased for any K and any network.
 
 Angles ``0 = th_0 < ... < th_K = pi/2``, equally spaced; (alpha_k, sigma_k) = (cos th_k, sin th_k). Forward,
 exactly:
@@ -20,7 +20,7 @@ and E[w] = Z. These weights live on the joint space of (x, g, z_0, ..., z_K).
 
 References
 ----------
-Ho, Jain, Abbeel, arXiv:2006.11239, Eq. 6-7 (the posterior, whose coefficients these are).
+Ho, Jain, Abbeel, arXiv:2006.11239, Eq. 6-7 (posterior coefficients).
 Neal, Statistics and Computing 11, 125 (2001) (unbiased weights on an extended space).
 """
 

@@ -9,7 +9,6 @@ second begins at once. The weights kept are an exponential moving average.
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -17,11 +16,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from edgphys._files import write_whole
 from edgphys.edg.core.bounds import Loss
 from edgphys.edg.core.model import AbstractEDGModel
 from edgphys.errors import TrainingError
 
-__all__ = ["Bound", "History", "TrainingSettings", "save_atomically", "train"]
+__all__ = ["Bound", "History", "TrainingSettings", "train"]
 
 Bound = Callable[[AbstractEDGModel, int, torch.Generator], Loss]
 
@@ -35,7 +35,7 @@ class TrainingSettings:
     n_steps : int
         Most optimiser steps; 0 leaves the start.
     batch_size : int
-        Decoder samples per step.
+        Decoder samples in a step.
     learning_rate : float
         Largest, of Adam.
     path_share : float
@@ -205,9 +205,9 @@ def train(
         run.skip_plateau()
         on_step(round(run.position * settings.n_steps), run.history.losses[-1])
         if checkpoint is not None and run.step % _CHECKPOINT_EVERY == 0:
-            save_atomically(run.state(), checkpoint)
+            write_whole(checkpoint, lambda path: torch.save(run.state(), path))
     if checkpoint is not None:
-        save_atomically(run.state(), checkpoint)
+        write_whole(checkpoint, lambda path: torch.save(run.state(), path))
     run.finish()
     return run.history
 
@@ -237,13 +237,3 @@ def _read_checkpoint(path: Path, settings: TrainingSettings) -> dict:
             f"checkpoint: {path} belongs to a run with other settings; name another file or remove it"
         )
     return state
-
-
-def save_atomically(content: dict, path: Path) -> None:
-    """``torch.save`` beside the old file, then replace it: a kill at any moment leaves a whole one."""
-    temporary = path.with_name(path.name + ".tmp")
-    try:
-        torch.save(content, temporary)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -23,7 +23,8 @@ from torch import Tensor, nn
 
 from edgphys.edg.field.layers import OddNetwork
 from edgphys.edg.field.spectral import SpectralBasis
-from edgphys.edg.targets.base import AbstractTarget, GaussianStart
+from edgphys.edg.targets.base import AbstractLatticeTarget
+from edgphys.edg.targets.gaussian_start import GaussianStart
 
 __all__ = ["FieldDecoder"]
 
@@ -38,7 +39,7 @@ class FieldDecoder(nn.Module):
 
     Parameters
     ----------
-    target : AbstractTarget
+    target : AbstractLatticeTarget
     start : GaussianStart
     basis : SpectralBasis
         Modes of ``start.covariance``.
@@ -57,7 +58,7 @@ class FieldDecoder(nn.Module):
 
     def __init__(
         self,
-        target: AbstractTarget,
+        target: AbstractLatticeTarget,
         start: GaussianStart,
         basis: SpectralBasis,
         *,
@@ -85,7 +86,7 @@ class FieldDecoder(nn.Module):
         self.network = OddNetwork(4, 1, n_channels, n_blocks, target.orbits, generator)
 
     def amplitude(self, sign: Tensor) -> Tensor:
-        """A_k for the label of each sample, one value an eigenvector, shape (n_batch, n_dims)."""
+        """A_k for the label of each sample, one value per eigenvector, shape (n_batch, n_dims)."""
         return self.basis.expand(torch.exp(self.log_amplitude))[sign.abs().long()]
 
     def noise(self) -> Tensor:

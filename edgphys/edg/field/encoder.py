@@ -6,8 +6,8 @@ is written as
 
     grad log p(z_t | x) = -z_t + alpha H(z_t, x, sigma, g),      <z0 | z_t, x> = alpha z_t + sigma^2 H .
 
-For a linear decoder x = A z + s xi it is known, H = A (s^2 + sigma^2 A^2)^{-1} (x - alpha A z_t) by mode.
-Here the residual is that of the trained decoder, and a network corrects it in normalised units:
+For a linear decoder it is that of the Gaussian posterior, H = A (s^2 + sigma^2 A^2)^{-1} (x - alpha A z_t)
+mode by mode. Here the residual is that of the trained decoder, and a network corrects it in normalised units:
 
     H = D [ rho + h(z_t, S z_t, x, rho, S rho, g; sigma) ],     D_k = A_k / r_k,
     rho = r^{-1} (x - mu(alpha z_t, g)),     r_k^2 = s_k^2 + sigma^2 A_k^2 .
@@ -18,6 +18,7 @@ The sign is a logistic model, ``p_E(g | x) = sigmoid(g l(x))`` with l odd and in
 References
 ----------
 Wang, Guo, Wu, Zhou, arXiv:2401.02080, Th. 1 (the diffusion encoder).
+Bishop, Pattern Recognition and Machine Learning, Springer (2006), Eq. 2.116 (the linear theory).
 """
 
 from __future__ import annotations
@@ -30,9 +31,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from edgphys.edg.core.networks import TimeEmbedding
 from edgphys.edg.field.decoder import FieldDecoder
-from edgphys.edg.field.layers import OddNetwork, TimeEmbedding
-from edgphys.edg.targets.base import AbstractTarget
+from edgphys.edg.field.layers import OddNetwork
+from edgphys.edg.targets.base import AbstractLatticeTarget
 
 __all__ = ["AbstractEncoder", "FieldEncoder"]
 
@@ -44,14 +46,16 @@ class AbstractEncoder(nn.Module, ABC):
 
     Parameters
     ----------
-    target : AbstractTarget
+    target : AbstractLatticeTarget
     decoder : FieldDecoder
         Gives the modes and the initial amplitudes.
     generator : torch.Generator
         For the initial weights.
     """
 
-    def __init__(self, target: AbstractTarget, decoder: FieldDecoder, generator: torch.Generator) -> None:
+    def __init__(
+        self, target: AbstractLatticeTarget, decoder: FieldDecoder, generator: torch.Generator
+    ) -> None:
         super().__init__()
         self.n_dims, self.n_latent, self.basis = target.n_dims, decoder.n_latent, decoder.basis
         self.log_noise = nn.Parameter(decoder.log_noise.detach().clone())
@@ -134,7 +138,7 @@ class FieldEncoder(AbstractEncoder):
 
     Parameters
     ----------
-    target : AbstractTarget
+    target : AbstractLatticeTarget
     decoder : FieldDecoder
         Gives the modes, the initial amplitudes, and at every call mu.
     n_channels, n_blocks : int
@@ -144,7 +148,7 @@ class FieldEncoder(AbstractEncoder):
 
     def __init__(
         self,
-        target: AbstractTarget,
+        target: AbstractLatticeTarget,
         decoder: FieldDecoder,
         *,
         n_channels: int,

@@ -7,7 +7,7 @@
   sign of all inputs. A symmetry that sends the field to its negative is kept by construction.
 * `OddNetwork` is a stack of blocks that starts as the zero map.
 
-A field on n sites costs n^2 per channel: meant for up to a few thousand sites.
+The cost is n_sites^2 per channel and field: meant for up to a few thousand sites.
 """
 
 from __future__ import annotations
@@ -17,16 +17,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-__all__ = ["OddBlock", "OddNetwork", "OrbitConvolution", "TimeEmbedding", "gaussian_parameter"]
+from edgphys.edg.core.networks import gaussian_parameter
 
-
-def gaussian_parameter(shape: tuple[int, ...], scale: float, generator: torch.Generator) -> nn.Parameter:
-    """A parameter of independent normal entries, drawn on the CPU so that every device starts the same."""
-    return nn.Parameter(scale * torch.randn(shape, generator=generator))
+__all__ = ["OddBlock", "OddNetwork", "OrbitConvolution"]
 
 
 class OrbitConvolution(nn.Module):
-    """One equivariant n_sites x n_sites matrix a channel.
+    """One equivariant n_sites x n_sites matrix per channel.
 
     Parameters
     ----------
@@ -130,30 +127,3 @@ class OddNetwork(nn.Module):
         for block in self.blocks:
             features = block(features, condition)
         return (self.head @ features.reshape(len(features), -1)).view(-1, n_batch, n_sites)
-
-
-class TimeEmbedding(nn.Module):
-    """Smooth features of the diffusion noise sigma in [0, 1] for feature-wise modulation.
-
-    Parameters
-    ----------
-    n_features : int
-    generator : torch.Generator
-    """
-
-    _N_RAW = 8
-
-    def __init__(self, n_features: int, generator: torch.Generator) -> None:
-        super().__init__()
-        self.first = gaussian_parameter((n_features, self._N_RAW), self._N_RAW**-0.5, generator)
-        self.second = gaussian_parameter((n_features, n_features), n_features**-0.5, generator)
-        self.first_bias = nn.Parameter(torch.zeros(n_features))
-        self.second_bias = nn.Parameter(torch.zeros(n_features))
-
-    def forward(self, sigma: Tensor) -> Tensor:
-        """(n_batch,) -> (n_batch, n_features)."""
-        angle = torch.asin(sigma.clamp(0.0, 1.0))
-        raw = [sigma, torch.cos(angle), angle, torch.log(sigma + 1e-2)]
-        raw += [torch.sin(2 * angle), torch.cos(2 * angle), torch.sin(4 * angle), torch.exp(-10.0 * sigma)]
-        hidden = nn.functional.silu(torch.stack(raw, 1) @ self.first.T + self.first_bias)
-        return nn.functional.silu(hidden @ self.second.T + self.second_bias)

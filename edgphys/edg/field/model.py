@@ -23,7 +23,7 @@ from edgphys.edg.field.decoder import FieldDecoder
 from edgphys.edg.field.encoder import FieldEncoder
 from edgphys.edg.field.spectral import SpectralBasis
 from edgphys.edg.paper.encoder import PaperEncoder
-from edgphys.edg.targets.base import AbstractTarget
+from edgphys.edg.targets.base import AbstractLatticeTarget
 
 __all__ = ["EDGModel"]
 
@@ -39,7 +39,7 @@ class EDGModel(AbstractEDGModel):
 
     Parameters
     ----------
-    target : AbstractTarget
+    target : AbstractLatticeTarget
     n_path_steps : int
         K for which the variances of the path kernel are trained.
     decoder_size, encoder_size : tuple of int
@@ -52,7 +52,7 @@ class EDGModel(AbstractEDGModel):
 
     def __init__(
         self,
-        target: AbstractTarget,
+        target: AbstractLatticeTarget,
         *,
         n_path_steps: int,
         decoder_size: tuple[int, int],

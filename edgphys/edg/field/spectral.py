@@ -48,7 +48,7 @@ class SpectralBasis(nn.Module):
         return np.bincount(levels, diagonal) / np.bincount(levels)
 
     def expand(self, per_level: Tensor) -> Tensor:
-        """(..., n_levels) -> (..., n_dims): one value an eigenvector."""
+        """(..., n_levels) -> (..., n_dims): one value per eigenvector."""
         return per_level[..., self.levels]
 
     def project(self, x: Tensor) -> Tensor:

@@ -17,7 +17,7 @@ from typing import final
 import torch
 from torch import Tensor, nn
 
-from edgphys.edg.core.perceptron import Perceptron
+from edgphys.edg.core.networks import Perceptron
 from edgphys.edg.mixture.gaussian_mixture import GaussianMixture
 
 __all__ = ["Frames", "MixtureDecoder"]
@@ -70,9 +70,12 @@ class MixtureDecoder(nn.Module):
     n_dims, n_latent, n_labels : int
     n_groups : int
         Latents come in so many groups of `n_dims`; 1 here.
+    has_force : bool
+        Whether there is a `force` that the encoder may see.
     """
 
     n_groups = 1
+    has_force = False
 
     def __init__(self, mixture: GaussianMixture, width: int, depth: int, generator: torch.Generator) -> None:
         super().__init__()

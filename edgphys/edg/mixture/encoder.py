@@ -9,8 +9,8 @@ k = 1 .. n_groups, a_k and s diagonal, is
 
 mu is the trained decoder's; h and w are outputs of one network of (z_t, y, rho, force, c, sigma), zero at the
 start. The covariance of the groups, sigma^2 (1 - sigma^2 a a^T / r^2), is diagonal along orthonormal axes e_j
-of which the first is along a as it is at the start. For one group this is, in every basin, the encoder of a
-linear decoder (`edgphys.edg.field.encoder`). The label is
+of which the first is along a as it is at the start. For one group this is the linear theory of
+`edgphys.edg.field.encoder` in every basin. The label is
 
     log p_E(c | x) = log_softmax( log p(c) + log N(x; m_c, L_c L_c^T) + l_c(x) ),    l a network:
 
@@ -29,8 +29,7 @@ from typing import final
 import torch
 from torch import Tensor, nn
 
-from edgphys.edg.core.perceptron import Perceptron
-from edgphys.edg.field.layers import TimeEmbedding
+from edgphys.edg.core.networks import Perceptron, TimeEmbedding
 
 __all__ = ["ContinuousEncoder"]
 

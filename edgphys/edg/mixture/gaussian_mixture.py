@@ -73,9 +73,7 @@ class GaussianMixture:
         return GaussianMixture(self.weights, self.means, self.factors * np.sqrt(factor))
 
 
-def explore(
-    target, starts: Callable, n_blocks: int, n_components: int, rng: np.random.Generator
-) -> GaussianMixture:
+def explore(target, n_blocks: int, n_components: int, rng: np.random.Generator) -> GaussianMixture:
     """Mixture for one block of the variables of a target.
 
     Sizes of 4, 16, 64, 256 .. components are tried until nine tenths of the draws are effective.
@@ -83,9 +81,7 @@ def explore(
     Parameters
     ----------
     target : AbstractCountedTarget
-        Gives ``energy`` and ``gradient``.
-    starts : callable
-        (rng, n) -> starting points of the walkers, shape (n, n_dims).
+        Gives ``energy``, ``gradient``, and the starting points of the walkers.
     n_blocks : int
         The variables are cut into so many blocks of equal length.
     n_components : int
@@ -104,7 +100,7 @@ def explore(
 
     while True:
         if len(walkers) < 8 * size:
-            walkers = walk(target, starts(rng, max(_N_WALKERS, 8 * size)), _N_WALK_STEPS, rng)
+            walkers = walk(target, target.starts(rng, max(_N_WALKERS, 8 * size)), _N_WALK_STEPS, rng)
             rows = walkers.reshape(-1, block)
             rows = rows[rng.choice(len(rows), min(len(rows), 8192), replace=False)]
         mixture, share = _population(fit_mixture(rows, size, rng), energy, rng)

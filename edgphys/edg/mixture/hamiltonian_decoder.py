@@ -30,7 +30,7 @@ from typing import final
 import torch
 from torch import Tensor, nn
 
-from edgphys.edg.core.perceptron import Perceptron
+from edgphys.edg.core.networks import Perceptron
 from edgphys.edg.mixture.decoder import Frames
 from edgphys.edg.mixture.gaussian_mixture import GaussianMixture
 
@@ -65,7 +65,11 @@ class HamiltonianDecoder(nn.Module):
     ----------
     n_groups : int
         K + 1 groups of `n_dims` latents.
+    has_force : bool
+        True: the encoder sees `force` too.
     """
+
+    has_force = True
 
     def __init__(
         self,

@@ -60,7 +60,7 @@ class ContinuousModel(AbstractEDGModel):
     ) -> None:
         super().__init__()
         self.target, self.decoder, self.n_blocks = target, decoder, n_blocks
-        self.with_force = hasattr(decoder, "force")
+        self.with_force = decoder.has_force
         self.encoder = ContinuousEncoder(decoder, self.with_force, diffusion, size, generator)
         self.label_logits = nn.Parameter(log_prior.float().clone())
         self.n_path_steps = n_path_steps

@@ -1,21 +1,22 @@
 # SPDX-License-Identifier: MIT
 r"""The bound in the form of the paper's Theorem 1: a score on any schedule, and its divergence.
 
-With s the encoder's score, d the dimension of z, and the encoder's prior at T the marginal N(0, c_T^2),
+With s the encoder's score, d the dimension of z, and the encoder's prior at T equal to the marginal
+N(0, c_T^2),
 
     L = E[ log p_D(x | z0, g) + U(x) - log p_E(g | x) + log p(g) ]
         + int_0^T dt g^2/2 E[ |s|^2 + 2 div s ] + d log(c_T / alpha_T)
 
-and -L is a lower bound on log Z in nats, as is that of `edgphys.edg.core.bounds.continuous_bound`.
+and -L is a lower bound on log Z in nats, on the same footing as `edgphys.edg.core.bounds.continuous_bound`.
 
 Where the constant comes from. The relative entropy of the two joint laws of (x, z_[0,T]) is, given x,
 
-    KL(p_D(z_T | x) || N(0, c_T^2)) + int_0^T dt g^2/2 E|grad log p_D(z_t | x) - s|^2 .
+    KL( p_D(z_T | x) || N(0, c_T^2) ) + int dt g^2/2 E| grad log p_D(z_t | x) - s |^2 .
 
 Partial integration turns the cross term into the divergence. The entropy balance of the forward process with
-drift f = r z,
+drift r z,
 
-    dh/dt = d r + g^2/2 E|grad log p_D(z_t | x)|^2 ,
+    dh/dt = d r + g^2/2 E| grad log p_D(z_t | x) |^2 ,
 
 turns the square of the true score into entropies, and these cancel against log p_D(x), except for
 
@@ -23,15 +24,15 @@ turns the square of the true score into entropies, and these cancel against log 
 
 The same balance for the marginal shows that this is the theorem's
 
-    int_0^T dt g^2/2 E|grad log p_D(z_t)|^2 = int_0^T dt g^2/2 d / c^2 .
+    int_0^T dt g^2/2 E| grad log p_D(z_t) |^2 = int_0^T dt g^2/2 d / c^2 .
 
-It is used here under the integral, at the sampled t, and as ``2 d / c^2 - |z_t|^2 / c^4``, whose mean is
-d / c^2 too: a score without signal then costs nothing, sample by sample.
+It is used here under the integral, at the sampled t, and as 2 d / c^2 - |z_t|^2 / c^4, whose mean is d / c^2
+too: a score without signal then costs nothing, sample by sample.
 
 Finite T. Since the prior is the exact marginal, L needs no correction: it is a bound for every T. What is
-lost by stopping is the information left at T, ``I(x; z_T | g) <= d/2 log(1 + alpha_T^2 / sigma_T^2)``
-(`horizon_gap`; 2e-5 d for the standard schedules). In terms of `continuous_bound` it is the same
-functional with H = 0 beyond angle(T).
+lost by stopping is the information left at T, I(x; z_T | g) <= d/2 log(1 + alpha_T^2 / sigma_T^2)
+(`horizon_gap`; 2e-5 d for the standard schedules). In terms of `edgphys.edg.core.bounds.continuous_bound` it
+is the same functional with H = 0 beyond angle(T).
 
 References
 ----------
@@ -43,6 +44,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from edgphys._checks import choice, count
 from edgphys.edg.core.bounds import Loss, batch_loss
 from edgphys.edg.core.divergence import KINDS, field_and_divergence, rademacher
 from edgphys.edg.core.schedules import AbstractSchedule
@@ -165,10 +167,8 @@ def paper_bound(
     ValueError
         For an unknown `divergence`, no probes, or a proposal for another horizon.
     """
-    if divergence not in KINDS:
-        raise ValueError(f"divergence must be one of {KINDS}, got {divergence!r}")
-    if n_probes < 1:
-        raise ValueError(f"n_probes must be at least 1, got {n_probes}")
+    choice(divergence, "divergence", KINDS)
+    count(n_probes, "n_probes", 1)
     if proposal is not None and proposal.horizon != schedule.horizon:
         raise ValueError(
             f"proposal must have the horizon {schedule.horizon} of the schedule, got {proposal.horizon}"

@@ -29,12 +29,13 @@ from typing import final
 import torch
 from torch import Tensor
 
+from edgphys.edg.core.networks import TimeEmbedding
 from edgphys.edg.core.schedules import AbstractSchedule
 from edgphys.edg.field.decoder import FieldDecoder
 from edgphys.edg.field.encoder import AbstractEncoder
-from edgphys.edg.field.layers import OddNetwork, TimeEmbedding
+from edgphys.edg.field.layers import OddNetwork
 from edgphys.edg.paper.time_proposal import TimeProposal
-from edgphys.edg.targets.base import AbstractTarget
+from edgphys.edg.targets.base import AbstractLatticeTarget
 
 __all__ = ["PaperEncoder"]
 
@@ -58,7 +59,7 @@ class PaperEncoder(AbstractEncoder):
 
     Parameters
     ----------
-    target : AbstractTarget
+    target : AbstractLatticeTarget
     decoder : FieldDecoder
         Gives the modes, the initial amplitudes, and at every call mu and its derivative.
     schedule : AbstractSchedule
@@ -75,7 +76,7 @@ class PaperEncoder(AbstractEncoder):
 
     def __init__(
         self,
-        target: AbstractTarget,
+        target: AbstractLatticeTarget,
         decoder: FieldDecoder,
         schedule: AbstractSchedule,
         *,

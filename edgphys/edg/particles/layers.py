@@ -25,8 +25,7 @@ from typing import final
 import torch
 from torch import Tensor, nn
 
-from edgphys.edg.core.perceptron import linear
-from edgphys.edg.field.layers import gaussian_parameter
+from edgphys.edg.core.networks import gaussian_parameter, linear
 
 __all__ = ["PairFlow", "PairNetwork", "RadialBasis"]
 

@@ -29,7 +29,7 @@ from torch import Tensor, nn
 
 from edgphys.edg.core.bounds import Loss
 from edgphys.edg.core.model import AbstractEDGModel, Decoded, Draw, log_normal
-from edgphys.edg.field.layers import TimeEmbedding
+from edgphys.edg.core.networks import TimeEmbedding
 from edgphys.edg.mixture.gaussian_mixture import walk
 from edgphys.edg.particles.decoder import ParticleDecoder
 from edgphys.edg.particles.hamiltonian_steps import HamiltonianSteps
@@ -221,11 +221,11 @@ def carried_bound(model: ParticleModel, n_batch: int, generator: torch.Generator
     """
     batch, noise = model.decode(n_batch, generator), model.decoder.noise**2
     path = 0.5 * model.n_latent * math.log(noise / (1.0 + noise))
-    return Loss(_tamed(model.target.energy(batch.x)).mean(), batch.rest + path)
+    return Loss(_tamed(model.target.energy(batch.x, batch.condition)).mean(), batch.rest + path)
 
 
 def _tamed(energy: Tensor) -> Tensor:
-    """Energies, those far above the rest of the batch by their logarithm: no collision is all that counts."""
+    """Energies; of those far above the rest of the batch the logarithm, lest a collision alone counts."""
     with torch.no_grad():
         low, middle = torch.quantile(energy, energy.new_tensor([0.1, 0.5]))
         scale = 3.0 * (middle - low) + 3.0

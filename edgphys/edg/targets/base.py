@@ -7,20 +7,22 @@ A system may have exact partial sums that make it easier to sample. A target is 
 
 up to a correction that `lift` supplies without bias while it restores what was summed out. With `energy`
 alone (training) ``-<log q + energy>`` is a lower bound on log Z; with the log-density that `lift` returns
-(sampling) the weights are unbiased: ``E[exp(log_density)]`` over the internal randomness is the exact
-marginal density.
+(sampling) the weights are unbiased: the average of ``exp(log_density)`` over the internal randomness is the
+exact marginal density.
 
     system             variables                                          summed exactly
-    Ising, bipartite   one Gaussian soft spin per site of one sublattice  the spins of both sublattices
+    Ising, bipartite   one Gaussian soft spin per site of a sublattice    the spins of both sublattices
     Ising, any         whitened field y of the relaxation, one per site   all spins
     phi^4, bipartite   the field on one sublattice                        the field on the other
     any                the configuration itself                           nothing
+
+A new target of lattice systems subclasses `AbstractLatticeTarget` and joins the list in
+`edgphys.edg.targets.registry`.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -29,45 +31,43 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from edgphys.edg.targets.gaussian_start import GaussianStart
+from edgphys.systems import registry
 from edgphys.systems.base import AbstractSystem
 
-__all__ = [
-    "AbstractTarget",
-    "GaussianStart",
-    "choose_start",
-    "choose_tilted_start",
-    "exchange",
-    "restrict_orbits",
-]
+__all__ = ["AbstractLatticeTarget", "AbstractTarget", "Calls", "partial_sums"]
+
+
+def partial_sums(system: AbstractSystem) -> tuple[str, ...]:
+    """Those that the system declares; none of a subclass, or of an energy replaced by hand."""
+    return system.partial_sums if registry.rebuilds(system) else ()
 
 
 @dataclass(frozen=True)
-class GaussianStart:
-    """A Gaussian that approximates one phase of a target: where decoder and encoder start from.
+class Calls:
+    """Evaluations of energy and gradient, counted per configuration; a gradient gives the energy with it.
 
-    Attributes
-    ----------
-    mean : float64 array, shape (n_dims,)
-        Of the label g = +1. Zero in a symmetric phase; the positive phase in a broken one.
-    covariance : float64 array, shape (n_dims, n_dims)
-        Commutes with the symmetry group.
-    mixed_covariance : float64 array, shape (n_dims, n_dims)
-        Of the symmetric solution, for configurations in which both phases coexist. That of the phase itself
-        where there is no symmetry to break.
-    opposite : float
-        The mean of g = -1 over that of g = +1, times -1; 1 by symmetry.
-    mixed_log_odds : float
-        Initial log-odds of the mixed configurations, above -log 49 (see `edgphys.edg.field.model`).
-    opposite_log_odds : float
-        Initial log of p(g = -1) / p(g = +1), above -log 49; 0 by symmetry.
+    Examples
+    --------
+    >>> (Calls(5, 3) - Calls(1, 1)).total
+    6
     """
 
-    mean: NDArray[np.float64]
-    covariance: NDArray[np.float64]
-    mixed_covariance: NDArray[np.float64]
-    mixed_log_odds: float
-    opposite: float = 1.0
-    opposite_log_odds: float = 0.0
+    n_energy_calls: int = 0
+    n_gradient_calls: int = 0
+
+    @property
+    def total(self) -> int:
+        """Evaluations of the energy, alone or with its gradient."""
+        return self.n_energy_calls + self.n_gradient_calls
+
+    def __add__(self, other: Calls) -> Calls:
+        return Calls(
+            self.n_energy_calls + other.n_energy_calls, self.n_gradient_calls + other.n_gradient_calls
+        )
+
+    def __sub__(self, other: Calls) -> Calls:
+        return self + Calls(-other.n_energy_calls, -other.n_gradient_calls)
 
 
 class AbstractTarget(nn.Module, ABC):
@@ -75,30 +75,48 @@ class AbstractTarget(nn.Module, ABC):
 
     Attributes
     ----------
-    system : AbstractSystem
-        What is sampled in the end.
+    system, training_system : AbstractSystem
+        What is sampled in the end, and whose energy stands in for it in training: the same, unless the target
+        says otherwise.
     n_dims : int
         Number of continuous variables.
-    orbits : int64 array, shape (n_dims, n_dims)
-        Label of the symmetry orbit of each ordered pair of variables; contiguous from 0.
-    pattern : float64 array, shape (n_dims,)
-        Entries +1 and -1: the sign of the order parameter at each variable.
-    symmetric : bool
-        Whether ``energy(-x) == energy(x)``.
-    exact_energy : bool
-        Whether `energy` is minus the log-density exactly, not a bound on it.
+    n_energy_calls, n_gradient_calls : int
+        What was asked so far, where the target counts; see `Calls`.
+    can_anneal : bool
+        Whether `start` gives draws of `training_system` that can be annealed to `system`.
     """
 
-    exact_energy: ClassVar[bool]
+    can_anneal: ClassVar[bool] = False
     system: AbstractSystem
     n_dims: int
-    orbits: NDArray[np.int64]
-    pattern: NDArray[np.float64]
-    symmetric: bool
+    n_energy_calls: int = 0
+    n_gradient_calls: int = 0
+
+    @property
+    def training_system(self) -> AbstractSystem:
+        return self.system
+
+    @property
+    def calls(self) -> Calls:
+        """Both counters."""
+        return Calls(self.n_energy_calls, self.n_gradient_calls)
+
+    def calls_since(self, before: Calls) -> Calls:
+        """What was asked since the counters stood at `before`, and set them back."""
+        spent = self.calls - before
+        self.n_energy_calls, self.n_gradient_calls = before.n_energy_calls, before.n_gradient_calls
+        return spent
 
     @abstractmethod
-    def energy(self, x: Tensor) -> Tensor:
-        """Differentiable energy, shape (n_batch,), for x of shape (n_batch, n_dims)."""
+    def energy(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
+        """Differentiable energy to train on, shape (n_batch,).
+
+        Parameters
+        ----------
+        x : tensor, shape (n_batch, n_dims)
+        condition : tensor, shape (n_batch, n_conditions), optional
+            Couplings of each sample, for a target of a range of them; None: those of the system.
+        """
 
     @abstractmethod
     def lift(self, x: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -114,8 +132,8 @@ class AbstractTarget(nn.Module, ABC):
         -------
         log_density : float64 tensor, shape (n_batch,)
             Its exponential is, on average over the internal randomness, the unnormalised density of x.
-        configurations : tensor, shape (n_batch, n_sites)
-            Carry the weight that `log_density` gives their x.
+        configurations : tensor, shape (n_batch, n_variables)
+            Of the system, flat; they carry the weight that `log_density` gives their x.
         """
 
     @abstractmethod
@@ -124,7 +142,7 @@ class AbstractTarget(nn.Module, ABC):
 
         Parameters
         ----------
-        configurations : tensor, shape (n_batch, n_sites)
+        configurations : tensor, shape (n_batch, n_variables)
         generator : torch.Generator
             On their device.
 
@@ -136,6 +154,39 @@ class AbstractTarget(nn.Module, ABC):
             ``E[log_density - log q]`` over reference samples is an upper bound on log Z.
         """
 
+    def start(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """float64 variables of `training_system`, and their log-density there; where `can_anneal`."""
+        raise NotImplementedError(f"{type(self).__name__} has nothing to anneal from")
+
+
+class AbstractLatticeTarget(AbstractTarget):
+    """Declaration of a target of lattice systems, for decoders that start from a Gaussian.
+
+    Attributes
+    ----------
+    name : str
+        As `EDG` takes it, for those in the registry.
+    orbits : int64 array, shape (n_dims, n_dims)
+        Label of the symmetry orbit of each ordered pair of variables; contiguous from 0.
+    pattern : float64 array, shape (n_dims,)
+        Entries +1 and -1: the sign of the order parameter at each variable.
+    symmetric : bool
+        Whether ``energy(-x) == energy(x)``.
+    exact_energy : bool
+        Whether `energy` is minus the log-density exactly, not a bound on it.
+    """
+
+    name: ClassVar[str]
+    exact_energy: ClassVar[bool]
+    orbits: NDArray[np.int64]
+    pattern: NDArray[np.float64]
+    symmetric: bool
+
+    @classmethod
+    def serves(cls, system: AbstractSystem) -> str | None:
+        """None, or what keeps this target from being made from the lattice system alone."""
+        return f"{cls.__name__} needs more than a system"
+
     @abstractmethod
     def gaussian_start(self) -> GaussianStart:
         """Self-consistent Gaussian (Hartree) approximation of one phase."""
@@ -144,7 +195,7 @@ class AbstractTarget(nn.Module, ABC):
     def variational_free_energy(
         self, mean: NDArray[np.float64], covariance: NDArray[np.float64], n_samples: int = 1024
     ) -> float:
-        """<energy> minus entropy of the Gaussian, by Monte Carlo with a fixed seed: ranks candidate starts.
+        """<energy> minus entropy of a Gaussian, by Monte Carlo with a fixed seed: ranks candidate starts.
 
         A Gaussian with a mean stands for one of two phases when the target is symmetric: log 2 less.
         """
@@ -159,57 +210,3 @@ class AbstractTarget(nn.Module, ABC):
         )
         two_phases = np.log(2.0) if self.symmetric and np.abs(mean).max() > 1e-3 else 0.0
         return mean_energy - entropy - float(two_phases)
-
-
-def choose_start(
-    target: AbstractTarget, candidates: Sequence[tuple[NDArray[np.float64], NDArray[np.float64]]]
-) -> GaussianStart:
-    """The candidate (mean, covariance) of lowest variational free energy; a symmetric one comes first.
-
-    The log-odds of mixed configurations come from the difference of free energies, held between 1/27 and 1/4
-    in probability: the Gaussian picture of coexistence is crude, and training corrects it.
-    """
-    energies = [target.variational_free_energy(*candidate) for candidate in candidates]
-    mean, covariance = candidates[int(np.argmin(energies))]
-    cost = min(max(energies[0] - min(energies), 1.0), 3.25)
-    return GaussianStart(mean, covariance, candidates[0][1], -cost)
-
-
-def choose_tilted_start(
-    target: AbstractTarget,
-    plus: tuple[NDArray[np.float64], NDArray[np.float64]],
-    minus: tuple[NDArray[np.float64], NDArray[np.float64]],
-    mixed_covariance: NDArray[np.float64],
-) -> GaussianStart:
-    """Start of a target without symmetry: the solutions that grow from full order up and down.
-
-    One may be metastable, or the same as the other; g = +1 is the one of lower free energy.
-    """
-    energies = [target.variational_free_energy(*candidate) for candidate in (plus, minus)]
-    best, other = (plus, minus) if energies[0] <= energies[1] else (minus, plus)
-    norm = float(best[0] @ best[0])
-    opposite = -float(other[0] @ best[0]) / norm if norm > 0.0 else 1.0
-    return GaussianStart(
-        best[0], best[1], mixed_covariance, -3.0, opposite, -min(abs(energies[1] - energies[0]), 3.25)
-    )
-
-
-def restrict_orbits(orbits: NDArray, sites: NDArray) -> NDArray[np.int64]:
-    """Pair-orbit labels of a subset of the sites, made contiguous."""
-    labels = orbits[np.ix_(sites, sites)]
-    return np.unique(labels, return_inverse=True)[1].reshape(labels.shape)
-
-
-def exchange(system: AbstractSystem) -> NDArray[np.int64] | None:
-    """A symmetry of the lattice that exchanges its two sublattices, or None.
-
-    Applied to every second configuration it restores the symmetry that the choice of one sublattice broke, at
-    no cost in weight, because the energy is invariant.
-    """
-    signs = system.lattice.bipartition
-    if signs is None:
-        return None
-    for permutation in (*system.lattice.translation_generators, *system.lattice.point_group):
-        if np.array_equal(signs[permutation], -signs):
-            return np.asarray(permutation, dtype=np.int64)
-    return None

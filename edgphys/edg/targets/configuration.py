@@ -9,14 +9,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from edgphys.edg.targets.base import AbstractTarget, GaussianStart
+from edgphys.edg.core.model import check_no_condition
+from edgphys.edg.targets.base import AbstractLatticeTarget, partial_sums
+from edgphys.edg.targets.gaussian_start import GaussianStart
 from edgphys.systems.base import AbstractSystem
 
 __all__ = ["ConfigurationTarget"]
 
 
 @final
-class ConfigurationTarget(AbstractTarget):
+class ConfigurationTarget(AbstractLatticeTarget):
     """The variables of `system` themselves, started from independent unit Gaussians.
 
     Parameters
@@ -24,7 +26,14 @@ class ConfigurationTarget(AbstractTarget):
     system : AbstractSystem
     """
 
+    name: ClassVar[str] = "field"
     exact_energy: ClassVar[bool] = True
+
+    @classmethod
+    def serves(cls, system: AbstractSystem) -> str | None:
+        if partial_sums(system):
+            return f"{system.name} has exact partial sums that are better"
+        return None
 
     def __init__(self, system: AbstractSystem) -> None:
         super().__init__()
@@ -33,8 +42,9 @@ class ConfigurationTarget(AbstractTarget):
         self.pattern = np.ones(self.n_dims)
         self.register_buffer("_anchor", torch.zeros(()), persistent=False)
 
-    def energy(self, x: Tensor) -> Tensor:
+    def energy(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
         """The reduced energy of the system."""
+        check_no_condition(condition)
         return self.system.reduced_energy(x)
 
     def lift(self, x: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -42,8 +52,9 @@ class ConfigurationTarget(AbstractTarget):
         return -self.system.reduced_energy(x.double()), self.system.to_configurations(x, generator).flatten(1)
 
     def lower(self, configurations: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Only for systems whose configurations are their variables."""
-        return configurations, -self.system.reduced_energy(configurations.double())
+        """The variables of the configurations."""
+        x = self.system.from_configurations(configurations, generator).reshape(len(configurations), -1)
+        return x, -self.system.reduced_energy(x.double())
 
     def gaussian_start(self) -> GaussianStart:
         """Unit variance, no mean."""

@@ -3,39 +3,40 @@
 
 from __future__ import annotations
 
-import math
 from abc import abstractmethod
-from typing import final
+from collections.abc import Mapping
+from typing import Any, ClassVar, final
 
+import numpy as np
 import torch
-from torch import Tensor, nn
+from numpy.typing import NDArray
+from torch import Tensor
 
-from edgphys.edg.targets.base import AbstractTarget
+from edgphys.edg.core.model import check_no_condition, log_normal
+from edgphys.edg.targets.base import AbstractLatticeTarget, AbstractTarget
+from edgphys.errors import ArgumentValueError
 from edgphys.systems.base import AbstractSystem
-from edgphys.systems.continuous.base import AbstractContinuousSystem
 
-__all__ = ["AbstractCountedTarget", "ContinuousTarget", "CountedTarget", "PhaseSpaceTarget"]
+__all__ = [
+    "AbstractCountedTarget",
+    "ContinuousTarget",
+    "CountedTarget",
+    "PhaseSpaceTarget",
+    "check_differentiable",
+    "continuous_target",
+    "eased",
+]
 
 
-class AbstractCountedTarget(nn.Module):
+class AbstractCountedTarget(AbstractTarget):
     """Energy and gradient of n_dims variables, with counters; concrete targets are final.
 
     Attributes
     ----------
-    system : AbstractSystem
-        What is sampled in the end.
-    n_dims : int
     n_energy_calls, n_gradient_calls : int
         Evaluations so far, counted per configuration. A gradient gives the energy with it, and an energy to
         be differentiated counts as a gradient. Kept in the ``state_dict``.
     """
-
-    system: AbstractSystem
-    n_dims: int
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.n_energy_calls = self.n_gradient_calls = 0
 
     def get_extra_state(self) -> Tensor:
         """Counters, for the ``state_dict``."""
@@ -45,8 +46,9 @@ class AbstractCountedTarget(nn.Module):
         """Counters, from a ``state_dict``."""
         self.n_energy_calls, self.n_gradient_calls = (int(value) for value in state)
 
-    def energy(self, x: Tensor) -> Tensor:
+    def energy(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
         """Energy to train on, shape (n_batch,), for x of shape (n_batch, n_dims); differentiable."""
+        check_no_condition(condition)
         if x.requires_grad and torch.is_grad_enabled():
             self.n_gradient_calls += len(x)
         else:
@@ -67,12 +69,8 @@ class AbstractCountedTarget(nn.Module):
         """`gradient`."""
 
     @abstractmethod
-    def lift(self, x: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Log-density, float64 (n_batch,), and the flat configurations that carry it."""
-
-    @abstractmethod
-    def lower(self, configurations: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """x of given flat configurations, and its log-density."""
+    def starts(self, rng: np.random.Generator, n: int) -> NDArray[np.float64]:
+        """Points, shape (n, n_dims), wider than the density."""
 
 
 @final
@@ -87,12 +85,19 @@ class ContinuousTarget(AbstractCountedTarget):
         weights always take that of `system`.
     """
 
-    def __init__(
-        self, system: AbstractContinuousSystem, training_system: AbstractContinuousSystem | None = None
-    ) -> None:
+    can_anneal: ClassVar[bool] = True
+
+    def __init__(self, system: AbstractSystem, training_system: AbstractSystem | None = None) -> None:
         super().__init__()
         self.system, self.n_dims = system, system.n_variables
-        self.training_system = training_system or system
+        self._training_system = training_system or system
+
+    @property
+    def training_system(self) -> AbstractSystem:
+        return self._training_system
+
+    def starts(self, rng: np.random.Generator, n: int) -> NDArray[np.float64]:
+        return self.training_system.random_configurations(n, rng)
 
     def _energy(self, x: Tensor) -> Tensor:
         return self.training_system.reduced_energy(x)
@@ -101,20 +106,17 @@ class ContinuousTarget(AbstractCountedTarget):
         return self.training_system.gradient(x)
 
     def start(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """float64 variables of `training_system`, and their log-density there."""
         x = x.double()
         return x, -self.training_system.reduced_energy(x)
 
     def lift(self, x: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         x = x.double()
-        return -self.system.reduced_energy(x), self.system.to_configurations(x).flatten(1)
+        return -self.system.reduced_energy(x), self.system.to_configurations(x, generator).flatten(1)
 
     def lower(self, configurations: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         points = configurations.reshape(len(configurations), *self.system.event_shape)
         # Particles: the mean of the positions is dropped; positions given flat would not tell.
-        if hasattr(self.system, "from_configurations"):
-            points = self.system.from_configurations(points)
-        x = points.flatten(1)
+        x = self.system.from_configurations(points).flatten(1)
         return x, -self.system.reduced_energy(x.double())
 
 
@@ -129,16 +131,24 @@ class PhaseSpaceTarget(AbstractCountedTarget):
         K.
     """
 
+    can_anneal: ClassVar[bool] = True
+
     def __init__(self, inner: ContinuousTarget, n_momenta: int) -> None:
         super().__init__()
-        self._inner, self._n_momenta = inner, n_momenta
-        self.system, self.training_system = inner.system, inner.training_system
+        self._inner, self._n_momenta, self.system = inner, n_momenta, inner.system
         self.n_dims = (n_momenta + 1) * inner.n_dims
+
+    @property
+    def training_system(self) -> AbstractSystem:
+        return self._inner.training_system
+
+    def starts(self, rng: np.random.Generator, n: int) -> NDArray[np.float64]:
+        x = self._inner.starts(rng, n)
+        return np.concatenate([x, rng.standard_normal((n, self._n_momenta * x.shape[1]))], 1)
 
     def _parts(self, phase: Tensor) -> tuple[Tensor, Tensor]:
         """x, and the log-density of the momenta."""
-        x, v = phase[:, : self._inner.n_dims], phase[:, self._inner.n_dims :]
-        return x, -0.5 * v.double().square().sum(1) - 0.5 * v.shape[1] * math.log(2.0 * math.pi)
+        return phase[:, : self._inner.n_dims], log_normal(phase[:, self._inner.n_dims :])
 
     def _energy(self, x: Tensor) -> Tensor:
         x, log_density = self._parts(x)
@@ -178,12 +188,20 @@ class CountedTarget(AbstractCountedTarget):
 
     Parameters
     ----------
-    inner : AbstractTarget
+    inner : AbstractLatticeTarget
     """
 
-    def __init__(self, inner: AbstractTarget) -> None:
+    def __init__(self, inner: AbstractLatticeTarget) -> None:
         super().__init__()
         self.inner, self.system, self.n_dims = inner, inner.system, inner.n_dims
+
+    def starts(self, rng: np.random.Generator, n: int) -> NDArray[np.float64]:
+        start = self.inner.gaussian_start()
+        factor = np.linalg.cholesky(start.mixed_covariance + 1e-9 * np.eye(self.n_dims))
+        rows = rng.standard_normal((n, self.n_dims)) @ factor.T
+        rows[::2] += start.mean
+        rows[1::2] -= start.mean
+        return rows
 
     def _energy(self, x: Tensor) -> Tensor:
         return self.inner.energy(x)
@@ -199,3 +217,37 @@ class CountedTarget(AbstractCountedTarget):
 
     def lower(self, configurations: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         return self.inner.lower(configurations, generator)
+
+
+def eased(system: AbstractSystem, changes: Any) -> dict[str, float]:
+    """Checked parameters at which training sees the system; of None those that it calls easy.
+
+    Raises
+    ------
+    ArgumentValueError
+        If they are no dict, or one of the names is none of its `conditions`.
+    """
+    changes = system.easy_parameters if changes is None else changes
+    if not isinstance(changes, Mapping) or not set(changes) <= set(system.conditions):
+        names = ", ".join(system.conditions)
+        raise ArgumentValueError(
+            f"train_at must be a dict from some of {names} to numbers, got {changes!r}", "train_at"
+        )
+    system.replace(**changes)
+    return {name: float(value) for name, value in changes.items()}
+
+
+def continuous_target(system: AbstractSystem, changes: Mapping[str, float]) -> ContinuousTarget:
+    """The target that trains at other parameters, where there are `changes`."""
+    return ContinuousTarget(system, system.replace(**changes) if changes else None)
+
+
+def check_differentiable(target: AbstractCountedTarget) -> None:
+    """Refuse a target whose force has no derivative: the training of Hamiltonian steps takes it."""
+    x = torch.from_numpy(target.starts(np.random.default_rng(0), 2)).requires_grad_()
+    if not target.gradient(x).requires_grad:
+        raise ArgumentValueError(
+            f"decoder must be 'mixture' for {target.system!r}: its gradient is that of a compiled function, "
+            "which torch cannot differentiate again; got 'hamiltonian'",
+            "decoder",
+        )

@@ -8,24 +8,23 @@ spins of B exactly leaves prod_b f(m_b) with f(m) = 2 cosh(K m + beta h) and m_b
 
     log f(m) = tilt m + alpha m^2 / 2 + r(m)
 
-for any alpha > 0 and tilt, take the square apart with one Gaussian soft spin y_b per site of B, n in all, and
-sum the spins of A:
+for any alpha > 0 and tilt, take the square apart with one Gaussian soft spin y_b per site of B, and sum the
+spins of A:
 
-    x_a = beta h + sum_{b ~ a} (tilt + sqrt(alpha) y_b)
-    U(y) = |y|^2 / 2 - sum_a log 2 cosh(x_a) + (n / 2) log 2 pi
-    p(s_A | y) = prod_a exp(s_a x_a) / 2 cosh(x_a)
-    Z = int dy exp(-U(y)) < exp(R(s_A)) >_{s_A | y}
+    U(y) = |y|^2 / 2 - sum_a log 2 cosh(x_a) + (n / 2) log 2 pi,
+    x_a  = beta h + sum_{b ~ a} (tilt + sqrt(alpha) y_b),
+    p(s_A | y) = prod_a exp(s_a x_a) / 2 cosh(x_a),
+    Z = int dy exp(-U(y)) < exp(R(s_A)) >_{s_A | y},      R = sum_b r(m_b) .
 
-with R = sum_b r(m_b). On chains and honeycombs (m takes one or two absolute values) R is constant for the
-right alpha; elsewhere it is small: the four-spin interaction that decimation makes. Training uses the bound
-``log <exp R> >= <R>``, in closed form, because m_b is a sum of independent spins; sampling averages exp(R)
-over several draws of s_A and keeps one of them with probability proportional to exp(R), which is unbiased for
-any number of draws. alpha and tilt are trained with the networks; Z does not depend on them.
+On chains and honeycombs (m takes one or two absolute values) R is constant for the right alpha; elsewhere it
+is small: the four-spin interaction that decimation makes. Training uses the bound ``log <exp R> >= <R>``, in
+closed form, because m_b is a sum of independent spins; sampling averages exp(R) over several draws of s_A and
+keeps one of them with probability proportional to exp(R), which is unbiased for any number of draws. alpha
+and tilt are trained with the networks; Z does not depend on them.
 
 References
 ----------
-Hubbard, Phys. Rev. Lett. 3, 77 (1959) (the soft spins).
-Fisher, Phys. Rev. 113, 969 (1959) (decimation).
+Hubbard, Phys. Rev. Lett. 3, 77 (1959); Fisher, Phys. Rev. 113, 969 (1959) (decimation).
 """
 
 from __future__ import annotations
@@ -38,29 +37,26 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from edgphys.edg.core.model import check_no_condition
 from edgphys.edg.field.hartree import soft_spin_gaussian
-from edgphys.edg.targets.base import (
-    AbstractTarget,
-    GaussianStart,
-    choose_start,
-    choose_tilted_start,
-    exchange,
-    restrict_orbits,
-)
+from edgphys.edg.targets.base import AbstractLatticeTarget, partial_sums
+from edgphys.edg.targets.gaussian_start import GaussianStart, choose_start, choose_tilted_start
+from edgphys.edg.targets.sublattices import exchange, restrict_orbits
 from edgphys.systems import Ising
+from edgphys.systems.base import AbstractSystem
 from edgphys.systems.lattice.ising import log_2cosh
 
 __all__ = ["IsingDecimationTarget", "IsingRelaxationTarget", "tilted_start"]
 
 
-def tilted_start(target: AbstractTarget, matrix: np.ndarray, bias: float) -> GaussianStart:
+def tilted_start(target: AbstractLatticeTarget, matrix: np.ndarray, bias: float) -> GaussianStart:
     """In a field: the solutions with the spins up and down, and the symmetric one without it for the rest."""
     plus, minus = (soft_spin_gaussian(matrix, bias, broken=True, order=order) for order in (1.0, -1.0))
     return choose_tilted_start(target, plus, minus, soft_spin_gaussian(matrix, 0.0, broken=False)[1])
 
 
 @final
-class IsingRelaxationTarget(AbstractTarget):
+class IsingRelaxationTarget(AbstractLatticeTarget):
     """The whitened relaxation of `Ising`, on any lattice.
 
     Parameters
@@ -68,7 +64,12 @@ class IsingRelaxationTarget(AbstractTarget):
     system : Ising
     """
 
+    name: ClassVar[str] = "relaxation"
     exact_energy: ClassVar[bool] = True
+
+    @classmethod
+    def serves(cls, system: AbstractSystem) -> str | None:
+        return None if "spins" in partial_sums(system) else f"the spins of {system.name} cannot be summed"
 
     def __init__(self, system: Ising) -> None:
         super().__init__()
@@ -79,8 +80,9 @@ class IsingRelaxationTarget(AbstractTarget):
         self.pattern = signs.astype(float) if staggered else np.ones(self.n_dims)
         self.register_buffer("_anchor", torch.zeros(()), persistent=False)
 
-    def energy(self, x: Tensor) -> Tensor:
+    def energy(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
         """U(y)."""
+        check_no_condition(condition)
         return self.system.reduced_energy(x)
 
     def lift(self, x: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -107,7 +109,7 @@ class IsingRelaxationTarget(AbstractTarget):
 
 
 @final
-class IsingDecimationTarget(AbstractTarget):
+class IsingDecimationTarget(AbstractLatticeTarget):
     """Gaussian soft spins on one sublattice of a bipartite lattice; see the module docstring.
 
     Parameters
@@ -118,7 +120,16 @@ class IsingDecimationTarget(AbstractTarget):
         Draws of the spins over which exp(R) is averaged in `lift`.
     """
 
+    name: ClassVar[str] = "decimation"
     exact_energy: ClassVar[bool] = False
+
+    @classmethod
+    def serves(cls, system: AbstractSystem) -> str | None:
+        if "spins" not in partial_sums(system):
+            return f"the spins of {system.name} cannot be summed"
+        if system.lattice.bipartition is None or not (system.lattice.adjacency <= 1.0).all():
+            return "the lattice must have two sublattices and no double bonds"
+        return "the coupling must not be zero" if system.coupling == 0.0 else None
 
     def __init__(self, system: Ising, n_spin_draws: int = 16) -> None:
         super().__init__()
@@ -199,8 +210,9 @@ class IsingDecimationTarget(AbstractTarget):
         remainder = self._remainder(fields.dtype)
         return sum(law[m] * remainder[:, m] for m in range(len(law))).sum(1)
 
-    def energy(self, x: Tensor) -> Tensor:
+    def energy(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
         """U(y) - <R>: minus a lower bound on the log-density of y."""
+        check_no_condition(condition)
         fields = self._spin_fields(x)
         return self._soft_energy(x, fields) - self._mean_remainder(fields)
 

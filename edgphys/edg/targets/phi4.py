@@ -18,15 +18,19 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from edgphys.edg.core.model import check_no_condition
 from edgphys.edg.field.hartree import phi4_gaussian
-from edgphys.edg.targets.base import AbstractTarget, GaussianStart, choose_start, exchange, restrict_orbits
+from edgphys.edg.targets.base import AbstractLatticeTarget, partial_sums
+from edgphys.edg.targets.gaussian_start import GaussianStart, choose_start
 from edgphys.edg.targets.site_integral import SiteIntegral
+from edgphys.edg.targets.sublattices import exchange, restrict_orbits
 from edgphys.systems import Phi4
+from edgphys.systems.base import AbstractSystem
 
 __all__ = ["Phi4FieldTarget", "Phi4SublatticeTarget"]
 
 
-def _best_start(target: AbstractTarget, sites: np.ndarray, pattern: np.ndarray) -> GaussianStart:
+def _best_start(target: AbstractLatticeTarget, sites: np.ndarray, pattern: np.ndarray) -> GaussianStart:
     system = target.system
     starts = []
     for broken in (False, True) if system.quartic > 0.0 else (False,):
@@ -44,7 +48,7 @@ def _pattern(system: Phi4) -> np.ndarray:
 
 
 @final
-class Phi4FieldTarget(AbstractTarget):
+class Phi4FieldTarget(AbstractLatticeTarget):
     """The field itself, one variable per site; any boundary conditions and extents.
 
     Parameters
@@ -52,7 +56,12 @@ class Phi4FieldTarget(AbstractTarget):
     system : Phi4
     """
 
+    name: ClassVar[str] = "field"
     exact_energy: ClassVar[bool] = True
+
+    @classmethod
+    def serves(cls, system: AbstractSystem) -> str | None:
+        return None if "sites" in partial_sums(system) else f"{system.name} is no phi^4 theory"
 
     def __init__(self, system: Phi4) -> None:
         super().__init__()
@@ -61,8 +70,9 @@ class Phi4FieldTarget(AbstractTarget):
         self.pattern = _pattern(system)
         self.register_buffer("_anchor", torch.zeros(()), persistent=False)
 
-    def energy(self, x: Tensor) -> Tensor:
+    def energy(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
         """The action S."""
+        check_no_condition(condition)
         return self.system.reduced_energy(x)
 
     def lift(self, x: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -79,7 +89,7 @@ class Phi4FieldTarget(AbstractTarget):
 
 
 @final
-class Phi4SublatticeTarget(AbstractTarget):
+class Phi4SublatticeTarget(AbstractLatticeTarget):
     """The field on one sublattice of a bipartite lattice; see the module docstring.
 
     Parameters
@@ -88,7 +98,16 @@ class Phi4SublatticeTarget(AbstractTarget):
         On a lattice with a bipartition.
     """
 
+    name: ClassVar[str] = "sublattice"
     exact_energy: ClassVar[bool] = True
+
+    @classmethod
+    def serves(cls, system: AbstractSystem) -> str | None:
+        if "sites" not in partial_sums(system):
+            return f"the field of {system.name} cannot be integrated at one site"
+        if system.lattice.bipartition is None:
+            return "the lattice must have two sublattices"
+        return "the hopping must not be zero" if system.hop == 0.0 else None
 
     def __init__(self, system: Phi4) -> None:
         super().__init__()
@@ -123,8 +142,9 @@ class Phi4SublatticeTarget(AbstractTarget):
             phi *= 1.1
         return float(np.abs(coupling).sum(axis=0).max()) * phi + 1e-3
 
-    def energy(self, x: Tensor) -> Tensor:
+    def energy(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
         """sum_A V(phi) - sum_B log I(h)."""
+        check_no_condition(condition)
         squared = x * x
         local = squared * (self.system.quadratic + self.system.quartic * squared)
         return local.sum(1) - self.site.log_integral(x @ self.coupling.to(x.dtype)).sum(1)

@@ -30,18 +30,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from edgphys.edg.core.model import check_no_condition
 from edgphys.edg.field.hartree import phi4_stiffness, soft_spin_gaussian
 from edgphys.edg.refinement.classes import Classes
 from edgphys.edg.refinement.coarse_relaxation import CoarseRelaxation
 from edgphys.edg.refinement.model import Refinement
 from edgphys.edg.refinement.symmetry import SpaceGroup
-from edgphys.edg.targets.base import (
-    AbstractTarget,
-    GaussianStart,
-    choose_start,
-    restrict_orbits,
-)
+from edgphys.edg.targets.base import AbstractLatticeTarget
+from edgphys.edg.targets.gaussian_start import GaussianStart, choose_start
 from edgphys.edg.targets.ising import tilted_start
+from edgphys.edg.targets.sublattices import restrict_orbits
 from edgphys.systems import Ising, Phi4
 from edgphys.systems.lattice.relaxation import LatticeOperator
 from lattices import Lattice
@@ -62,7 +60,7 @@ def root_lattice(classes: Classes) -> tuple[Lattice, NDArray[np.int64]]:
 
 
 @final
-class Phi4RefinementTarget(AbstractTarget):
+class Phi4RefinementTarget(AbstractLatticeTarget):
     """phi^4 on the coarse sites of a refinement; see the module docstring.
 
     Parameters
@@ -87,8 +85,9 @@ class Phi4RefinementTarget(AbstractTarget):
         # Numbers the draws of `energy`: part of the state, so that a resumed training draws the same.
         self.register_buffer("n_calls", torch.zeros((), dtype=torch.int64))
 
-    def energy(self, x: Tensor) -> Tensor:
+    def energy(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
         """S(x_c, x_f) + log p(x_f | x_c) at x_f drawn from p and held, without the exact sites."""
+        check_no_condition(condition)
         generator = torch.Generator(device=x.device).manual_seed(int(self.n_calls))
         self.n_calls += 1
         with torch.no_grad():
@@ -129,7 +128,7 @@ class Phi4RefinementTarget(AbstractTarget):
 
 
 @final
-class IsingRefinementTarget(AbstractTarget):
+class IsingRefinementTarget(AbstractLatticeTarget):
     """Softened coarse spins of a refinement; see the module docstring.
 
     Parameters
@@ -154,8 +153,9 @@ class IsingRefinementTarget(AbstractTarget):
         self.group = SpaceGroup(system.lattice)
         self.register_buffer("n_calls", torch.zeros((), dtype=torch.int64))
 
-    def energy(self, x: Tensor) -> Tensor:
+    def energy(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
         """At spins drawn and held, the exact ones summed."""
+        check_no_condition(condition)
         generator = torch.Generator(device=x.device).manual_seed(int(self.n_calls))
         self.n_calls += 1
         with torch.no_grad():

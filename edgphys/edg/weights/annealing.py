@@ -20,20 +20,16 @@ Lett. 78, 2690 (1997). Neal, MCMC using Hamiltonian dynamics, arXiv:1206.1901.
 from __future__ import annotations
 
 import math
-import os
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
-from edgphys.systems.continuous.kernel_pointer import KernelPointer
+from edgphys.edg.weights.moving_points import N_LEAPFROG, MovingPoints
+from edgphys.systems.base import AbstractSystem
 
 __all__ = ["Annealing", "Schedule", "anneal", "find_schedule", "rung"]
 
-_N_LEAPFROG = 10
 _N_PILOT = 256
 # Two rounds of the pilot with so many rungs, or these parts of the number asked for.
 _PILOT_RUNGS, _PILOT_PARTS = (50, 400), (8, 4)
@@ -42,8 +38,6 @@ _VARIANCE, _MOST_RUNGS = 0.25, 4000
 _ACCEPTANCE = 0.8
 # A rung may not fall behind by more than this: the pilot sees few draws in the tails.
 _LEAST_SPACING = 0.1
-# Fewer points are not worth a thread.
-_LEAST_ROWS = 64
 
 
 @dataclass(frozen=True)
@@ -65,7 +59,7 @@ class Schedule:
     n_gradient_calls: int = 0
 
 
-def rung(start: Any, end: Any, position: float) -> Any:
+def rung(start: AbstractSystem, end: AbstractSystem, position: float) -> AbstractSystem:
     """The system at a position between `start` (0) and `end` (1).
 
     The inverse temperature and all other parameters that differ are linear in the position.
@@ -83,7 +77,11 @@ def rung(start: Any, end: Any, position: float) -> Any:
 
 
 def anneal(
-    start: Any, end: Any, x: NDArray[np.float64], schedule: Schedule, rng: np.random.Generator
+    start: AbstractSystem,
+    end: AbstractSystem,
+    x: NDArray[np.float64],
+    schedule: Schedule,
+    rng: np.random.Generator,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Move points along the ladder.
 
@@ -101,7 +99,7 @@ def anneal(
     log_factors : float64 array, shape (n_batch,)
         To be added to the log weights.
     """
-    run = _Run(start, x)
+    run = MovingPoints(start, x)
     total = np.zeros(len(x))
     for position, step in zip(schedule.positions, schedule.steps, strict=True):
         total += run.switch(rung(start, end, position))
@@ -110,8 +108,8 @@ def anneal(
 
 
 def find_schedule(
-    start: Any,
-    end: Any,
+    start: AbstractSystem,
+    end: AbstractSystem,
     x: NDArray[np.float64],
     log_weights: NDArray[np.float64],
     n_rungs: int | None,
@@ -138,7 +136,7 @@ def find_schedule(
     positions = np.linspace(0.0, 1.0, tried[0] + 1)[1:]
     steps = np.full(tried[0], 0.1 * float(x.std()) / x.shape[1] ** 0.25)
     for following in (tried[1], n_rungs):
-        spreads, steps, variance = _tried(_Run(start, x), start, end, positions, float(steps[0]), rng)
+        spreads, steps, variance = _tried(MovingPoints(start, x), start, end, positions, float(steps[0]), rng)
         if following is None:
             following = int(np.clip(math.ceil(tried[1] * variance / _VARIANCE), tried[0], _MOST_RUNGS))
         spreads += _LEAST_SPACING * spreads.mean() + 1e-12
@@ -150,7 +148,12 @@ def find_schedule(
 
 
 def _tried(
-    run: _Run, start: Any, end: Any, positions: NDArray[np.float64], step: float, rng: np.random.Generator
+    run: MovingPoints,
+    start: AbstractSystem,
+    end: AbstractSystem,
+    positions: NDArray[np.float64],
+    step: float,
+    rng: np.random.Generator,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
     """Spread of the work at each rung, the step tuned there, and the variance of the whole work."""
     steps, spreads, total = np.empty(len(positions)), np.empty(len(positions)), np.zeros(len(run.x))
@@ -171,7 +174,7 @@ def _spread(work: NDArray[np.float64]) -> float:
 
 def _cost(n_points: int, n_rungs: int) -> int:
     """Evaluations of energy and gradient along a ladder."""
-    return n_points * (1 + n_rungs * (1 + _N_LEAPFROG))
+    return n_points * (1 + n_rungs * (1 + N_LEAPFROG))
 
 
 class Annealing:
@@ -196,8 +199,8 @@ class Annealing:
 
     def __init__(
         self,
-        start: Any,
-        end: Any,
+        start: AbstractSystem,
+        end: AbstractSystem,
         n_rungs: int | None,
         x: NDArray[np.float64],
         log_weights: NDArray[np.float64],
@@ -228,102 +231,3 @@ class Annealing:
         log_w = np.concatenate(self._log_weights)
         w = np.exp(log_w - log_w.max())
         return float(w.sum() ** 2 / (len(w) * (w * w).sum()))
-
-
-class _Run:
-    """A batch on its way; points move independently of each other."""
-
-    def __init__(self, system: Any, x: NDArray[np.float64]) -> None:
-        self.x = np.array(x, dtype=np.float64, order="C")
-        n_threads = max(1, min(os.cpu_count() or 1, len(x) // _LEAST_ROWS))
-        self._cuts = [slice(rows[0], rows[-1] + 1) for rows in np.array_split(np.arange(len(x)), n_threads)]
-        self._pool = ThreadPoolExecutor(n_threads)
-        self._set(system)
-
-    def _set(self, system: Any) -> None:
-        self.system, self._law = system, None
-        if system.kernel is None:
-            self.energy, self.gradient = self._evaluated(self.x)
-            return
-        self._law = KernelPointer(system.kernel), system.kernel_parameters, float(system.beta)
-        self.energy, self.gradient = np.empty(len(self.x)), np.empty_like(self.x)
-        self._in_threads(_energies, self.x, self.energy, self.gradient)
-
-    def _evaluated(self, x: NDArray[np.float64]) -> tuple[NDArray, NDArray]:
-        """u and its gradient, of a system without kernel."""
-        energy, gradient = self.system.energy_and_gradient(x)
-        return self.system.beta * energy, self.system.beta * gradient
-
-    def _in_threads(self, loop, *rows, last=()) -> None:
-        list(self._pool.map(lambda cut: loop(*self._law, *(row[cut] for row in rows), *last), self._cuts))
-
-    def switch(self, system: Any) -> NDArray[np.float64]:
-        """Go over to another rung; minus the work of every point."""
-        before = self.energy
-        self._set(system)
-        return before - self.energy
-
-    def move(self, step: float, rng: np.random.Generator) -> float:
-        """One HMC trajectory of every point; the mean acceptance probability."""
-        momentum, u = rng.standard_normal(self.x.shape), rng.random(len(self.x))
-        if self._law is None:
-            # A trajectory that diverges is refused.
-            with np.errstate(over="ignore", invalid="ignore"):
-                return float(self._batch_move(step, momentum, u).mean())
-        probability = np.empty(len(u))
-        rows = (self.x, self.energy, self.gradient, momentum, u, probability)
-        self._in_threads(_trajectories, *rows, last=(step,))
-        return float(probability.mean())
-
-    def _batch_move(self, step: float, momentum: NDArray, u: NDArray) -> NDArray[np.float64]:
-        """What `_trajectories` does, all points at once."""
-        new, gradient, old_kinetic = self.x.copy(), self.gradient, 0.5 * (momentum**2).sum(1)
-        for _ in range(_N_LEAPFROG):
-            momentum -= 0.5 * step * gradient
-            new += step * momentum
-            energy, gradient = self._evaluated(new)
-            momentum -= 0.5 * step * gradient
-        change = energy + 0.5 * (momentum**2).sum(1) - self.energy - old_kinetic
-        probability = np.exp(np.minimum(0.0, -np.nan_to_num(change, nan=np.inf, neginf=np.inf)))
-        accepted = u < probability
-        self.x[accepted] = new[accepted]
-        self.energy = np.where(accepted, energy, self.energy)
-        self.gradient = np.where(accepted[:, None], gradient, self.gradient)
-        return probability
-
-
-@njit(nogil=True, cache=True)
-def _energies(kernel, parameters, beta, x, energy, gradient):
-    for i in range(len(x)):
-        energy[i] = beta * kernel(x[i], gradient[i], parameters)
-        gradient[i] *= beta
-
-
-@njit(nogil=True, cache=True, error_model="numpy")
-def _trajectories(kernel, parameters, beta, x, energy, gradient, momentum, u, probability, h):
-    """One HMC trajectory of every row, step h, in place; momenta and uniform numbers are given."""
-    n = x.shape[1]
-    new, slope = np.empty(n), np.empty(n)
-    for i in range(len(x)):
-        p, change = momentum[i], -energy[i]
-        for k in range(n):
-            change -= 0.5 * p[k] * p[k]
-            new[k] = x[i, k]
-            p[k] -= 0.5 * h * gradient[i, k]
-        for leap in range(_N_LEAPFROG):
-            for k in range(n):
-                new[k] += h * p[k]
-            last = beta * kernel(new, slope, parameters)
-            # Two half steps make a whole one, but for the last.
-            kick = h * beta if leap < _N_LEAPFROG - 1 else 0.5 * h * beta
-            for k in range(n):
-                p[k] -= kick * slope[k]
-        change += last
-        for k in range(n):
-            change += 0.5 * p[k] * p[k]
-        # -inf is no energy to go to either; written so that not a number is refused.
-        probability[i] = min(1.0, math.exp(-change)) if -math.inf < change < math.inf else 0.0
-        if u[i] < probability[i]:
-            energy[i] = last
-            for k in range(n):
-                x[i, k], gradient[i, k] = new[k], beta * slope[k]

@@ -14,10 +14,60 @@ Tierney, Annals of Statistics 22, 1701 (1994), section 2.3.3; Andrieu, Doucet, H
 
 from __future__ import annotations
 
+import json
+import time
+
 import numpy as np
+import torch
+import xarray as xr
 from numpy.typing import NDArray
 
-__all__ = ["accepted_indices"]
+from edgphys import _checks
+from edgphys.edg.options import SampleOptions
+from edgphys.edg.targets.base import Calls
+from edgphys.edg.trained import Run, TrainedModel
+from edgphys.edg.weights.draws import draw_samples
+from edgphys.errors import ArgumentValueError
+
+__all__ = ["accepted_indices", "independence_chain"]
+
+_WARM_UP, _LEAST_WARM_UP = 0.1, 10
+
+
+def independence_chain(
+    trained: TrainedModel,
+    n_samples: int,
+    seed: int,
+    options: SampleOptions,
+    *,
+    n_chains: int,
+    keep: bool,
+    progress: bool | None,
+) -> xr.Dataset:
+    """Chains whose proposals are weighted draws, see `EDG.chain`."""
+    n_samples, n_chains = (
+        _checks.count(n, name, 1) for n, name in ((n_samples, "n_samples"), (n_chains, "n_chains"))
+    )
+    if n_samples % n_chains:
+        raise ArgumentValueError(
+            f"n_samples must be a multiple of n_chains = {n_chains}, got {n_samples}", "n_samples"
+        )
+    run = Run("edg_chain", _checks.seed(seed), keep, time.perf_counter())
+    n_draws = n_samples // n_chains
+    n_warmup = max(_LEAST_WARM_UP, int(_WARM_UP * n_draws))
+    shape = (n_chains, n_warmup + n_draws)
+    proposals = draw_samples(trained, shape[0] * shape[1], seed, options, keep=True, progress=progress)
+    rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(1,)))
+    states = accepted_indices(proposals["log_weight_joint"].to_numpy().reshape(shape), rng)
+    kept = states[:, n_warmup:] + shape[1] * np.arange(n_chains)[:, None]
+    accepted = np.diff(states[:, n_warmup - 1 :], axis=1) != 0
+    chosen = torch.from_numpy(proposals["configurations"].to_numpy()[kept.ravel()]).flatten(1)
+    settings = json.loads(proposals.attrs["settings"]) | {"n_samples": n_samples, "n_chains": n_chains}
+    settings |= {"n_warmup": n_warmup, "acceptance": float(accepted.mean())}
+    chain = run.dataset(trained, chosen, {}, settings, Calls(), (n_chains, n_draws))
+    for name in ("n_energy_calls", "n_gradient_calls"):
+        chain.attrs[name] = proposals.attrs[name]  # with the warm-up
+    return chain
 
 
 def accepted_indices(log_weights: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.int64]:

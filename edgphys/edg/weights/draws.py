@@ -1,25 +1,42 @@
 # SPDX-License-Identifier: MIT
-"""How `EDG.sample` turns draws of the decoder into weights."""
+"""Weighted draws of a model: path weights or those of the flow, annealed to the system where asked.
+
+Every random step has a seed of its own, spawned from that of the call: the draws and their weights (none),
+the ladder of the annealing (2) and the draws that are sent back (3); that of the chain is (1).
+"""
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
-from typing import Any
 
+import numpy as np
 import torch
+import xarray as xr
 from torch import Tensor
 
-from edgphys.edg.checks import choice, count
+from edgphys import _checks
+from edgphys._progress import ProgressBar
 from edgphys.edg.core.model import AbstractEDGModel, Draw
 from edgphys.edg.core.path import log_weights
-from edgphys.edg.weights.ode import ode_log_weights
+from edgphys.edg.options import SampleOptions
+from edgphys.edg.targets.base import Calls
+from edgphys.edg.trained import Run, TrainedModel, spawned_generator
+from edgphys.edg.weights.annealing import Annealing
+from edgphys.edg.weights.ode import Flow, ode_log_weights
 from edgphys.edg.weights.round_trip import RoundTrips
+from edgphys.errors import ArgumentValueError
 
-__all__ = ["Weighing", "ode_options"]
+__all__ = ["draw_samples", "flow_of"]
+
+# Draws from which those of the annealing's pilot are chosen by their weights.
+_N_PILOT = 512
+# A tenth of the draws, at most so many, is sent back through the encoder.
+_MOST_ROUND_TRIPS = 1000
 
 
 @dataclass(frozen=True)
-class Weighing:
+class _Weights:
     """Path weights, or those of the flow.
 
     Attributes
@@ -28,49 +45,122 @@ class Weighing:
         K of the path.
     generator : torch.Generator
         On the model's device.
-    ode : dict, optional
-        Options of `ode_log_weights`, where the flow is to give the weights.
+    flow : Flow, optional
+        Where the flow is to give the weights.
     trips : RoundTrips, optional
         Told of every draw that has path weights.
     """
 
     n_steps: int
     generator: torch.Generator
-    ode: dict[str, Any] | None = None
+    flow: Flow | None = None
     trips: RoundTrips | None = None
 
     def __call__(self, model: AbstractEDGModel, draw: Draw, log_density: Tensor) -> Tensor:
         """log w of `draw`, float64, shape (n_batch,); `log_density` is that of the target at ``draw.x``."""
-        if self.ode is not None:
-            return ode_log_weights(model, draw, log_density, self.generator, **self.ode)
+        if self.flow is not None:
+            return ode_log_weights(model, draw, log_density, self.generator, self.flow)
         log_w = log_weights(model, draw, log_density, self.n_steps, self.generator)
         if self.trips is not None:
             self.trips.add(draw.x, log_density, log_w)
         return log_w
 
 
-def ode_options(
-    encoder: str | None,
-    *,
-    weights: str = "path",
-    divergence: str = "exact",
-    n_probes: int = 1,
-    n_ode_steps: int = 16,
-) -> dict[str, Any] | None:
-    """Checked arguments of `EDG.sample` as options of `ode_log_weights`; None for path weights.
+def flow_of(options: SampleOptions, has_flow: bool) -> Flow | None:
+    """The flow that gives the weights; None for path weights.
 
     Raises
     ------
-    TypeError, ValueError
-        If a count is none, or a Gaussian encoder is to have a flow.
-    UnknownNameError
-        If there are no such weights or divergence.
+    ArgumentValueError
+        If there is to be a flow where the encoder has none.
     """
-    choice(divergence, "divergence", ("exact", "hutchinson"))
-    n_steps, n_probes = count(n_ode_steps, "n_ode_steps", 1), count(n_probes, "n_probes", 1)
-    if choice(weights, "weights", ("path", "ode")) == "path":
+    if options.weights == "path":
         return None
-    if encoder == "gaussian":
-        raise ValueError("weights must be 'path' for encoder='gaussian' (it has no flow), got 'ode'")
-    ode = {"divergence": divergence, "n_steps": n_steps}
-    return ode | ({"n_probes": n_probes} if divergence == "hutchinson" else {})
+    if not has_flow:
+        raise ArgumentValueError(
+            "weights must be 'path' for encoder='gaussian' (it has no flow), got 'ode'", "weights"
+        )
+    return Flow(options.divergence, options.n_probes, n_steps=options.n_ode_steps)
+
+
+def draw_samples(
+    trained: TrainedModel,
+    n_samples: int,
+    seed: int,
+    options: SampleOptions,
+    *,
+    keep: bool,
+    progress: bool | None,
+) -> xr.Dataset:
+    """Independent draws with importance weights, see `EDG.sample`."""
+    n_samples, seed = _checks.count(n_samples, "n_samples", 1), _checks.seed(seed)
+    flow = flow_of(options, trained.options.has_flow)
+    n_steps = options.n_path_steps or trained.options.n_path_steps
+    run, model = Run("edg", seed, keep, time.perf_counter()), trained.model
+    before = model.target.calls
+    annealing = _annealing(trained, options.n_anneal, seed)
+    generator = torch.Generator(device=model.device).manual_seed(seed)
+    trips = _round_trips(model, min(_MOST_ROUND_TRIPS, n_samples // 10), seed)
+    weights = _Weights(n_steps, generator, flow, trips)
+    parts = []
+    with ProgressBar("draws", n_samples, progress) as bar:
+        for first in range(0, n_samples, options.batch_size):
+            size = min(options.batch_size, n_samples - first)
+            parts.append(_weighted_batch(trained, size, weights, annealing))
+            bar.advance(size)
+    log_w, configurations = (torch.cat(column) for column in zip(*parts, strict=True))
+    settings = {"n_samples": n_samples, "batch_size": options.batch_size, "weights": options.weights}
+    settings |= {"n_path_steps": n_steps} if flow is None else flow.settings
+    unseen = trips.unseen(model, n_steps)
+    spent = model.target.calls_since(before)
+    if annealing is not None:
+        settings |= {"n_anneal": annealing.n_rungs, "ess_start": annealing.start_share()}
+        spent = spent + Calls(n_gradient_calls=annealing.n_gradient_calls)
+    columns = {"log_weight_joint": log_w.numpy()}
+    samples = run.dataset(trained, configurations, columns, settings, spent)
+    samples.attrs |= {"log_weight_exact": int(options.is_exact), **unseen}
+    return samples
+
+
+def _round_trips(model: AbstractEDGModel, n_wanted: int, seed: int) -> RoundTrips:
+    sequence = np.random.SeedSequence(seed, spawn_key=(3,))
+    return RoundTrips(n_wanted, np.random.default_rng(sequence), spawned_generator(sequence, model.device))
+
+
+def _annealing(trained: TrainedModel, n_rungs: int | None, seed: int) -> Annealing | None:
+    """The ladder from the system trained on to the system itself, from a pilot of its own seed."""
+    if n_rungs == 0 or (n_rungs is None and not trained.options.is_eased):
+        return None
+    model, system = trained.model, trained.system
+    if not model.target.can_anneal:
+        raise ArgumentValueError(
+            f"n_anneal must be 0 for the system {system.name}, got {n_rungs}", "n_anneal"
+        )
+    pilot, production = np.random.SeedSequence(seed, spawn_key=(2,)).spawn(2)
+    weights = _Weights(trained.options.n_path_steps, spawned_generator(pilot, model.device))
+    x, log_w = _start_batch(model, _N_PILOT, weights)
+    ladder = (model.target.training_system, system, n_rungs)
+    return Annealing(*ladder, x, log_w, np.random.default_rng(pilot), np.random.default_rng(production))
+
+
+@torch.no_grad()
+def _start_batch(model: AbstractEDGModel, size: int, weights: _Weights) -> tuple[np.ndarray, np.ndarray]:
+    """Draws, float64, with log weights for the system trained on."""
+    draw = model.draw(size, weights.generator)
+    x, log_density = model.target.start(draw.x)
+    return x.cpu().numpy(), weights(model, draw, log_density).cpu().numpy()
+
+
+@torch.no_grad()
+def _weighted_batch(
+    trained: TrainedModel, size: int, weights: _Weights, annealing: Annealing | None
+) -> tuple[Tensor, Tensor]:
+    """log weights and flat configurations, on the CPU."""
+    model = trained.model
+    if annealing is not None:
+        x, log_w = annealing(*_start_batch(model, size, weights))
+        configurations = trained.system.to_configurations(torch.from_numpy(x), None).flatten(1)
+        return torch.from_numpy(log_w), configurations
+    draw = model.draw(size, weights.generator)
+    log_density, configurations = model.target.lift(draw.x, weights.generator)
+    return weights(model, draw, log_density).cpu(), configurations.cpu()

@@ -19,8 +19,8 @@ passes.
 
 References
 ----------
-Song et al., arXiv:2011.13456, section 4.3 (the probability flow).
-Chen, Rubanova, Bettencourt, Duvenaud, arXiv:1806.07366 (its density).
+Song et al., arXiv:2011.13456, Eq. 13 (probability flow) and Eq. 39 (its density).
+Chen, Rubanova, Bettencourt, Duvenaud, arXiv:1806.07366 (densities by integration of the divergence).
 Grathwohl et al., arXiv:1810.01367 (one probe held fixed along a trajectory).
 """
 
@@ -28,29 +28,72 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 from torchdiffeq import odeint
 
+from edgphys._checks import choice, count
 from edgphys.edg.core.divergence import KINDS, field_and_divergence, rademacher
 from edgphys.edg.core.model import AbstractEDGModel, Draw, log_normal
 
-__all__ = ["ode_log_weights", "ode_posterior_log_prob"]
+__all__ = ["Flow", "ode_log_weights", "ode_posterior_log_prob"]
 
 _FIXED_STEP = ("euler", "midpoint", "heun2", "heun3", "rk4")
 _ADAPTIVE = ("dopri5", "dopri8", "bosh3")
 
 
-def _check_solver(divergence: str, n_probes: int, method: str, n_steps: int) -> None:
-    if divergence not in KINDS:
-        raise ValueError(f"divergence must be one of {KINDS}, got {divergence!r}")
-    if n_probes < 1:
-        raise ValueError(f"n_probes must be at least 1, got {n_probes}")
-    if method not in _FIXED_STEP + _ADAPTIVE:
-        raise ValueError(f"method must be one of {_FIXED_STEP + _ADAPTIVE}, got {method!r}")
-    if n_steps < 1:
-        raise ValueError(f"n_steps must be at least 1, got {n_steps}")
+@dataclass(frozen=True)
+class Flow:
+    """How the probability flow is integrated.
+
+    Attributes
+    ----------
+    divergence : {"exact", "hutchinson"}
+        Only "exact" gives weights that may be exponentiated.
+    n_probes : int
+        Rademacher probes per sample, for "hutchinson"; drawn once and held along the trajectory.
+    method : str
+        A solver of torchdiffeq: of fixed step ("rk4", ...) with `n_steps` equal steps in the angle, or
+        adaptive ("dopri5", ...) with `rtol` and `atol`, where the batch shares its steps.
+    n_steps : int
+    rtol, atol : float
+        Below 1e-6 the rounding of float32 networks takes over, and the step size collapses.
+    chunk_size : int, optional
+        Basis vectors of the exact divergence at once, see `edgphys.edg.core.divergence.exact_divergence`.
+
+    Raises
+    ------
+    UnknownNameError
+        For an unknown `divergence` or `method`.
+    ArgumentValueError
+        For counts below 1.
+    """
+
+    divergence: str = "exact"
+    n_probes: int = 1
+    method: str = "rk4"
+    n_steps: int = 16
+    rtol: float = 1e-5
+    atol: float = 1e-5
+    chunk_size: int | None = None
+
+    def __post_init__(self) -> None:
+        choice(self.divergence, "divergence", KINDS)
+        choice(self.method, "method", _FIXED_STEP + _ADAPTIVE)
+        count(self.n_probes, "n_probes", 1)
+        count(self.n_steps, "n_steps", 1)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What a dataset says of it."""
+        probes = {} if self.divergence == "exact" else {"n_probes": self.n_probes}
+        return {"divergence": self.divergence, "n_steps": self.n_steps, **probes}
+
+
+_DEFAULT = Flow()
 
 
 def _velocity(
@@ -76,25 +119,19 @@ def ode_posterior_log_prob(
     x: Tensor,
     sign: Tensor,
     generator: torch.Generator,
-    *,
-    divergence: str = "exact",
-    n_probes: int = 1,
-    method: str = "rk4",
-    n_steps: int = 16,
-    rtol: float = 1e-5,
-    atol: float = 1e-5,
-    chunk_size: int | None = None,
+    flow: Flow = _DEFAULT,
 ) -> Tensor:
     """log p_E(z | x, g), float64, shape (n_batch,); parameters as in `ode_log_weights`."""
-    _check_solver(divergence, n_probes, method, n_steps)
-    probes = rademacher(n_probes, z, generator) if divergence == "hutchinson" else None
-    n_points = n_steps + 1 if method in _FIXED_STEP else 2
+    probes = rademacher(flow.n_probes, z, generator) if flow.divergence == "hutchinson" else None
+    n_points = flow.n_steps + 1 if flow.method in _FIXED_STEP else 2
     angles = torch.linspace(0.0, 0.5 * math.pi, n_points, dtype=torch.float64, device=z.device)
     start = (z.double(), torch.zeros(len(z), dtype=torch.float64, device=z.device))
-    field = _velocity(model, x, sign, probes, chunk_size)
+    field = _velocity(model, x, sign, probes, flow.chunk_size)
     # An adaptive solver must not step over pi/2, where sigma turns back, and interpolate.
-    options = {"step_t": angles[-1:]} if method in _ADAPTIVE else {}
-    path, integral = odeint(field, start, angles, rtol=rtol, atol=atol, method=method, options=options)
+    options = {"step_t": angles[-1:]} if flow.method in _ADAPTIVE else {}
+    path, integral = odeint(
+        field, start, angles, rtol=flow.rtol, atol=flow.atol, method=flow.method, options=options
+    )
     return log_normal(path[-1]) + integral[-1]
 
 
@@ -104,14 +141,7 @@ def ode_log_weights(
     draw: Draw,
     log_density: Tensor,
     generator: torch.Generator,
-    *,
-    divergence: str = "exact",
-    n_probes: int = 1,
-    method: str = "rk4",
-    n_steps: int = 16,
-    rtol: float = 1e-5,
-    atol: float = 1e-5,
-    chunk_size: int | None = None,
+    flow: Flow = _DEFAULT,
 ) -> Tensor:
     """log w of decoder samples, float64, shape (n_batch,).
 
@@ -123,37 +153,8 @@ def ode_log_weights(
     log_density : float64 tensor, shape (n_batch,)
         Of the target at ``draw.x``, from its `lift`.
     generator : torch.Generator
-        On the model's device; for the probes, drawn once and held along the trajectory.
-    divergence : {"exact", "hutchinson"}
-        Only "exact" gives weights that may be exponentiated.
-    n_probes : int
-        Rademacher probes per sample, for "hutchinson".
-    method : str
-        A solver of torchdiffeq: of fixed step ("rk4", ...) with `n_steps` equal steps in the angle, or
-        adaptive ("dopri5", ...) with `rtol` and `atol`, where the batch shares its steps.
-    n_steps : int
-    rtol, atol : float
-        Below 1e-6 the rounding of float32 networks takes over, and the step size collapses.
-    chunk_size : int, optional
-        Basis vectors of the exact divergence at once, see `edgphys.edg.core.divergence.exact_divergence`.
-
-    Raises
-    ------
-    ValueError
-        For an unknown `divergence` or `method`, or counts below 1.
+        On the model's device; for the probes.
+    flow : Flow
     """
-    posterior = ode_posterior_log_prob(
-        model,
-        draw.z,
-        draw.x,
-        draw.label,
-        generator,
-        divergence=divergence,
-        n_probes=n_probes,
-        method=method,
-        n_steps=n_steps,
-        rtol=rtol,
-        atol=atol,
-        chunk_size=chunk_size,
-    )
+    posterior = ode_posterior_log_prob(model, draw.z, draw.x, draw.label, generator, flow)
     return log_density + model.log_prob_label(draw.x, draw.label).double() + posterior - draw.log_prob

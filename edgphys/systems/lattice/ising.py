@@ -179,6 +179,10 @@ class Ising(AbstractLatticeSystem):
         """Local fields x = M^{1/2} y (without beta h), shape of y."""
         return self.relaxation.apply(self._field(y)).reshape(y.shape)
 
+    @property
+    def partial_sums(self) -> tuple[str, ...]:
+        return ("spins",)
+
     def reduced_energy(self, x: Tensor) -> Tensor:
         """U(y) at y = `x`; integrates to Z over R^N, so that -log E[w] needs no further constant.
 

@@ -196,6 +196,10 @@ class Phi4(AbstractLatticeSystem):
             **definitions(("phi2",)),
         }
 
+    @property
+    def partial_sums(self) -> tuple[str, ...]:
+        return ("sites",)
+
     def reduced_energy(self, x: Tensor) -> Tensor:
         """The action S at phi = `x`.
 

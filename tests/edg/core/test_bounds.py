@@ -229,7 +229,7 @@ def test_path_bound_of_other_variances_or_another_energy_is_found(device, monkey
             assert_z(*difference(batches(path_bound, model, 30, 400, seed=2), weights), 0.0, max_err=0.05)
         model.path_log_variance -= 0.5
     energy = model.target.energy
-    monkeypatch.setattr(model.target, "energy", lambda x: energy(x) + 0.02 * x.square().sum(1))
+    monkeypatch.setattr(model.target, "energy", lambda x, _: energy(x) + 0.02 * x.square().sum(1))
     with pytest.raises(AssertionError, match="z = "):
         assert_z(*difference(batches(path_bound, model, 30, 400, seed=2), weights), 0.0, max_err=0.05)
 

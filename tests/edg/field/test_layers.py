@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import lattices
-from edgphys.edg.field.layers import OddBlock, OddNetwork, OrbitConvolution, TimeEmbedding
+from edgphys.edg.field.layers import OddBlock, OddNetwork, OrbitConvolution
 
 BOXES = [
     ("square", (4, 4), True),
@@ -153,11 +153,3 @@ def test_same_seed_same_weights():
         torch.cat([p.detach().ravel() for p in network.parameters()]) for network in (first, second, other)
     ]
     assert torch.equal(weights[0], weights[1]) and not torch.equal(weights[0], weights[2])
-
-
-def test_time_embedding_is_finite_at_both_ends_and_tells_times_apart():
-    embedding = TimeEmbedding(16, torch.Generator().manual_seed(0))
-    sigma = torch.linspace(0.0, 1.0, 101)
-    features_of_time = embedding(sigma).detach()
-    assert features_of_time.shape == (101, 16) and torch.isfinite(features_of_time).all()
-    assert float((features_of_time[1:] - features_of_time[:-1]).norm(dim=1).min()) > 1e-4

@@ -44,7 +44,7 @@ def unequal():
 
 def search(system, n_components, seed=0, n_blocks=1):
     target = ContinuousTarget(system)
-    return explore(target, system.starts, n_blocks, n_components, np.random.default_rng(seed))
+    return explore(target, n_blocks, n_components, np.random.default_rng(seed))
 
 
 @functools.cache

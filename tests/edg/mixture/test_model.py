@@ -15,16 +15,15 @@ import numpy as np
 import pytest
 import torch
 from helpers.continuous_edg import SYSTEMS, build, log_mixture, spread_mixture, two_wells
-from helpers.edg import draw_weights, jackknife_log_mean, mean_err, perturb
+from helpers.edg import draw_weights, jackknife_log_mean, mean_err
 from helpers.stats import assert_z
 
 from edgphys.edg.core import path
 from edgphys.edg.core.bounds import continuous_bound, path_bound
 from edgphys.edg.core.model import Draw, log_normal
 from edgphys.edg.core.path import log_weights, reverse_log_weights
-from edgphys.edg.core.perceptron import Perceptron, linear
 from edgphys.edg.mixture.model import ContinuousModel
-from edgphys.edg.weights.ode import ode_log_weights
+from edgphys.edg.weights.ode import Flow, ode_log_weights
 from edgphys.systems import Harmonic, ManyWell, Planar
 
 STEPS = (1, 2, 8)
@@ -64,7 +63,7 @@ def test_start_weighs_every_draw_against_the_mixture(name, n_steps, device):
 def test_start_weighs_every_draw_against_the_mixture_by_the_flow_too():
     model = harmonic()
     draw, log_density, generator = drawn(model, 20)
-    found = ode_log_weights(model, draw, log_density, generator, n_steps=32)
+    found = ode_log_weights(model, draw, log_density, generator, Flow(n_steps=32))
     x = draw.x.double()
     expected = -model.target.system.reduced_energy(x) - log_mixture(spread_mixture(3, 1, 3), x)
     torch.testing.assert_close(found, expected, rtol=0.0, atol=1e-3)
@@ -156,20 +155,6 @@ def test_frames_go_out_and_back():
         torch.testing.assert_close(every[torch.arange(30), label], y, rtol=0.0, atol=tolerance)
     _, log_dets = np.linalg.slogdet(mixture.factors)
     np.testing.assert_allclose(frames.log_dets.numpy(), log_dets, rtol=1e-12)
-
-
-def test_perceptron_is_zero_at_the_start_and_seeded():
-    made = [Perceptron(3, 5, 8, 2, torch.Generator().manual_seed(seed)) for seed in (0, 0, 1)]
-    x = torch.randn(10, 3, generator=torch.Generator().manual_seed(5))
-    assert (made[0](x) == 0.0).all().item() and made[0](x).shape == (10, 5)
-    states = [one.state_dict() for one in made]
-    assert all(torch.equal(states[0][key], states[1][key]) for key in states[0])
-    assert not torch.equal(states[0]["first.weight"], states[2]["first.weight"])
-    assert (perturb(made[0], 0.1, 0)(x) != 0.0).all()
-    layer = linear(400, 300, torch.Generator().manual_seed(6), 0.5)
-    assert (
-        float(layer.weight.detach().std()) == pytest.approx(0.5 / 20, rel=0.02) and (layer.bias == 0.0).all()
-    )
 
 
 def test_gaussian_encoder_does_not_see_the_noisy_latents():

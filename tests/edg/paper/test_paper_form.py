@@ -285,7 +285,7 @@ def test_paper_bound_error_messages():
     model, schedule, generator = LinearModel(), make_schedule("sub-vp"), torch.Generator()
     with pytest.raises(ValueError, match=r"divergence must be one of .*, got 'trace'"):
         paper_bound(model, 4, generator, schedule=schedule, divergence="trace")
-    with pytest.raises(ValueError, match="n_probes must be at least 1, got 0"):
+    with pytest.raises(ValueError, match="n_probes must be an integer >= 1, got 0"):
         paper_bound(model, 4, generator, schedule=schedule, n_probes=0)
     with pytest.raises(ValueError, match=r"proposal must have the horizon 1.0 of the schedule, got 2.0"):
         paper_bound(model, 4, generator, schedule=schedule, proposal=TimeProposal(2.0))

@@ -27,8 +27,8 @@ from helpers.edg import (
 from helpers.stats import assert_z
 
 import lattices
-from edgphys.edg.targets.base import exchange
 from edgphys.edg.targets.ising import IsingDecimationTarget, IsingRelaxationTarget
+from edgphys.edg.targets.sublattices import exchange
 from edgphys.systems import Ising
 
 # name, extent, periodic: 1 to 4 soft spins. Open ends give spins of unequal degree, and a star.

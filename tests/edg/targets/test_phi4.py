@@ -17,8 +17,8 @@ from helpers.oracles import phi4_action, sum_over_grid
 from helpers.stats import assert_z
 
 import lattices
-from edgphys.edg.targets.base import exchange
 from edgphys.edg.targets.phi4 import Phi4FieldTarget, Phi4SublatticeTarget
+from edgphys.edg.targets.sublattices import exchange
 from edgphys.systems import Phi4
 
 # kappa, lam: symmetric, broken, antiferromagnetic, nearly Ising spins.

@@ -17,10 +17,9 @@ from helpers.stats import assert_z
 from helpers.stub_models import LinearModel
 
 import lattices
-from edgphys.edg.core.divergence import field_and_divergence, rademacher
 from edgphys.edg.field.model import Draw, EDGModel, log_normal
 from edgphys.edg.targets.registry import make_target
-from edgphys.edg.weights.ode import ode_log_weights, ode_posterior_log_prob
+from edgphys.edg.weights.ode import Flow, ode_log_weights, ode_posterior_log_prob
 from edgphys.systems import Phi4
 
 
@@ -59,31 +58,6 @@ def _lattice_batch(model, n, seed=0):
     return draw, log_density, generator
 
 
-def test_divergence_exact_equals_trace_of_jacobian_for_every_chunk():
-    generator = torch.Generator().manual_seed(0)
-    matrix = torch.randn(5, 5, generator=generator, dtype=torch.float64)
-    z = torch.randn(6, 5, generator=generator, dtype=torch.float64)
-
-    def field(y):
-        return torch.tanh(y @ matrix) * y
-
-    jacobians = torch.func.vmap(torch.func.jacrev(lambda y: field(y[None])[0]))(z)
-    expected = jacobians.diagonal(dim1=1, dim2=2).sum(1)
-    for chunk_size in (None, 1, 2, 16):
-        value, divergence = field_and_divergence(field, z, None, chunk_size)
-        torch.testing.assert_close(divergence, expected, rtol=1e-12, atol=1e-12)
-        torch.testing.assert_close(value, field(z))
-
-
-def test_divergence_is_differentiable_in_parameters():
-    weight = torch.tensor([2.0, 3.0], dtype=torch.float64, requires_grad=True)
-    z = torch.ones(1, 2, dtype=torch.float64)
-    probes = rademacher(2, z, torch.Generator().manual_seed(0))
-    for kind in (None, probes):
-        divergence = field_and_divergence(lambda y: weight * y**2, z, kind)[1].sum()
-        assert torch.autograd.grad(divergence, weight)[0].tolist() == [2.0, 2.0]
-
-
 @pytest.mark.parametrize(
     ("solver", "tolerance"),
     [
@@ -96,10 +70,10 @@ def test_ode_log_prob_equals_exact_gaussian_posterior(solver, tolerance):
     model = LinearModel()
     z, x, sign, generator = _gaussian_batch(model, 16)
     exact = model.exact_posterior_log_prob(z, x)
-    found = ode_posterior_log_prob(model, z, x, sign, generator, **solver)
+    found = ode_posterior_log_prob(model, z, x, sign, generator, Flow(**solver))
     assert found.dtype == torch.float64
     torch.testing.assert_close(found, exact, rtol=0.0, atol=tolerance)
-    wrong = ode_posterior_log_prob(LinearModel(gain=0.5), z, x, sign, generator, **solver)
+    wrong = ode_posterior_log_prob(LinearModel(gain=0.5), z, x, sign, generator, Flow(**solver))
     assert float((wrong - exact).abs().max()) > 0.1
 
 
@@ -108,7 +82,7 @@ def test_ode_rk4_error_falls_with_fourth_power_of_steps():
     z, x, sign, generator = _gaussian_batch(model, 16)
     exact = model.exact_posterior_log_prob(z, x)
     errors = [
-        float((ode_posterior_log_prob(model, z, x, sign, generator, n_steps=n) - exact).abs().max())
+        float((ode_posterior_log_prob(model, z, x, sign, generator, Flow(n_steps=n)) - exact).abs().max())
         for n in (32, 64)
     ]
     assert 10.0 < errors[0] / errors[1] < 25.0
@@ -118,7 +92,7 @@ def test_ode_weights_of_hartree_start_equal_gaussian_marginal():
     """At the start decoder and encoder are linear: log w = log_density + log p_E(g | x) - log p_D(x, g)."""
     model = _lattice_model()
     draw, log_density, generator = _lattice_batch(model, 8)
-    weights = ode_log_weights(model, draw, log_density, generator, n_steps=32)
+    weights = ode_log_weights(model, draw, log_density, generator, Flow(n_steps=32))
     decoder = model.decoder
     variance = (decoder.amplitude(draw.label) ** 2 + decoder.noise() ** 2).detach()
     shift = draw.label[:, None] * (decoder.order * decoder.profile).detach()
@@ -133,7 +107,9 @@ def test_ode_weights_of_nonlinear_model_agree_between_solvers():
     model = _lattice_model(head=0.2)
     draw, log_density, generator = _lattice_batch(model, 8)
     default = ode_log_weights(model, draw, log_density, generator)
-    adaptive = ode_log_weights(model, draw, log_density, generator, method="dopri5", rtol=1e-6, atol=1e-6)
+    adaptive = ode_log_weights(
+        model, draw, log_density, generator, Flow(method="dopri5", rtol=1e-6, atol=1e-6)
+    )
     torch.testing.assert_close(default, adaptive, rtol=0.0, atol=5e-3)
     linear = ode_log_weights(_lattice_model(), draw, log_density, generator)
     assert float((default - linear).abs().max()) > 0.1
@@ -145,11 +121,13 @@ def test_ode_hutchinson_is_unbiased_in_the_exponent_and_biased_above_it():
     z, x, sign, generator = _gaussian_batch(model, 1)
     many = (z.repeat(4000, 1), x.repeat(4000, 1), sign.repeat(4000))
     solver = {"method": "rk4", "n_steps": 32}
-    exact = float(ode_posterior_log_prob(model, z, x, sign, generator, **solver))
-    noise = ode_posterior_log_prob(model, *many, generator, divergence="hutchinson", **solver) - exact
+    exact = float(ode_posterior_log_prob(model, z, x, sign, generator, Flow(**solver)))
+    noise = ode_posterior_log_prob(model, *many, generator, Flow(divergence="hutchinson", **solver)) - exact
     assert_z(float(noise.mean()), float(noise.std()) / math.sqrt(4000), 0.0, max_err=0.05)
     assert float(torch.logsumexp(noise, 0)) - math.log(4000) > 0.1
-    calmer = ode_posterior_log_prob(model, *many, generator, divergence="hutchinson", n_probes=4, **solver)
+    calmer = ode_posterior_log_prob(
+        model, *many, generator, Flow(divergence="hutchinson", n_probes=4, **solver)
+    )
     # Variance 1/4 up to the 4 % of its own error.
     assert float(calmer.var()) == pytest.approx(0.25 * float(noise.var()), rel=0.2)
 
@@ -158,10 +136,10 @@ def test_ode_error_messages():
     model = LinearModel()
     z, x, sign, generator = _gaussian_batch(model, 1)
     with pytest.raises(ValueError, match=r"divergence must be one of .*, got 'trace'"):
-        ode_posterior_log_prob(model, z, x, sign, generator, divergence="trace")
+        ode_posterior_log_prob(model, z, x, sign, generator, Flow(divergence="trace"))
     with pytest.raises(ValueError, match=r"method must be one of .*, got 'rk5'"):
-        ode_posterior_log_prob(model, z, x, sign, generator, method="rk5")
-    with pytest.raises(ValueError, match="n_steps must be at least 1, got 0"):
-        ode_posterior_log_prob(model, z, x, sign, generator, n_steps=0)
-    with pytest.raises(ValueError, match="n_probes must be at least 1, got 0"):
-        ode_posterior_log_prob(model, z, x, sign, generator, divergence="hutchinson", n_probes=0)
+        ode_posterior_log_prob(model, z, x, sign, generator, Flow(method="rk5"))
+    with pytest.raises(ValueError, match="n_steps must be an integer >= 1, got 0"):
+        ode_posterior_log_prob(model, z, x, sign, generator, Flow(n_steps=0))
+    with pytest.raises(ValueError, match="n_probes must be an integer >= 1, got 0"):
+        ode_posterior_log_prob(model, z, x, sign, generator, Flow(divergence="hutchinson", n_probes=0))

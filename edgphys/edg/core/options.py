@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: MIT
+"""Options as frozen dataclasses: how a field says what it is for, and the options that every decoder has."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from edgphys._checks import count, sizes
+
+__all__ = ["ModelOptions", "option", "set_fields"]
+
+
+def option(default: Any, help: str) -> Any:
+    """A field of a dataclass of options, with one line of help."""
+    return field(default=default, metadata={"help": help})
+
+
+def set_fields(options: Any, **values: Any) -> None:
+    """Put checked values into a frozen dataclass, from its ``__post_init__``."""
+    for name, value in values.items():
+        object.__setattr__(options, name, value)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelOptions:
+    """Options that every decoder has; a family adds its own in a subclass.
+
+    Attributes
+    ----------
+    n_path_steps : int
+        K of the path whose bound is trained and whose weights are the default.
+    decoder_size, encoder_size : tuple of int
+        Channels (width) and blocks (depth) of the two networks.
+
+    Raises
+    ------
+    ArgumentTypeError, ArgumentValueError
+        If a value is not one of those allowed.
+    """
+
+    n_path_steps: int = option(8, "steps of the path whose bound is trained")
+    decoder_size: tuple[int, int] = option((16, 3), "width and depth of the decoder's network")
+    encoder_size: tuple[int, int] = option((16, 3), "width and depth of the encoder's network")
+
+    def __post_init__(self) -> None:
+        axes = ("channels", "blocks")
+        set_fields(
+            self,
+            n_path_steps=count(self.n_path_steps, "n_path_steps", 1),
+            decoder_size=sizes(self.decoder_size, "decoder_size", axes),
+            encoder_size=sizes(self.encoder_size, "encoder_size", axes),
+        )
+
+    @property
+    def has_flow(self) -> bool:
+        """Whether the encoder is a diffusion, so that its probability flow can give weights."""
+        return True
+
+    @property
+    def is_eased(self) -> bool:
+        """Whether training sees other parameters than the system has."""
+        return False
+
+    def as_dict(self) -> dict[str, Any]:
+        """Options by name, JSON types but for tuples, without those that do not apply."""
+        values = {one.name: getattr(self, one.name) for one in fields(self)}
+        return {name: value for name, value in values.items() if value is not None}

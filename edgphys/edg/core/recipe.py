@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: MIT
+"""What a family of decoders declares: its options, which systems it serves, and how its model is built.
+
+A new decoder is a folder with its recipe, and one line in `edgphys.edg.recipes`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from torch import Tensor
+
+from edgphys.edg.core.bounds import continuous_bound
+from edgphys.edg.core.model import AbstractEDGModel
+from edgphys.edg.core.options import ModelOptions
+from edgphys.edg.core.training import Bound
+from edgphys.systems.base import AbstractSystem
+
+__all__ = ["AbstractRecipe", "Weights"]
+
+Weights = Mapping[str, Tensor]
+
+
+class AbstractRecipe(ABC):
+    """From a system and options to a model; concrete recipes are final and hold nothing.
+
+    Attributes
+    ----------
+    name : str
+        Of the decoder.
+    options : type
+        Dataclass of its options.
+    geometries : tuple of str
+        Geometries of the systems that it serves (see `edgphys.systems.base.AbstractSystem`).
+    default_of : str or None
+        Geometry whose systems it serves unless told otherwise.
+    batch_size : int
+        Decoder samples in a training step, unless told.
+    patience : int
+        See `EDG.fit`, unless told.
+    objective : str
+        What minus the training loss is.
+    """
+
+    name: ClassVar[str]
+    options: ClassVar[type[ModelOptions]]
+    geometries: ClassVar[tuple[str, ...]] = ("lattice", "continuous", "particles")
+    default_of: ClassVar[str | None] = None
+    batch_size: ClassVar[int] = 128
+    patience: ClassVar[int] = 500
+    objective: ClassVar[str] = "a lower bound on log_z up to its noise"
+
+    def serves(self, system: AbstractSystem) -> str | None:
+        """None, or what keeps this decoder from the system."""
+        if system.geometry in self.geometries:
+            return None
+        return f"decoder {self.name} takes systems of geometry {' or '.join(self.geometries)}"
+
+    def complete(self, system: AbstractSystem, options: Any) -> Any:
+        """The options with the defaults that depend on the system, checked against it."""
+        return options
+
+    def described(self, options: ModelOptions) -> dict[str, Any]:
+        """What a dataset and a file write down: with it `edgphys.edg.recipes.recipe_for` finds both again."""
+        return {"decoder": self.name} | options.as_dict()
+
+    @abstractmethod
+    def build(
+        self, system: AbstractSystem, options: Any, seed: int, weights: Weights | None
+    ) -> AbstractEDGModel:
+        """The untrained model, or, with `weights` from its ``state_dict``, one of the same shapes."""
+
+    @abstractmethod
+    def default_steps(self, system: AbstractSystem) -> int:
+        """Optimiser steps that training takes unless told."""
+
+    def first_bound(self, model: AbstractEDGModel, options: Any) -> Bound:
+        """Objective of the first part of the training."""
+        return continuous_bound
+
+    def path_share(self, options: Any) -> float:
+        """Part of the training spent on the path bound, unless told."""
+        return 0.5

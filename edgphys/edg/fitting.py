@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: MIT
+"""Training as `EDG.fit` does it: options with the decoder's defaults, and what a dataset says of the run."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from edgphys import _checks
+from edgphys._files import check_target
+from edgphys._progress import ProgressBar
+from edgphys.edg.core.bounds import path_bound
+from edgphys.edg.core.model import AbstractEDGModel
+from edgphys.edg.core.options import ModelOptions
+from edgphys.edg.core.recipe import AbstractRecipe
+from edgphys.edg.core.training import History, TrainingSettings, train
+from edgphys.edg.options import FitOptions
+from edgphys.errors import TrainingError
+from edgphys.systems.base import AbstractSystem
+
+__all__ = ["Fitted", "check_energy", "fit_model"]
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A trained model.
+
+    Attributes
+    ----------
+    model : AbstractEDGModel
+    history : History
+    training : dict
+        What datasets and files say of the training, JSON types.
+    """
+
+    model: AbstractEDGModel
+    history: History
+    training: dict[str, Any]
+
+
+def fit_model(
+    system: AbstractSystem,
+    recipe: AbstractRecipe,
+    model_options: ModelOptions,
+    seed: int,
+    options: FitOptions,
+    *,
+    checkpoint: str | Path | None,
+    progress: bool | None,
+) -> Fitted:
+    """Train from the physical start, see `EDG.fit`."""
+    settings = _settings(system, recipe, model_options, _checks.seed(seed), options)
+    path = None if checkpoint is None else check_target(checkpoint, "checkpoint")
+    check_energy(system)
+    begin = time.perf_counter()
+    model = recipe.build(system, model_options, settings.seed, None).to(_checks.device(options.device))
+    with ProgressBar("training", settings.n_steps, progress) as bar:
+
+        def on_step(done: int, loss: float) -> None:
+            bar.update(done, f"bound {-loss:.2f}")
+
+        first = recipe.first_bound(model, model_options)
+        history = train(model, settings, first, path_bound, checkpoint=path, on_step=on_step)
+    n_steps = len(history.losses)
+    training = {
+        "seed": settings.seed,
+        "n_steps": n_steps,
+        "batch_size": settings.batch_size,
+        "learning_rate": settings.learning_rate,
+        "path_share": settings.path_share,
+        "plateau_step": history.plateau_step,
+        "training_time": time.perf_counter() - begin,
+        "n_gradient_calls": n_steps * settings.batch_size,
+    }
+    # Targets that count know better, with what decoder, encoder and the search for basins evaluated.
+    calls = model.target.calls
+    counted = {"n_energy_calls": calls.n_energy_calls, "n_gradient_calls": calls.n_gradient_calls}
+    training |= {name: n for name, n in counted.items() if n}
+    return Fitted(model.eval(), history, training)
+
+
+def _settings(
+    system: AbstractSystem,
+    recipe: AbstractRecipe,
+    model_options: ModelOptions,
+    seed: int,
+    options: FitOptions,
+) -> TrainingSettings:
+    """Options with the decoder's defaults; `subject` tells a checkpoint what it belongs to."""
+    n_steps, size, patience, path = options.n_steps, options.batch_size, options.patience, options.path_share
+    return TrainingSettings(
+        n_steps=recipe.default_steps(system) if n_steps is None else n_steps,
+        batch_size=recipe.batch_size if size is None else size,
+        learning_rate=options.learning_rate,
+        path_share=recipe.path_share(model_options) if path is None else path,
+        annealing=options.annealing,
+        max_gradient=5.0,
+        averaging=0.99,
+        patience=recipe.patience if patience is None else patience,
+        seed=seed,
+        subject=json.dumps([system.identity(), recipe.described(model_options)]),
+    )
+
+
+def check_energy(system: AbstractSystem) -> None:
+    """What the system hands back, checked once: shape and finiteness of the energy."""
+    x = torch.from_numpy(system.random_configurations(2, np.random.default_rng(0)))
+    energy = system.reduced_energy(x)
+    if not isinstance(energy, Tensor) or energy.shape != (2,):
+        shape = tuple(energy.shape) if isinstance(energy, Tensor) else type(energy).__name__
+        raise TrainingError(f"reduced_energy of {system.name} must give shape (n_batch,) = (2,), got {shape}")
+    if not bool(torch.isfinite(energy).all()):
+        raise TrainingError(f"reduced_energy of {system.name} must be finite, got {energy.tolist()}")

@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: MIT
+"""What draws, chains and bounds need of a sampler, and the dataset that its configurations become."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+import xarray as xr
+from numpy.typing import NDArray
+from torch import Tensor
+
+from edgphys.edg.core.model import AbstractEDGModel
+from edgphys.edg.core.options import ModelOptions
+from edgphys.edg.targets.base import Calls
+from edgphys.systems.base import AbstractSystem
+from edgphys.systems.provenance import sample_attrs
+
+__all__ = ["Run", "TrainedModel", "spawned_generator"]
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """A model, trained or at its start, with what a dataset says of it.
+
+    Attributes
+    ----------
+    system : AbstractSystem
+    options : ModelOptions
+    settings : dict
+        The same as JSON types, and how it was trained.
+    model : AbstractEDGModel
+    calls : Calls
+        What search and training have evaluated.
+    """
+
+    system: AbstractSystem
+    options: ModelOptions
+    settings: Mapping[str, Any]
+    model: AbstractEDGModel
+    calls: Calls
+
+
+@dataclass(frozen=True)
+class Run:
+    """One call of a sampler, from its beginning on; it ends in a dataset.
+
+    Attributes
+    ----------
+    method : str
+        As the dataset names it.
+    seed : int
+    keep : bool
+        Whether configurations are kept.
+    begin : float
+        Of ``time.perf_counter``.
+    """
+
+    method: str
+    seed: int
+    keep: bool
+    begin: float
+
+    def dataset(
+        self,
+        trained: TrainedModel,
+        configurations: Tensor,
+        columns: Mapping[str, NDArray[np.float64]],
+        settings: Mapping[str, Any],
+        spent: Calls,
+        chains: tuple[int, int] | None = None,
+    ) -> xr.Dataset:
+        """Measure flat configurations and wrap everything.
+
+        Parameters
+        ----------
+        trained : TrainedModel
+        configurations : tensor, shape (n_samples, n_variables)
+        columns : mapping of str to float64 array, shape (n_samples,)
+            Variables besides those that the system measures.
+        settings : mapping
+            Of this call, with ``n_samples``: so many draws, each with one energy of its own.
+        spent : Calls
+            What decoder and encoder evaluated besides for these draws.
+        chains : tuple of int, optional
+            Splits the draws into (n_chains, n_draws).
+        """
+        system, dims = trained.system, ("draw",) if chains is None else ("chain", "draw")
+        shape = (len(configurations),) if chains is None else chains
+        observables = system.measure(configurations.reshape(-1, *system.event_shape))
+        # In units of k_B T: the exponent that a Monte Carlo of the configurations would see.
+        columns = {**observables, "reduced_energy": system.beta * observables["energy"], **columns}
+        variables = {name: (dims, values.reshape(shape)) for name, values in columns.items()}
+        if self.keep:
+            kept = configurations.numpy().reshape(*shape, *system.event_shape)
+            variables["configurations"] = ((*dims, *system.configuration_dims()), kept)
+        attrs = sample_attrs(
+            system,
+            method=self.method,
+            seed=self.seed,
+            wall_time=time.perf_counter() - self.begin,
+            settings={**trained.settings, **settings},
+            n_energy_calls=int(settings["n_samples"]) + (spent + trained.calls).total,
+            n_gradient_calls=(spent + trained.calls).n_gradient_calls,
+        )
+        return xr.Dataset(variables, attrs=attrs)
+
+
+def spawned_generator(sequence: np.random.SeedSequence, device: torch.device) -> torch.Generator:
+    """A generator of torch on the device, seeded from numpy's sequence."""
+    seed = int(sequence.generate_state(1, np.uint64)[0]) >> 1
+    return torch.Generator(device=device).manual_seed(seed)
