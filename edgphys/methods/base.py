@@ -17,7 +17,7 @@ import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from edgphys.errors import ArgumentTypeError
 
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     import xarray as xr
 
 __all__ = ["AbstractMethod", "Look", "make_options", "seed_words"]
-
-_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -145,7 +143,7 @@ class AbstractMethod(ABC):
         """
 
 
-def make_options(kind: type[_T], given: Mapping[str, Any], argument: str) -> _T:
+def make_options(kind: Any, given: Mapping[str, Any], argument: str) -> Any:
     """``kind(**given)``, a dataclass of options; None leaves an option at its default.
 
     Raises

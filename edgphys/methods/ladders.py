@@ -19,12 +19,13 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edgphys._checks import count, number
 from edgphys.methods.base import AbstractMethod, Look, make_options, seed_words
@@ -205,7 +206,7 @@ class LadderMethod(AbstractMethod):
 
     def _rungs(
         self, subject: Any, path: Any, seed: int, settings: dict
-    ) -> tuple[Sequence[float] | np.ndarray, tuple[int, int]]:
+    ) -> tuple[NDArray[np.float64], tuple[int, int]]:
         """Rungs that swap equally often, and all knots; the calls of the pilot runs."""
         from edgphys.mcmc.tempering.spacing import find_rungs
 

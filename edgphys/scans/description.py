@@ -8,8 +8,6 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-import numpy as np
-
 from edgphys import observables
 from edgphys.errors import ArgumentValueError
 from edgphys.methods import registry
@@ -43,7 +41,7 @@ def describe(
     every: list[dict[str, Any]] = [sample_attrs(system, **about) for system in systems]
     attrs = dict(every[0])
     for name in _FIXED:
-        if any(not np.array_equal(other.get(name, ""), attrs.get(name, "")) for other in every):
+        if any(other.get(name) != attrs.get(name) for other in every):
             words = f"make_system must give the same {name} at every point; scan couplings only"
             raise ArgumentValueError(words, "make_system")
     definitions = _definitions(every, grid)

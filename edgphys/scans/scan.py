@@ -22,8 +22,9 @@ from typing import TYPE_CHECKING, Any
 from edgphys import _checks
 from edgphys.methods.base import AbstractMethod
 from edgphys.scans.arguments import Maker, check_methods, check_out, check_workers, make_methods
+from edgphys.scans.cell import Result
 from edgphys.scans.description import describe
-from edgphys.scans.grid import Grid, assemble, header_of
+from edgphys.scans.grid import Grid, Key, assemble, header_of
 from edgphys.scans.job import Job, cells_wanted
 from edgphys.scans.partial_results import PartialScan
 from edgphys.scans.progress import ScanProgress
@@ -116,8 +117,6 @@ def scan(
     ...                 methods=["wolff", "exact"], seed=0)                             # doctest: +SKIP
     >>> table["log_z"].sel({"method": "exact"})                                         # doctest: +SKIP
     """
-    from edgphys import dataset
-
     start = time.perf_counter()
     grid = Grid(couplings)
     made = make_methods(methods, n_samples, edg, mcmc)
@@ -128,23 +127,39 @@ def scan(
     systems = [make(point) for point in grid.points]
     check_methods(made, systems)
     attrs = describe(systems, grid, made, seed)
-    wanted = cells_wanted(made, grid.points, systems, seed)
-    job = Job(wanted, ScanProgress(progress), workers, scheduler)
-    names = tuple(method.name for method in made)
-    if path is None:
-        table = assemble(names, grid, job.run({}), attrs)
+    cells = cells_wanted(made, grid.points, systems, seed)
+    job = Job(cells, ScanProgress(progress), workers, scheduler)
+
+    def table_of(results: dict[Key, Result]) -> xr.Dataset:
+        table = assemble(tuple(method.name for method in made), grid, results, attrs)
         table.attrs["wall_time"] = time.perf_counter() - start
         return table
-    partial, header = PartialScan(path), header_of(attrs)
-    done = finished_in_file(path, header, wanted, overwrite, resume)
+
+    if path is None:
+        return table_of(job.run({}))
+    return _into_file(path, job, header_of(attrs), table_of, overwrite, resume)
+
+
+def _into_file(
+    path: Path,
+    job: Job,
+    header: dict[str, Any],
+    table_of: Callable[[dict[Key, Result]], xr.Dataset],
+    overwrite: bool,
+    resume: bool,
+) -> xr.Dataset:
+    """Go on from what is finished, keep what becomes so, write the table at the end."""
+    from edgphys import dataset
+
+    partial = PartialScan(path)
+    done = finished_in_file(path, header, job.wanted, overwrite, resume)
     drop = must_drop(partial, header, overwrite, resume)
     with partial.locked():
         if drop:
             partial.remove_cells()
         partial.open(header)
-        done |= {key: result for key, result in partial.cells().items() if key in wanted}
-        table = assemble(names, grid, job.run(done, partial), attrs)
-        table.attrs["wall_time"] = time.perf_counter() - start
+        done |= {key: result for key, result in partial.cells().items() if key in job.wanted}
+        table = table_of(job.run(done, partial))
         dataset.write(table, path, overwrite=path.exists())
         partial.remove()
     return table
