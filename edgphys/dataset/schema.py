@@ -31,6 +31,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from edgphys._checks import instance
 from edgphys.errors import DatasetError
 
 __all__ = [
@@ -103,8 +104,7 @@ def validate(ds: xr.Dataset) -> None:
     Traceback (most recent call last):
     edgphys.errors.DatasetError: schema_version must be 1, got none: not a dataset of edgphys
     """
-    if not isinstance(ds, xr.Dataset):
-        raise TypeError(f"ds must be an xarray.Dataset, got {type(ds).__name__}")
+    instance(ds, "ds", xr.Dataset, "an xarray.Dataset")
     _check_version(ds.attrs)
     kind = ds.attrs.get("kind")
     if kind not in KINDS:

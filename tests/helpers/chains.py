@@ -41,7 +41,7 @@ def estimates(moments, beta, n_sites):
     return result | {name: moments[name] for name in ("correlator_min", "phi2") if name in moments}
 
 
-def assert_chains(samples, exact, max_err, *, n_tests=200):
+def assert_chains(samples, exact, max_err, *, n_tests):
     """Jackknife over chains against exact values; Student's t for the few chains, turned into a z-score."""
     means = {
         name: samples[name].mean("draw").values for name in samples.data_vars if name != "configurations"

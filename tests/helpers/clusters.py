@@ -87,7 +87,7 @@ def all_signs(spins, labels):
     return spins * all_spins(int(labels.max()) + 1)[:, labels]
 
 
-def assert_mean(of_chains, exact, max_err, *, n_tests=200):
+def assert_mean(of_chains, exact, max_err, *, n_tests):
     """Means of independent chains against an exact value; Student's t turned into a z-score."""
     n = len(of_chains)
     err = of_chains.std(ddof=1) / np.sqrt(n)

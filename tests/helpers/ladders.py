@@ -7,7 +7,20 @@ import numpy as np
 import scipy.signal
 import xarray as xr
 
-__all__ = ["as_ladder", "exact_swap_matrix", "gaussian_ladder", "gaussian_log_z"]
+__all__ = [
+    "EXACT",
+    "MODES",
+    "PATH",
+    "as_ladder",
+    "coverage",
+    "exact_swap_matrix",
+    "gaussian_ladder",
+    "gaussian_log_z",
+]
+
+# (a_0, a_1) with weight exp(-a_0 sum x^2 / 2 - a_1 sum x): an irregular path.
+PATH = np.array([[1.0, 0.0], [1.3, 0.2], [1.8, 0.3], [2.2, 0.0]])
+MODES = 3
 
 
 def as_ladder(terms, coefficients):
@@ -59,3 +72,21 @@ def exact_swap_matrix(terms, coefficients, rule):
     x, y = np.divmod(np.arange(n * n), n)
     np.add.at(matrix, (x * n + y, y * n + x), accept)
     return matrix
+
+
+EXACT = gaussian_log_z(PATH, MODES)
+
+
+def coverage(estimator, n_repeats, decay, shared, n_draws=256, n_chains=4):
+    """Fractions of repeats in which the truth is inside one error bar: ours, and the asymptotic one."""
+    inside, asymptotic = [], []
+    for seed in range(n_repeats):
+        ladder = gaussian_ladder(
+            np.random.default_rng([seed, 9]), PATH[:3], n_chains, n_draws, MODES, decay, shared
+        )
+        result = estimator(ladder, EXACT[0]).isel(rung=-1)
+        off = abs(float(result["log_z"]) - EXACT[2])
+        inside.append(off < float(result["log_z_err"]))
+        if "log_z_err_asymptotic" in result:
+            asymptotic.append(off < float(result["log_z_err_asymptotic"]))
+    return np.mean(inside), np.mean(asymptotic) if asymptotic else None

@@ -21,7 +21,8 @@ from collections.abc import Sequence
 import numpy as np
 import xarray as xr
 
-from edgphys._checks import choice, count, numbers_of
+from edgphys._checks import choice, count, numbers_of, wrong
+from edgphys.errors import ArgumentValueError
 from edgphys.estimators.comparison.reference import distance_dataset, weighted_points
 
 __all__ = ["KERNELS", "mmd"]
@@ -81,9 +82,7 @@ def mmd(
     y, q = weighted_points(y, reference_log_weights, "y")
     if x.shape[1] != y.shape[1]:
         raise ValueError(f"x and y must have points of one dimension, got {x.shape[1]} and {y.shape[1]}")
-    scale = numbers_of(bandwidths, "bandwidths", "positive and finite").ravel()
-    if not len(scale) or not ((scale > 0) & np.isfinite(scale)).all():
-        raise ValueError(f"bandwidths must be positive and finite, got {scale.tolist()}")
+    scale = _bandwidths(bandwidths)
     k = _Kernel(kernel, scale, count(degree, "degree", 1))
     (xx, xx_rows, xx_square), (yy, yy_rows, yy_square) = (k.within(s, t) for s, t in ((x, p), (y, q)))
     xy_rows, yx_rows, xy_square = k.between(x, p, y, q)
@@ -109,6 +108,13 @@ def mmd(
             "n_reference": len(y),
         },
     )
+
+
+def _bandwidths(values: Sequence[float]) -> np.ndarray:
+    scale = numbers_of(values, "bandwidths", "positive and finite").ravel()
+    if not len(scale) or not ((scale > 0) & np.isfinite(scale)).all():
+        raise wrong(ArgumentValueError, "bandwidths", "positive and finite", scale.tolist())
+    return scale
 
 
 class _Kernel:

@@ -7,12 +7,12 @@ and ``action_coefficients`` a (rung, term), whatever made it; the first dim may 
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
 
+from edgphys._checks import count, finite, instance
 from edgphys.dataset.schema import SCHEMA_VERSION
 from edgphys.estimators.chains.autocorrelation import gamma_method
 
@@ -63,8 +63,7 @@ def read_ladder(ladder: xr.Dataset, log_z_reference: float, reference: int) -> L
         If a variable is missing, has other dims or is not finite, there are fewer than two rungs,
         `log_z_reference` is not finite or `reference` is no rung.
     """
-    if not isinstance(ladder, xr.Dataset):
-        raise TypeError(f"ladder must be an xarray.Dataset, got {type(ladder).__name__}")
+    instance(ladder, "ladder", xr.Dataset, "an xarray.Dataset")
     for name in ("action_terms", "action_coefficients"):
         if name not in ladder:
             raise ValueError(
@@ -81,11 +80,9 @@ def read_ladder(ladder: xr.Dataset, log_z_reference: float, reference: int) -> L
         raise ValueError(f"ladder must have at least 2 rungs, got {n_rungs}")
     if not np.isfinite(terms).all():
         raise ValueError(f"action_terms must be finite, got {int((~np.isfinite(terms)).sum())} that are not")
-    if not math.isfinite(log_z_reference):
-        raise ValueError(f"log_z_reference must be finite, got {log_z_reference}")
-    if isinstance(reference, bool) or not -n_rungs <= reference < n_rungs:
-        raise ValueError(f"reference must be a rung, {-n_rungs} .. {n_rungs - 1}, got {reference!r}")
-    return Ladder(dim, terms, coefficients, int(reference) % n_rungs, float(log_z_reference))
+    log_z_reference = finite(log_z_reference, "log_z_reference")
+    reference = count(reference, "reference", -n_rungs, n_rungs - 1)
+    return Ladder(dim, terms, coefficients, reference % n_rungs, log_z_reference)
 
 
 def spread(series: np.ndarray) -> tuple[float, bool]:

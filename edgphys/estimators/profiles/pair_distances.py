@@ -46,15 +46,8 @@ def pair_distances(samples: xr.Dataset, bins: int | Sequence[float] = 80) -> xr.
     TypeError, ValueError
         If there are no configurations of particles, or `bins` are of the wrong kind or value.
     """
-    dims = draw_dims(samples)
-    if "configurations" not in samples or samples["configurations"].ndim != len(dims) + 2:
-        came = samples["configurations"].dims if "configurations" in samples else "none"
-        raise ValueError(f"samples must hold configurations with the dims (..., particle, axis), got {came}")
-    positions = np.asarray(samples["configurations"].transpose(*dims, ...).values, np.float64)
-    shape, (n_particles, n_axes) = positions.shape[:-2], positions.shape[-2:]
-    if n_particles < 2:
-        raise ValueError(f"samples must hold configurations of two or more particles, got {n_particles}")
-    positions = positions.reshape(-1, n_particles, n_axes)
+    positions, shape = _positions(samples)
+    n_particles, n_axes = positions.shape[1:]
     first, second = np.triu_indices(n_particles, 1)
     # The diameter of a configuration is at most twice its largest distance from the mean.
     centred = positions - positions.mean(axis=1, keepdims=True)
@@ -91,3 +84,17 @@ def pair_distances(samples: xr.Dataset, bins: int | Sequence[float] = 80) -> xr.
             "radial_density": (("distance",), errors / shells),
         },
     )
+
+
+def _positions(samples: xr.Dataset) -> tuple[np.ndarray, tuple[int, ...]]:
+    """Positions, float64, shape (n_draws, n_particles, n_axes), and the sizes of the draw dims."""
+    dims = draw_dims(samples)
+    if "configurations" not in samples or samples["configurations"].ndim != len(dims) + 2:
+        came = samples["configurations"].dims if "configurations" in samples else "none"
+        raise ValueError(f"samples must hold configurations with the dims (..., particle, axis), got {came}")
+    positions = np.asarray(samples["configurations"].transpose(*dims, ...).values, np.float64)
+    if positions.shape[-2] < 2:
+        raise ValueError(
+            f"samples must hold configurations of two or more particles, got {positions.shape[-2]}"
+        )
+    return positions.reshape(-1, *positions.shape[-2:]), positions.shape[:-2]

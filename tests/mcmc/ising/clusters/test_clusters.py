@@ -161,12 +161,14 @@ def test_averages_agree_with_enumeration(case, algorithm):
     system = build(case)
     periodic = all(system.lattice.pbc)
     samples = chains(system, algorithm, correlation=periodic)
-    assert_chains(samples, exact_estimates(system), max_err=0.1)
+    exact = exact_estimates(system)
+    assert_chains(samples, exact, max_err=0.1, n_tests=len(RUNS) * len(exact))
     if periodic:
         of_chains = samples["correlation"].mean("draw").values
         np.testing.assert_allclose(of_chains[:, 0], 1.0, rtol=1e-12)
-        for r, value in enumerate(exact_correlation(system)[1:], 1):
-            assert_mean(of_chains[:, r], value, max_err=0.01)
+        of_distance = exact_correlation(system)[1:]
+        for r, value in enumerate(of_distance, 1):
+            assert_mean(of_chains[:, r], value, max_err=0.01, n_tests=len(RUNS) * len(of_distance))
 
 
 @pytest.mark.statistical
@@ -177,8 +179,9 @@ def test_follow_probability_one_percent_off_is_caught(monkeypatch, algorithm):
         monkeypatch.setattr(module, "follow_threshold", lambda s: np.uint64(1.01 * float(right(s))))
     for case in ("square", "honeycomb"):
         system = build(case)
+        exact = exact_estimates(system)
         with pytest.raises(AssertionError, match="z ="):
-            assert_chains(chains(system, algorithm), exact_estimates(system), max_err=0.1)
+            assert_chains(chains(system, algorithm), exact, max_err=0.1, n_tests=len(RUNS) * len(exact))
 
 
 @pytest.mark.statistical
@@ -187,8 +190,9 @@ def test_clusters_of_equal_spins_are_wrong_for_antiferromagnets(monkeypatch, alg
     """The rule of J > 0 with |J|: what codes do that never look at the sign of the coupling."""
     monkeypatch.setattr(AbstractClusterSampler, "_sign", lambda self: 1)
     system = build("square_antiferromagnet")
+    exact = exact_estimates(system)
     with pytest.raises(AssertionError, match="z ="):
-        assert_chains(chains(system, algorithm), exact_estimates(system), max_err=0.1)
+        assert_chains(chains(system, algorithm), exact, max_err=0.1, n_tests=len(RUNS) * len(exact))
 
 
 @pytest.mark.statistical
@@ -205,7 +209,7 @@ def test_stopping_a_sweep_when_all_sites_are_visited_is_caught():
             row[:] = sampler.unpack(state)
     energies = system.measure(spins.reshape(-1, 4, 4))["energy"].reshape(32, 500)
     with pytest.raises(AssertionError, match="z ="):
-        assert_mean(energies[:, 50:].mean(1), exact_estimates(system)["energy"], max_err=0.3)
+        assert_mean(energies[:, 50:].mean(1), exact_estimates(system)["energy"], max_err=0.3, n_tests=1)
 
 
 @pytest.mark.statistical
@@ -219,8 +223,9 @@ def test_weak_field_in_the_kernel_is_caught(monkeypatch, sign):
 
     monkeypatch.setattr(swendsen_wang.IsingSwendsenWang, "_prepare", weaker)
     system = build("square_field" if sign > 0 else "square_antiferromagnet_field")
+    exact = exact_estimates(system)
     with pytest.raises(AssertionError, match="z ="):
-        assert_chains(chains(system, "swendsen_wang"), exact_estimates(system), max_err=0.1)
+        assert_chains(chains(system, "swendsen_wang"), exact, max_err=0.1, n_tests=len(RUNS) * len(exact))
 
 
 @pytest.mark.statistical
@@ -232,10 +237,10 @@ def test_cluster_sums_without_signs_are_wrong_for_antiferromagnets(algorithm):
         system = build(case)
         exact = boltzmann(system)[0] @ system.measure(all_spins(16))["magnetization_2"]
         if fits:
-            assert_mean(squares, exact, max_err=0.01)
+            assert_mean(squares, exact, max_err=0.01, n_tests=len(CLUSTER_ALGORITHMS))
         else:
             with pytest.raises(AssertionError, match="z ="):
-                assert_mean(squares, exact, max_err=0.01)
+                assert_mean(squares, exact, max_err=0.01, n_tests=len(CLUSTER_ALGORITHMS))
 
 
 # Improved estimators.
