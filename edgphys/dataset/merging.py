@@ -172,6 +172,11 @@ def _table_attrs(tables: list[xr.Dataset]) -> dict[str, Any]:
         notes = [json.loads(table.attrs[name]) for table in tables if name in table.attrs]
         if notes:
             attrs[name] = json.dumps(_united(notes))
+    looks: dict[str, Any] = {}
+    for table in reversed(tables):
+        looks |= json.loads(table.attrs.get("methods", "{}"))
+    if looks:
+        attrs["methods"] = json.dumps(looks)
     if all("z2_symmetric" in table.attrs for table in tables):
         attrs["z2_symmetric"] = min(int(table.attrs["z2_symmetric"]) for table in tables)
     seeds = [seed for table in tables for seed in np.atleast_1d(table.attrs.get("seed", [])).tolist()]

@@ -74,6 +74,7 @@ JSON_ATTRS = {
     "versions": dict,
     "algorithms": dict,
     "warnings": dict,
+    "methods": dict,
     "ladder": dict,
     "rungs": list,
     "observables": list,

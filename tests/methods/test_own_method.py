@@ -19,6 +19,7 @@ from edgphys import dataset
 from edgphys._checks import count
 from edgphys.errors import ArgumentTypeError, ArgumentValueError, DatasetError, UnknownNameError
 from edgphys.methods import AbstractMethod, Look
+from edgphys.methods.registry import looks_of
 from edgphys.report.text import print_scan
 
 LATTICE = lattices.build("square", (3, 3))
@@ -87,6 +88,12 @@ def test_it_goes_through_scan_file_table_and_picture(tmp_path):
     assert {text.get_text() for text in figure.legends[0].get_texts()} == {"exact", "uniform draws"}
     colours = {line.get_color() for axes in figure.axes for line in axes.get_lines()}
     assert "#332288" in colours
+
+
+def test_merged_scans_still_know_its_look():
+    merged = dataset.merge([run("exact"), run(UniformDraws(n_draws=50))])
+    dataset.validate(merged)
+    assert looks_of(merged.attrs, ["exact", "uniform"])["uniform"] == UniformDraws.look
 
 
 def test_a_file_is_extended_by_it_and_its_settings_count(tmp_path):
