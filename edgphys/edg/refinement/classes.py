@@ -116,7 +116,7 @@ def split_sites(lattice: Lattice, n_colours: int = 2) -> Classes:
         one
         for number in range(len(spacings) - 2, -1, -1)
         for one in _classes_of_level(
-            lattice, number, *spacings[number : number + 2], sites[level == number], n_colours
+            lattice, number, spacings[number], spacings[number + 1], sites[level == number], n_colours
         )
     ]
     return Classes(lattice, spacings, np.flatnonzero(is_root), tuple(learned), np.flatnonzero(is_exact))

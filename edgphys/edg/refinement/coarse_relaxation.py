@@ -96,6 +96,9 @@ class CoarseRelaxation(nn.Module):
         M^{1/2}, symmetric.
     """
 
+    root: Tensor
+    mask: Tensor
+
     def __init__(
         self, couplings: NDArray[np.float64], field: float, *, width: int = 64, seed: int = 0
     ) -> None:

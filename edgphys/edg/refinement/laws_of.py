@@ -4,26 +4,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from edgphys.edg.refinement.law import AbstractLaw
 from edgphys.edg.refinement.quartic_law import QuarticLaw
 from edgphys.edg.refinement.spin_law import SpinLaw
 from edgphys.errors import UnknownNameError
+from edgphys.systems import Ising, Phi4
 from edgphys.systems.lattice.base import AbstractLatticeSystem
 
 __all__ = ["law_of"]
 
 
-def _spins(system: AbstractLatticeSystem) -> SpinLaw:
+def _spins(system: Ising) -> SpinLaw:
     return SpinLaw(system.beta * system.coupling, system.beta * system.field)
 
 
-def _fields(system: AbstractLatticeSystem) -> QuarticLaw:
+def _fields(system: Phi4) -> QuarticLaw:
     degree = int(system.lattice.coordination.max())
     return QuarticLaw(system.quadratic, system.quartic, system.hop, degree)
 
 
-_LAWS: dict[str, Callable[[AbstractLatticeSystem], AbstractLaw]] = {"ising": _spins, "phi4": _fields}
+_LAWS: dict[str, Callable[[Any], AbstractLaw]] = {"ising": _spins, "phi4": _fields}
 
 
 def law_of(system: AbstractLatticeSystem) -> AbstractLaw:

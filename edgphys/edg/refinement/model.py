@@ -54,6 +54,12 @@ class Refinement(nn.Module):
         One per learned class, by its name.
     """
 
+    root: Tensor
+    exact: Tensor
+    inner: Tensor
+    inner_bonds: Tensor
+    around_exact: Tensor
+
     def __init__(
         self,
         system: AbstractLatticeSystem,
@@ -233,7 +239,10 @@ class Refinement(nn.Module):
     def _around_exact(self, configurations: Tensor) -> Tensor:
         """Sum over the neighbours of the exact sites, shape (n_batch, n_exact)."""
         padded = nn.functional.pad(configurations, (0, 1))
-        return sum(padded[:, column] for column in self.around_exact.T)
+        total = configurations.new_zeros(len(configurations), len(self.exact))
+        for column in self.around_exact.T:
+            total = total + padded[:, column]
+        return total
 
 
 def _key(one: SiteClass) -> str:

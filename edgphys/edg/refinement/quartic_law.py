@@ -50,6 +50,8 @@ class QuarticLaw(AbstractLaw):
     n_nodes : int
     """
 
+    nodes: Tensor
+
     def __init__(
         self, quadratic: float, quartic: float, hop: float, degree: int, n_nodes: int = _NODES
     ) -> None:

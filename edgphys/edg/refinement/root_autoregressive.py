@@ -38,6 +38,10 @@ class AutoregressiveRoot(nn.Module):
         Of the initial weights.
     """
 
+    order: Tensor
+    back: Tensor
+    mask: Tensor
+
     def __init__(
         self, classes: Classes, law: AbstractLaw, *, width: int = 64, n_bumps: int = 0, seed: int = 0
     ) -> None:

@@ -35,6 +35,8 @@ class SpaceGroup(nn.Module):
     torch.Size([3, 16])
     """
 
+    images: Tensor
+
     def __init__(self, lattice: Lattice) -> None:
         super().__init__()
         operations = np.asarray(lattice.point_group, dtype=np.int64)
@@ -47,7 +49,7 @@ class SpaceGroup(nn.Module):
     def draw(self, n: int, generator: torch.Generator) -> Tensor:
         """n independent elements, int64 (n, n_sites): ``x.gather(1, index)`` is the image of x."""
         like = {"generator": generator, "device": self.images.device}
-        which = torch.randint(self.images.shape[1], (n,), **like)
+        which = torch.randint(int(self.images.shape[1]), (n,), **like)
         index = torch.zeros(n, self.images.shape[2], dtype=torch.int64, device=self.images.device)
         for axis, (extent, periodic) in enumerate(zip(self.extent, self.pbc, strict=True)):
             along = self.images[axis][which]

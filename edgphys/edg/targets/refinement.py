@@ -23,7 +23,7 @@ translations and reflections that the choice of the coarse sites broke.
 
 from __future__ import annotations
 
-from typing import ClassVar, final
+from typing import ClassVar, cast, final
 
 import numpy as np
 import torch
@@ -70,17 +70,19 @@ class Phi4RefinementTarget(AbstractLatticeTarget):
     """
 
     exact_energy: ClassVar[bool] = False
+    system: Phi4
+    n_calls: Tensor
 
     def __init__(self, refinement: Refinement) -> None:
         super().__init__()
-        system: Phi4 = refinement.system
-        self.system, self.refinement = system, refinement.requires_grad_(False)
+        self.system = system = cast(Phi4, refinement.system)
+        self.refinement = refinement.requires_grad_(False)
         self.n_dims, self.symmetric = len(refinement.classes.root), True
         coarse, sites = root_lattice(refinement.classes)
         self.orbits = restrict_orbits(coarse.pair_orbits(), sites)
         signs = system.lattice.bipartition
-        uniform = system.hop >= 0.0 or signs is None
-        self.pattern = (np.ones(system.n_sites) if uniform else signs.astype(float))[refinement.classes.root]
+        pattern = np.ones(system.n_sites) if system.hop >= 0.0 or signs is None else signs.astype(float)
+        self.pattern = pattern[refinement.classes.root]
         self.group = SpaceGroup(system.lattice)
         # Numbers the draws of `energy`: part of the state, so that a resumed training draws the same.
         self.register_buffer("n_calls", torch.zeros((), dtype=torch.int64))
@@ -140,11 +142,12 @@ class IsingRefinementTarget(AbstractLatticeTarget):
     """
 
     exact_energy: ClassVar[bool] = False
+    system: Ising
+    n_calls: Tensor
 
     def __init__(self, refinement: Refinement, relaxation: CoarseRelaxation) -> None:
         super().__init__()
-        system: Ising = refinement.system
-        self.system = system
+        self.system = system = cast(Ising, refinement.system)
         self.refinement, self.relaxation = refinement.requires_grad_(False), relaxation.requires_grad_(False)
         self.n_dims, self.symmetric = len(refinement.classes.root), system.field == 0.0
         coarse, sites = root_lattice(refinement.classes)
