@@ -16,7 +16,7 @@ import pytest
 import scipy.integrate
 import torch
 from helpers.edg import make_model, mean_err, perturb
-from helpers.stats import assert_z
+from helpers.stats import assert_off, assert_z
 
 import lattices
 from edgphys.edg.core import bounds as objective
@@ -144,8 +144,7 @@ def test_another_noise_of_the_encoder_is_found(bound, exact, device):
     values = batches(bound, model, 30, 1500, seed=1)
     with torch.no_grad():
         model.encoder.log_noise -= 0.1
-    with pytest.raises(AssertionError, match="z = "):
-        assert_z(*mean_err(values), exact(model), max_err=0.03)
+    assert_off(*mean_err(values), exact(model), least=5.0, max_err=0.03)
 
 
 @pytest.mark.parametrize("exact", [exact_continuous, exact_path])
@@ -225,13 +224,15 @@ def test_path_bound_of_other_variances_or_another_energy_is_found(device, monkey
     weights = minus_log_weights(model, 8000, 4, seed=3)
     with torch.no_grad():
         model.path_log_variance += 0.5
-        with pytest.raises(AssertionError, match="z = "):
-            assert_z(*difference(batches(path_bound, model, 30, 400, seed=2), weights), 0.0, max_err=0.05)
+        assert_off(
+            *difference(batches(path_bound, model, 30, 400, seed=2), weights), 0.0, least=4.5, max_err=0.05
+        )
         model.path_log_variance -= 0.5
     energy = model.target.energy
     monkeypatch.setattr(model.target, "energy", lambda x, _: energy(x) + 0.02 * x.square().sum(1))
-    with pytest.raises(AssertionError, match="z = "):
-        assert_z(*difference(batches(path_bound, model, 30, 400, seed=2), weights), 0.0, max_err=0.05)
+    assert_off(
+        *difference(batches(path_bound, model, 30, 400, seed=2), weights), 0.0, least=4.5, max_err=0.05
+    )
 
 
 @pytest.mark.statistical

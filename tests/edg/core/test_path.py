@@ -23,7 +23,7 @@ from helpers.edg import (
     perturb,
 )
 from helpers.oracles import phi4_action, sum_over_grid
-from helpers.stats import assert_z
+from helpers.stats import assert_off, assert_z
 
 import lattices
 from edgphys.edg.core import path
@@ -181,8 +181,9 @@ def test_forward_and_backward_sandwich_log_z(device):
 
 
 def assert_biased(model, log_z, n_steps=4):
-    with pytest.raises(AssertionError, match="z = "):
-        assert_z(*jackknife_log_mean(draw_weights(model, 8000, n_steps, seed=7)[0]), log_z, max_err=0.1)
+    assert_off(
+        *jackknife_log_mean(draw_weights(model, 8000, n_steps, seed=7)[0]), log_z, least=5.0, max_err=0.1
+    )
 
 
 @pytest.mark.statistical

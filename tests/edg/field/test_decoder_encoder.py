@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 from helpers.edg import make_model, restricted_group
-from helpers.stats import assert_z
+from helpers.stats import assert_off, assert_z
 
 import lattices
 from edgphys.edg.core.path import log_weights, reverse_log_weights
@@ -172,8 +172,7 @@ def test_labels_are_drawn_from_their_prior(name, scale, device):
         found = float((sign == g).double().mean())
         err = math.sqrt(p * (1.0 - p) / len(sign))
         assert_z(found, err, p, n_tests=18, max_err=0.004)
-        with pytest.raises(AssertionError, match="z = "):
-            assert_z(found, err, p + 0.02, max_err=0.004)
+        assert_off(found, err, p + 0.02, least=3.89, max_err=0.004)
 
 
 @pytest.mark.parametrize("name", TARGETS)

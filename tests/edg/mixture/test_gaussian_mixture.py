@@ -18,7 +18,7 @@ import scipy.special
 import scipy.stats
 import torch
 from helpers.continuous_edg import spread_mixture
-from helpers.stats import assert_z
+from helpers.stats import assert_off, assert_z
 
 from edgphys.edg.mixture import gaussian_mixture as module
 from edgphys.edg.mixture.gaussian_mixture import GaussianMixture, explore, fit_mixture, walk
@@ -249,8 +249,7 @@ def test_walkers_come_to_equilibrium(n_dims):
     err = energy.std() / math.sqrt(4000)
     assert_z(energy.mean(), err, 0.5 * n_dims * 0.7, n_tests=4, max_err=0.03)
     # At another temperature.
-    with pytest.raises(AssertionError, match="z = "):
-        assert_z(energy.mean(), err, 0.5 * n_dims * 0.8, n_tests=4, max_err=0.03)
+    assert_off(energy.mean(), err, 0.5 * n_dims * 0.8, least=5.0, max_err=0.03)
 
 
 def test_walkers_survive_huge_forces():

@@ -16,7 +16,7 @@ import pytest
 import torch
 from helpers.continuous_edg import SYSTEMS, build, log_mixture, spread_mixture, two_wells
 from helpers.edg import draw_weights, jackknife_log_mean, mean_err
-from helpers.stats import assert_z
+from helpers.stats import assert_off, assert_z
 
 from edgphys.edg.core import path
 from edgphys.edg.core.bounds import continuous_bound, path_bound
@@ -234,8 +234,7 @@ def test_reweighted_energy_is_exact():
     err = math.sqrt(float((weights**2) @ (energy - mean) ** 2))
     exact = system.exact_results()["energy"]
     assert_z(mean, err, exact, max_err=0.05)
-    with pytest.raises(AssertionError, match="z = "):
-        assert_z(*mean_err(energy), exact, max_err=0.05)
+    assert_off(*mean_err(energy), exact, least=5.0, max_err=0.05)
 
 
 @pytest.mark.statistical
@@ -351,8 +350,7 @@ def test_training_batches_average_as_draws_do(name):
     assert np.mean(shares) == pytest.approx(1.0, abs=0.01)
     if n_blocks == 1:
         plain = mean_err([float(batch.x[:, 0].mean()) for batch in batches])
-        with pytest.raises(AssertionError, match="z = "):
-            assert_z(plain[0] - exact[0], math.hypot(plain[1], exact[1]), 0.0, n_tests=4, max_err=0.05)
+        assert_off(plain[0] - exact[0], math.hypot(plain[1], exact[1]), 0.0, least=5.0, max_err=0.05)
         # Every label gets its least share of each batch.
         least = 0.2 / 3 * 64
         for batch in batches:

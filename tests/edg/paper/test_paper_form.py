@@ -14,7 +14,7 @@ import math
 
 import pytest
 import torch
-from helpers.stats import assert_z
+from helpers.stats import assert_off, assert_z
 from helpers.stub_models import LinearModel
 
 import lattices
@@ -127,18 +127,15 @@ def test_paper_form_fails_without_divergence_or_constant(monkeypatch):
     exact = model.exact_rest(_last_sigma(schedule))
     mean, err = _mean(paper_bound, model, schedule=schedule)
     constant = 4.0 * math.log(1.0 / math.cos(schedule.last_angle))
-    with pytest.raises(AssertionError, match="z ="):
-        assert_z(mean - constant, err, exact, max_err=0.1)
+    assert_off(mean - constant, err, exact, least=5.0, max_err=0.1)
     monkeypatch.setattr(paper, "field_and_divergence", _without_divergence)
-    with pytest.raises(AssertionError, match="z ="):
-        assert_z(*_mean(paper_bound, model, schedule=schedule), exact, max_err=0.5)
+    assert_off(*_mean(paper_bound, model, schedule=schedule), exact, least=5.0, max_err=0.5)
 
 
 @pytest.mark.statistical
 def test_default_form_fails_with_other_sign_of_velocity():
     model = LinearModel(gain=-1.0)  # |H|^2 of the exact encoder, H.u of the other sign
-    with pytest.raises(AssertionError, match="z ="):
-        assert_z(*_mean(continuous_bound, model), LinearModel().exact_rest(), max_err=0.2)
+    assert_off(*_mean(continuous_bound, model), LinearModel().exact_rest(), least=5.0, max_err=0.2)
 
 
 @pytest.mark.statistical

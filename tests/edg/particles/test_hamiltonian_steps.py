@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from helpers.edg import draw_weights, jackknife_log_mean, mean_err, perturb
-from helpers.stats import assert_z
+from helpers.stats import assert_off, assert_z
 
 import edgphys as ep
 from edgphys.edg.core.model import log_normal
@@ -112,8 +112,7 @@ def test_weights_of_an_untrained_model_average_to_z(scale):
     assert_z(estimate, err, LOG_Z, n_tests=2, max_err=0.03)
     # Negative control: the density of the momenta left out on one side.
     momenta = 0.5 * 3 * PAIR.n_variables * (1.0 + np.log(2.0 * np.pi))
-    with pytest.raises(AssertionError):
-        assert_z(estimate + momenta, err, LOG_Z, n_tests=2, max_err=0.03)
+    assert_off(estimate + momenta, err, LOG_Z, least=5.0, max_err=0.03)
 
 
 @torch.no_grad()

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from helpers.edg import draw_weights, jackknife_log_mean, mean_err, perturb
-from helpers.stats import assert_z
+from helpers.stats import assert_off, assert_z
 
 from edgphys.edg.core.bounds import continuous_bound, path_bound
 from edgphys.edg.core.model import log_normal
@@ -59,8 +59,7 @@ def test_weights_of_an_untrained_model_average_to_z(n_steps, scale):
     assert_z(estimate, err, LOG_Z, n_tests=2, max_err=0.03)
     assert log_w.mean() < LOG_Z
     # Negative control: the Jacobian of the carried noise left out.
-    with pytest.raises(AssertionError):
-        assert_z(estimate + model.n_latent * 0.1, err, LOG_Z, n_tests=2, max_err=0.03)
+    assert_off(estimate + model.n_latent * 0.1, err, LOG_Z, least=5.0, max_err=0.03)
 
 
 @pytest.mark.parametrize(
@@ -163,8 +162,7 @@ def test_bounds_agree():
                 assert estimate > mean - 4 * mean_error
             else:
                 assert_z(estimate, float(np.hypot(err, mean_error)), mean, n_tests=2, max_err=0.5)
-                with pytest.raises(AssertionError):
-                    assert_z(estimate + 2.5, float(np.hypot(err, mean_error)), mean, n_tests=2, max_err=0.5)
+                assert_off(estimate + 2.5, float(np.hypot(err, mean_error)), mean, least=5.0, max_err=0.5)
 
 
 def test_training_approaches_the_exact_log_z():

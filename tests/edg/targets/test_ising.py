@@ -24,7 +24,7 @@ from helpers.edg import (
     mean_err,
     restricted_group,
 )
-from helpers.stats import assert_z
+from helpers.stats import assert_off, assert_z
 
 import lattices
 from edgphys.edg.targets.ising import IsingDecimationTarget, IsingRelaxationTarget
@@ -207,8 +207,7 @@ def test_lift_with_a_wrong_choice_of_spins_is_found(monkeypatch):
     deviations = torch.exp(log_w - log_z)[:, None] * (observables(target.system, configurations) - exact)
     z = deviations.mean(0) / deviations.std(0) * len(deviations) ** 0.5
     assert z.abs().max() > 6.0
-    with pytest.raises(AssertionError, match="z = "):
-        assert_z(*jackknife_log_mean(log_w), log_z, max_err=0.02)
+    assert_off(*jackknife_log_mean(log_w), log_z, least=5.0, max_err=0.02)
 
 
 def check_lower(target, scale, seed, n_tests, n=40000):

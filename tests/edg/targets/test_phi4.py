@@ -14,7 +14,7 @@ import pytest
 import torch
 from helpers.edg import jackknife_log_mean, log_gaussian, mean_err, restricted_group
 from helpers.oracles import phi4_action, sum_over_grid
-from helpers.stats import assert_z
+from helpers.stats import assert_off, assert_z
 
 import lattices
 from edgphys.edg.targets.phi4 import Phi4FieldTarget, Phi4SublatticeTarget
@@ -157,12 +157,13 @@ def test_fields_of_another_coupling_are_found():
     """Drawn at kappa = 0.25, compared with 0.27: the test above must be able to see it."""
     log_w, field = weighted_lift(Phi4SublatticeTarget(system(0.25, 0.022)), 40000, seed=21)
     _, log_z, exact = pair_averages(system(0.27, 0.022))
-    with pytest.raises(AssertionError, match="z = "):
-        assert_z(*jackknife_log_mean(log_w), log_z, max_err=0.02)
-    with pytest.raises(AssertionError, match="z = "):
-        assert_z(
-            *mean_err(torch.exp(log_w - log_z) * (field[:, 0] * field[:, 1] - exact[1])), 0.0, max_err=0.15
-        )
+    assert_off(*jackknife_log_mean(log_w), log_z, least=5.0, max_err=0.02)
+    assert_off(
+        *mean_err(torch.exp(log_w - log_z) * (field[:, 0] * field[:, 1] - exact[1])),
+        0.0,
+        least=5.0,
+        max_err=0.15,
+    )
 
 
 @pytest.mark.parametrize("kind", [Phi4SublatticeTarget, Phi4FieldTarget])

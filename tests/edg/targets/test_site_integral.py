@@ -16,7 +16,7 @@ import pytest
 import scipy.integrate
 import scipy.stats
 import torch
-from helpers.stats import assert_z
+from helpers.stats import assert_off, assert_z
 
 from edgphys.edg.targets.site_integral import SiteIntegral, _envelope
 
@@ -165,8 +165,7 @@ def test_draws_at_another_field_are_found():
         torch.full((20000,), 0.8, dtype=torch.float64), torch.Generator().manual_seed(3)
     )
     _, mean, variance = quadrature(0.9, *well)
-    with pytest.raises(AssertionError, match="z = "):
-        assert_z(float(draws.mean()), math.sqrt(variance / 20000), mean, max_err=0.02)
+    assert_off(float(draws.mean()), math.sqrt(variance / 20000), mean, least=5.0, max_err=0.02)
     assert chi_squared_p(uniform_values(draws.numpy(), 0.9, well)) < 1e-8
 
 

@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from helpers.stats import assert_z
+from helpers.stats import assert_off, assert_z
 
 import edgphys as ep
 from edgphys.edg.weights import annealing
@@ -36,8 +36,7 @@ def test_ratio_of_partition_functions_is_unbiased(n_rungs, step):
     exact = COLD.exact_results()["log_z"] - HOT.exact_results()["log_z"]
     assert_z(*relative_z(log_factors, exact), 1.0, n_tests=6, max_err=0.15)
     if n_rungs == 20:
-        with pytest.raises(AssertionError):
-            assert_z(*relative_z(log_factors, exact + 0.3), 1.0, n_tests=6, max_err=0.15)
+        assert_off(*relative_z(log_factors, exact + 0.3), 1.0, least=5.0, max_err=0.15)
 
 
 def test_points_arrive_at_the_cold_system():

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 import xarray as xr
-from helpers.stats import assert_z
+from helpers.stats import assert_off, assert_z
 from scipy.stats import norm
 from torch import nn
 
@@ -83,8 +83,7 @@ def test_share_is_what_the_weights_miss(hole):
     share = counts["n_unseen"] / counts["n_sent_back"]
     err = math.sqrt(share * (1.0 - share) / counts["n_sent_back"])
     assert_z(share, err, hole, n_tests=6, max_err=0.02)
-    with pytest.raises(AssertionError):
-        assert_z(share, err, 0.5 * hole, n_tests=6, max_err=0.02)
+    assert_off(share, err, 0.5 * hole, least=5.0, max_err=0.02)
 
 
 def test_nothing_is_missed_by_an_exact_encoder():
