@@ -46,6 +46,9 @@ __all__ = ["EDG"]
 class EDG:
     """Energy-based diffusion generator for one system.
 
+    All options are keywords. Those after `decoder` belong to the decoders that have them, whose records
+    (`FieldOptions`, `MixtureOptions`, `HamiltonianOptions`, `ParticleOptions`) check them.
+
     Parameters
     ----------
     system : AbstractSystem
