@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+import warnings
 from importlib import import_module
 from itertools import pairwise
 from typing import Annotated, Any, NoReturn
@@ -85,6 +86,7 @@ def run() -> NoReturn:
     """
     for name in ("dask", "sparse"):  # as where they are not installed
         sys.modules[name] = None  # pyright: ignore[reportArgumentType]
+    warnings.filterwarnings("ignore", "Numba extension module 'sparse")
     code = main()
     if code == 130:
         sys.stdout.flush()
