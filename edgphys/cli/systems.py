@@ -9,6 +9,6 @@ __all__ = ["systems"]
 def systems() -> None:
     """List the systems that ship, with their parameters and what is exactly known."""
     from edgphys.cli.system_arguments import COUPLINGS
-    from edgphys.report.text import print_systems
+    from edgphys.report.system_list import print_systems
 
     print_systems(COUPLINGS)

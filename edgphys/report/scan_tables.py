@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: MIT
+"""Tables of a scan: results of all methods with z-scores, and what says whether a method can be trusted.
+
+Columns are methods, rows are points, one section per result; ``z`` is the difference to the reference named
+in the row over the standard error of both (see `edgphys.report.comparison`).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+from rich.table import Table
+
+from edgphys.report.comparison import (
+    format_value,
+    has_result,
+    reference_method,
+    sampled_methods,
+    troubles,
+    z_scores,
+)
+from edgphys.report.console import empty_table
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+__all__ = ["diagnostics_table", "results_table"]
+
+# Beyond this a difference is not chance: 0.3 % two-sided.
+_Z_LIMIT = 3.0
+
+
+def _points(table: xr.Dataset, couplings: tuple[str, ...]) -> list[dict[str, float]]:
+    shape = tuple(table.sizes[name] for name in couplings)
+    return [
+        {name: float(table[name].values[i]) for name, i in zip(couplings, index, strict=True)}
+        for index in np.ndindex(*shape)
+    ]
+
+
+def _labels(table: xr.Dataset, couplings: tuple[str, ...]) -> list[list[str]]:
+    """The couplings of every point, each coupling with the same number of decimals throughout."""
+    decimals = {}
+    for name in couplings:
+        short = [f"{value:.8g}" for value in table[name].values.tolist()]
+        # An exponent keeps the shortest form: there are no common decimals.
+        counts = [len(word.partition(".")[2]) for word in short]
+        decimals[name] = None if any("e" in word for word in short) else max(counts)
+    return [
+        [f"{v:.8g}" if decimals[name] is None else f"{v:.{decimals[name]}f}" for name, v in point.items()]
+        for point in _points(table, couplings)
+    ]
+
+
+def results_table(table: xr.Dataset, names: list[str], couplings: tuple[str, ...]) -> Table:
+    methods = table["method"].values.astype(str).tolist()
+    compared = sampled_methods(table) if len(methods) > 1 else []
+    view = empty_table("results (energies are totals)")
+    view.add_column("result", no_wrap=True)
+    for name in couplings:
+        view.add_column(name, justify="right", no_wrap=True)
+    for method in methods:
+        view.add_column(method, justify="right", no_wrap=True)
+    for method in compared:
+        view.add_column(f"z {method}", justify="right", no_wrap=True)
+    if compared:
+        view.add_column("against", no_wrap=True)
+    labels = _labels(table, couplings)
+    for name in names:
+        reference = reference_method(table, name)
+        scores = {m: z_scores(table, name, m, reference) for m in compared if reference not in (None, m)}
+        for i, point in enumerate(_points(table, couplings)):
+            row = [name if i == 0 else "", *labels[i]]
+            row += [_cell(table, name, method, point) for method in methods]
+            row += [_score(scores[m].sel(point)) if m in scores else "" for m in compared]
+            view.add_row(*row, *([(reference or "") if i == 0 else ""] if compared else []))
+        view.add_section()
+    return view
+
+
+def _cell(table: xr.Dataset, name: str, method: str, point: dict[str, float]) -> str:
+    cell = table.sel({"method": method, **point})
+    return format_value(float(cell[name]), float(cell[f"{name}_err"]) if f"{name}_err" in cell else math.nan)
+
+
+def _score(score: xr.DataArray) -> str:
+    z = float(score)
+    if not math.isfinite(z):
+        return ""
+    return f"[bold red]{z:+.1f}[/bold red]" if abs(z) > _Z_LIMIT else f"{z:+.1f}"
+
+
+def diagnostics_table(table: xr.Dataset, couplings: tuple[str, ...]) -> Table:
+    shown = [name for name in ("ess", "max_weight", "tau_int", "r_hat") if has_result(table, name)]
+    view = empty_table("diagnostics")
+    view.add_column("method", no_wrap=True)
+    for name in couplings:
+        view.add_column(name, justify="right", no_wrap=True)
+    bound = has_result(table, "elbo")
+    for name in [*shown, *(["elbo"] if bound else []), "trusted", "wall_time"]:
+        view.add_column("wall_time / s" if name == "wall_time" else name, justify="right", no_wrap=True)
+    labels = _labels(table, couplings)
+    failed = {(method, tuple(point.values())) for method, point, _ in troubles(table)}
+    for method in sampled_methods(table):
+        for i, point in enumerate(_points(table, couplings)):
+            cell = table.sel({"method": method, **point})
+            row = [method if i == 0 else "", *labels[i]]
+            row += [_plain(cell, name, "{:.4g}") for name in shown]
+            row += [_cell(table, "elbo", method, point)] if bound else []
+            row += ["[bold red]no[/bold red]" if (method, tuple(point.values())) in failed else "yes"]
+            view.add_row(*row, _plain(cell, "wall_time", "{:.1f}"))
+        view.add_section()
+    return view
+
+
+def _plain(cell: xr.Dataset, name: str, form: str) -> str:
+    if name not in cell or not math.isfinite(float(cell[name])):
+        return "-"
+    return form.format(float(cell[name]))
