@@ -21,7 +21,7 @@ import lattices
 from edgphys.estimators import estimate
 from edgphys.estimators.chains.autocorrelation import gamma_method
 from edgphys.mcmc import run
-from edgphys.mcmc.random.xoshiro import fill_normal, new_state, next_word, random_site, uniform
+from edgphys.mcmc.random.xoshiro import new_state, next_word, random_site, uniform
 from edgphys.systems import Ising
 
 N_WORDS = 1000
@@ -113,16 +113,6 @@ def test_sites_are_the_upper_half_of_the_word():
         sites = [int(random_site(rng, n_sites)) for _ in range(N_WORDS)]
         assert sites == [((reference.next() >> 32) * n_sites) >> 32 for _ in range(N_WORDS)]
         assert max(sites) < n_sites
-
-
-@pytest.mark.statistical
-def test_normal_numbers_have_the_moments_of_a_gaussian():
-    out = np.empty(100_001)  # odd: the last pair is cut
-    fill_normal(new_state(np.random.SeedSequence(2)), out, out.size)
-    for power, moment, variance in ((1, 0.0, 1.0), (2, 1.0, 2.0), (3, 0.0, 15.0), (4, 3.0, 96.0)):
-        assert_z((out**power).mean(), np.sqrt(variance / out.size), moment, n_tests=5, max_err=0.04)
-    pairs = (out[:-1:2] * out[1::2]).mean()
-    assert_z(pairs, np.sqrt(2 / out.size), 0.0, n_tests=5, max_err=0.01)
 
 
 SYSTEM = Ising(lattices.build("square", (6, 6)), temperature=2.6)

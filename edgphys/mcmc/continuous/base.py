@@ -34,7 +34,8 @@ from edgphys.mcmc.continuous.tuning import (
 )
 from edgphys.mcmc.core.option_checks import check_between, check_count
 from edgphys.mcmc.core.sampler import ACCEPTED, ATTEMPTED, GRADIENTS, AbstractSampler, ChainState
-from edgphys.mcmc.random.xoshiro import fill_normal, new_state, uniform
+from edgphys.mcmc.random.normal import fill_normal
+from edgphys.mcmc.random.xoshiro import new_state, uniform
 from edgphys.systems.continuous.kernel_pointer import KernelPointer
 
 if TYPE_CHECKING:
@@ -272,7 +273,7 @@ def acceptances(log_ratios: np.ndarray) -> np.ndarray:
 def normal_rows(rng, out):
     """A row of standard normal numbers from each member's generator."""
     for m in range(out.shape[0]):
-        fill_normal(rng[m], out[m], out.shape[1])
+        fill_normal(rng[m], out[m])
 
 
 @njit(nogil=True, cache=True)

@@ -48,7 +48,8 @@ from edgphys.mcmc.continuous.tuning import (
 )
 from edgphys.mcmc.core.option_checks import check_between
 from edgphys.mcmc.core.sampler import ACCEPTED, ATTEMPTED, GRADIENTS, ChainState
-from edgphys.mcmc.random.xoshiro import fill_normal, uniform
+from edgphys.mcmc.random.normal import fill_normal
+from edgphys.mcmc.random.xoshiro import uniform
 
 __all__ = ["GenericHMC"]
 
@@ -207,7 +208,7 @@ def _move(kernel, potential, x, energy, gradient, rng, counts, steps, mean_steps
     """One trajectory; the energy after it, the acceptance probability and the squared jump."""
     beta = potential[1]
     momentum, new, new_gradient, size = scratch
-    fill_normal(rng, momentum, x.size)
+    fill_normal(rng, momentum)
     start = beta * energy + 0.5 * np.sum(momentum * momentum)
     n_steps, factor = _draw_trajectory(rng, mean_steps)
     for i in range(x.size):

@@ -34,7 +34,8 @@ from edgphys.mcmc.continuous.base import (
 )
 from edgphys.mcmc.continuous.tuning import LOG_STEP, adapt_step, learn_scales
 from edgphys.mcmc.core.sampler import ACCEPTED, ATTEMPTED, GRADIENTS, ChainState
-from edgphys.mcmc.random.xoshiro import fill_normal, uniform
+from edgphys.mcmc.random.normal import fill_normal
+from edgphys.mcmc.random.xoshiro import uniform
 
 __all__ = ["MALA"]
 
@@ -113,7 +114,7 @@ def _move(kernel, potential, x, energy, gradient, rng, counts, steps, scratch):
     parameters, beta = potential
     noise, proposal, new_gradient = scratch
     d = x.size
-    fill_normal(rng, noise, d)
+    fill_normal(rng, noise)
     factor = _drift_factor(beta, steps, gradient)
     for i in range(d):
         proposal[i] = x[i] + steps[i] * (noise[i] - factor * steps[i] * gradient[i])

@@ -30,7 +30,8 @@ from edgphys.mcmc.continuous.base import (
 )
 from edgphys.mcmc.continuous.tuning import LOG_STEP, adapt_step, learn_scales
 from edgphys.mcmc.core.sampler import ACCEPTED, ATTEMPTED, ChainState
-from edgphys.mcmc.random.xoshiro import fill_normal, uniform
+from edgphys.mcmc.random.normal import fill_normal
+from edgphys.mcmc.random.xoshiro import uniform
 
 __all__ = ["RandomWalkMetropolis"]
 
@@ -88,7 +89,7 @@ def _move(kernel, potential, x, energy, rng, counts, steps, scratch):
     """One proposal; the energy after it and the acceptance probability."""
     parameters, beta = potential
     proposal, unused = scratch
-    fill_normal(rng, proposal, x.size)
+    fill_normal(rng, proposal)
     for i in range(x.size):
         proposal[i] = x[i] + steps[i] * proposal[i]
     new = kernel(proposal, unused, parameters)

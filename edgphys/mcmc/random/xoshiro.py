@@ -22,12 +22,10 @@ True
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from numba import njit, uint64
 
-__all__ = ["advance_words", "fill_normal", "new_state", "next_word", "random_site", "uniform"]
+__all__ = ["advance_words", "new_state", "next_word", "random_site", "uniform"]
 
 # Plain int literals are int64 in numba, and int64 with uint64 gives float64: every constant is typed.
 _S17, _S23, _S45, _S19, _S41 = (np.uint64(k) for k in (17, 23, 45, 19, 41))
@@ -79,14 +77,3 @@ def random_site(rng, n_sites):
     leaves every transition kernel that picks a site first exactly stationary.
     """
     return ((next_word(rng) >> _S32) * uint64(n_sites)) >> _S32
-
-
-@njit(nogil=True, cache=True)
-def fill_normal(rng, out, n):
-    """Fill ``out[:n]`` with independent standard normal numbers (Box and Muller, in pairs)."""
-    for i in range(0, n, 2):
-        radius = math.sqrt(-2.0 * math.log(1.0 - uniform(rng)))
-        angle = 2.0 * math.pi * uniform(rng)
-        out[i] = radius * math.cos(angle)
-        if i + 1 < n:
-            out[i + 1] = radius * math.sin(angle)

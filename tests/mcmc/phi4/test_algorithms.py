@@ -7,7 +7,6 @@ import json
 
 import numpy as np
 import pytest
-import scipy.stats
 from helpers.chains import assert_chains, estimates, phi4_chain_moments
 from helpers.stats import assert_z
 
@@ -18,8 +17,6 @@ from edgphys.mcmc.core.layout import make_layout
 from edgphys.mcmc.phi4 import base as phi4_base
 from edgphys.mcmc.phi4 import hmc
 from edgphys.mcmc.phi4.stencil import action_of, embed, kick, make_grid
-from edgphys.mcmc.random.normal import fill_normal
-from edgphys.mcmc.random.xoshiro import new_state
 from edgphys.systems import Phi4
 
 ALGORITHMS = ("metropolis", "hmc", "embedded_wolff", "overrelaxation")
@@ -234,15 +231,6 @@ def test_adaptation_of_the_width_goes_the_right_way():
     assert tuning[0] > 0
     phi4_base.adapt_width(tuning, 0.0)
     assert tuning[0] < 0.8
-
-
-@pytest.mark.statistical
-def test_normal_numbers_are_normal():
-    out = np.empty(20_001)
-    fill_normal(new_state(np.random.SeedSequence(8)), out)
-    assert scipy.stats.kstest(out, "norm").pvalue > 1e-4
-    assert scipy.stats.kstest(1.04 * out + 0.03, "norm").pvalue < 1e-4  # what the test can see
-    assert abs(np.corrcoef(out[:-1], out[1:])[0, 1]) < 4 / np.sqrt(out.size)
 
 
 def test_algorithms_are_listed():

@@ -403,27 +403,3 @@ def test_reflections_of_the_free_field_are_never_rejected():
     assert settings["measured"]["reflection_acceptance"] > 0.98
     assert settings["measured"]["acceptance"] == pytest.approx(0.5, abs=0.03)
     assert samples.attrs["n_energy_calls"] == pytest.approx(8 * 800 * 5, rel=0.1)
-
-
-# --------------------------------------------------------------------------------------------- normal numbers
-
-
-@pytest.mark.statistical
-def test_normal_numbers_in_bulk_and_tail():
-    x = np.empty(2_000_000)
-    normal.fill_normal(new_state(np.random.SeedSequence(14)), x)
-    assert scipy.stats.kstest(x[:200_000], "norm").pvalue > 1e-4
-    assert scipy.stats.kstest(1.02 * x[:200_000], "norm").pvalue < 1e-4
-    moments = [(x**k).mean() for k in (1, 2, 3, 4, 6)]
-    errors = np.sqrt(np.array([1, 2, 15, 96, 10_170]) / x.size)
-    z = (np.array(moments) - [0, 1, 0, 3, 15]) / errors
-    assert np.abs(z).max() < limit(20), z
-    # Layer edges and the tail, where mistakes of the method would sit.
-    edges = np.array([-normal._R, *-normal._X[[2, 64, 200]], 0, *normal._X[[200, 64, 2]], normal._R])
-    counts = np.histogram(x, [-np.inf, *edges, np.inf])[0]
-    p = np.diff(scipy.stats.norm.cdf([-np.inf, *edges, np.inf]))
-    assert scipy.stats.chisquare(counts, x.size * p / p.sum()).pvalue > 1e-4
-    beyond = np.abs(x[np.abs(x) > normal._R])
-    tail = scipy.stats.kstest(beyond, lambda v: 1 - scipy.stats.norm.sf(v) / scipy.stats.norm.sf(normal._R))
-    assert beyond.size > 300 and tail.pvalue > 1e-4
-    assert abs(np.corrcoef(np.abs(x[:-1]), np.abs(x[1:]))[0, 1]) < limit(20) / np.sqrt(x.size)
