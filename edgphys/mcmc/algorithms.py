@@ -14,11 +14,11 @@ from edgphys.mcmc.continuous.hmc import GenericHMC
 from edgphys.mcmc.continuous.mala import MALA
 from edgphys.mcmc.continuous.random_walk import RandomWalkMetropolis
 from edgphys.mcmc.core.sampler import AbstractSampler
+from edgphys.mcmc.ising.bits.multispin import IsingMultispin
 from edgphys.mcmc.ising.clusters.swendsen_wang import IsingSwendsenWang
 from edgphys.mcmc.ising.clusters.wolff import IsingWolff
 from edgphys.mcmc.ising.heat_bath import IsingHeatBath
 from edgphys.mcmc.ising.metropolis import IsingMetropolis
-from edgphys.mcmc.ising.words.multispin import IsingMultispin
 from edgphys.mcmc.phi4.embedded_wolff import Phi4EmbeddedWolff
 from edgphys.mcmc.phi4.hmc import Phi4HMC
 from edgphys.mcmc.phi4.metropolis import Phi4Metropolis

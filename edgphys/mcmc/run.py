@@ -15,9 +15,10 @@ from pathlib import Path
 
 import xarray as xr
 
+from edgphys import _checks
 from edgphys.mcmc.algorithms import make_sampler
 from edgphys.mcmc.core.checkpoint import Checkpoint
-from edgphys.mcmc.core.driver import Work, check_integer, check_plan, identity_of, samples_dataset
+from edgphys.mcmc.core.driver import Work, check_plan, identity_of, samples_dataset
 from edgphys.systems.provenance import sample_attrs
 
 __all__ = ["run"]
@@ -100,8 +101,8 @@ def run(
     {'chain': 2, 'draw': 100}
     """
     plan = check_plan(n_chains, n_sweeps, n_warmup, thin, keep)
-    seed = check_integer("seed", seed, 0)
-    n_threads = check_integer("n_threads", os.cpu_count() or 1 if n_threads is None else n_threads, 1)
+    seed = _checks.seed(seed)
+    n_threads = _checks.count(os.cpu_count() or 1 if n_threads is None else n_threads, "n_threads", 1)
     sampler = make_sampler(system, algorithm, options)
     store = None if checkpoint is None else Checkpoint(checkpoint, identity_of(sampler, plan, seed))
     begin = time.perf_counter()

@@ -157,7 +157,8 @@ def check(case, method, seed, **settings):
 @pytest.mark.statistical
 @pytest.mark.parametrize("name", CASES)
 def test_log_z_is_that_of_quadrature(name):
-    table = check(CASES[name], "mbar", 5, n_sweeps=800)
+    # mueller_brown hops between its basins about once in 100 sweeps.
+    table = check(CASES[name], "mbar", 5, n_sweeps=2000)
     assert json.loads(table.attrs["parameters"]) == CASES[name][0]().parameters
     assert table.attrs["system"] == CASES[name][0]().name and table.attrs["n_energy_calls"] > 10_000
 
@@ -193,7 +194,7 @@ def test_a_wrong_gaussian_is_seen(monkeypatch):
     wrong = property(lambda self: right(self) + np.log(self.spread).sum())  # as if the weight were 1/w^2
     monkeypatch.setattr(GaussianPath, "log_z_reference", wrong)
     with pytest.raises(AssertionError, match="z = "):
-        check(CASES["mueller_brown"], "mbar", 5, n_sweeps=300)
+        check(CASES["mueller_brown"], "mbar", 5, n_sweeps=2000)
 
 
 def test_scan_has_ladders_for_compiled_systems_only():
@@ -202,7 +203,7 @@ def test_scan_has_ladders_for_compiled_systems_only():
         temperature=[1.0, 2.0],
         methods=["mbar", "exact"],
         seed=3,
-        mcmc={"n_sweeps": 500},
+        mcmc={"n_sweeps": 1500},
         workers=1,
     )
     mbar, exact = (table.sel({"method": name}) for name in ("mbar", "exact"))

@@ -16,26 +16,18 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
-from numba import njit
 
+from edgphys import _checks
 from edgphys._lazy import LazyModule
-from edgphys.mcmc.continuous.tuning import (
-    HEAD,
-    LOG_STEP,
-    LOG_STEP_MEAN,
-    adapt_step,
-    learn_scales,
-    new_tuning,
-    tuning_views,
-)
-from edgphys.mcmc.core.option_checks import check_between, check_count
-from edgphys.mcmc.core.sampler import ACCEPTED, ATTEMPTED, GRADIENTS, AbstractSampler, ChainState
-from edgphys.mcmc.random.normal import fill_normal
-from edgphys.mcmc.random.xoshiro import new_state, uniform
+from edgphys.mcmc.continuous.batch import Batch
+from edgphys.mcmc.continuous.tuning import HEAD, learn_scales, new_tuning, tuning_views
+from edgphys.mcmc.core.dual_averaging import LOG_STEP, LOG_STEP_MEAN, adapt_step
+from edgphys.mcmc.core.sampler import ATTEMPTED, GRADIENTS, AbstractSampler, ChainState
+from edgphys.mcmc.random.xoshiro import new_state
 from edgphys.systems.continuous.kernel_pointer import KernelPointer
 
 if TYPE_CHECKING:
@@ -43,41 +35,11 @@ if TYPE_CHECKING:
 else:
     torch = LazyModule("torch")
 
-__all__ = ["AbstractContinuousSampler", "Batch", "acceptance", "acceptances", "normal_rows", "uniform_rows"]
+__all__ = ["AbstractContinuousSampler"]
 
 # Draws measured at a time: a buffer of positions stays small however long a piece is.
 _DRAWS_A_BLOCK = 4096
 _TRIES = 100
-
-
-@dataclass(eq=False)
-class Batch:
-    """Chains that move together in numpy.
-
-    Attributes
-    ----------
-    x, gradient : float64, shape (n_members, n_variables)
-        Positions, and dE/dx there (not kept up by moves that do not need it).
-    energy : float64, shape (n_members,)
-    rng : uint64, shape (n_members + 1, 4)
-        One generator a member, and one for what all members share.
-    counts : int64, shape (5,)
-        As in `ChainState`.
-    head : float64
-        Of the tuning, see `edgphys.mcmc.continuous.tuning`.
-    """
-
-    x: np.ndarray
-    energy: np.ndarray
-    gradient: np.ndarray
-    rng: np.ndarray
-    counts: np.ndarray
-    head: np.ndarray
-
-    def count(self, accepted: np.ndarray, n_gradients: int) -> None:
-        self.counts[ATTEMPTED] += accepted.size
-        self.counts[ACCEPTED] += int(accepted.sum())
-        self.counts[GRADIENTS] += n_gradients * accepted.size
 
 
 class AbstractContinuousSampler(AbstractSampler):
@@ -91,21 +53,21 @@ class AbstractContinuousSampler(AbstractSampler):
         "start_scale": None,
         "chains_per_batch": 8,
     }
-    # Energies or gradients of one move, roughly.
-    gradients_per_move: ClassVar[int] = 1
     # False: the energy kernel is enough.
     needs_gradient: ClassVar[bool] = True
+    # Roughly; how many moves make a piece of a run.
+    gradients_per_move: ClassVar[int] = 1
     columns_optional: ClassVar[bool] = True
 
     def _check_options(self) -> None:
         options = self.options
         for name in ("steps_per_sweep", "chains_per_batch"):
-            check_count(name, options[name], 1)
-        for name, top in (("target_acceptance", 1.0), ("start_scale", math.inf)):
-            if options[name] is not None:
-                check_between(name, options[name], top)
-        if not isinstance(options["precondition"], bool | np.bool_):
-            raise ValueError(f"precondition must be True or False, got {options['precondition']!r}")
+            _checks.count(options[name], name, 1)
+        if options["target_acceptance"] is not None:
+            _checks.number(options["target_acceptance"], "target_acceptance", above=0.0, below=1.0)
+        if options["start_scale"] is not None:
+            _checks.positive(options["start_scale"], "start_scale")
+        _checks.flag(options["precondition"], "precondition")
 
     def _prepare(self) -> None:
         system = self.system
@@ -134,12 +96,33 @@ class AbstractContinuousSampler(AbstractSampler):
         """Step to begin with, in units of the width of the density."""
 
     @abstractmethod
-    def _warm_up_chain(self, state: ChainState, learned: tuple, first: int, n_sweeps: int, n_total: int):
-        """The compiled warm-up."""
+    def _kernels(self) -> tuple[Callable, Callable]:
+        """The compiled warm-up and the compiled draws.
 
-    @abstractmethod
+        ``warm_up(kernel, potential, x, rng, counts, n_moves, learned, schedule, *lengths)`` and
+        ``sample(kernel, potential, x, rng, counts, n_moves, steps, *lengths, rows, positions)``, which writes
+        energies into ``rows[:, 0]``, and positions if there is room for them.
+        """
+
+    def _lengths_to_try(self) -> tuple:
+        """Further arguments of the compiled warm-up."""
+        return ()
+
+    def _length_of_moves(self, tuned: dict) -> tuple:
+        """Further arguments of the compiled draws."""
+        return ()
+
+    def _moving(self, state: ChainState, n_sweeps: int) -> tuple:
+        return *self._energy, state.configuration, state.rng, state.counts, n_sweeps * self._n_steps
+
+    def _warm_up_chain(self, state: ChainState, learned: tuple, first: int, n_sweeps: int, n_total: int):
+        schedule = first, n_sweeps, n_total, self._target, bool(self.options["precondition"])
+        warm_up, _ = self._kernels()
+        warm_up(*self._moving(state, 1), learned, schedule, *self._lengths_to_try())
+
     def _sample_chain(self, state: ChainState, steps: np.ndarray, tuned: dict, thin: int, rows, positions):
-        """The compiled draws: energies into ``rows[:, 0]``, positions if there is room for them."""
+        _, sample = self._kernels()
+        sample(*self._moving(state, thin), steps, *self._length_of_moves(tuned), rows, positions)
 
     @abstractmethod
     def _move_batch(self, batch: Batch, steps: np.ndarray, tuned: dict) -> np.ndarray:
@@ -177,7 +160,8 @@ class AbstractContinuousSampler(AbstractSampler):
     @property
     def updates_per_sweep(self) -> int:
         # A torch call takes as long as some ten thousand compiled updates.
-        return self._n_steps * self.gradients_per_move * (self.n_variables if self._compiled else 20_000)
+        cost = self.n_variables if self._compiled else 20_000
+        return self._n_steps * self.gradients_per_move * cost
 
     def warm_up(self, state: ChainState, first: int, n_sweeps: int, n_total: int) -> None:
         learned = tuning_views(state.tuning, self.chains_per_state, self.n_variables)
@@ -252,32 +236,3 @@ class AbstractContinuousSampler(AbstractSampler):
         """Energies and gradients of whole configurations, warm-up included."""
         energies, gradients = (sum(int(s.counts[at]) for s in states) for at in (ATTEMPTED, GRADIENTS))
         return energies, gradients
-
-
-@njit(nogil=True, cache=True)
-def acceptance(log_ratio):
-    """min(1, exp(log_ratio)); 0 for a proposal that ran away to NaN."""
-    if log_ratio >= 0.0:
-        return 1.0
-    if log_ratio < 0.0:
-        return math.exp(log_ratio)
-    return 0.0
-
-
-def acceptances(log_ratios: np.ndarray) -> np.ndarray:
-    """`acceptance` of each entry."""
-    return np.exp(np.minimum(np.where(np.isnan(log_ratios), -np.inf, log_ratios), 0.0))
-
-
-@njit(nogil=True, cache=True)
-def normal_rows(rng, out):
-    """A row of standard normal numbers from each member's generator."""
-    for m in range(out.shape[0]):
-        fill_normal(rng[m], out[m])
-
-
-@njit(nogil=True, cache=True)
-def uniform_rows(rng, out):
-    """A uniform number in [0, 1) from each member's generator."""
-    for m in range(out.size):
-        out[m] = uniform(rng[m])

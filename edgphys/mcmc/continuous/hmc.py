@@ -6,9 +6,8 @@ Momenta p ~ N(0, 1) are drawn afresh, H = p^2/2 + U(x), U = E/T, is followed by 
     p -= s/2 grad U(x),    x += s p,    p -= s/2 grad U(x)
 
 and the end is accepted with min(1, exp(-dH)). The map is reversible and keeps volume, so exp(-U) is
-stationary for any step s, one per coordinate if preconditioned (a diagonal mass matrix). The number of steps
-is uniform in ``1 .. 2 round(length / step) - 1`` and the step varies by 10 percent from one trajectory to the
-next, both independent of x: no mode is in resonance with the trajectory.
+stationary for any step s, one per coordinate if preconditioned (a diagonal mass matrix). The mean number of
+steps is length / step (`edgphys.mcmc.core.trajectory`).
 
 The step is tuned to a mean acceptance of 0.8. Lengths are in units of the scales, in which a Gaussian has
 period 2 pi. Without the option `trajectory_length` the warm-up tries pi/2 times 1/4, 1/2, 1, 2 and 4 in its
@@ -18,42 +17,30 @@ the end. One sweep is `steps_per_sweep` trajectories.
 References
 ----------
 Duane, Kennedy, Pendleton and Roweth, Phys. Lett. B 195, 216 (1987), doi:10.1016/0370-2693(87)91197-X.
-Mackenzie, Phys. Lett. B 226, 369 (1989), doi:10.1016/0370-2693(89)91212-4 (randomised length).
 Pasarica and Gelman, Statistica Sinica 20, 343 (2010) (squared jump distance).
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 from numba import njit
 
-from edgphys.mcmc.continuous.base import (
-    AbstractContinuousSampler,
-    Batch,
-    acceptance,
-    acceptances,
-    normal_rows,
-    uniform_rows,
-)
-from edgphys.mcmc.continuous.tuning import (
-    LOG_STEP,
-    LOG_STEP_MEAN,
-    N_LENGTHS,
-    TRIAL_COST,
-    TRIAL_GAIN,
-    adapt_step,
-    learn_scales,
-)
-from edgphys.mcmc.core.option_checks import check_between
-from edgphys.mcmc.core.sampler import ACCEPTED, ATTEMPTED, GRADIENTS, ChainState
+from edgphys import _checks
+from edgphys.mcmc.continuous.base import AbstractContinuousSampler
+from edgphys.mcmc.continuous.batch import Batch
+from edgphys.mcmc.continuous.tuning import N_LENGTHS, TRIAL_COST, TRIAL_GAIN, learn_scales
+from edgphys.mcmc.core.acceptance import acceptance, accepts
+from edgphys.mcmc.core.dual_averaging import LOG_STEP, LOG_STEP_MEAN, adapt_step
+from edgphys.mcmc.core.sampler import GRADIENTS, ChainState
+from edgphys.mcmc.core.trajectory import draw_trajectory
 from edgphys.mcmc.random.normal import fill_normal
 from edgphys.mcmc.random.xoshiro import uniform
 
 __all__ = ["GenericHMC"]
 
-_JITTER = 0.1
 _LENGTHS = 0.5 * math.pi * 2.0 ** np.arange(-2, 3)
 _MIDDLE = 2
 _LONGEST = 1000  # mean steps per trajectory: a bound on what a bad start of the tuning may cost
@@ -75,7 +62,7 @@ class GenericHMC(AbstractContinuousSampler):
     def _check_options(self) -> None:
         super()._check_options()
         if self.options["trajectory_length"] is not None:
-            check_between("trajectory_length", self.options["trajectory_length"], math.inf)
+            _checks.positive(self.options["trajectory_length"], "trajectory_length")
 
     def _prepare(self) -> None:
         super()._prepare()
@@ -96,16 +83,14 @@ class GenericHMC(AbstractContinuousSampler):
         length = float(self._lengths[_best_length(gain, cost)])
         return tuned | {"trajectory_length": length, "mean_steps": _mean_steps(length, step)}
 
-    def _warm_up_chain(self, state: ChainState, learned: tuple, first: int, n_sweeps: int, n_total: int):
-        schedule = first, n_sweeps, n_total, self._target, bool(self.options["precondition"])
-        trial = self._lengths, self.options["trajectory_length"] is None
-        args = *self._energy, state.configuration, state.rng, state.counts, self._n_steps
-        _warm_up(*args, learned, schedule, trial)
+    def _kernels(self) -> tuple[Callable, Callable]:
+        return _warm_up, _sample
 
-    def _sample_chain(self, state: ChainState, steps: np.ndarray, tuned: dict, thin: int, rows, positions):
-        n_moves = thin * self._n_steps
-        args = *self._energy, state.configuration, state.rng, state.counts, n_moves
-        _sample(*args, steps, float(tuned["mean_steps"]), rows, positions)
+    def _lengths_to_try(self) -> tuple:
+        return ((self._lengths, self.options["trajectory_length"] is None),)
+
+    def _length_of_moves(self, tuned: dict) -> tuple:
+        return (float(tuned["mean_steps"]),)
 
     def _move_batch(self, batch: Batch, steps: np.ndarray, tuned: dict) -> np.ndarray:
         return self._trajectories(batch, steps, float(tuned["mean_steps"]))[0]
@@ -127,10 +112,9 @@ class GenericHMC(AbstractContinuousSampler):
 
         The acceptance probabilities and the squared jumps in units of the steps.
         """
-        momentum, draws, beta = np.empty_like(batch.x), np.empty(len(batch.x)), self.system.beta
-        normal_rows(batch.rng, momentum)
+        momentum, beta = batch.normals(), self.system.beta
         start = beta * batch.energy + 0.5 * (momentum * momentum).sum(axis=1)
-        n_steps, factor = _draw_trajectory(batch.rng[-1], mean_steps)
+        n_steps, factor = draw_trajectory(batch.rng[-1], mean_steps)
         size = factor * steps
         x, energy, gradient = batch.x.copy(), batch.energy, batch.gradient
         momentum -= 0.5 * beta * size * gradient
@@ -139,13 +123,8 @@ class GenericHMC(AbstractContinuousSampler):
             energy, gradient = self.system.energy_and_gradient(x)
             momentum -= (1.0 if k + 1 < n_steps else 0.5) * beta * size * gradient
         end = beta * energy + 0.5 * (momentum * momentum).sum(axis=1)
-        probability = acceptances(start - end)
         jumps = (((x - batch.x) / steps) ** 2).sum(axis=1)
-        uniform_rows(batch.rng, draws)
-        accepted = draws < probability
-        batch.x[accepted], batch.energy[accepted] = x[accepted], energy[accepted]
-        batch.gradient[accepted] = gradient[accepted]
-        batch.count(accepted, n_steps)
+        probability = batch.accept(start - end, x, energy, gradient, n_steps)
         return probability, np.where(probability > 0.0, jumps, 0.0)
 
 
@@ -165,7 +144,7 @@ def _trying(sweep, n_total):
 
 @njit(nogil=True, cache=True)
 def _best_length(gain, cost):
-    """Place of the length with the largest squared jump a gradient; the middle one before each was tried."""
+    """Place of the length with the largest squared jump per gradient; the middle one until all were tried."""
     return np.argmax(gain / cost) if np.all(cost > 0.0) else _MIDDLE
 
 
@@ -177,13 +156,6 @@ def _settled_length(head):
 @njit(nogil=True, cache=True)
 def _draw_length(rng):
     return min(int(uniform(rng) * N_LENGTHS), N_LENGTHS - 1)
-
-
-@njit(nogil=True, cache=True)
-def _draw_trajectory(rng, mean_steps):
-    """Number of steps and the factor of their size."""
-    n_steps = 1 + int(uniform(rng) * max(1, 2 * round(mean_steps) - 1))
-    return n_steps, 1.0 + _JITTER * (2.0 * uniform(rng) - 1.0)
 
 
 @njit(nogil=True, cache=True)
@@ -210,7 +182,7 @@ def _move(kernel, potential, x, energy, gradient, rng, counts, steps, mean_steps
     momentum, new, new_gradient, size = scratch
     fill_normal(rng, momentum)
     start = beta * energy + 0.5 * np.sum(momentum * momentum)
-    n_steps, factor = _draw_trajectory(rng, mean_steps)
+    n_steps, factor = draw_trajectory(rng, mean_steps)
     for i in range(x.size):
         new[i], new_gradient[i], size[i] = x[i], gradient[i], factor * steps[i]
     new_energy = _leapfrog(kernel, potential, new, momentum, new_gradient, size, n_steps)
@@ -219,10 +191,8 @@ def _move(kernel, potential, x, energy, gradient, rng, counts, steps, mean_steps
     if probability > 0.0:
         for i in range(x.size):
             jump += ((new[i] - x[i]) / steps[i]) ** 2
-    counts[ATTEMPTED] += 1
     counts[GRADIENTS] += n_steps
-    if uniform(rng) < probability:
-        counts[ACCEPTED] += 1
+    if accepts(rng, counts, probability):
         x[:] = new
         gradient[:] = new_gradient
         energy = new_energy

@@ -20,22 +20,18 @@ doi:10.1111/1467-9868.00123 (0.574).
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 from numba import njit
 
-from edgphys.mcmc.continuous.base import (
-    AbstractContinuousSampler,
-    Batch,
-    acceptance,
-    acceptances,
-    normal_rows,
-    uniform_rows,
-)
-from edgphys.mcmc.continuous.tuning import LOG_STEP, adapt_step, learn_scales
-from edgphys.mcmc.core.sampler import ACCEPTED, ATTEMPTED, GRADIENTS, ChainState
+from edgphys.mcmc.continuous.base import AbstractContinuousSampler
+from edgphys.mcmc.continuous.batch import Batch
+from edgphys.mcmc.continuous.tuning import learn_scales
+from edgphys.mcmc.core.acceptance import acceptance, accepts
+from edgphys.mcmc.core.dual_averaging import LOG_STEP, adapt_step
+from edgphys.mcmc.core.sampler import GRADIENTS
 from edgphys.mcmc.random.normal import fill_normal
-from edgphys.mcmc.random.xoshiro import uniform
 
 __all__ = ["MALA"]
 
@@ -58,32 +54,18 @@ class MALA(AbstractContinuousSampler):
     def _first_step(self) -> float:
         return self.n_variables ** (-1 / 6)
 
-    def _warm_up_chain(self, state: ChainState, learned: tuple, first: int, n_sweeps: int, n_total: int):
-        schedule = first, n_sweeps, n_total, self._target, bool(self.options["precondition"])
-        _warm_up(
-            *self._energy, state.configuration, state.rng, state.counts, self._n_steps, learned, schedule
-        )
-
-    def _sample_chain(self, state: ChainState, steps: np.ndarray, tuned: dict, thin: int, rows, positions):
-        n_moves = thin * self._n_steps
-        _sample(*self._energy, state.configuration, state.rng, state.counts, n_moves, steps, rows, positions)
+    def _kernels(self) -> tuple[Callable, Callable]:
+        return _warm_up, _sample
 
     def _move_batch(self, batch: Batch, steps: np.ndarray, tuned: dict) -> np.ndarray:
-        noise, draws = np.empty_like(batch.x), np.empty(len(batch.x))
-        normal_rows(batch.rng, noise)
+        noise = batch.normals()
         beta = self.system.beta
         drift = _drifts(beta * steps * batch.gradient)
         proposal = batch.x + steps * (noise - drift)
         energy, gradient = self.system.energy_and_gradient(proposal)
         back = drift + _drifts(beta * steps * gradient) - noise
         log_ratio = beta * (batch.energy - energy) + log_hastings(noise, back)
-        probability = acceptances(log_ratio)
-        uniform_rows(batch.rng, draws)
-        accepted = draws < probability
-        batch.x[accepted], batch.energy[accepted] = proposal[accepted], energy[accepted]
-        batch.gradient[accepted] = gradient[accepted]
-        batch.count(accepted, 1)
-        return probability
+        return batch.accept(log_ratio, proposal, energy, gradient, 1)
 
 
 def _drifts(slopes: np.ndarray) -> np.ndarray:
@@ -125,10 +107,8 @@ def _move(kernel, potential, x, energy, gradient, rng, counts, steps, scratch):
         back = steps[i] * (factor * gradient[i] + new_factor * new_gradient[i]) - noise[i]
         log_hastings += 0.5 * (noise[i] * noise[i] - back * back)
     probability = acceptance(beta * (energy - new) + log_hastings)
-    counts[ATTEMPTED] += 1
     counts[GRADIENTS] += 1
-    if uniform(rng) < probability:
-        counts[ACCEPTED] += 1
+    if accepts(rng, counts, probability):
         x[:] = proposal
         gradient[:] = new_gradient
         energy = new

@@ -16,22 +16,17 @@ Roberts, Gelman, Gilks, Ann. Appl. Probab. 7, 110 (1997), doi:10.1214/aoap/10346
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 from numba import njit
 
-from edgphys.mcmc.continuous.base import (
-    AbstractContinuousSampler,
-    Batch,
-    acceptance,
-    acceptances,
-    normal_rows,
-    uniform_rows,
-)
-from edgphys.mcmc.continuous.tuning import LOG_STEP, adapt_step, learn_scales
-from edgphys.mcmc.core.sampler import ACCEPTED, ATTEMPTED, ChainState
+from edgphys.mcmc.continuous.base import AbstractContinuousSampler
+from edgphys.mcmc.continuous.batch import Batch
+from edgphys.mcmc.continuous.tuning import learn_scales
+from edgphys.mcmc.core.acceptance import acceptance, accepts
+from edgphys.mcmc.core.dual_averaging import LOG_STEP, adapt_step
 from edgphys.mcmc.random.normal import fill_normal
-from edgphys.mcmc.random.xoshiro import uniform
 
 __all__ = ["RandomWalkMetropolis"]
 
@@ -61,27 +56,13 @@ class RandomWalkMetropolis(AbstractContinuousSampler):
     def _first_step(self) -> float:
         return 2.38 / math.sqrt(self.n_variables)
 
-    def _warm_up_chain(self, state: ChainState, learned: tuple, first: int, n_sweeps: int, n_total: int):
-        schedule = first, n_sweeps, n_total, self._target, bool(self.options["precondition"])
-        _warm_up(
-            *self._energy, state.configuration, state.rng, state.counts, self._n_steps, learned, schedule
-        )
-
-    def _sample_chain(self, state: ChainState, steps: np.ndarray, tuned: dict, thin: int, rows, positions):
-        n_moves = thin * self._n_steps
-        _sample(*self._energy, state.configuration, state.rng, state.counts, n_moves, steps, rows, positions)
+    def _kernels(self) -> tuple[Callable, Callable]:
+        return _warm_up, _sample
 
     def _move_batch(self, batch: Batch, steps: np.ndarray, tuned: dict) -> np.ndarray:
-        noise, draws = np.empty_like(batch.x), np.empty(len(batch.x))
-        normal_rows(batch.rng, noise)
-        proposal = batch.x + steps * noise
+        proposal = batch.x + steps * batch.normals()
         energy = self.system.energy(proposal)
-        probability = acceptances(self.system.beta * (batch.energy - energy))
-        uniform_rows(batch.rng, draws)
-        accepted = draws < probability
-        batch.x[accepted], batch.energy[accepted] = proposal[accepted], energy[accepted]
-        batch.count(accepted, 0)
-        return probability
+        return batch.accept(self.system.beta * (batch.energy - energy), proposal, energy)
 
 
 @njit(nogil=True, cache=True)
@@ -94,9 +75,7 @@ def _move(kernel, potential, x, energy, rng, counts, steps, scratch):
         proposal[i] = x[i] + steps[i] * proposal[i]
     new = kernel(proposal, unused, parameters)
     probability = acceptance(beta * (energy - new))
-    counts[ATTEMPTED] += 1
-    if uniform(rng) < probability:
-        counts[ACCEPTED] += 1
+    if accepts(rng, counts, probability):
         x[:] = proposal
         energy = new
     return energy, probability

@@ -8,14 +8,9 @@ The step along coordinate i is ``step * scale_i``. Over the sweeps of the warm-u
     at one half      the scales become the standard deviations (one common scale without preconditioning)
     from then on     the step is tuned again, to the new scales
 
-log(step) follows the acceptance probabilities by dual averaging, a Robbins-Monro scheme with averaging.
+The step follows the acceptance probabilities by dual averaging (`edgphys.mcmc.core.dual_averaging`).
 `ChainState.tuning` is one array: a head with the places below, then the means, the sums of squared
 deviations (both per member and coordinate), and the scales.
-
-References
-----------
-Hoffman and Gelman, J. Mach. Learn. Res. 15, 1593 (2014), section 3.2, arXiv:1111.4246 (dual averaging).
-Robbins and Monro, Ann. Math. Statist. 22, 400 (1951), doi:10.1214/aoms/1177729586.
 """
 
 from __future__ import annotations
@@ -25,28 +20,18 @@ import math
 import numpy as np
 from numba import njit
 
-__all__ = [
-    "HEAD",
-    "LOG_STEP",
-    "LOG_STEP_MEAN",
-    "N_LENGTHS",
-    "TRIAL_COST",
-    "TRIAL_GAIN",
-    "adapt_step",
-    "learn_scales",
-    "new_tuning",
-    "tuning_views",
-]
+from edgphys.mcmc.core.dual_averaging import LOG_STEP_MEAN, N_PLACES, restart
 
-# Places in the head. Lengths on trial belong to `edgphys.mcmc.continuous.hmc`.
-CENTRE, LOG_STEP, LOG_STEP_MEAN, MEAN_ERROR, N_STEPS, N_COLLECTED = range(6)
+__all__ = ["HEAD", "N_LENGTHS", "TRIAL_COST", "TRIAL_GAIN", "learn_scales", "new_tuning", "tuning_views"]
+
+# Places in the head: those of dual averaging first. Lengths on trial belong to
+# `edgphys.mcmc.continuous.hmc`.
+_N_COLLECTED = N_PLACES
 N_LENGTHS = 5
 TRIAL_GAIN = 8
 TRIAL_COST = TRIAL_GAIN + N_LENGTHS
 HEAD = TRIAL_COST + N_LENGTHS
 
-# Hoffman and Gelman's gamma, t_0 and kappa.
-_SHRINKAGE, _DELAY, _DECAY = 0.05, 10.0, 0.75
 _FEWEST = 20  # sweeps below which a variance says nothing
 _PRIOR = 0.01  # weight, in sweeps, of the common scale in each single one: none is zero
 
@@ -54,7 +39,7 @@ _PRIOR = 0.01  # weight, in sweeps, of the common scale in each single one: none
 def new_tuning(n_members: int, n_variables: int, step: float, scale: float) -> np.ndarray:
     """Memory of the warm-up before the first sweep."""
     tuning = np.zeros(HEAD + (2 * n_members + 1) * n_variables)
-    tuning[[CENTRE, LOG_STEP, LOG_STEP_MEAN]] = math.log(step)
+    restart(tuning, math.log(step))
     tuning[-n_variables:] = scale
     return tuning
 
@@ -69,35 +54,25 @@ def tuning_views(tuning: np.ndarray, n_members: int, n_variables: int) -> tuple:
 
 
 @njit(nogil=True, cache=True)
-def adapt_step(head, probability, target):
-    """Dual averaging of log(step) towards the mean acceptance `target`."""
-    head[N_STEPS] += 1.0
-    t = head[N_STEPS]
-    head[MEAN_ERROR] += (target - probability - head[MEAN_ERROR]) / (t + _DELAY)
-    head[LOG_STEP] = head[CENTRE] - math.sqrt(t) / _SHRINKAGE * head[MEAN_ERROR]
-    head[LOG_STEP_MEAN] += t**-_DECAY * (head[LOG_STEP] - head[LOG_STEP_MEAN])
-
-
-@njit(nogil=True, cache=True)
 def learn_scales(learned, points, sweep, n_total, precondition):
     """Book-keeping after sweep number `sweep` of `n_total`; `points` has shape (n_members, n_variables)."""
     head, means, squares, scales = learned
     half = n_total // 2
     if n_total // 10 <= sweep < half:
-        head[N_COLLECTED] += 1.0
+        head[_N_COLLECTED] += 1.0
         for m in range(points.shape[0]):
             for i in range(points.shape[1]):
                 change = points[m, i] - means[m, i]
-                means[m, i] += change / head[N_COLLECTED]
+                means[m, i] += change / head[_N_COLLECTED]
                 squares[m, i] += change * (points[m, i] - means[m, i])
-    if sweep == half and head[N_COLLECTED] >= _FEWEST:
+    if sweep == half and head[_N_COLLECTED] >= _FEWEST:
         _set_scales(head, squares, scales, precondition)
 
 
 @njit(nogil=True, cache=True)
 def _set_scales(head, squares, scales, precondition):
     """Scales from the variances within members; the product of step and mean scale is kept."""
-    n, d = head[N_COLLECTED], scales.size
+    n, d = head[_N_COLLECTED], scales.size
     common = np.sum(squares) / ((n - 1.0) * squares.size)
     if not 0.0 < common < np.inf:
         return
@@ -110,9 +85,4 @@ def _set_scales(head, squares, scales, precondition):
         scale = math.sqrt(variance)
         change += math.log(scales[i] / scale) / d
         scales[i] = scale
-    start = head[LOG_STEP_MEAN] + change
-    head[CENTRE] = start
-    head[LOG_STEP] = start
-    head[LOG_STEP_MEAN] = start
-    head[MEAN_ERROR] = 0.0
-    head[N_STEPS] = 0.0
+    restart(head, head[LOG_STEP_MEAN] + change)

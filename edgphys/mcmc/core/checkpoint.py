@@ -9,7 +9,6 @@ itself. The file is replaced in one step: whenever the process dies, there is an
 from __future__ import annotations
 
 import json
-import os
 import threading
 import time
 import zipfile
@@ -18,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from edgphys._files import check_target, write_whole
 from edgphys.errors import DatasetError
 
 __all__ = ["Checkpoint", "read_arrays", "write_arrays"]
@@ -39,14 +39,12 @@ class Checkpoint:
 
     Raises
     ------
-    ValueError
+    DatasetError
         If the folder does not exist.
     """
 
     def __init__(self, path: str | Path, identity: dict) -> None:
-        self._path = Path(path)
-        if not self._path.parent.is_dir():
-            raise ValueError(f"checkpoint: the folder {self._path.parent} does not exist")
+        self._path = check_target(path, "checkpoint")
         self._identity = json.loads(json.dumps(identity))
         self._lock = threading.Lock()
         self._parts: dict[int, dict[str, np.ndarray]] = {}
@@ -112,15 +110,12 @@ def write_arrays(path: Path, identity: dict, arrays: dict[str, Any]) -> None:
         If it cannot be written.
     """
     header = np.frombuffer(json.dumps({"version": _VERSION, **identity}).encode(), np.uint8)
-    partial = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    try:
+
+    def write(partial: Path) -> None:
         with open(partial, "wb") as file:
             np.savez(file, header=header, **arrays)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+
+    write_whole(path, write)
 
 
 def read_arrays(path: Path, identity: dict) -> dict[str, np.ndarray]:

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import json
-import numbers
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -14,11 +13,13 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from edgphys import _checks
 from edgphys._progress import ProgressBar
+from edgphys.errors import ArgumentValueError
 from edgphys.mcmc.core.checkpoint import Checkpoint
 from edgphys.mcmc.core.sampler import AbstractSampler
 
-__all__ = ["Plan", "Work", "check_integer", "check_plan", "identity_of", "samples_dataset"]
+__all__ = ["Plan", "Work", "check_plan", "identity_of", "samples_dataset"]
 
 # Variable updates between two looks at the progress bar and the stop flag: a fraction of a second.
 _UPDATES_PER_PIECE = 20_000_000
@@ -42,31 +43,16 @@ class Plan:
         return self.n_sweeps // self.thin
 
 
-def check_integer(name: str, value, lowest: int) -> int:
-    """`value` as an int.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If it is no integer, or below `lowest`; the message names the argument.
-    """
-    if not isinstance(value, numbers.Integral) or isinstance(value, bool):
-        raise TypeError(f"{name} must be an integer >= {lowest}, got {value!r}")
-    if value < lowest:
-        raise ValueError(f"{name} must be an integer >= {lowest}, got {value}")
-    return int(value)
-
-
 def check_plan(n_chains, n_sweeps, n_warmup, thin, keep) -> Plan:
     """The plan of these arguments of `edgphys.mcmc.run`, which lists the errors."""
-    n_sweeps = check_integer("n_sweeps", n_sweeps, 1)
-    thin = check_integer("thin", thin, 1)
+    n_sweeps = _checks.count(n_sweeps, "n_sweeps", 1)
+    thin = _checks.count(thin, "thin", 1)
     if thin > n_sweeps:
-        raise ValueError(f"thin must be at most n_sweeps = {n_sweeps}, got {thin}")
+        raise _checks.wrong(ArgumentValueError, "thin", f"at most n_sweeps = {n_sweeps}", thin)
     return Plan(
-        n_chains=check_integer("n_chains", n_chains, 1),
+        n_chains=_checks.count(n_chains, "n_chains", 1),
         n_sweeps=n_sweeps,
-        n_warmup=check_integer("n_warmup", n_sweeps // 5 if n_warmup is None else n_warmup, 0),
+        n_warmup=_checks.count(n_sweeps // 5 if n_warmup is None else n_warmup, "n_warmup", 0),
         thin=thin,
         keep=bool(keep),
     )

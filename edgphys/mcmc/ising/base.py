@@ -12,10 +12,7 @@ from numba import njit
 from edgphys.mcmc.core.sampler import AbstractLatticeSampler
 from edgphys.mcmc.core.spectrum import keep_configuration, lowest_correlator
 
-__all__ = ["LAZY", "AbstractIsingSampler", "measure_spins"]
-
-# Metropolis proposes a flip so often; `edgphys.mcmc.ising.metropolis` says why.
-LAZY = 15 / 16
+__all__ = ["AbstractIsingSampler", "measure_spins"]
 
 
 class AbstractIsingSampler(AbstractLatticeSampler):

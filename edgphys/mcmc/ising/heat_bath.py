@@ -21,14 +21,13 @@ Glauber, J. Math. Phys. 4, 294 (1963), doi:10.1063/1.1703954.
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
+from edgphys.mcmc.ising.bits.packed import HEAT_BATH
+from edgphys.mcmc.ising.flip_probabilities import logistic
 from edgphys.mcmc.ising.local import AbstractIsingLocal
-from edgphys.mcmc.ising.words.packed import HEAT_BATH
 
-__all__ = ["IsingHeatBath", "heat_bath_table"]
+__all__ = ["IsingHeatBath"]
 
 
 class IsingHeatBath(AbstractIsingLocal):
@@ -41,35 +40,18 @@ class IsingHeatBath(AbstractIsingLocal):
     rank = 70
     sweep = "n_sites single-spin draws from the law given the neighbours"
 
-    def _flip_table(self, max_coordination: int) -> np.ndarray:
-        parameters = self.system.parameters
-        return heat_bath_table(
-            self.system.beta, parameters["coupling"], parameters["field"], max_coordination
-        )
+    @staticmethod
+    def flip_table(beta: float, coupling: float, field: float, max_coordination: int) -> np.ndarray:
+        """1 / (1 + exp(beta dE)) times 2**64; see the base class for the order.
+
+        Examples
+        --------
+        >>> IsingHeatBath.flip_table(0.5, 1.0, 0.0, 2)[:5] / 2.0**64  # s = -1 and dE = -4, -2, 0, 2, 4
+        array([0.88079708, 0.73105858, 0.5       , 0.26894142, 0.11920292])
+        """
+        alignment = range(-max_coordination, max_coordination + 1)
+        costs = [2 * beta * (coupling * n + s * field) for s in (-1, 1) for n in alignment]
+        return np.array([logistic(-cost, 64) for cost in costs], dtype=np.uint64)
 
     def _rule(self) -> int:
         return HEAT_BATH
-
-
-def heat_bath_table(beta: float, coupling: float, field: float, max_coordination: int) -> np.ndarray:
-    """Probability of a flip times 2**64 for each spin and sum of neighbours.
-
-    Returns
-    -------
-    uint64, shape (2 * (2 q + 1),)
-        Entry ``(2 q + 1) * (s + 1) / 2 + s * n + q`` for spin s, sum of neighbours n, largest coordination q.
-
-    Examples
-    --------
-    >>> heat_bath_table(0.5, 1.0, 0.0, 2)[:5] / 2.0**64  # s = -1 and dE = -4, -2, 0, 2, 4
-    array([0.88079708, 0.73105858, 0.5       , 0.26894142, 0.11920292])
-    """
-    alignment = range(-max_coordination, max_coordination + 1)
-    costs = [2 * beta * (coupling * n + s * field) for s in (-1, 1) for n in alignment]
-    return np.array([_logistic(-cost) for cost in costs], dtype=np.uint64)
-
-
-def _logistic(x: float) -> int:
-    """2**64 / (1 + exp(-x)), the smaller of it and its complement exact to the rounding of a double."""
-    small = int(math.ldexp(math.exp(-abs(x)) / (1.0 + math.exp(-abs(x))), 64))
-    return small if x < 0 else 2**64 - max(small, 1)

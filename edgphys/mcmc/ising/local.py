@@ -3,7 +3,7 @@
 
 Two ways to the same Markov chain, chosen by the lattice:
 
-* packed: sites that differ by a translation share a word of bits (`edgphys.mcmc.ising.words.packing`); some
+* packed: sites that differ by a translation share a word of bits (`edgphys.mcmc.ising.bits.packing`); some
   50 times faster, for lattices with a periodic axis whose extent can be divided, from `LEAST_BITS` bits
   per word on;
 * site by site, colour after colour or in random order, on any lattice.
@@ -20,10 +20,13 @@ import abc
 import numpy as np
 from numba import int64, njit, uint64
 
+from edgphys import _checks
 from edgphys.mcmc.core.sampler import ACCEPTED, ATTEMPTED, ChainState
 from edgphys.mcmc.ising.base import AbstractIsingSampler, measure_spins
-from edgphys.mcmc.ising.words.packed import FLIPPED, LOOKED_AT, Kernel, new_generators
-from edgphys.mcmc.ising.words.packing import choose_shifts, make_packing
+from edgphys.mcmc.ising.bits.packed import FLIPPED, LOOKED_AT, Kernel
+from edgphys.mcmc.ising.bits.packing import choose_shifts, make_packing
+from edgphys.mcmc.ising.bits.sweep import new_generators
+from edgphys.mcmc.ising.bits.waves import N_LANES
 from edgphys.mcmc.random.xoshiro import advance_words, next_word, random_site
 
 __all__ = ["LEAST_BITS", "AbstractIsingLocal", "sweep_at_random", "sweep_in_order"]
@@ -41,27 +44,34 @@ class AbstractIsingLocal(AbstractIsingSampler):
     sweep = "n_sites attempted single-spin flips"
     defaults = {"order": "checkerboard"}  # noqa: RUF012  (read only)
 
+    @staticmethod
     @abc.abstractmethod
-    def _flip_table(self, max_coordination: int) -> np.ndarray:
-        """Probability of a flip times 2**64, in the order of `acceptance_table` of Metropolis."""
+    def flip_table(beta: float, coupling: float, field: float, max_coordination: int) -> np.ndarray:
+        """Probability of a flip times 2**64 for each spin and sum of neighbours.
+
+        Returns
+        -------
+        uint64, shape (2 * (2 q + 1),)
+            Entry ``(2 q + 1) * (s + 1) / 2 + s * n + q`` for spin s, sum of neighbours n, largest
+            coordination q.
+        """
 
     @abc.abstractmethod
     def _rule(self) -> int:
-        """Rule of `edgphys.mcmc.ising.words.packed.Kernel`."""
+        """Rule of `edgphys.mcmc.ising.bits.packed.Kernel`."""
 
     def _check_options(self) -> None:
-        if self.options["order"] not in ("checkerboard", "random"):
-            raise ValueError(f"order must be 'checkerboard' or 'random', got {self.options['order']!r}")
+        _checks.choice(self.options["order"], "order", ("checkerboard", "random"))
 
     def _prepare(self) -> None:
         system, lattice = self.system, self.system.lattice
-        self._table = self._flip_table(self.layout.neighbours.shape[1])
+        parameters = system.parameters
+        numbers = system.beta, parameters["coupling"], parameters["field"]
+        self._table = self.flip_table(*numbers, self.layout.neighbours.shape[1])
         self._kernel = None
         if self.options["order"] == "checkerboard" and lattice.coordination.min() > 0:
             shifts = choose_shifts(lattice)
             if np.prod(shifts) >= LEAST_BITS:
-                parameters = system.parameters
-                numbers = system.beta, parameters["coupling"], parameters["field"]
                 self._kernel = Kernel(make_packing(lattice, shifts), self._rule(), *numbers)
 
     @property
@@ -78,7 +88,8 @@ class AbstractIsingLocal(AbstractIsingSampler):
     def start(self, index: int, seed: np.random.SeedSequence) -> ChainState:
         state = super().start(index, seed)
         if self._kernel is not None:
-            lanes = new_generators(np.random.SeedSequence([int(word) for word in state.rng]))
+            seed = np.random.SeedSequence([int(word) for word in state.rng])
+            lanes = new_generators(seed.spawn(N_LANES))
             state.configuration = self._kernel.pack(super().unpack(state))
             state.rng = np.concatenate([lanes, state.rng])
         return state

@@ -28,11 +28,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from edgphys.mcmc.ising.base import LAZY
+from edgphys.mcmc.ising.bits.packed import IN_FIELD, METROPOLIS
+from edgphys.mcmc.ising.flip_probabilities import LAZY
 from edgphys.mcmc.ising.local import AbstractIsingLocal
-from edgphys.mcmc.ising.words.packed import IN_FIELD, METROPOLIS
 
-__all__ = ["LAZY", "IsingMetropolis", "acceptance_table"]
+__all__ = ["IsingMetropolis"]
 
 
 class IsingMetropolis(AbstractIsingLocal):
@@ -44,29 +44,20 @@ class IsingMetropolis(AbstractIsingLocal):
     name = "metropolis"
     rank = 60
 
-    def _flip_table(self, max_coordination: int) -> np.ndarray:
-        parameters = self.system.parameters
-        return acceptance_table(
-            self.system.beta, parameters["coupling"], parameters["field"], max_coordination
-        )
+    @staticmethod
+    def flip_table(beta: float, coupling: float, field: float, max_coordination: int) -> np.ndarray:
+        """LAZY min(1, exp(-beta dE)) times 2**64; see the base class for the order.
+
+        Examples
+        --------
+        >>> IsingMetropolis.flip_table(0.5, 1.0, 0.0, 2)[:5] / 2.0**64  # s = -1 and dE = -4, -2, 0, 2, 4
+        array([0.9375    , 0.9375    , 0.9375    , 0.34488698, 0.12687683])
+        """
+        alignment = np.arange(-max_coordination, max_coordination + 1)
+        rows = [
+            LAZY * np.exp(np.minimum(0.0, -2 * beta * (coupling * alignment + s * field))) for s in (-1, 1)
+        ]
+        return (np.concatenate(rows) * 2.0**64).astype(np.uint64)
 
     def _rule(self) -> int:
         return METROPOLIS if self.system.parameters["field"] == 0 else IN_FIELD
-
-
-def acceptance_table(beta: float, coupling: float, field: float, max_coordination: int) -> np.ndarray:
-    """Acceptance times 2**64 for each spin and sum of neighbours.
-
-    Returns
-    -------
-    uint64, shape (2 * (2 q + 1),)
-        Entry ``(2 q + 1) * (s + 1) / 2 + s * n + q`` for spin s, sum of neighbours n, largest coordination q.
-
-    Examples
-    --------
-    >>> acceptance_table(0.5, 1.0, 0.0, 2)[:5] / 2.0**64  # s = -1 and dE = -4, -2, 0, 2, 4
-    array([0.9375    , 0.9375    , 0.9375    , 0.34488698, 0.12687683])
-    """
-    alignment = np.arange(-max_coordination, max_coordination + 1)
-    rows = [LAZY * np.exp(np.minimum(0.0, -2 * beta * (coupling * alignment + s * field))) for s in (-1, 1)]
-    return (np.concatenate(rows) * 2.0**64).astype(np.uint64)

@@ -1,10 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""What the phi^4 algorithms share: starts, the observables of a draw, and the local update.
+"""What the phi^4 algorithms share: starts, and the observables of a draw measured inside the kernel.
 
 S = -2 hop sum_<ij> phi_i phi_j + sum_i (quadratic phi_i^2 + quartic phi_i^4), weight exp(-S).
-
-The local update proposes phi_i + width * (2 u - 1), u uniform in [0, 1), and accepts with min(1, exp(-dS)).
-The width is tuned in the warm-up to an acceptance of one half (Robbins and Monro) and frozen afterwards.
 """
 
 from __future__ import annotations
@@ -14,21 +11,10 @@ import math
 import numpy as np
 from numba import njit
 
-from edgphys.mcmc.core.sampler import ACCEPTED, ATTEMPTED, AbstractLatticeSampler
+from edgphys.mcmc.core.sampler import AbstractLatticeSampler
 from edgphys.mcmc.core.spectrum import keep_configuration, lowest_correlator
-from edgphys.mcmc.random.xoshiro import advance_words
 
-__all__ = [
-    "AbstractPhi4Sampler",
-    "accepts",
-    "adapt_width",
-    "local_sweep",
-    "measure_field",
-    "unit_interval",
-]
-
-_TARGET_ACCEPTANCE = 0.5
-_S11, _TO_UNIT = np.uint64(11), 2.0**-53
+__all__ = ["AbstractPhi4Sampler", "measure_field"]
 
 
 class AbstractPhi4Sampler(AbstractLatticeSampler):
@@ -65,55 +51,6 @@ class AbstractPhi4Sampler(AbstractLatticeSampler):
         """The arguments of `measure_field` that do not change."""
         layout = self.layout
         return layout.order, layout.bonds, layout.cosines, layout.sines, *self._action()
-
-
-@njit(nogil=True, cache=True, inline="always")
-def unit_interval(word):
-    """Uniform float64 in [0, 1) of 64 random bits."""
-    return (word >> _S11) * _TO_UNIT
-
-
-@njit(nogil=True, cache=True, inline="always")
-def accepts(word, change):
-    """Metropolis test of a change of the action by 64 random bits.
-
-    The bound ``1 - x <= exp(-x)`` often spares the exponential; of a decrease it is at least 1.
-    """
-    u = unit_interval(word)
-    return u < 1.0 - change or u < math.exp(-change)
-
-
-@njit(nogil=True, cache=True)
-def local_sweep(phi, rng, counts, neighbours, action, width):
-    """One Metropolis update of every site in storage order; the fraction accepted."""
-    hop, quadratic, quartic = action
-    n_sites, q = neighbours.shape
-    s0, s1, s2, s3 = rng[0], rng[1], rng[2], rng[3]
-    accepted = 0
-    for i in range(n_sites):
-        total = 0.0
-        for j in range(q):
-            total += phi[neighbours[i, j]]
-        old = phi[i]
-        word, s0, s1, s2, s3 = advance_words(s0, s1, s2, s3)
-        new = old + width * (2.0 * unit_interval(word) - 1.0)
-        old2, new2 = old * old, new * new
-        change = -2.0 * hop * total * (new - old) + (new2 - old2) * (quadratic + quartic * (new2 + old2))
-        word, s0, s1, s2, s3 = advance_words(s0, s1, s2, s3)
-        if accepts(word, change):
-            phi[i] = new
-            accepted += 1
-    rng[0], rng[1], rng[2], rng[3] = s0, s1, s2, s3
-    counts[ATTEMPTED] += n_sites
-    counts[ACCEPTED] += accepted
-    return accepted / n_sites
-
-
-@njit(nogil=True, cache=True)
-def adapt_width(tuning, accepted_fraction):
-    """Robbins-Monro step of the log width, ``tuning[0]``; ``tuning[1]`` counts the steps."""
-    tuning[1] += 1.0
-    tuning[0] += 2.0 * (accepted_fraction - _TARGET_ACCEPTANCE) / tuning[1] ** 0.6
 
 
 @njit(nogil=True, cache=True, fastmath={"reassoc", "contract"})  # sums of finite numbers: reordering is safe

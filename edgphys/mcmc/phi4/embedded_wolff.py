@@ -5,7 +5,7 @@ At fixed |phi| the signs are an Ising model with couplings 2 hop |phi_i phi_j|. 
 bond (hop phi_i phi_j > 0) with probability 1 - exp(-4 hop phi_i phi_j) and its field is negated; satisfied
 bonds only, so either sign of hop is exact, also where the lattice frustrates it (an odd ring with hop < 0).
 Clusters alone never change |phi|: each sweep starts with local Metropolis sweeps, which make the chain
-ergodic, and with reflections (`edgphys.mcmc.phi4.overrelaxation`), which decorrelate phi^2 several times
+ergodic, and with reflections (`edgphys.mcmc.phi4.reflections`), which decorrelate phi^2 several times
 faster than more of the former would, at a fraction of their time.
 
 One sweep is `n_local` times `n_over` sweeps of reflections and a Metropolis sweep, and then a number of
@@ -24,17 +24,17 @@ import math
 import numpy as np
 from numba import njit
 
-from edgphys.mcmc.core.option_checks import check_count
+from edgphys import _checks
 from edgphys.mcmc.core.sampler import CLUSTERS, VISITED, ChainState
 from edgphys.mcmc.ising.clusters import sweep_length as clusters
-from edgphys.mcmc.phi4 import reflections
-from edgphys.mcmc.phi4.base import AbstractPhi4Sampler, measure_field, unit_interval
-from edgphys.mcmc.random.xoshiro import advance_words, random_site
+from edgphys.mcmc.phi4.base import measure_field
+from edgphys.mcmc.phi4.reflections import AbstractPhi4Reflecting, cycle, tuning_cycle
+from edgphys.mcmc.random.xoshiro import advance_words, random_site, unit_interval
 
 __all__ = ["Phi4EmbeddedWolff"]
 
 
-class Phi4EmbeddedWolff(AbstractPhi4Sampler):
+class Phi4EmbeddedWolff(AbstractPhi4Reflecting):
     """Sign clusters and local updates; any lattice and couplings.
 
     Options: ``n_local``, local Metropolis sweeps in each sweep, at least 1; ``n_over``, mean number of
@@ -50,14 +50,8 @@ class Phi4EmbeddedWolff(AbstractPhi4Sampler):
     defaults = {"n_local": 1, "n_over": 1}  # noqa: RUF012  (read only)
 
     def _check_options(self) -> None:
-        for key, lowest in (("n_local", 1), ("n_over", 0)):
-            check_count(key, self.options[key], lowest)
-
-    def start(self, index: int, seed: np.random.SeedSequence) -> ChainState:
-        state = super().start(index, seed)
-        state.tuning[0] = math.log(2 * self._amplitude())
-        reflections.begin(state)
-        return state
+        for name, least in (("n_local", 1), ("n_over", 0)):
+            _checks.count(self.options[name], name, least)
 
     def warm_up(self, state: ChainState, first: int, n_sweeps: int, n_total: int) -> None:
         half = max(first, n_total // 2)
@@ -68,9 +62,8 @@ class Phi4EmbeddedWolff(AbstractPhi4Sampler):
         clusters.remember(state, before)
 
     def freeze(self, states: list[ChainState]) -> dict[str, float]:
-        width = math.exp(np.mean([s.tuning[0] for s in states]))
         n_clusters = clusters.mean_number(states, self.layout.n_sites)
-        return {"width": width, "slope": reflections.slope(states), "clusters_per_sweep": n_clusters}
+        return super().freeze(states) | {"clusters_per_sweep": n_clusters}
 
     def advance(self, state: ChainState, tuned: dict[str, float], thin: int, rows, kept) -> None:
         numbers_of = int(self.options["n_local"]), int(self.options["n_over"]), tuned["clusters_per_sweep"]
@@ -80,14 +73,7 @@ class Phi4EmbeddedWolff(AbstractPhi4Sampler):
     def report(self, states: list[ChainState]) -> dict[str, float]:
         grown = sum(int(s.counts[CLUSTERS]) for s in states)
         size = {"mean_cluster_size": sum(int(s.counts[VISITED]) for s in states) / grown} if grown else {}
-        return super().report(states) | reflections.report(states) | size
-
-    def calls(self, states: list[ChainState]) -> tuple[int, int]:
-        energies, gradients = super().calls(states)
-        return energies + reflections.calls(states, self.n_variables), gradients
-
-    def _args(self, state: ChainState) -> tuple:
-        return state.configuration, state.rng, state.counts, self.layout.neighbours, self._action()
+        return super().report(states) | size
 
 
 @njit(nogil=True, cache=True)
@@ -134,7 +120,7 @@ def _warm_up(phi, rng, counts, neighbours, action, tuning, n_over, n_sweeps):
     n_sites = neighbours.shape[0]
     members, inside = np.empty(n_sites, np.uint32), np.zeros(n_sites + 1, np.bool_)
     for _ in range(n_sweeps):
-        reflections.tuning_cycle(phi, rng, counts, neighbours, action, tuning, n_over)
+        tuning_cycle(phi, rng, counts, neighbours, action, tuning, n_over)
         visited = 0
         while visited < n_sites:
             visited += _flip_cluster(phi, rng, neighbours, action[0], members, inside)
@@ -150,7 +136,7 @@ def _sample(phi, rng, counts, neighbours, action, steps, probe, thin, rows, kept
     for draw in range(rows.shape[0]):
         for _ in range(thin):
             for _ in range(n_local):
-                reflections.cycle(phi, rng, counts, neighbours, action, (width, slope), n_over)
+                cycle(phi, rng, counts, neighbours, action, (width, slope), n_over)
             n_clusters = clusters.draw_number(rng, mean_clusters)
             for _ in range(n_clusters):
                 counts[VISITED] += _flip_cluster(phi, rng, neighbours, action[0], members, inside)

@@ -7,19 +7,16 @@ Momenta p ~ N(0, 1) are drawn afresh, H = p^2/2 + S(phi) is followed by leapfrog
     dS/dphi_i = -2 hop sum_{j ~ i} phi_j + 2 quadratic phi_i + 4 quartic phi_i^3,
 
 and the end is accepted with min(1, exp(-dH)). The map is reversible and keeps volume, so exp(-S) is
-stationary for any step. The number of steps is uniform in ``1 .. 2 round(trajectory_length / eps) - 1`` and
-eps varies by 10 percent from one trajectory to the next, both independent of the field: no mode is ever in
-resonance with the trajectory.
+stationary for any step. The mean number of steps is ``trajectory_length / eps``
+(`edgphys.mcmc.core.trajectory`).
 
-In the warm-up eps is tuned by dual averaging to a mean acceptance of `target_acceptance`, and the length to
-the fewest gradients for an independent draw (`edgphys.mcmc.phi4.length_search`); then both are frozen. One
-sweep is one trajectory (about ``trajectory_length / eps`` gradients of the whole lattice).
+In the warm-up eps is tuned by dual averaging to a mean acceptance of `target_acceptance`
+(`edgphys.mcmc.core.dual_averaging`), and the length to the fewest gradients for an independent draw
+(`edgphys.mcmc.phi4.length_search`); then both are frozen. One sweep is one trajectory.
 
 References
 ----------
 Duane, Kennedy, Pendleton and Roweth, Phys. Lett. B 195, 216 (1987), doi:10.1016/0370-2693(87)91197-X.
-Hoffman and Gelman, J. Mach. Learn. Res. 15, 1593 (2014), section 3.2, arXiv:1111.4246 (dual averaging).
-Mackenzie, Phys. Lett. B 226, 369 (1989), doi:10.1016/0370-2693(89)91212-4 (randomised length).
 """
 
 from __future__ import annotations
@@ -29,23 +26,22 @@ import math
 import numpy as np
 from numba import njit, uint64
 
+from edgphys import _checks
+from edgphys.mcmc.core.acceptance import acceptance, accepts
+from edgphys.mcmc.core.dual_averaging import LOG_STEP, LOG_STEP_MEAN, N_PLACES, adapt_step, restart
 from edgphys.mcmc.core.layout import make_layout
-from edgphys.mcmc.core.option_checks import check_between
-from edgphys.mcmc.core.sampler import ACCEPTED, ATTEMPTED, GRADIENTS, ChainState
+from edgphys.mcmc.core.sampler import ATTEMPTED, GRADIENTS, ChainState
 from edgphys.mcmc.core.spectrum import lowest_correlator
+from edgphys.mcmc.core.trajectory import draw_trajectory
 from edgphys.mcmc.phi4 import length_search
 from edgphys.mcmc.phi4.base import AbstractPhi4Sampler
 from edgphys.mcmc.phi4.stencil import action_of, fill_margins, kick, make_grid
 from edgphys.mcmc.random.normal import fill_normal
-from edgphys.mcmc.random.xoshiro import uniform
 
 __all__ = ["Phi4HMC", "hamiltonian", "leapfrog"]
 
-_JITTER = 0.1
-# Hoffman and Gelman's gamma, t_0 and kappa.
-_SHRINKAGE, _DELAY, _DECAY = 0.05, 10.0, 0.75
-# Places in ChainState.tuning: five of the step size, then the memory of the search for the length.
-_STEP, _SEARCH = 5, 5
+# Places in ChainState.tuning: those of dual averaging, then the memory of the search for the length.
+_SEARCH = N_PLACES
 # Length of the first trajectories in units of the first step.
 _FIRST_LENGTH = 8.0
 # Steps in a trajectory of the warm-up: dual averaging first reacts to rejections with far too small a step.
@@ -65,15 +61,10 @@ class Phi4HMC(AbstractPhi4Sampler):
     defaults = {"trajectory_length": None, "step_size": None, "target_acceptance": 0.8}  # noqa: RUF012
 
     def _check_options(self) -> None:
-        for key, top in (
-            ("trajectory_length", math.inf),
-            ("step_size", math.inf),
-            ("target_acceptance", 1.0),
-        ):
-            value = self.options[key]
-            if value is None and key != "target_acceptance":
-                continue
-            check_between(key, value, top)
+        for name in ("trajectory_length", "step_size"):
+            if self.options[name] is not None:
+                _checks.positive(self.options[name], name)
+        _checks.number(self.options["target_acceptance"], "target_acceptance", above=0.0, below=1.0)
 
     def _prepare(self) -> None:
         lattice = self.system.lattice
@@ -87,9 +78,9 @@ class Phi4HMC(AbstractPhi4Sampler):
 
     def start(self, index: int, seed: np.random.SeedSequence) -> ChainState:
         state = super().start(index, seed)
-        state.tuning = np.zeros(_STEP + length_search.N_MEMORY)
+        state.tuning = np.zeros(N_PLACES + length_search.N_MEMORY)
         length = self.options["trajectory_length"] or math.inf
-        state.tuning[:3] = math.log(self.options["step_size"] or min(self._unit, length))
+        restart(state.tuning, math.log(self.options["step_size"] or min(self._unit, length)))
         return state
 
     def warm_up(self, state: ChainState, first: int, n_sweeps: int, n_total: int) -> None:
@@ -108,7 +99,7 @@ class Phi4HMC(AbstractPhi4Sampler):
             memory = np.sum([s.tuning[_SEARCH:] for s in states], axis=0)
             length = length_search.best_length(memory, self._unit, _FIRST_LENGTH * self._unit)
         if step is None:
-            step = min(math.exp(np.mean([s.tuning[2] for s in states])), length)
+            step = min(math.exp(np.mean([s.tuning[LOG_STEP_MEAN] for s in states])), length)
         return {"step_size": float(step), "trajectory_length": float(length)}
 
     def advance(self, state: ChainState, tuned: dict[str, float], thin: int, rows, kept) -> None:
@@ -160,27 +151,17 @@ def _propose(field, rng, counts, grid, action, energy, steps, momentum):
     step, length = steps
     fill_normal(rng, momentum)
     start = energy + _kinetic(momentum)
-    longest = max(1, 2 * round(length / step) - 1)
-    n_steps = 1 + int(uniform(rng) * longest)
-    step *= 1.0 + _JITTER * (2.0 * uniform(rng) - 1.0)
-    leapfrog(field, momentum, grid, action, step, n_steps)
-    counts[ATTEMPTED] += 1
+    n_steps, factor = draw_trajectory(rng, length / step)
+    leapfrog(field, momentum, grid, action, factor * step, n_steps)
     counts[GRADIENTS] += n_steps + 1
     end = action_of(field, grid, action)
-    change = end + _kinetic(momentum) - start
-    probability = 0.0  # also for a trajectory that ran away to NaN
-    if change <= 0.0:
-        probability = 1.0
-    elif change > 0.0:
-        probability = math.exp(-change)
-    return end, probability
+    return end, acceptance(start - (end + _kinetic(momentum)))
 
 
 @njit(nogil=True, cache=True)
 def _decide(field, before, rng, counts, probability, old, new):
     """Keep the end of the trajectory or go back; the action."""
-    if uniform(rng) < probability:
-        counts[ACCEPTED] += 1
+    if accepts(rng, counts, probability):
         return new
     field[:] = before
     return old
@@ -194,19 +175,6 @@ def _open(phi, grid):
     field[pad : pad + n_sites] = phi[:n_sites]
     fill_margins(field, grid)
     return field, np.empty_like(field), np.empty(n_sites), pad
-
-
-@njit(nogil=True, cache=True)
-def _adapt_step(tuning, probability, target):
-    """Dual averaging. tuning: 0 centre mu, 1 log eps, 2 its average, 3 mean error, 4 number of steps."""
-    if target == 0.0:  # a step size that is given
-        return
-    tuning[4] += 1.0
-    t = tuning[4]
-    tuning[3] += (target - probability - tuning[3]) / (t + _DELAY)
-    tuning[1] = tuning[0] - math.sqrt(t) / _SHRINKAGE * tuning[3]
-    weight = t**-_DECAY
-    tuning[2] += weight * (tuning[1] - tuning[2])
 
 
 @njit(nogil=True, cache=True)
@@ -226,10 +194,11 @@ def _tune_step(phi, rng, counts, grid, action, tuning, length, target, n_sweeps)
     energy = action_of(field, grid, action)
     for _ in range(n_sweeps):
         before[:] = field
-        steps = _steps(tuning[1], length, target)
+        steps = _steps(tuning[LOG_STEP], length, target)
         end, probability = _propose(field, rng, counts, grid, action, energy, steps, momentum)
         energy = _decide(field, before, rng, counts, probability, energy, end)
-        _adapt_step(tuning, probability, target)
+        if target > 0.0:  # else the step size is given
+            adapt_step(tuning, probability, target)
     phi[:-1] = field[pad : field.size - pad]
 
 
@@ -249,11 +218,11 @@ def _tune_both(phi, rng, counts, grid, action, tuning, aims, pattern, first, n_s
             length_search.begin_search(memory, unit, momentum.size)
         if t == retune:
             length = length_search.best_length(memory, unit, _FIRST_LENGTH * unit)
-            tuning[0] = tuning[1] = tuning[2]
-            tuning[3:5] = 0.0
+            restart(tuning, tuning[LOG_STEP_MEAN])
         searching = search <= t < retune
         place, tried = length_search.candidate(memory, unit, t - search)
-        steps = _steps(tuning[2], tried, target) if searching else _steps(tuning[1], length, target)
+        log_step = tuning[LOG_STEP_MEAN if searching else LOG_STEP]
+        steps = _steps(log_step, tried if searching else length, target)
         before[:] = field
         length_search.observe(inside, pattern, energy, old)
         gradients = counts[GRADIENTS]
@@ -261,8 +230,8 @@ def _tune_both(phi, rng, counts, grid, action, tuning, aims, pattern, first, n_s
         if searching:
             length_search.observe(inside, pattern, end, new)
             length_search.record(memory, place, counts[GRADIENTS] - gradients, probability, old, new)
-        else:
-            _adapt_step(tuning, probability, target)
+        elif target > 0.0:
+            adapt_step(tuning, probability, target)
         # The second half of the first part is near enough to equilibrium to place the window of the search.
         if search // 2 <= t < retune:
             length_search.collect(memory, old)

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: MIT
 r"""Reflections of the field at one site with a Metropolis test: overrelaxation for phi^4.
 
-The action of one site, its neighbours fixed, is
+With s(phi) the action of one site and h = hop sum_j phi_j (`edgphys.mcmc.phi4.local`), the reflection
 
-    s(phi) = -2 h phi + quadratic phi^2 + quartic phi^4,        h = hop sum_j phi_j,
+    phi' = 2 c - phi,        c = slope h,
 
-and the reflection phi' = 2 c - phi about c = slope h is accepted with min(1, exp(s(phi) - s(phi'))). For the
-free field and slope = 1 / quadratic, c is the minimum of a parabola: s(phi') = s(phi), nothing is rejected,
-and this is the overrelaxation of Adler. With the quartic term no reflection about a point that is known
-without phi conserves s; the test makes up for the part that the parabola leaves.
+is accepted with min(1, exp(s(phi) - s(phi'))). For the free field and slope = 1 / quadratic, c is the minimum
+of a parabola: s(phi') = s(phi), nothing is rejected, and this is the overrelaxation of Adler. With the
+quartic term no reflection about a point that is known without phi conserves s; the test makes up for the part
+that the parabola leaves.
 
 Detailed balance: c depends on the neighbours alone, so phi -> 2 c - phi is its own inverse, with Jacobian -1,
 and the proposal density is symmetric: T(phi -> phi') = delta(phi' - 2 c + phi) = T(phi' -> phi). With the
@@ -18,9 +18,9 @@ line for the conditional mean of phi is the regression slope <h phi> / <h^2>, wh
 and then frozen.
 
 Reflections alone would not be ergodic (the free field would stay on a surface of constant action). A cycle is
-some sweeps of them and one Metropolis sweep (`edgphys.mcmc.phi4.base.local_sweep`), which reaches an interval
-around the field with positive density: exp(-S) is the only law that the cycle leaves alone. The number of
-sweeps is uniform in ``1 .. 2 n_over - 1``, independent of the field: reflections turn each mode of a nearly
+some sweeps of them and one Metropolis sweep (`edgphys.mcmc.phi4.local`), which reaches an interval around the
+field with positive density: exp(-S) is the only law that the cycle leaves alone. The number of sweeps is
+uniform in ``1 .. 2 n_over - 1``, independent of the field: reflections turn each mode of a nearly
 free field by a fixed angle, and a fixed number of them would return some mode to where it was.
 
 References
@@ -37,11 +37,18 @@ import math
 import numpy as np
 from numba import njit
 
+from edgphys.mcmc.core.acceptance import lowers_enough
 from edgphys.mcmc.core.sampler import ChainState
-from edgphys.mcmc.phi4.base import accepts, adapt_width, local_sweep
+from edgphys.mcmc.phi4.local import (
+    AbstractPhi4Local,
+    adapt_width,
+    change_of_site,
+    local_sweep,
+    neighbour_sum,
+)
 from edgphys.mcmc.random.xoshiro import advance_words, uniform
 
-__all__ = ["begin", "calls", "cycle", "reflect_sweep", "report", "slope", "tuning_cycle"]
+__all__ = ["AbstractPhi4Reflecting", "cycle", "reflect_sweep", "tuning_cycle"]
 
 # Places in ChainState.counts after the five common ones: reflections attempted and accepted.
 _REFLECTED, _MOVED = 5, 6
@@ -51,47 +58,40 @@ _CROSS, _SQUARE = 2, 3
 _FORGET = 0.01
 
 
-def begin(state: ChainState) -> None:
-    """Make room for the two counters; the slope is 0 until the warm-up has seen a field."""
-    state.counts = np.zeros(7, np.int64)
-    state.tuning[_SQUARE] = 1e-9
+class AbstractPhi4Reflecting(AbstractPhi4Local):
+    """A phi^4 chain with cycles of reflections and local updates; option ``n_over``, see `cycle`."""
 
+    def start(self, index: int, seed: np.random.SeedSequence) -> ChainState:
+        state = super().start(index, seed)
+        state.counts = np.zeros(7, np.int64)
+        state.tuning[_SQUARE] = 1e-9  # the slope is 0 until the warm-up has seen a field
+        return state
 
-def slope(states: list[ChainState]) -> float:
-    """The regression slope pooled over the chains."""
-    cross, square = (sum(float(s.tuning[place]) for s in states) for place in (_CROSS, _SQUARE))
-    return cross / square
+    def freeze(self, states: list[ChainState]) -> dict[str, float]:
+        cross, square = (sum(float(s.tuning[place]) for s in states) for place in (_CROSS, _SQUARE))
+        return super().freeze(states) | {"slope": cross / square}
 
+    def report(self, states: list[ChainState]) -> dict[str, float]:
+        reflected, moved = (sum(int(s.counts[place]) for s in states) for place in (_REFLECTED, _MOVED))
+        share = {"reflection_acceptance": moved / reflected} if reflected else {}
+        return super().report(states) | share
 
-def report(states: list[ChainState]) -> dict[str, float]:
-    """Fraction of the reflections that were accepted."""
-    reflected, moved = (sum(int(s.counts[place]) for s in states) for place in (_REFLECTED, _MOVED))
-    return {"reflection_acceptance": moved / reflected} if reflected else {}
-
-
-def calls(states: list[ChainState], n_sites: int) -> int:
-    """Whole-lattice energies spent on reflections."""
-    return sum(int(s.counts[_REFLECTED]) for s in states) // n_sites
+    def calls(self, states: list[ChainState]) -> tuple[int, int]:
+        energies, gradients = super().calls(states)
+        return energies + sum(int(s.counts[_REFLECTED]) for s in states) // self.n_variables, gradients
 
 
 @njit(nogil=True, cache=True)
 def reflect_sweep(phi, rng, counts, neighbours, action, slope):
     """One reflection of every site in storage order."""
-    hop, quadratic, quartic = action
-    n_sites, q = neighbours.shape
+    n_sites = neighbours.shape[0]
     s0, s1, s2, s3 = rng[0], rng[1], rng[2], rng[3]
     moved = 0
     for i in range(n_sites):
-        total = 0.0
-        for j in range(q):
-            total += phi[neighbours[i, j]]
-        h = hop * total
-        old = phi[i]
-        new = 2.0 * slope * h - old
-        old2, new2 = old * old, new * new
-        change = -2.0 * h * (new - old) + (new2 - old2) * (quadratic + quartic * (new2 + old2))
+        h = action[0] * neighbour_sum(phi, neighbours, i)
+        new = 2.0 * slope * h - phi[i]
         word, s0, s1, s2, s3 = advance_words(s0, s1, s2, s3)
-        if accepts(word, change):
+        if lowers_enough(word, change_of_site(h, phi[i], new, action)):
             phi[i] = new
             moved += 1
     rng[0], rng[1], rng[2], rng[3] = s0, s1, s2, s3
@@ -104,9 +104,7 @@ def _learn_slope(phi, neighbours, hop, tuning):
     """Add the sums over one field for the regression of phi on h."""
     cross, square = 0.0, 0.0
     for i in range(neighbours.shape[0]):
-        total = 0.0
-        for j in range(neighbours.shape[1]):
-            total += phi[neighbours[i, j]]
+        total = neighbour_sum(phi, neighbours, i)
         cross += hop * total * phi[i]
         square += hop * hop * total * total
     tuning[_CROSS] += cross - _FORGET * tuning[_CROSS]

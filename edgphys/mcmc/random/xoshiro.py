@@ -25,7 +25,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit, uint64
 
-__all__ = ["advance_words", "new_state", "next_word", "random_site", "uniform"]
+__all__ = ["advance_words", "new_state", "next_word", "random_site", "uniform", "unit_interval"]
 
 # Plain int literals are int64 in numba, and int64 with uint64 gives float64: every constant is typed.
 _S17, _S23, _S45, _S19, _S41 = (np.uint64(k) for k in (17, 23, 45, 19, 41))
@@ -66,7 +66,13 @@ def next_word(rng):
 @njit(nogil=True, cache=True)
 def uniform(rng):
     """Uniform float64 in [0, 1) with 53 random bits."""
-    return (next_word(rng) >> _S11) * _TO_UNIT
+    return unit_interval(next_word(rng))
+
+
+@njit(nogil=True, cache=True, inline="always")
+def unit_interval(word):
+    """Uniform float64 in [0, 1) of 64 random bits."""
+    return (word >> _S11) * _TO_UNIT
 
 
 @njit(nogil=True, cache=True)

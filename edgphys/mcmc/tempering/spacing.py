@@ -30,9 +30,8 @@ import numpy as np
 import scipy
 import xarray as xr
 
-from edgphys._checks import finite, positive
-from edgphys.errors import UnknownNameError
-from edgphys.mcmc.core.driver import check_integer
+from edgphys import _checks
+from edgphys.errors import ArgumentTypeError, ArgumentValueError, UnknownNameError
 from edgphys.mcmc.tempering.temper import temper
 
 __all__ = ["find_rungs", "space_ladder", "swap_lengths"]
@@ -138,13 +137,12 @@ def find_rungs(
         Keywords of `edgphys.mcmc.temper` for the pilot runs.
     """
     name, ends = _check_coupling(system, coupling)
-    n_pilots = check_integer("n_pilots", n_pilots, 1)
+    n_pilots = _checks.count(n_pilots, "n_pilots", 1)
     if n_rungs is not None:
-        n_rungs = check_integer("n_rungs", n_rungs, 2)
-    if not 0.0 < swap_rate < 1.0:
-        raise ValueError(f"swap_rate must be between 0 and 1, got {swap_rate!r}")
+        n_rungs = _checks.count(n_rungs, "n_rungs", 2)
+    swap_rate = _checks.number(swap_rate, "swap_rate", above=0.0, below=1.0)
     target = 2.0 * float(scipy.special.erfcinv(swap_rate))
-    children = np.random.SeedSequence(check_integer("seed", seed, 0)).spawn(n_pilots)
+    children = np.random.SeedSequence(_checks.seed(seed)).spawn(n_pilots)
     place = np.linspace(0.0, 1.0, max(_FIRST_RUNGS, n_rungs or 0))
     calls = np.zeros(2, np.int64)
     for number, child in enumerate(children):
@@ -188,13 +186,14 @@ def _check_coupling(system, coupling: Mapping) -> tuple[str, tuple[float, float]
         )
     ((name, ends),) = coupling.items()
     if name not in system.parameters:
-        known = ", ".join(system.parameters)
-        raise UnknownNameError(f"coupling must be one of {known} for {system.name}, got {name!r}")
+        known = f"one of {', '.join(system.parameters)} for {system.name}"
+        raise _checks.wrong(UnknownNameError, "coupling", known, name)
     if not isinstance(ends, list | tuple) or len(ends) != 2:
-        raise TypeError(f"{name} must be a pair of values, got {ends!r}")
-    first, last = ((positive if name == "temperature" else finite)(value, name) for value in ends)
+        raise _checks.wrong(ArgumentTypeError, name, "a pair of values", ends)
+    above = 0.0 if name == "temperature" else None
+    first, last = (_checks.number(value, name, above=above) for value in ends)
     if first == last:
-        raise ValueError(f"{name} must have two different ends, got {ends!r}")
+        raise _checks.wrong(ArgumentValueError, name, "two different values", ends)
     return name, (first, last)
 
 

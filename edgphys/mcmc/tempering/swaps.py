@@ -24,10 +24,9 @@ Syed, Bouchard-Cote, Deligiannidis and Doucet, J. R. Stat. Soc. B 84, 321 (2022)
 
 from __future__ import annotations
 
-import math
-
 from numba import njit
 
+from edgphys.mcmc.core.acceptance import acceptance
 from edgphys.mcmc.random.xoshiro import uniform
 
 __all__ = ["count_trips", "swap_round"]
@@ -55,7 +54,7 @@ def swap_round(replica, terms, coefficients, rng, first, attempted, probability)
         exponent = 0.0
         for t in range(terms.shape[1]):
             exponent += (coefficients[i, t] - coefficients[i + 1, t]) * (terms[i, t] - terms[i + 1, t])
-        accept = 1.0 if exponent >= 0.0 else math.exp(exponent)
+        accept = acceptance(exponent)
         attempted[i] += 1
         probability[i] += accept
         if uniform(rng) < accept:

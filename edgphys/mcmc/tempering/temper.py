@@ -23,11 +23,11 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from edgphys._checks import finite
+from edgphys import _checks
 from edgphys.errors import NotExactError, UnknownNameError
 from edgphys.mcmc.algorithms import best_algorithm
 from edgphys.mcmc.core.checkpoint import Checkpoint
-from edgphys.mcmc.core.driver import Work, check_integer, check_plan, identity_of, samples_dataset
+from edgphys.mcmc.core.driver import Work, check_plan, identity_of, samples_dataset
 from edgphys.mcmc.tempering.ladder import LadderSampler
 from edgphys.systems.provenance import sample_attrs
 
@@ -127,10 +127,10 @@ def temper(
     {'temperature': 3, 'chain': 2, 'draw': 100}
     """
     plan = check_plan(n_chains, n_sweeps, n_warmup, thin, keep)
-    seed = check_integer("seed", seed, 0)
+    seed = _checks.seed(seed)
     swap_every = _check_swaps(swap, swap_every, plan.thin)
     n_threads = _default_threads(system, swap_every) if n_threads is None else n_threads
-    n_threads = check_integer("n_threads", n_threads, 1)
+    n_threads = _checks.count(n_threads, "n_threads", 1)
     values, systems = _check_ladder(system, ladder)
     algorithm = best_algorithm(*systems) if algorithm is None else algorithm
     sampler = _make_ladder(system, systems, algorithm, dict(options or {}), swap_every)
@@ -200,7 +200,7 @@ def rung(ladder: xr.Dataset, index: int | None = None, **couplings: float) -> xr
 
 
 def _check_swaps(swap: bool, swap_every: int, thin: int) -> int:
-    swap_every = check_integer("swap_every", swap_every, 1)
+    swap_every = _checks.count(swap_every, "swap_every", 1)
     if swap_every % thin and thin % swap_every:
         raise ValueError(f"swap_every must divide thin = {thin} or be a multiple of it, got {swap_every}")
     return swap_every if swap else 0
@@ -219,7 +219,7 @@ def _check_ladder(system, ladder: Mapping) -> tuple[dict[str, list[float]], list
         if name not in system.parameters:
             known = ", ".join(system.parameters)
             raise UnknownNameError(f"ladder must be over {known} for {system.name}, got {name!r}")
-    values = {name: [finite(v, f"ladder[{name!r}]") for v in every] for name, every in ladder.items()}
+    values = {name: [_checks.finite(v, f"ladder[{name!r}]") for v in every] for name, every in ladder.items()}
     lengths = {len(every) for every in values.values()}
     if len(lengths) > 1 or min(lengths) < 2:
         raise ValueError(

@@ -74,7 +74,7 @@ def test_a_run_cut_anywhere_continues_to_the_same_bits(monkeypatch, tmp_path, na
 
 
 SCRIPT = """
-import sys, lattices, edgphys.mcmc.checkpoint as c, importlib
+import sys, lattices, edgphys.mcmc.core.checkpoint as c, importlib
 importlib.import_module("edgphys.mcmc.core.driver")._UPDATES_PER_PIECE = 20_000
 c._PERIOD = 0.0
 from edgphys.systems import Ising
@@ -118,7 +118,7 @@ def test_a_file_of_another_run_or_a_damaged_one_is_refused_and_kept(tmp_path):
     with pytest.raises(DatasetError, match="cannot be read"):
         run(system, "wolff", 2, 20, seed=1, checkpoint=path)
     assert path.read_bytes() == before[:100]
-    with pytest.raises(ValueError, match=r"folder .* does not exist"):
+    with pytest.raises(DatasetError, match=r"folder .* does not exist"):
         run(system, "wolff", 2, 20, seed=1, checkpoint=tmp_path / "none" / "chain.npz")
 
 

@@ -14,8 +14,9 @@ from edgphys.mcmc import algorithms_for, run
 from edgphys.mcmc.algorithms import make_sampler
 from edgphys.mcmc.core.layout import make_layout
 from edgphys.mcmc.ising import local as ising_local
-from edgphys.mcmc.ising import metropolis
 from edgphys.mcmc.ising.clusters import wolff
+from edgphys.mcmc.ising.flip_probabilities import LAZY
+from edgphys.mcmc.ising.metropolis import IsingMetropolis
 from edgphys.systems import Ising
 
 # (lattice, extent, periodic, temperature, coupling, field)
@@ -48,7 +49,7 @@ def exact_estimates(system):
     return estimates(moments, system.beta, system.n_sites)
 
 
-def metropolis_matrix(system, lazy=metropolis.LAZY):
+def metropolis_matrix(system, lazy=LAZY):
     """Transition matrix of one checkerboard sweep, from the acceptance rule written out once more."""
     spins = all_spins(system.n_sites).astype(int)
     _, energy = boltzmann(system)
@@ -111,7 +112,7 @@ def empirical_counts(system, kernel, args, n_repeats=20_000, layout=None):
 
 def sweep_args(system):
     layout, p = make_layout(system.lattice), system.parameters
-    table = metropolis.acceptance_table(system.beta, p["coupling"], p["field"], layout.neighbours.shape[1])
+    table = IsingMetropolis.flip_table(system.beta, p["coupling"], p["field"], layout.neighbours.shape[1])
     return layout.neighbours, table
 
 
@@ -201,7 +202,7 @@ def _warmer(function):
 @pytest.mark.statistical
 @pytest.mark.parametrize("algorithm", ["metropolis", "wolff"])
 def test_wrong_temperature_in_the_kernel_is_caught(monkeypatch, algorithm):
-    monkeypatch.setattr(metropolis, "acceptance_table", _warmer(metropolis.acceptance_table))
+    monkeypatch.setattr(IsingMetropolis, "flip_table", staticmethod(_warmer(IsingMetropolis.flip_table)))
     monkeypatch.setattr(wolff, "follow_threshold", _warmer(wolff.follow_threshold))
     for case in ("square", "honeycomb"):
         system = build(case)
@@ -213,8 +214,9 @@ def test_wrong_temperature_in_the_kernel_is_caught(monkeypatch, algorithm):
 
 @pytest.mark.statistical
 def test_missing_field_in_the_kernel_is_caught(monkeypatch):
-    table = metropolis.acceptance_table
-    monkeypatch.setattr(metropolis, "acceptance_table", lambda beta, j, h, q: table(beta, j, 0.8 * h, q))
+    table = IsingMetropolis.flip_table
+    weaker = staticmethod(lambda beta, j, h, q: table(beta, j, 0.8 * h, q))
+    monkeypatch.setattr(IsingMetropolis, "flip_table", weaker)
     system = build("square_field")
     samples = run(system, "metropolis", 32, 4000, seed=11, n_warmup=300)
     exact = exact_estimates(system)
@@ -244,8 +246,8 @@ def test_wolff_sweep_visits_the_lattice_once_on_average():
 
 def test_rare_excitations_keep_their_rate():
     """Acceptance 1e-14 at low temperature: a 32-bit comparison would make it zero."""
-    table = metropolis.acceptance_table(1.0, 4.0, 0.0, 4)
-    assert table[-1] / 2.0**64 == pytest.approx(metropolis.LAZY * np.exp(-32.0), rel=1e-4)
+    table = IsingMetropolis.flip_table(1.0, 4.0, 0.0, 4)
+    assert table[-1] / 2.0**64 == pytest.approx(LAZY * np.exp(-32.0), rel=1e-4)
 
 
 def test_refusals_say_why():

@@ -14,14 +14,14 @@ import lattices
 from edgphys.exact import kaufman, transfer
 from edgphys.mcmc.core.layout import make_layout
 from edgphys.mcmc.ising import local as ising_local
-from edgphys.mcmc.ising.base import LAZY, measure_spins
-from edgphys.mcmc.ising.heat_bath import IsingHeatBath, heat_bath_table
+from edgphys.mcmc.ising.base import measure_spins
+from edgphys.mcmc.ising.bits import digits, packed
+from edgphys.mcmc.ising.bits.packing import choose_shifts, make_packing
+from edgphys.mcmc.ising.bits.sweep import SCRATCH, new_generators
+from edgphys.mcmc.ising.bits.waves import N_LANES
+from edgphys.mcmc.ising.flip_probabilities import LAZY
+from edgphys.mcmc.ising.heat_bath import IsingHeatBath
 from edgphys.mcmc.ising.metropolis import IsingMetropolis
-from edgphys.mcmc.ising.words import packed
-from edgphys.mcmc.ising.words import tables as multispin_tables
-from edgphys.mcmc.ising.words.kernels import SCRATCH
-from edgphys.mcmc.ising.words.packing import choose_shifts, make_packing
-from edgphys.mcmc.ising.words.waves import N_LANES
 from edgphys.mcmc.random.xoshiro import new_state
 from edgphys.mcmc.run import run
 from edgphys.systems import Ising
@@ -191,7 +191,7 @@ def packed_counts(system, rule, n_repeats):
     packing = kernel.packing
     state = IsingMetropolis(system, {}).start(0, np.random.SeedSequence(5))
     if state.rng.size == 4:
-        state.rng = np.concatenate([packed.new_generators(np.random.SeedSequence(8)), state.rng])
+        state.rng = np.concatenate([new_generators(np.random.SeedSequence(8).spawn(N_LANES)), state.rng])
     counts = np.zeros((2**system.n_sites,) * 2, np.int64)
     state.configuration = kernel.pack(np.ones(system.n_sites))
     shared = kernel.shared(state, np.zeros(SCRATCH * N_LANES, np.uint64))
@@ -234,7 +234,7 @@ def _count_sites(kernel, start, rng, neighbours, table, order, n_repeats, counts
 
 def site_counts(system, sweep, n_repeats):
     layout = make_layout(system.lattice)
-    table = heat_bath_table(system.beta, system.coupling, system.field, layout.neighbours.shape[1])
+    table = IsingHeatBath.flip_table(system.beta, system.coupling, system.field, layout.neighbours.shape[1])
     rng = new_state(np.random.SeedSequence(2))
     counts = np.zeros((2**system.n_sites,) * 2, np.int64)
     for row, spins in zip(counts, all_spins(system.n_sites), strict=True):
@@ -271,10 +271,10 @@ def test_heat_bath_in_random_order_keeps_the_boltzmann_distribution():
 
 
 def test_heat_bath_table_is_exact_in_both_tails():
-    table = heat_bath_table(1.0, 4.0, 0.0, 4)
+    table = IsingHeatBath.flip_table(1.0, 4.0, 0.0, 4)
     assert table[8] / 2.0**64 == pytest.approx(np.exp(-32.0), rel=1e-4)  # a 32-bit number would be 0
     assert int(table[0]) + int(table[8]) == 2**64
-    assert heat_bath_table(50.0, 4.0, 0.0, 4)[0] == np.uint64(2**64 - 1)
+    assert IsingHeatBath.flip_table(50.0, 4.0, 0.0, 4)[0] == np.uint64(2**64 - 1)
 
 
 # ------------------------------------------------------------ averages
@@ -298,10 +298,8 @@ def test_packed_averages_agree_with_kaufman(algorithm, extent, temperature):
 @pytest.mark.statistical
 @pytest.mark.parametrize("algorithm", SAMPLERS)
 def test_one_percent_in_beta_is_caught(monkeypatch, algorithm):
-    right = multispin_tables.probabilities
-    monkeypatch.setattr(
-        multispin_tables, "probabilities", lambda r, q, beta, *x: right(r, q, beta / 1.01, *x)
-    )
+    right = digits.probabilities
+    monkeypatch.setattr(digits, "probabilities", lambda r, q, beta, *x: right(r, q, beta / 1.01, *x))
     system = Ising(build("square", (16, 24)), 3.0)
     samples = run(system, algorithm, 16, 20_000, seed=21, n_warmup=2000)
     with pytest.raises(AssertionError, match="z ="):
@@ -420,5 +418,5 @@ def test_order_is_checked():
     system = Ising(build("square", (16, 16)), 2.0)
     for cls in SAMPLERS.values():
         assert not cls(system, {"order": "random"}).is_packed
-        with pytest.raises(ValueError, match=r"order must be 'checkerboard' or 'random', got 'rows'"):
+        with pytest.raises(ValueError, match=r"order must be one of checkerboard, random, got 'rows'"):
             cls(system, {"order": "rows"})

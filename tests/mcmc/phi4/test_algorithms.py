@@ -14,8 +14,8 @@ import lattices
 from edgphys.mcmc import algorithms_for, run
 from edgphys.mcmc.algorithms import make_sampler
 from edgphys.mcmc.core.layout import make_layout
-from edgphys.mcmc.phi4 import base as phi4_base
 from edgphys.mcmc.phi4 import hmc
+from edgphys.mcmc.phi4 import local as phi4_local
 from edgphys.mcmc.phi4.stencil import action_of, embed, kick, make_grid
 from edgphys.systems import Phi4
 
@@ -227,9 +227,9 @@ def test_trajectory_shorter_than_the_tuned_step():
 
 def test_adaptation_of_the_width_goes_the_right_way():
     tuning = np.zeros(8)
-    phi4_base.adapt_width(tuning, 0.9)
+    phi4_local.adapt_width(tuning, 0.9)
     assert tuning[0] > 0
-    phi4_base.adapt_width(tuning, 0.0)
+    phi4_local.adapt_width(tuning, 0.0)
     assert tuning[0] < 0.8
 
 

@@ -330,7 +330,11 @@ def test_number_of_rungs_follows_the_wanted_rate():
         ({"temperature": (2.0, 2.0)}, ValueError, r"two different ends"),
         ({"temperature": (-1.0, 2.0)}, ValueError, r"temperature must be positive"),
         ({"J": (0.0, 2.0)}, UnknownNameError, r"coupling must be one of temperature, coupling, field"),
-        ({"field": (0.0, 2.0), "swap_rate": 1.0}, ValueError, r"swap_rate must be between 0 and 1, got 1\.0"),
+        (
+            {"field": (0.0, 2.0), "swap_rate": 1.0},
+            ValueError,
+            r"swap_rate must be a number in \(0, 1\), got 1\.0",
+        ),
         ({"field": (0.0, 2.0), "n_rungs": 1}, ValueError, r"n_rungs must be an integer >= 2, got 1"),
     ],
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from edgphys import _checks
 from edgphys.mcmc.core.layout import make_layout
 from edgphys.mcmc.core.sampler import CLUSTERS, VISITED, ChainState
 from edgphys.mcmc.ising.base import AbstractIsingSampler
@@ -29,8 +30,7 @@ class AbstractClusterSampler(AbstractIsingSampler):
 
     def _check_options(self) -> None:
         for name in ("improved", "correlation"):
-            if not isinstance(self.options[name], bool | np.bool_):
-                raise ValueError(f"{name} must be True or False, got {self.options[name]!r}")
+            _checks.flag(self.options[name], name)
         if self.options["correlation"] and not all(self.system.lattice.pbc):
             raise ValueError(
                 f"correlation must be False on a lattice with an open axis, got pbc {self.system.lattice.pbc}"

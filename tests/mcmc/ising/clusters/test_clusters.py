@@ -426,7 +426,7 @@ def test_refusals_say_why():
         make_sampler(frustrated, "swendsen_wang")
     with pytest.raises(NotExactError, match=r"wolff needs field = 0 .*'metropolis' or 'swendsen_wang'"):
         make_sampler(build("square_field"), "wolff")
-    with pytest.raises(ValueError, match=r"improved must be True or False, got 2"):
+    with pytest.raises(TypeError, match=r"improved must be True or False, got 2"):
         make_sampler(build("square"), "swendsen_wang", {"improved": 2})
     with pytest.raises(ValueError, match=r"correlation must be False on a lattice with an open axis"):
         make_sampler(build("square_half_open"), "wolff", {"correlation": True})

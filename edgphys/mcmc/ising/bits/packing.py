@@ -26,7 +26,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edgphys.mcmc.ising.words.waves import N_LANES, Waves, make_waves, mask_words
+from edgphys.mcmc.ising.bits.waves import N_LANES, Waves, make_waves, mask_words
 from lattices.colouring import proper_colouring
 
 __all__ = ["Packing", "choose_shifts", "make_packing"]

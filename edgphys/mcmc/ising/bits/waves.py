@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Lowest-momentum waves of spins that are bits of words (see `edgphys.mcmc.ising.words.packing`).
+"""Lowest-momentum waves of spins that are bits of words (see `edgphys.mcmc.ising.bits.packing`).
 
 The phase exp(i k x) of a spin along an axis is one of the row of its word times one of the shift of its bit.
 Words of the same row are first added up bit by bit in carry-save adders, seven additions for eight words; the

@@ -20,7 +20,7 @@ import numpy as np
 from numba import njit
 
 from edgphys.mcmc.core.layout import Layout
-from edgphys.mcmc.ising.words.simd import load, splat, store
+from edgphys.mcmc.ising.bits.simd import load, splat, store
 
 __all__ = ["Probe", "make_probe", "measure"]
 

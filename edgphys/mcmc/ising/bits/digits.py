@@ -12,14 +12,13 @@ import math
 import numpy as np
 from numba import njit
 
-from edgphys.mcmc.ising.words.kernels import ALONE, LARGEST_TABLE, LAZY_STEPS, SHARED
-from edgphys.mcmc.ising.words.logic import HEAT_BATH, METROPOLIS, n_classes
+from edgphys.mcmc.ising.bits.logic import HEAT_BATH, METROPOLIS, n_classes
+from edgphys.mcmc.ising.bits.sweep import ALONE, LARGEST_TABLE, SHARED
+from edgphys.mcmc.ising.flip_probabilities import LAZY, logistic, scaled
 
-__all__ = ["PLANES", "fill_planes", "probabilities", "rests", "steps", "table_steps", "tabulable"]
+__all__ = ["PLANES", "class_digits", "fill_planes", "probabilities", "rests", "step_words", "steps"]
 
 PLANES = ALONE + SHARED
-# Probability with which a move that costs nothing is made, as in `edgphys.mcmc.ising.metropolis`.
-LAZY = 1 - 2.0**-LAZY_STEPS
 _BITS = PLANES + 64
 
 
@@ -35,21 +34,32 @@ def probabilities(rule: int, coordination: int, beta: float, coupling: float, fi
     numbers = range(q + 1)
     if rule == METROPOLIS:
         costs = [2 * abs(coupling) * (2 * n - q) for n in numbers if 2 * n > q] or [0.0]
-        return [_integer(LAZY * math.exp(-beta * cost)) for cost in costs]
+        return [scaled(LAZY * math.exp(-beta * cost), _BITS) for cost in costs]
     fields = [coupling * (2 * n - q) + field for n in numbers]
     if rule == HEAT_BATH:
-        return [_logistic(2 * beta * b) for b in fields]
-    return [_integer(LAZY * math.exp(min(0.0, -2 * beta * s * b))) for s in (-1, 1) for b in fields]
+        return [logistic(2 * beta * b, _BITS) for b in fields]
+    return [scaled(LAZY * math.exp(min(0.0, -2 * beta * s * b)), _BITS) for s in (-1, 1) for b in fields]
 
 
-def _integer(p: float) -> int:
-    return int(math.ldexp(p, _BITS))
+def class_digits(rule: int, coordination: int, betas, coupling: float, field: float) -> tuple:
+    """`steps` (n_classes, n_temperatures) and `rests` (2, n_classes, n_temperatures) of all classes."""
+    numbers = [probabilities(rule, coordination, beta, coupling, field) for beta in betas]
+    patterns = np.array([[steps(p) for p in row] for row in numbers], np.uint64)
+    left = np.array([[rests(p) for p in row] for row in numbers], np.uint64)
+    return np.ascontiguousarray(patterns.T), np.ascontiguousarray(left.transpose(2, 1, 0))
 
 
-def _logistic(x: float) -> int:
-    """1 / (1 + exp(-x)), with the small one of it and its complement exact to rounding."""
-    small = _integer(math.exp(-abs(x)) / (1.0 + math.exp(-abs(x))))
-    return small if x < 0 else 2**_BITS - max(small, 1)
+def step_words(rule: int, coordination: int, patterns: np.ndarray, temperature, n_lanes: int) -> np.ndarray:
+    """The argument ``digits`` of the sweep.
+
+    Places in the table of unions where one temperature and few classes allow it, else planes of step words.
+    `patterns` are the first of `class_digits`; `temperature`, int64 (64 * n_lanes,), numbers the columns.
+    """
+    if patterns.shape[1] == 1 and _tabulable(rule, coordination):
+        return _table_steps(patterns[:, 0], n_lanes)
+    planes = np.empty((PLANES + 1, len(patterns), n_lanes), np.uint64)
+    fill_planes(patterns, temperature, planes)
+    return planes
 
 
 def steps(p: int) -> int:
@@ -64,12 +74,12 @@ def rests(p: int) -> tuple[int, int]:
     return (p >> SHARED) % 2**64, p % 2**64
 
 
-def tabulable(rule: int, coordination: int) -> bool:
-    """Whether the unions of all classes are few enough for `table_steps`."""
+def _tabulable(rule: int, coordination: int) -> bool:
+    """Whether the unions of all classes are few enough for `_table_steps`."""
     return rule == METROPOLIS and n_classes(rule, coordination) <= LARGEST_TABLE
 
 
-def table_steps(patterns: np.ndarray, n_lanes: int) -> np.ndarray:
+def _table_steps(patterns: np.ndarray, n_lanes: int) -> np.ndarray:
     """Places, in the kernel's table of unions, of the step words; uint64, shape (PLANES + 1,).
 
     `patterns`, uint64 (n_classes,), are the `steps` of each class at the one temperature.

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Multi-spin coding: local updates of 64 independent Ising chains per word, several words at a time.
 
-The chains of a group are the bits of the words at each site (`edgphys.mcmc.ising.words.kernels`); they share
+The chains of a group are the bits of the words at each site (`edgphys.mcmc.ising.bits.sweep`); they share
 neither random bits nor anything else, and each is the checkerboard chain of its rule:
 
 * ``metropolis``: a flip that costs dE is made with probability 15/16 min(1, exp(-beta dE)), see
@@ -23,9 +23,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from edgphys import _checks
+from edgphys.errors import ArgumentValueError
 from edgphys.mcmc.core.sampler import ChainState
 from edgphys.mcmc.ising.base import AbstractIsingSampler
-from edgphys.mcmc.ising.words.engine import RULES, Engine
+from edgphys.mcmc.ising.bits.engine import RULES, Engine
 
 __all__ = ["IsingMultispin", "MultispinReplicas"]
 
@@ -164,7 +166,6 @@ class MultispinReplicas:
 
 
 def _check(rule, words) -> None:
-    if rule not in RULES:
-        raise ValueError(f"rule must be 'metropolis' or 'heat_bath', got {rule!r}")
+    _checks.choice(rule, "rule", RULES)
     if isinstance(words, bool) or words not in _WORDS:
-        raise ValueError(f"words must be 1, 2, 4 or 8, got {words!r}")
+        raise _checks.wrong(ArgumentValueError, "words", "1, 2, 4 or 8", words)

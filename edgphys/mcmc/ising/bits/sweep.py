@@ -35,11 +35,13 @@ coding). Doty-Humphrey, PractRand (SFC64), http://pracrand.sourceforge.net.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numba import njit
 from numba.extending import overload
 
-from edgphys.mcmc.ising.words.logic import (
+from edgphys.mcmc.ising.bits.logic import (
     HEAT_BATH,
     IN_FIELD,
     METROPOLIS,
@@ -52,7 +54,7 @@ from edgphys.mcmc.ising.words.logic import (
     merge,
     tabulate,
 )
-from edgphys.mcmc.ising.words.simd import (
+from edgphys.mcmc.ising.bits.simd import (
     any_set,
     load,
     rotate_left_24,
@@ -63,15 +65,14 @@ from edgphys.mcmc.ising.words.simd import (
     store,
     trailing_zeros,
 )
+from edgphys.mcmc.ising.flip_probabilities import LAZY_STEPS
 from edgphys.mcmc.random.xoshiro import next_word
 
-__all__ = ["ALONE", "LARGEST_TABLE", "LAZY_STEPS", "SCRATCH", "SHARED", "sfc64", "sweep", "update_blocks"]
+__all__ = ["ALONE", "LARGEST_TABLE", "SCRATCH", "SHARED", "new_generators", "sfc64", "sweep", "update_blocks"]
 
 ALONE, GROUP, SHARED, BATCH = 6, 8, 10, 8
 # Classes up to which all unions are tabulated at each site.
 LARGEST_TABLE = 4
-# Steps after which a move with dE <= 0 is rejected: 15/16 are accepted.
-LAZY_STEPS = 4
 
 _S3, _S11 = static(3), static(11)
 _ZERO, _ONE, _ONES = np.uint64(0), np.uint64(1), np.uint64(2**64 - 1)
@@ -80,6 +81,12 @@ _ZERO, _ONE, _ONES = np.uint64(0), np.uint64(1), np.uint64(2**64 - 1)
 # so far, replicas undecided when alone, those of them that share words of the group, and of the batch.
 _BATCH, _GROUPS, _GROUP_SIZE = 2**LARGEST_TABLE, 2**LARGEST_TABLE + 2, 3 + 4 * GROUP
 SCRATCH = _GROUPS + BATCH * _GROUP_SIZE
+
+
+def new_generators(seeds: Sequence[np.random.SeedSequence]) -> np.ndarray:
+    """State of one SFC64 generator a seed, flat uint64: the words a, b, c and the counter of each."""
+    states = [np.random.SFC64(seed).state["state"]["state"] for seed in seeds]
+    return np.stack(states, axis=1).reshape(-1)
 
 
 @njit(nogil=True, cache=True)
@@ -272,7 +279,7 @@ def sweep(blocks, shared, n_sweeps):
     blocks : tuple of tuples
         For each coordination of the lattice: ``(ranges, static(coordination + 1), digits, rest)``, where
         ``ranges``, int64 (n_colours, 2), are the first site of each colour and the one after the last, and
-        ``digits, rest`` come from `edgphys.mcmc.ising.words.tables`.
+        ``digits, rest`` come from `edgphys.mcmc.ising.bits.digits`.
     shared : tuple
         ``(words, rng, generator, scratch, neighbours, static(rule), static(n_lanes), flips, temperature)``.
         words: uint64, flat (n_sites + 1, n_lanes); rng: the states of SFC64, uint64, flat (4, n_lanes);

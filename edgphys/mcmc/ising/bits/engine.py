@@ -14,11 +14,11 @@ from numba import njit
 
 from edgphys.mcmc.core.layout import make_layout
 from edgphys.mcmc.core.sampler import ATTEMPTED, ChainState
-from edgphys.mcmc.ising.words import tables
-from edgphys.mcmc.ising.words.kernels import SCRATCH, sweep
-from edgphys.mcmc.ising.words.logic import HEAT_BATH, IN_FIELD, METROPOLIS
-from edgphys.mcmc.ising.words.measure import make_probe, measure
-from edgphys.mcmc.ising.words.simd import static
+from edgphys.mcmc.ising.bits.digits import class_digits, step_words
+from edgphys.mcmc.ising.bits.logic import HEAT_BATH, IN_FIELD, METROPOLIS
+from edgphys.mcmc.ising.bits.measure import make_probe, measure
+from edgphys.mcmc.ising.bits.simd import static
+from edgphys.mcmc.ising.bits.sweep import SCRATCH, new_generators, sweep
 from edgphys.mcmc.random.xoshiro import new_state
 
 __all__ = ["RULES", "Engine"]
@@ -53,17 +53,9 @@ class Engine:
         self._flips = _ONES if coupling > 0 else np.uint64(0)
         self._probe = make_probe(self.layout, coupling, field)
         self._blocks = [
-            (_ranges(lattice, order, q), q, *self._digits(q, betas, coupling, field))
+            (_ranges(lattice, order, q), q, *class_digits(self._rule, q, betas, coupling, field))
             for q in np.unique(lattice.coordination).tolist()
         ]
-        self._uniform = len(betas) == 1
-
-    def _digits(self, q: int, betas, coupling: float, field: float) -> tuple[np.ndarray, np.ndarray]:
-        """Step words (n_classes, n_temperatures) and what is left of the probabilities (2, ..., ...)."""
-        numbers = [tables.probabilities(self._rule, q, beta, coupling, field) for beta in betas]
-        patterns = np.array([[tables.steps(p) for p in row] for row in numbers], np.uint64)
-        rests = np.array([[tables.rests(p) for p in row] for row in numbers], np.uint64)
-        return np.ascontiguousarray(patterns.T), np.ascontiguousarray(rests.transpose(2, 1, 0))
 
     @property
     def n_members(self) -> int:
@@ -81,8 +73,7 @@ class Engine:
         words = configuration.reshape(n + 1, self.n_lanes)
         words[:n] = rng.integers(0, 2**64, (n, self.n_lanes), np.uint64) & _RANDOM
         words[:n] |= np.where(ordered[self.layout.order] > 0, _UP, _DOWN)[:, None]
-        lanes = np.stack([np.random.SFC64(s).state["state"]["state"] for s in lane_seeds], axis=1)
-        generators = np.concatenate([lanes.ravel(), new_state(single_seed)])
+        generators = np.concatenate([new_generators(lane_seeds), new_state(single_seed)])
         return ChainState(configuration, generators)
 
     def unpack(self, words: np.ndarray) -> np.ndarray:
@@ -104,7 +95,7 @@ class Engine:
         state.counts[ATTEMPTED] += self.layout.n_sites * self.n_members * n_sweeps
 
     def tables(self, state: ChainState, temperature: np.ndarray) -> tuple[tuple, tuple]:
-        """The arguments ``blocks`` and ``shared`` of `edgphys.mcmc.ising.words.kernels.sweep`."""
+        """The arguments ``blocks`` and ``shared`` of `edgphys.mcmc.ising.bits.sweep.sweep`."""
         n = 4 * self.n_lanes
         shared = (
             state.configuration,
@@ -126,11 +117,7 @@ class Engine:
         return rows
 
     def _block(self, ranges, q, patterns, rests, temperature) -> tuple:
-        if self._uniform and tables.tabulable(self._rule, q):
-            digits = tables.table_steps(patterns[:, 0], self.n_lanes)
-        else:
-            digits = np.empty((tables.PLANES + 1, len(patterns), self.n_lanes), np.uint64)
-            tables.fill_planes(patterns, temperature, digits)
+        digits = step_words(self._rule, q, patterns, temperature, self.n_lanes)
         return ranges, static(q + 1), digits, rests
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Sweeps and measurements of one Ising system in words of bits (see `edgphys.mcmc.ising.words.packing`).
+"""Sweeps and measurements of one Ising system in words of bits (see `edgphys.mcmc.ising.bits.packing`).
 
 A sweep updates the words of a colour with the kernels of multi-spin coding, to which the bits of a word are
 independent systems, and renews the ghosts of that colour. Since no bit of a colour sees another bit of the
@@ -7,7 +7,7 @@ same colour, the result is the checkerboard sweep of the one lattice; spins of o
 independent random bits.
 
 Energy and magnetization are integers, counted exactly; the lowest-momentum correlator is a sum of phases
-(`edgphys.mcmc.ising.words.waves`).
+(`edgphys.mcmc.ising.bits.waves`).
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from numba.core import types
 from numba.extending import intrinsic
 
 from edgphys.mcmc.core.sampler import ATTEMPTED
-from edgphys.mcmc.ising.words import tables as multispin_tables
-from edgphys.mcmc.ising.words.kernels import SCRATCH, update_blocks
-from edgphys.mcmc.ising.words.logic import HEAT_BATH, IN_FIELD, METROPOLIS
-from edgphys.mcmc.ising.words.packing import Packing
-from edgphys.mcmc.ising.words.simd import Words, load_all, pointer, static, store
-from edgphys.mcmc.ising.words.waves import N_LANES, count_bits, wave_power, wave_tables
+from edgphys.mcmc.ising.bits.digits import class_digits, step_words
+from edgphys.mcmc.ising.bits.logic import HEAT_BATH, IN_FIELD, METROPOLIS
+from edgphys.mcmc.ising.bits.packing import Packing
+from edgphys.mcmc.ising.bits.simd import Words, load_all, pointer, static, store
+from edgphys.mcmc.ising.bits.sweep import SCRATCH, update_blocks
+from edgphys.mcmc.ising.bits.waves import N_LANES, count_bits, wave_power, wave_tables
 
 __all__ = [
     "HEAT_BATH",
@@ -32,7 +32,6 @@ __all__ = [
     "METROPOLIS",
     "Kernel",
     "measure_words",
-    "new_generators",
     "renew_ghosts",
     "sample",
     "sweeps",
@@ -43,12 +42,6 @@ _ONES = np.uint64(2**64 - 1)
 _N = np.int64(N_LANES)
 # Places in ChainState.tuning: spins flipped by the sweeps before the draws, and spins looked at.
 FLIPPED, LOOKED_AT = 0, 1
-
-
-def new_generators(seed: np.random.SeedSequence) -> np.ndarray:
-    """State of one SFC64 generator a lane, flat uint64 (4 * N_LANES,): the words a, b, c and the counter."""
-    lanes = [np.random.SFC64(child).state["state"]["state"] for child in seed.spawn(N_LANES)]
-    return np.stack(lanes, axis=1).reshape(-1)
 
 
 class Kernel:
@@ -66,10 +59,7 @@ class Kernel:
         self.packing = packing
         self._rule = static(rule)
         self._flips = _ONES if coupling > 0 else _ZERO
-        self._blocks = tuple(
-            (ranges, static(q + 1), *_decisions(rule, q, beta, coupling, field))
-            for q, ranges in packing.blocks
-        )
+        self._blocks = tuple(_block(ranges, rule, q, beta, coupling, field) for q, ranges in packing.blocks)
         self._ghosts = (
             packing.n_words,
             packing.ghost_first,
@@ -106,7 +96,7 @@ class Kernel:
         sample(self._blocks, shared, tables, state.counts, state.tuning, thin, rows, kept)
 
     def shared(self, state, scratch: np.ndarray) -> tuple:
-        """The tuple of that name that `edgphys.mcmc.ising.words.kernels` takes, for one chain."""
+        """The tuple of that name that `edgphys.mcmc.ising.bits.sweep` takes, for one chain."""
         generators, single = state.rng[: 4 * N_LANES], state.rng[4 * N_LANES :]
         one_temperature = np.zeros(64 * N_LANES, np.int64)
         rule, lanes = self._rule, static(N_LANES)
@@ -114,17 +104,11 @@ class Kernel:
         return *arrays, rule, lanes, self._flips, one_temperature
 
 
-def _decisions(rule: int, q: int, beta: float, coupling: float, field: float) -> tuple:
-    """Binary digits of the probabilities of each class, in the form that the kernel reads."""
-    numbers = multispin_tables.probabilities(rule, q, beta, coupling, field)
-    patterns = np.array([multispin_tables.steps(p) for p in numbers], dtype=np.uint64)
-    rest = np.array([multispin_tables.rests(p) for p in numbers], dtype=np.uint64)
-    if multispin_tables.tabulable(rule, q):
-        digits = multispin_tables.table_steps(patterns, N_LANES)
-    else:
-        digits = np.empty((multispin_tables.PLANES + 1, len(numbers), N_LANES), np.uint64)
-        multispin_tables.fill_planes(patterns[:, None], np.zeros(64 * N_LANES, np.int64), digits)
-    return digits, np.ascontiguousarray(rest.T)[:, :, None]
+def _block(ranges, rule: int, q: int, beta: float, coupling: float, field: float) -> tuple:
+    """The sites of one coordination q, as the sweep takes them."""
+    patterns, rest = class_digits(rule, q, [beta], coupling, field)
+    one_temperature = np.zeros(64 * N_LANES, np.int64)
+    return ranges, static(q + 1), step_words(rule, q, patterns, one_temperature, N_LANES), rest
 
 
 @intrinsic

@@ -21,7 +21,7 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-from edgphys.mcmc.ising.words.simd import load_all, pointer
+from edgphys.mcmc.ising.bits.simd import load_all, pointer
 
 __all__ = [
     "HEAT_BATH",

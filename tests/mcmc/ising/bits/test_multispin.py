@@ -17,12 +17,14 @@ from numba import njit
 import lattices
 from edgphys.exact import kaufman
 from edgphys.mcmc import algorithms, run
-from edgphys.mcmc.ising.metropolis import LAZY, acceptance_table
-from edgphys.mcmc.ising.words import kernels as multispin_kernels
-from edgphys.mcmc.ising.words import tables as multispin_tables
-from edgphys.mcmc.ising.words.logic import HEAT_BATH, IN_FIELD, METROPOLIS, classify, gather, n_classes
-from edgphys.mcmc.ising.words.multispin import IsingMultispin, MultispinReplicas
-from edgphys.mcmc.ising.words.simd import load, shift_right, splat, static, store
+from edgphys.mcmc.ising import flip_probabilities
+from edgphys.mcmc.ising.bits import digits
+from edgphys.mcmc.ising.bits import sweep as bits_sweep
+from edgphys.mcmc.ising.bits.logic import HEAT_BATH, IN_FIELD, METROPOLIS, classify, gather, n_classes
+from edgphys.mcmc.ising.bits.multispin import IsingMultispin, MultispinReplicas
+from edgphys.mcmc.ising.bits.simd import load, shift_right, splat, static, store
+from edgphys.mcmc.ising.flip_probabilities import LAZY
+from edgphys.mcmc.ising.metropolis import IsingMetropolis
 from edgphys.systems import Ising
 
 driver = importlib.import_module("edgphys.mcmc.core.driver")
@@ -78,43 +80,43 @@ def exact_estimates(system):
 
 @pytest.mark.parametrize("p", [LAZY, LAZY * np.exp(-8 / 2.27), LAZY * np.exp(-32.0), 1e-14])
 def test_digits_are_those_of_the_probability(p):
-    number = multispin_tables._integer(p)
-    assert 0 <= p - number / 2.0**multispin_tables._BITS < 2.0**-multispin_tables._BITS
-    pattern, digit, digits = multispin_tables.steps(number), 0, []
-    for j in range(multispin_tables.PLANES):
+    number = flip_probabilities.scaled(p, digits._BITS)
+    assert 0 <= p - number / 2.0**digits._BITS < 2.0**-digits._BITS
+    pattern, digit, found = digits.steps(number), 0, []
+    for j in range(digits.PLANES):
         digit ^= pattern >> j & 1
-        digits.append(digit)
-    alone, shared = multispin_tables.rests(number)
-    head = sum(d / 2.0 ** (j + 1) for j, d in enumerate(digits))
-    assert head + shared / 2.0**multispin_tables._BITS == number / 2.0**multispin_tables._BITS
-    head = sum(d / 2.0 ** (j + 1) for j, d in enumerate(digits[: multispin_kernels.ALONE]))
-    assert abs(head + alone / 2.0 ** (64 + multispin_kernels.ALONE) - p) < 2.0**-69
+        found.append(digit)
+    alone, shared = digits.rests(number)
+    head = sum(d / 2.0 ** (j + 1) for j, d in enumerate(found))
+    assert head + shared / 2.0**digits._BITS == number / 2.0**digits._BITS
+    head = sum(d / 2.0 ** (j + 1) for j, d in enumerate(found[: bits_sweep.ALONE]))
+    assert abs(head + alone / 2.0 ** (64 + bits_sweep.ALONE) - p) < 2.0**-69
 
 
 def scaled(numbers):
-    return np.array([number / 2.0**multispin_tables._BITS for number in numbers])
+    return np.array([number / 2.0**digits._BITS for number in numbers])
 
 
 def test_probabilities_are_those_of_the_other_samplers():
     q, beta, coupling, field = 4, 0.43, -0.7, 0.2
-    table = acceptance_table(beta, coupling, field, q) / 2.0**64
-    ours = scaled(multispin_tables.probabilities(IN_FIELD, q, beta, coupling, field))
+    table = IsingMetropolis.flip_table(beta, coupling, field, q) / 2.0**64
+    ours = scaled(digits.probabilities(IN_FIELD, q, beta, coupling, field))
     up_minus_down = 2 * np.arange(q + 1) - q
     for row, spin in enumerate((-1, 1)):
         theirs = table[(2 * q + 1) * row + spin * up_minus_down + q]
         np.testing.assert_allclose(ours[(q + 1) * row :][: q + 1], theirs, rtol=1e-14)
     local = coupling * up_minus_down + field
-    heat_bath = scaled(multispin_tables.probabilities(HEAT_BATH, q, beta, coupling, field))
+    heat_bath = scaled(digits.probabilities(HEAT_BATH, q, beta, coupling, field))
     np.testing.assert_allclose(heat_bath, 1 / (1 + np.exp(-2 * beta * local)), rtol=1e-14)
-    plain = scaled(multispin_tables.probabilities(METROPOLIS, q, beta, coupling, 0.0))
+    plain = scaled(digits.probabilities(METROPOLIS, q, beta, coupling, 0.0))
     np.testing.assert_allclose(plain, LAZY * np.exp(-beta * 2 * 0.7 * np.array([2, 4])), rtol=1e-14)
 
 
 def test_rare_spins_of_the_heat_bath_keep_their_rate():
-    down, up = multispin_tables.probabilities(HEAT_BATH, 1, 1.0, 16.0, 0.0)
-    scale = 2.0**multispin_tables._BITS
+    down, up = digits.probabilities(HEAT_BATH, 1, 1.0, 16.0, 0.0)
+    scale = 2.0**digits._BITS
     assert down / scale == pytest.approx(np.exp(-32.0), rel=1e-6)
-    assert (2**multispin_tables._BITS - up) / scale == pytest.approx(np.exp(-32.0), rel=1e-6)
+    assert (2**digits._BITS - up) / scale == pytest.approx(np.exp(-32.0), rel=1e-6)
 
 
 @njit
@@ -171,7 +173,7 @@ def _words_of_sfc64(state, out):
     a, b = load(state, _ZERO, lanes), load(state, np.uint64(4), lanes)
     c, counter = load(state, np.uint64(8), lanes), load(state, np.uint64(12), lanes)
     for i in range(out.shape[0]):
-        word, a, b, c, counter = multispin_kernels.sfc64(a, b, c, counter, splat(_ONE, lanes))
+        word, a, b, c, counter = bits_sweep.sfc64(a, b, c, counter, splat(_ONE, lanes))
         store(out, np.uint64(4 * i), word)
 
 
@@ -270,7 +272,7 @@ def test_decisions_have_their_probability_and_are_independent(words):
 
 @njit
 def _first_colour(blocks, shared):
-    multispin_kernels.update_blocks(blocks, 0, shared)
+    bits_sweep.update_blocks(blocks, 0, shared)
 
 
 # Averages.
@@ -288,9 +290,9 @@ def test_averages_agree_with_enumeration(case):
 @pytest.mark.statistical
 @pytest.mark.parametrize("case", ["square", "square_heat_bath", "honeycomb"])
 def test_a_temperature_one_percent_off_is_caught(monkeypatch, case):
-    right = multispin_tables.probabilities
+    right = digits.probabilities
     monkeypatch.setattr(
-        multispin_tables, "probabilities", lambda rule, q, beta, *rest: right(rule, q, beta / 1.01, *rest)
+        digits, "probabilities", lambda rule, q, beta, *rest: right(rule, q, beta / 1.01, *rest)
     )
     system, rule = build(case)
     samples = sample(system, 2000, 11, rule=rule)
@@ -384,7 +386,7 @@ def honest_sweeps(sampler, state, n):
 @njit
 def _one_mask_for_all(a, b, c, counter, one):
     """SFC64 with its first bit copied to all others."""
-    word, a, b, c, counter = multispin_kernels.sfc64(a, b, c, counter, one)
+    word, a, b, c, counter = bits_sweep.sfc64(a, b, c, counter, one)
     first = shift_right(word, _63_places)
     return ~(first + ~(one ^ one)), a, b, c, counter
 
@@ -414,8 +416,8 @@ def test_replicas_are_independent():
 @pytest.mark.statistical
 def test_one_mask_for_all_bits_is_caught():
     system = make_system("square", (32, 32), temperature=2.27)
-    decide = rebuilt(multispin_kernels._decide, sfc64=_one_mask_for_all)
-    update = rebuilt(multispin_kernels._update, _decide=decide)
+    decide = rebuilt(bits_sweep._decide, sfc64=_one_mask_for_all)
+    update = rebuilt(bits_sweep._update, _decide=decide)
 
     def advance(sampler, state, n):
         (block,), shared = sampler._engine.tables(state, sampler._temperature)
@@ -487,7 +489,7 @@ def test_same_seed_gives_the_same_bits_in_any_number_of_pieces(monkeypatch):
 @pytest.mark.parametrize(
     "options, message",
     [
-        ({"rule": "glauber"}, r"rule must be 'metropolis' or 'heat_bath', got 'glauber'"),
+        ({"rule": "glauber"}, r"rule must be one of metropolis, heat_bath, got 'glauber'"),
         ({"words": 3}, r"words must be 1, 2, 4 or 8, got 3"),
         ({"words": True}, r"words must be 1, 2, 4 or 8, got True"),
         ({"lanes": 4}, r"must be among: rule, words; got 'lanes'"),
