@@ -41,7 +41,9 @@ def probabilities(rule: int, coordination: int, beta: float, coupling: float, fi
     return [scaled(LAZY * math.exp(min(0.0, -2 * beta * s * b)), _BITS) for s in (-1, 1) for b in fields]
 
 
-def class_digits(rule: int, coordination: int, betas, coupling: float, field: float) -> tuple:
+def class_digits(
+    rule: int, coordination: int, betas, coupling: float, field: float
+) -> tuple[np.ndarray, np.ndarray]:
     """`steps` (n_classes, n_temperatures) and `rests` (2, n_classes, n_temperatures) of all classes."""
     numbers = [probabilities(rule, coordination, beta, coupling, field) for beta in betas]
     patterns = np.array([[steps(p) for p in row] for row in numbers], np.uint64)
