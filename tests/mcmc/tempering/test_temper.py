@@ -327,7 +327,7 @@ def test_number_of_rungs_follows_the_wanted_rate():
     [
         ({}, TypeError, r"one coupling with its two ends must be given"),
         ({"temperature": 2.0}, TypeError, r"temperature must be a pair of values"),
-        ({"temperature": (2.0, 2.0)}, ValueError, r"two different ends"),
+        ({"temperature": (2.0, 2.0)}, ValueError, r"two different values"),
         ({"temperature": (-1.0, 2.0)}, ValueError, r"temperature must be positive"),
         ({"J": (0.0, 2.0)}, UnknownNameError, r"coupling must be one of temperature, coupling, field"),
         (
