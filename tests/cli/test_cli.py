@@ -238,7 +238,7 @@ def test_wrong_scan_is_one_line_and_no_file(stub, folder, capsys, options, messa
             "scan lennard_jones -p pair_count=1,2 --out a.nc",
             "error: -p pair_count cannot be scanned, as it changes the definitions",
         ),
-        ("scan double_well -p n_dims=3 --out a.nc", "error: -p n_dims must be 1 or 2, got 3"),
+        ("scan double_well -p n_dims=3 --out a.nc", "error: -p n_dims must be an integer from 1 to 2, got 3"),
         ("scan ising --temperature 2", "Missing option '--out'"),
         ("scan", "Missing argument"),
         ("", "Missing command"),
