@@ -163,7 +163,10 @@ def test_a_scan_of_a_system_without_a_lattice(folder, capsys):
             "error: -p n_dims must be start:stop:count, or a number",
         ),
         ("sample double_well -p n_dims=1,2 --out a.nc", "error: -p n_dims must be one value here, got 2"),
-        ("sample double_well --parameter n_dims=3 --out a.nc", "error: --parameter n_dims must be an integer from 1 to 2"),
+        (
+            "sample double_well --parameter n_dims=3 --out a.nc",
+            "error: --parameter n_dims must be an integer from 1 to 2",
+        ),
         ("sample lennard_jones -p pair_count=thrice --out a.nc", 'error: -p pair_count must be 1 ("once")'),
         ("sample planar --lattice kagome --extent 3x3 --out a.nc", "got --lattice kagome --extent 3x3"),
         ("sample double_well -p barrier=2 -p barrier=3 --out a.nc", "must not give a parameter twice"),

@@ -17,9 +17,10 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from edgphys._checks import wrong
+from edgphys.edg.core.module import Module
 from edgphys.errors import ArgumentValueError
 
 __all__ = ["AbstractEDGModel", "Decoded", "Draw", "check_no_condition", "log_normal"]
@@ -70,7 +71,7 @@ class Decoded:
     condition: Tensor | None = None
 
 
-class AbstractEDGModel(nn.Module, ABC):
+class AbstractEDGModel(Module, ABC):
     """Decoder and encoder for one target; concrete models are final.
 
     Attributes
@@ -83,7 +84,7 @@ class AbstractEDGModel(nn.Module, ABC):
         K that the trained variances of the path kernel belong to.
     """
 
-    target: nn.Module
+    target: Module
     n_latent: int
     n_path_steps: int
 

@@ -8,6 +8,8 @@ from typing import final
 import torch
 from torch import Tensor, nn
 
+from edgphys.edg.core.module import Module
+
 __all__ = ["Perceptron", "TimeEmbedding", "gaussian_parameter", "linear"]
 
 
@@ -26,7 +28,7 @@ def linear(n_inputs: int, n_outputs: int, generator: torch.Generator, scale: flo
 
 
 @final
-class Perceptron(nn.Module):
+class Perceptron(Module):
     """Layers with residual connections and SiLU, for a few variables; the last layer starts at zero.
 
     Parameters
@@ -56,7 +58,7 @@ class Perceptron(nn.Module):
 
 
 @final
-class TimeEmbedding(nn.Module):
+class TimeEmbedding(Module):
     """Smooth features of the diffusion noise sigma in [0, 1] for feature-wise modulation.
 
     Parameters

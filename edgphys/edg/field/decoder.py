@@ -21,6 +21,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from edgphys.edg.core.module import Module
 from edgphys.edg.field.layers import OddNetwork
 from edgphys.edg.field.spectral import SpectralBasis
 from edgphys.edg.targets.base import AbstractLatticeTarget
@@ -34,7 +35,7 @@ _NOISE_SHARE = 0.5
 
 
 @final
-class FieldDecoder(nn.Module):
+class FieldDecoder(Module):
     """One-shot map of latents to the variables of a target; see the module docstring.
 
     Parameters

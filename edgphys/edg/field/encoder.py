@@ -31,6 +31,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from edgphys.edg.core.module import Module
 from edgphys.edg.core.networks import TimeEmbedding
 from edgphys.edg.field.decoder import FieldDecoder
 from edgphys.edg.field.layers import OddNetwork
@@ -41,7 +42,7 @@ __all__ = ["AbstractEncoder", "FieldEncoder"]
 _N_CONDITIONS = 32
 
 
-class AbstractEncoder(nn.Module, ABC):
+class AbstractEncoder(Module, ABC):
     """What the encoders of a `FieldDecoder` share: the linear theory mode by mode, and the model of the sign.
 
     Parameters

@@ -17,12 +17,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from edgphys.edg.core.module import Module
 from edgphys.edg.core.networks import gaussian_parameter
 
 __all__ = ["OddBlock", "OddNetwork", "OrbitConvolution"]
 
 
-class OrbitConvolution(nn.Module):
+class OrbitConvolution(Module):
     """One equivariant n_sites x n_sites matrix per channel.
 
     Parameters
@@ -50,7 +51,7 @@ class OrbitConvolution(nn.Module):
         return torch.bmm(features, kernel.to(features.dtype))
 
 
-class OddBlock(nn.Module):
+class OddBlock(Module):
     """``h + W2 [ (W1 u) * sigmoid(Wg u^2 + b) ]`` with u = (convolved h, h), modulated by a condition.
 
     Parameters
@@ -88,7 +89,7 @@ class OddBlock(nn.Module):
         return features + update.view(n_channels, n_batch, n_sites)
 
 
-class OddNetwork(nn.Module):
+class OddNetwork(Module):
     """An odd equivariant map of several fields to several fields; zero at the start.
 
     Parameters

@@ -11,12 +11,14 @@ from __future__ import annotations
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
+
+from edgphys.edg.core.module import Module
 
 __all__ = ["SpectralBasis"]
 
 
-class SpectralBasis(nn.Module):
+class SpectralBasis(Module):
     """Eigenvectors and degenerate levels of a covariance.
 
     Parameters

@@ -17,6 +17,7 @@ from typing import final
 import torch
 from torch import Tensor, nn
 
+from edgphys.edg.core.module import Module
 from edgphys.edg.core.networks import Perceptron
 from edgphys.edg.mixture.gaussian_mixture import GaussianMixture
 
@@ -26,7 +27,7 @@ __all__ = ["Frames", "MixtureDecoder"]
 _NOISE_SHARE = 0.3
 
 
-class Frames(nn.Module):
+class Frames(Module):
     """The affine maps ``x = m_c + L_c y`` of the components, fixed."""
 
     def __init__(self, mixture: GaussianMixture) -> None:
@@ -54,7 +55,7 @@ class Frames(nn.Module):
 
 
 @final
-class MixtureDecoder(nn.Module):
+class MixtureDecoder(Module):
     """One-shot decoder of a block of variables; see the module docstring.
 
     Parameters

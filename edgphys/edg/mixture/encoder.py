@@ -29,6 +29,7 @@ from typing import final
 import torch
 from torch import Tensor, nn
 
+from edgphys.edg.core.module import Module
 from edgphys.edg.core.networks import Perceptron, TimeEmbedding
 
 __all__ = ["ContinuousEncoder"]
@@ -37,7 +38,7 @@ _N_TIME = 16
 
 
 @final
-class ContinuousEncoder(nn.Module):
+class ContinuousEncoder(Module):
     """Encoder of one block of variables; see the module docstring.
 
     Parameters

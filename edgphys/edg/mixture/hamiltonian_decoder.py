@@ -30,6 +30,7 @@ from typing import final
 import torch
 from torch import Tensor, nn
 
+from edgphys.edg.core.module import Module
 from edgphys.edg.core.networks import Perceptron
 from edgphys.edg.mixture.decoder import Frames
 from edgphys.edg.mixture.gaussian_mixture import GaussianMixture
@@ -44,7 +45,7 @@ _LARGEST_LOG_SCALE = 2.0
 
 
 @final
-class HamiltonianDecoder(nn.Module):
+class HamiltonianDecoder(Module):
     """GHD decoder; see the module docstring.
 
     Parameters

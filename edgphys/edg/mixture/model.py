@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from edgphys.edg.core.model import AbstractEDGModel, Decoded, Draw, log_normal
+from edgphys.edg.core.module import Module
 from edgphys.edg.mixture.encoder import ContinuousEncoder
 from edgphys.edg.targets.continuous import AbstractCountedTarget
 
@@ -49,7 +50,7 @@ class ContinuousModel(AbstractEDGModel):
     def __init__(
         self,
         target: AbstractCountedTarget,
-        decoder: nn.Module,
+        decoder: Module,
         log_prior: Tensor,
         *,
         n_blocks: int,

@@ -10,9 +10,9 @@ from typing import ClassVar, final
 
 import numpy as np
 import torch
-from torch import nn
 
 from edgphys._checks import choice, count
+from edgphys.edg.core.module import Module
 from edgphys.edg.core.options import ModelOptions, option, set_fields
 from edgphys.edg.core.recipe import AbstractRecipe, Weights
 from edgphys.edg.mixture.decoder import MixtureDecoder
@@ -174,7 +174,7 @@ class AbstractMixtureRecipe(AbstractRecipe):
         seed: int,
         weights: Weights | None,
         generator: torch.Generator,
-    ) -> nn.Module:
+    ) -> Module:
         """The decoder of one block."""
 
     def default_steps(self, system):

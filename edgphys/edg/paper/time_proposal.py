@@ -19,7 +19,9 @@ from __future__ import annotations
 from typing import final
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
+
+from edgphys.edg.core.module import Module
 
 __all__ = ["TimeProposal", "stratified"]
 
@@ -31,7 +33,7 @@ def stratified(n: int, generator: torch.Generator) -> Tensor:
 
 
 @final
-class TimeProposal(nn.Module):
+class TimeProposal(Module):
     """Piecewise-constant density on [0, T] that adapts to an integrand; its state is saved with a model's.
 
     Parameters

@@ -24,6 +24,7 @@ from typing import final
 import torch
 from torch import Tensor, nn
 
+from edgphys.edg.core.module import Module
 from edgphys.edg.particles.layers import PairFlow, RadialBasis
 from edgphys.systems.particles.mean_free import helmert
 
@@ -35,7 +36,7 @@ _N_POWER, _N_SWEEPS, _N_NEWTON = 3, 4, 12
 
 
 @final
-class ParticleDecoder(nn.Module):
+class ParticleDecoder(Module):
     """Decoder of a cluster; see the module docstring.
 
     Parameters

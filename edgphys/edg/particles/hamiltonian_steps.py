@@ -31,6 +31,7 @@ import torch
 from torch import Tensor, nn
 
 from edgphys.edg.core.model import log_normal
+from edgphys.edg.core.module import Module
 from edgphys.edg.mixture.hamiltonian_decoder import bounded_exp
 
 __all__ = ["HamiltonianSteps"]
@@ -39,7 +40,7 @@ _STEP, _LONGEST_FORCE = 0.3, 10.0
 
 
 @final
-class HamiltonianSteps(nn.Module):
+class HamiltonianSteps(Module):
     """See the module docstring.
 
     Parameters

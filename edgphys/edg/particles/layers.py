@@ -25,6 +25,7 @@ from typing import final
 import torch
 from torch import Tensor, nn
 
+from edgphys.edg.core.module import Module
 from edgphys.edg.core.networks import gaussian_parameter, linear
 
 __all__ = ["PairFlow", "PairNetwork", "RadialBasis"]
@@ -34,7 +35,7 @@ _REACH, _CROWDING, _OVERLAP = 2.5, 1.5, 1.2
 
 
 @final
-class RadialBasis(nn.Module):
+class RadialBasis(Module):
     """Gaussians of the distance, narrow and close at short distances, and a constant.
 
     Parameters
@@ -65,7 +66,7 @@ class RadialBasis(nn.Module):
 
 
 @final
-class PairFlow(nn.Module):
+class PairFlow(Module):
     """One layer; the identity at the start.
 
     Parameters
@@ -148,7 +149,7 @@ def _own_minus_other(blocks: Tensor) -> Tensor:
 
 
 @final
-class PairNetwork(nn.Module):
+class PairNetwork(Module):
     """From M vectors per particle to N vectors without mean, and invariant numbers for the whole.
 
     Pairs see the products of differences ``(X_i^a - X_j^a) . (X_i^b - X_j^b)``; messages go both ways alike.

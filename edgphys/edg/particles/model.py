@@ -29,6 +29,7 @@ from torch import Tensor, nn
 
 from edgphys.edg.core.bounds import Loss
 from edgphys.edg.core.model import AbstractEDGModel, Decoded, Draw, log_normal
+from edgphys.edg.core.module import Module
 from edgphys.edg.core.networks import TimeEmbedding
 from edgphys.edg.mixture.gaussian_mixture import walk
 from edgphys.edg.particles.decoder import ParticleDecoder
@@ -76,7 +77,7 @@ class ParticleModel(AbstractEDGModel):
 
     def __init__(
         self,
-        target: nn.Module,
+        target: Module,
         *,
         n_path_steps: int,
         n_leapfrog: int = 0,
@@ -233,6 +234,6 @@ def _tamed(energy: Tensor) -> Tensor:
     return energy - above + scale * torch.log1p(above / scale)
 
 
-def _cloud(target: nn.Module, rng: np.random.Generator) -> np.ndarray:
+def _cloud(target: Module, rng: np.random.Generator) -> np.ndarray:
     """Points of short Langevin walks of the training energy."""
     return walk(target, target.system.random_configurations(_N_WALKERS, rng), _N_WALK_STEPS, rng)

@@ -29,6 +29,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from edgphys.edg.core.module import Module
 from edgphys.edg.refinement.network import OddEvenNetwork
 from edgphys.edg.refinement.training import LawTraining, OnStep, minimise
 
@@ -76,7 +77,7 @@ def fit_pair_couplings(
 
 
 @final
-class CoarseRelaxation(nn.Module):
+class CoarseRelaxation(Module):
     """y given coarse spins, and coarse spins given y; see the module docstring.
 
     Parameters

@@ -11,8 +11,9 @@ from __future__ import annotations
 from typing import final
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from edgphys.edg.core.module import Module
 from edgphys.edg.refinement.model import Refinement
 from edgphys.edg.refinement.root_autoregressive import AutoregressiveRoot
 from edgphys.systems.lattice.base import AbstractLatticeSystem
@@ -21,7 +22,7 @@ __all__ = ["LatticeGenerator"]
 
 
 @final
-class LatticeGenerator(nn.Module):
+class LatticeGenerator(Module):
     """Root and refinement of one system.
 
     Parameters

@@ -14,12 +14,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
+
+from edgphys.edg.core.module import Module
 
 __all__ = ["AbstractLaw"]
 
 
-class AbstractLaw(nn.Module, ABC):
+class AbstractLaw(Module, ABC):
     """Declaration of a law; concrete laws are final.
 
     Attributes

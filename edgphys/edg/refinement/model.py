@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from edgphys.edg.core.module import Module
 from edgphys.edg.refinement.classes import SiteClass, split_sites
 from edgphys.edg.refinement.law import AbstractLaw
 from edgphys.edg.refinement.laws_of import law_of
@@ -28,7 +29,7 @@ __all__ = ["Refinement"]
 
 
 @final
-class Refinement(nn.Module):
+class Refinement(Module):
     """Classes, windows and laws of a lattice system.
 
     Parameters

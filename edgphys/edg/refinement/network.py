@@ -16,6 +16,8 @@ from typing import final
 import torch
 from torch import Tensor, nn
 
+from edgphys.edg.core.module import Module
+
 __all__ = ["OddEvenNetwork", "bumps"]
 
 # Width of a bump over the distance of neighbouring ones.
@@ -29,7 +31,7 @@ def bumps(condition: Tensor, n_bumps: int) -> Tensor:
 
 
 @final
-class OddEvenNetwork(nn.Module):
+class OddEvenNetwork(Module):
     """Coefficients of a law, `n_odd` of them odd and `n_even` even under a change of sign of the window.
 
     Parameters

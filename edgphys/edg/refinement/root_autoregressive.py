@@ -13,8 +13,9 @@ from typing import final
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
+from edgphys.edg.core.module import Module
 from edgphys.edg.refinement.classes import Classes
 from edgphys.edg.refinement.law import AbstractLaw
 from edgphys.edg.refinement.network import OddEvenNetwork, bumps
@@ -23,7 +24,7 @@ __all__ = ["AutoregressiveRoot"]
 
 
 @final
-class AutoregressiveRoot(nn.Module):
+class AutoregressiveRoot(Module):
     """Density of the root's sites.
 
     Parameters

@@ -12,15 +12,16 @@ from typing import final
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from edgphys.edg.core.module import Module
 from lattices import Lattice
 
 __all__ = ["SpaceGroup"]
 
 
 @final
-class SpaceGroup(nn.Module):
+class SpaceGroup(Module):
     """Draws group elements as index tables.
 
     Parameters

@@ -24,8 +24,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from edgphys.edg.core.module import Module
 from edgphys.edg.refinement.generator import LatticeGenerator
 from edgphys.edg.refinement.symmetry import SpaceGroup
 from edgphys.errors import TrainingError
@@ -138,7 +139,7 @@ def _levels(model: LatticeGenerator, batch_size: int) -> list[tuple[int, list[in
 
 
 def minimise(
-    model: nn.Module,
+    model: Module,
     settings: LawTraining,
     loss_at: Callable[[float], tuple[Tensor, float]],
     on_step: OnStep,

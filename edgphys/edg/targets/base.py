@@ -29,8 +29,9 @@ from typing import ClassVar
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
+from edgphys.edg.core.module import Module
 from edgphys.edg.targets.gaussian_start import GaussianStart
 from edgphys.systems import registry
 from edgphys.systems.base import AbstractSystem
@@ -70,7 +71,7 @@ class Calls:
         return self + Calls(-other.n_energy_calls, -other.n_gradient_calls)
 
 
-class AbstractTarget(nn.Module, ABC):
+class AbstractTarget(Module, ABC):
     """Declaration of a target; concrete targets are final.
 
     Attributes

@@ -18,7 +18,9 @@ import math
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
+
+from edgphys.edg.core.module import Module
 
 __all__ = ["SiteIntegral"]
 
@@ -26,7 +28,7 @@ _POINTS = 1025
 _CUTOFF = 80.0  # nats below the maximum at which an integrand is cut: far under float64 rounding
 
 
-class SiteIntegral(nn.Module):
+class SiteIntegral(Module):
     """log I(h) on any device, differentiable once, and draws of phi given h.
 
     Parameters

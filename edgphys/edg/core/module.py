@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: MIT
+"""torch's module, with attributes that a type checker takes as they are used."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from torch import nn
+
+__all__ = ["Module"]
+
+
+class Module(nn.Module):
+    """Base of all modules here: the buffers, parameters and parts of torch's own are "a tensor or a module"."""
+
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any: ...
