@@ -233,7 +233,7 @@ def flag(value: Any, name: str) -> bool:
     return bool(value)
 
 
-def instance(value: Any, name: str, kind: type[_T], words: str) -> _T:
+def instance(value: Any, name: str, kind: type[_T] | tuple[type[_T], ...], words: str) -> _T:
     """`value` if it is of the type `kind`, which the message calls `words`.
 
     Examples

@@ -386,7 +386,7 @@ class EDG:
         DatasetError
             If there is no such file or it is not one of ours, or `system` is missing or another one.
         """
-        path = Path(_checks.instance(path, "path", str | Path, "a str or a Path"))
+        path = Path(_checks.instance(path, "path", (str, Path), "a str or a Path"))
         if system is not None:
             check_system(system)
         content = storage.read(path, system)

@@ -19,11 +19,11 @@ import torch
 from numpy.typing import NDArray
 
 import lattices
-from edgphys import systems
 from edgphys._files import write_whole
 from edgphys.edg.core.model import AbstractEDGModel
 from edgphys.edg.core.training import History
 from edgphys.errors import DatasetError
+from edgphys.systems import registry
 from edgphys.systems.base import AbstractSystem
 from edgphys.systems.provenance import package_versions
 from lattices import Lattice
@@ -64,7 +64,7 @@ def write(
         "version": _VERSION,
         "system": system.name,
         **_identity(system),
-        "rebuilt": systems.registry.rebuilds(system),
+        "rebuilt": registry.rebuilds(system),
         "text": json.dumps(text),
         "lattice": arrays,
         "weights": {name: value.cpu() for name, value in model.state_dict().items()},
@@ -130,7 +130,7 @@ def read(path: Path, system: AbstractSystem | None = None) -> Content:
                 "data of its own, got none",
                 "system",
             )
-        system = systems.registry.build(content["system"], _lattice(content, plain), **parameters)
+        system = registry.build(content["system"], _lattice(content, plain), **parameters)
     elif not _is_same(system, content):
         raise DatasetError(f"system must be the one that {path} was saved with, got {system!r}", "system")
     return Content(system, options, trained, History(**history), content["weights"])

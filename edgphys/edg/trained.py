@@ -94,7 +94,7 @@ class Run:
         observables = system.measure(configurations.reshape(-1, *system.event_shape))
         # In units of k_B T: the exponent that a Monte Carlo of the configurations would see.
         columns = {**observables, "reduced_energy": system.beta * observables["energy"], **columns}
-        variables = {name: (dims, values.reshape(shape)) for name, values in columns.items()}
+        variables: dict[str, Any] = {name: (dims, values.reshape(shape)) for name, values in columns.items()}
         if self.keep:
             kept = configurations.numpy().reshape(*shape, *system.event_shape)
             variables["configurations"] = ((*dims, *system.configuration_dims()), kept)

@@ -18,6 +18,7 @@ Hutchinson, Commun. Stat. Simul. Comput. 19, 433 (1990).
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -26,7 +27,7 @@ __all__ = ["KINDS", "exact_divergence", "field_and_divergence", "probed_divergen
 
 KINDS = ("exact", "hutchinson")
 
-_Pull = Callable[[Tensor], tuple[Tensor]]
+_Pull = Callable[[Tensor], tuple[Tensor, ...]]
 
 
 def rademacher(n_probes: int, like: Tensor, generator: torch.Generator) -> Tensor:
@@ -90,7 +91,8 @@ def field_and_divergence(
     >>> field_and_divergence(lambda y: y**2, z, None)[1]  # 2 (1 + 2), 2 (3 + 4)
     tensor([ 6., 14.])
     """
-    value, pull = torch.func.vjp(field, z) if torch.is_grad_enabled() else _constant_vjp(field, z)
+    made: tuple[Any, ...] = torch.func.vjp(field, z) if torch.is_grad_enabled() else _constant_vjp(field, z)
+    value, pull = made[0], made[1]
     if probes is None:
         return value, exact_divergence(pull, z, chunk_size)
     return value, probed_divergence(pull, probes)
@@ -105,7 +107,7 @@ def _constant_vjp(field: Callable[[Tensor], Tensor], z: Tensor) -> tuple[Tensor,
         at = z.detach().requires_grad_()
         value = field(at)
 
-    def pull(vector: Tensor) -> tuple[Tensor]:
+    def pull(vector: Tensor) -> tuple[Tensor, ...]:
         return torch.autograd.grad(value, at, vector, retain_graph=True)
 
     return value.detach(), pull

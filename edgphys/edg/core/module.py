@@ -11,7 +11,7 @@ __all__ = ["Module"]
 
 
 class Module(nn.Module):
-    """Base of all modules here: the buffers, parameters and parts of torch's own are "a tensor or a module"."""
+    """Base of all modules here: what hangs on torch's own is "a tensor or a module" to a type checker."""
 
     if TYPE_CHECKING:
 

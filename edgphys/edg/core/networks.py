@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import final
+from typing import cast, final
 
 import torch
 from torch import Tensor, nn
@@ -20,7 +20,7 @@ def gaussian_parameter(shape: tuple[int, ...], scale: float, generator: torch.Ge
 
 def linear(n_inputs: int, n_outputs: int, generator: torch.Generator, scale: float = 1.0) -> nn.Linear:
     """A linear layer with weights from `generator`, of variance ``scale^2 / n_inputs``, and no bias yet."""
-    made = nn.utils.skip_init(nn.Linear, n_inputs, n_outputs)
+    made = cast(nn.Linear, nn.utils.skip_init(nn.Linear, n_inputs, n_outputs))
     with torch.no_grad():
         made.weight.copy_(scale * torch.randn(n_outputs, n_inputs, generator=generator) / n_inputs**0.5)
         made.bias.zero_()

@@ -139,7 +139,8 @@ class _Run:
         self.history.losses.append(float(loss.total.detach()))
         decay = min(self.settings.averaging, (self.step + 1) / (self.step + 10))
         with torch.no_grad():
-            torch._foreach_lerp_(self.average, [p.detach() for p in self.parameters], 1.0 - decay)
+            now = [p.detach() for p in self.parameters]
+            torch._foreach_lerp_(self.average, now, 1.0 - decay)  # pyright: ignore[reportPrivateImportUsage]
         self.step += 1
         self.position += 1.0 / self.settings.n_steps
 

@@ -83,6 +83,7 @@ class OddBlock(Module):
         odd = (self.linear @ both).view(-1, n_batch, n_sites)
         even = (self.gate @ (both * both)).view(-1, n_batch, n_sites) + self.gate_bias
         if self.modulation is not None:
+            assert condition is not None
             scale, shift = (self.modulation @ condition.T)[..., None].chunk(2)
             odd, even = odd * (1.0 + scale), even + shift
         update = self.out @ (odd * torch.sigmoid(even)).view(-1, n_batch * n_sites)

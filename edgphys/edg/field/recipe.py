@@ -59,7 +59,7 @@ class FieldOptions(ModelOptions):
         """Those of the paper's form, if it is this."""
         if self.form == "angle":
             return None
-        return PaperOptions(schedule=self.schedule, trace=self.trace, time_proposal=self.time_proposal)
+        return PaperOptions(**{one.name: getattr(self, one.name) for one in fields(PaperOptions)})
 
 
 @final

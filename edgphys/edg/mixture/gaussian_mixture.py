@@ -107,6 +107,7 @@ def explore(target, n_blocks: int, n_components: int, rng: np.random.Generator) 
         if share > best_share:
             best, best_share = mixture, share
         if share > _GOOD or size >= n_components:
+            assert best is not None  # a share is above -1
             return best
         size = min(4 * size, n_components)
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import ClassVar, final
+from typing import Any, ClassVar, final
 
 import numpy as np
 import torch
@@ -127,7 +127,7 @@ class AbstractMixtureRecipe(AbstractRecipe):
         self._target(system, options)
         return options
 
-    def _target(self, system: AbstractSystem, options: MixtureOptions) -> AbstractCountedTarget:
+    def _target(self, system: AbstractSystem, options: Any) -> AbstractCountedTarget:
         if system.lattice is None:
             return continuous_target(system, options.train_at)
         return CountedTarget(make_target(system, options.target))
@@ -212,7 +212,7 @@ class HamiltonianRecipe(AbstractMixtureRecipe):
         # The force on one block is that of the whole x: the dynamics moves all variables at once.
         return 1
 
-    def _decoder(self, target, mixture, options, seed, weights, generator):
+    def _decoder(self, target, mixture, options: Any, seed, weights, generator):
         if weights is None:
             stiffness = stiffness_of(mixture, target.gradient, torch.Generator().manual_seed(seed))
         else:

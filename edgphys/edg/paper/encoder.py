@@ -24,7 +24,7 @@ Wang, Guo, Wu, Zhou, arXiv:2401.02080, section 3 (boundary form of the score).
 
 from __future__ import annotations
 
-from typing import final
+from typing import Any, final
 
 import torch
 from torch import Tensor
@@ -47,7 +47,8 @@ def likelihood_score(decoder: FieldDecoder, z: Tensor, x: Tensor, sign: Tensor) 
 
     By ``torch.func``, so that it can be differentiated once more and works where gradients are off.
     """
-    mean, pull = torch.func.vjp(lambda latents: decoder.mean(latents, sign), z)
+    made: tuple[Any, ...] = torch.func.vjp(lambda latents: decoder.mean(latents, sign), z)
+    mean, pull = made[0], made[1]
     residual = x - mean
     precision = decoder.noise().to(z.dtype) ** -2
     return pull(decoder.basis.apply_multiplier(residual, precision))[0], residual

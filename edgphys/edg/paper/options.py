@@ -52,6 +52,5 @@ class PaperOptions:
         """The training objective of a model with a `PaperEncoder`."""
         encoder = model.encoder
         proposal = encoder.proposal if self.time_proposal == "learned" else None
-        return functools.partial(
-            paper_bound, schedule=encoder.schedule, divergence=self.trace, proposal=proposal
-        )
+        kind: Any = paper_bound
+        return functools.partial(kind, schedule=encoder.schedule, divergence=self.trace, proposal=proposal)

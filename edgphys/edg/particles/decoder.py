@@ -100,9 +100,12 @@ class ParticleDecoder(Module):
         mean, steps = self._layers(z)
         return mean, _product(steps)
 
+    def _flows(self) -> list[PairFlow]:
+        return list(self.flows)  # pyright: ignore[reportReturnType]
+
     def _layers(self, z: Tensor) -> tuple[Tensor, list[Tensor]]:
         x, steps = self.points(torch.exp(self.log_amplitude) * z), []
-        for flow in self.flows:
+        for flow in self._flows():
             x, step = flow.with_jacobian(x)
             steps.append(step)
         return self.flat(x), steps
@@ -144,7 +147,7 @@ class ParticleDecoder(Module):
     def preimage(self, x: Tensor) -> Tensor:
         """z with mu(z) close to x: layer by layer by fixed points and Newton steps."""
         y = self.points(x)
-        for flow in reversed(self.flows):
+        for flow in reversed(self._flows()):
             y = _undone(flow, y)
         return self.flat(y) * torch.exp(-self.log_amplitude)
 
@@ -185,7 +188,7 @@ def _product(steps: list[Tensor]) -> Tensor:
 
 
 def _excess(steps: list[Tensor]) -> Tensor:
-    return sum(torch.relu(stretch(step) - _LONGEST).square() for step in steps)
+    return sum(torch.relu(stretch(step) - _LONGEST).square() for step in steps)  # pyright: ignore[reportReturnType]
 
 
 def stretch(step: Tensor) -> Tensor:

@@ -35,7 +35,7 @@ from edgphys.edg.mixture.gaussian_mixture import walk
 from edgphys.edg.particles.decoder import ParticleDecoder
 from edgphys.edg.particles.hamiltonian_steps import HamiltonianSteps
 from edgphys.edg.particles.layers import PairNetwork
-from edgphys.edg.targets.continuous import PhaseSpaceTarget
+from edgphys.edg.targets.continuous import ContinuousTarget, PhaseSpaceTarget
 
 __all__ = ["ParticleModel", "carried_bound"]
 
@@ -77,7 +77,7 @@ class ParticleModel(AbstractEDGModel):
 
     def __init__(
         self,
-        target: Module,
+        target: ContinuousTarget,
         *,
         n_path_steps: int,
         n_leapfrog: int = 0,

@@ -13,6 +13,7 @@ from edgphys.edg.core.model import check_no_condition
 from edgphys.edg.targets.base import AbstractLatticeTarget, partial_sums
 from edgphys.edg.targets.gaussian_start import GaussianStart
 from edgphys.systems.base import AbstractSystem
+from edgphys.systems.lattice.base import AbstractLatticeSystem
 
 __all__ = ["ConfigurationTarget"]
 
@@ -23,7 +24,7 @@ class ConfigurationTarget(AbstractLatticeTarget):
 
     Parameters
     ----------
-    system : AbstractSystem
+    system : AbstractLatticeSystem
     """
 
     name: ClassVar[str] = "field"
@@ -35,7 +36,7 @@ class ConfigurationTarget(AbstractLatticeTarget):
             return f"{system.name} has exact partial sums that are better"
         return None
 
-    def __init__(self, system: AbstractSystem) -> None:
+    def __init__(self, system: AbstractLatticeSystem) -> None:
         super().__init__()
         self.system, self.n_dims, self.symmetric = system, system.n_sites, "z2" in system.symmetries
         self.orbits = system.lattice.pair_orbits().astype(np.int64)

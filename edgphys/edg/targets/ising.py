@@ -30,7 +30,7 @@ Hubbard, Phys. Rev. Lett. 3, 77 (1959); Fisher, Phys. Rev. 113, 969 (1959) (deci
 from __future__ import annotations
 
 import math
-from typing import ClassVar, final
+from typing import Any, ClassVar, final
 
 import numpy as np
 import torch
@@ -66,6 +66,7 @@ class IsingRelaxationTarget(AbstractLatticeTarget):
 
     name: ClassVar[str] = "relaxation"
     exact_energy: ClassVar[bool] = True
+    system: Ising
 
     @classmethod
     def serves(cls, system: AbstractSystem) -> str | None:
@@ -76,8 +77,8 @@ class IsingRelaxationTarget(AbstractLatticeTarget):
         self.system, self.n_dims, self.symmetric = system, system.n_sites, system.field == 0.0
         self.orbits = system.lattice.pair_orbits().astype(np.int64)
         signs = system.lattice.bipartition
-        staggered = system.coupling < 0.0 and signs is not None and self.symmetric
-        self.pattern = signs.astype(float) if staggered else np.ones(self.n_dims)
+        uniform = system.coupling >= 0.0 or not self.symmetric
+        self.pattern = np.ones(self.n_dims) if signs is None or uniform else signs.astype(float)
         self.register_buffer("_anchor", torch.zeros(()), persistent=False)
 
     def energy(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
@@ -122,9 +123,10 @@ class IsingDecimationTarget(AbstractLatticeTarget):
 
     name: ClassVar[str] = "decimation"
     exact_energy: ClassVar[bool] = False
+    system: Ising
 
     @classmethod
-    def serves(cls, system: AbstractSystem) -> str | None:
+    def serves(cls, system: Any) -> str | None:
         if "spins" not in partial_sums(system):
             return f"the spins of {system.name} cannot be summed"
         if system.lattice.bipartition is None or not (system.lattice.adjacency <= 1.0).all():
@@ -208,7 +210,7 @@ class IsingDecimationTarget(AbstractLatticeTarget):
             move = [term * p for term in law]
             law = [stay[0], *(a + b for a, b in zip(stay[1:], move[:-1], strict=True)), move[-1]]
         remainder = self._remainder(fields.dtype)
-        return sum(law[m] * remainder[:, m] for m in range(len(law))).sum(1)
+        return sum((law[m] * remainder[:, m] for m in range(len(law))), fields.new_zeros(())).sum(1)
 
     def energy(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
         """U(y) - <R>: minus a lower bound on the log-density of y."""

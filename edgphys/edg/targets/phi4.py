@@ -12,7 +12,7 @@ conditional density afterwards.
 
 from __future__ import annotations
 
-from typing import ClassVar, final
+from typing import Any, ClassVar, final
 
 import numpy as np
 import torch
@@ -30,7 +30,9 @@ from edgphys.systems.base import AbstractSystem
 __all__ = ["Phi4FieldTarget", "Phi4SublatticeTarget"]
 
 
-def _best_start(target: AbstractLatticeTarget, sites: np.ndarray, pattern: np.ndarray) -> GaussianStart:
+def _best_start(
+    target: Phi4FieldTarget | Phi4SublatticeTarget, sites: np.ndarray, pattern: np.ndarray
+) -> GaussianStart:
     system = target.system
     starts = []
     for broken in (False, True) if system.quartic > 0.0 else (False,):
@@ -58,6 +60,7 @@ class Phi4FieldTarget(AbstractLatticeTarget):
 
     name: ClassVar[str] = "field"
     exact_energy: ClassVar[bool] = True
+    system: Phi4
 
     @classmethod
     def serves(cls, system: AbstractSystem) -> str | None:
@@ -100,9 +103,10 @@ class Phi4SublatticeTarget(AbstractLatticeTarget):
 
     name: ClassVar[str] = "sublattice"
     exact_energy: ClassVar[bool] = True
+    system: Phi4
 
     @classmethod
-    def serves(cls, system: AbstractSystem) -> str | None:
+    def serves(cls, system: Any) -> str | None:
         if "sites" not in partial_sums(system):
             return f"the field of {system.name} cannot be integrated at one site"
         if system.lattice.bipartition is None:

@@ -162,7 +162,8 @@ def _moments(h: NDArray, quadratic: float, quartic: float) -> tuple[NDArray, NDA
         mean = weight @ phi / total
         variance = np.einsum("ij,ij->i", weight, (phi - mean[:, None]) ** 2) / total
         results.append((np.log(total * (phi[1] - phi[0])) + top[:, 0], mean, variance))
-    return tuple(np.concatenate(column) for column in zip(*results, strict=True))
+    log_integral, mean, variance = (np.concatenate(column) for column in zip(*results, strict=True))
+    return log_integral, mean, variance
 
 
 def _cut(h: float, quadratic: float, quartic: float) -> float:

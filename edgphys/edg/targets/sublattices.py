@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from edgphys.systems.base import AbstractSystem
+from edgphys.systems.lattice.base import AbstractLatticeSystem
 
 __all__ = ["exchange", "restrict_orbits"]
 
@@ -17,7 +17,7 @@ def restrict_orbits(orbits: NDArray, sites: NDArray) -> NDArray[np.int64]:
     return np.unique(labels, return_inverse=True)[1].reshape(labels.shape)
 
 
-def exchange(system: AbstractSystem) -> NDArray[np.int64] | None:
+def exchange(system: AbstractLatticeSystem) -> NDArray[np.int64] | None:
     """A symmetry of the lattice that exchanges its two sublattices, or None.
 
     Applied to every second configuration it restores the symmetry that the choice of one sublattice broke, at

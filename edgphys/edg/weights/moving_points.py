@@ -16,7 +16,7 @@ from __future__ import annotations
 import math
 import os
 from concurrent.futures import ThreadPoolExecutor
-from typing import final
+from typing import Any, final
 
 import numpy as np
 from numba import njit
@@ -48,6 +48,8 @@ class MovingPoints:
     x : float64 array, shape (n_batch, n_variables)
         Where they are.
     """
+
+    _law: Any  # arguments of the compiled loops, of a system with a kernel
 
     def __init__(self, system: AbstractSystem, x: NDArray[np.float64]) -> None:
         self.x = np.array(x, dtype=np.float64, order="C")
