@@ -39,7 +39,7 @@ class FitOptions:
     path_share: float | None = option(None, "part of the run, at its end, spent on the path bound")
     annealing: float = option(0.0, "part of the run, at its beginning, in which the energy is scaled down")
     patience: int | None = option(None, "steps without improvement after which the first part ends")
-    device: str | torch.device | None = option(None, "device of torch; a GPU when there is one")
+    device: str | None = option(None, "device of torch; a GPU when there is one")
 
     def __post_init__(self) -> None:
         set_fields(

@@ -206,7 +206,7 @@ class EDG:
             path_share=path_share,
             annealing=annealing,
             patience=patience,
-            device=device,
+            device=device,  # pyright: ignore[reportArgumentType]
         )
         fitted = fit_model(
             self.system, self._recipe, self._options, seed, options, checkpoint=checkpoint, progress=progress

@@ -217,8 +217,8 @@ class HamiltonianRecipe(AbstractMixtureRecipe):
             stiffness = stiffness_of(mixture, target.gradient, torch.Generator().manual_seed(seed))
         else:
             stiffness = float(weights["decoder.stiffness"])
-        size = options.decoder_size
-        return HamiltonianDecoder(mixture, target.gradient, options.n_leapfrog, *size, generator, stiffness)
+        shape = options.n_leapfrog, *options.decoder_size
+        return HamiltonianDecoder(mixture, target.gradient, *shape, generator, stiffness)
 
 
 def _mixture_of(weights: Weights) -> GaussianMixture:

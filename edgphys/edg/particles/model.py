@@ -21,7 +21,7 @@ sees is X = (x_K, v'_1, .., v'_K), and the encoder undoes the steps first.
 from __future__ import annotations
 
 import math
-from typing import final
+from typing import Any, final
 
 import numpy as np
 import torch
@@ -89,7 +89,8 @@ class ParticleModel(AbstractEDGModel):
         super().__init__()
         if not noise > 0.0:
             raise ValueError(f"noise must be positive, got {noise:g}")
-        generator, system = torch.Generator().manual_seed(seed), target.system
+        generator = torch.Generator().manual_seed(seed)
+        system: Any = target.system
         cloud = _cloud(target, np.random.default_rng(seed))
         self.target, self.n_path_steps, self.steps = target, n_path_steps, None
         if n_leapfrog:
