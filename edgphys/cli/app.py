@@ -10,7 +10,6 @@ needs them.
 from __future__ import annotations
 
 import os
-import re
 import sys
 import warnings
 from importlib import import_module
@@ -68,7 +67,8 @@ def main(argv: list[str] | None = None) -> int:
         if "--traceback" in words:
             raise
         notes = [f"({note})" for note in getattr(error, "__notes__", [])]
-        return _fail(" ".join([_as_typed(str(error), words), *notes]))
+        argument = error.argument if isinstance(error, EdgphysError) else None
+        return _fail(" ".join([_as_typed(str(error), argument, words), *notes]))
     if code == 130:
         resumes = "; running the same command again resumes" if words and words[0] in _LONG else ""
         print(f"edgphys: interrupted{resumes}", file=sys.stderr)
@@ -100,17 +100,16 @@ def _fail(message: str) -> int:
     return 2
 
 
-def _as_typed(message: str, words: list[str]) -> str:
-    """The message with the argument that it begins with as one types it: ``--n-samples must be ...``."""
-    about = re.match(r"(\w+)(?= must |: )", message)
-    if about is None:
+def _as_typed(message: str, argument: str | None, words: list[str]) -> str:
+    """The message with the argument that it is about as one types it: ``--n-samples must be ...``."""
+    if argument is None or not message.startswith(argument):
         return message
-    name, option = about[1], "--" + about[1].replace("_", "-")
     for before, word in pairwise(words):
-        if before in ("-p", "--parameter", "--option") and word.startswith(f"{name}="):
+        if before in ("-p", "--parameter", "--option") and word.startswith(f"{argument}="):
             return f"{before} {message}"
-    parameters = typer.main.get_group(app).commands[words[0]].params
-    return message.replace(name, option, 1) if any(option in one.opts for one in parameters) else message
+    option = "--" + argument.replace("_", "-")
+    known = typer.main.get_group(app).commands[words[0]].params
+    return message.replace(argument, option, 1) if any(option in one.opts for one in known) else message
 
 
 def _print_version(wanted: bool) -> None:

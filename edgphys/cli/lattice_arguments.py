@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edgphys.cli.values import parse_extent
+from edgphys.errors import ArgumentValueError
 
 if TYPE_CHECKING:
     from lattices import Lattice
@@ -47,7 +48,13 @@ class LatticeArguments:
 
         name = "square" if self.lattice is None else self.lattice
         cells = parse_extent("8" if self.extent is None else self.extent, _n_axes_of(name))
-        return lattices.build(name, cells, self.pbc is not False, allow_double_bonds=self.allow_double_bonds)
+        try:
+            return lattices.build(
+                name, cells, self.pbc is not False, allow_double_bonds=self.allow_double_bonds
+            )
+        except ValueError as error:  # lattices know of no options
+            about = next((one for one in ("lattice", "extent", "pbc") if str(error).startswith(one)), None)
+            raise ArgumentValueError(str(error), about) from error
 
 
 def _n_axes_of(lattice: str) -> int | None:

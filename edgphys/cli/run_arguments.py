@@ -70,7 +70,7 @@ class RunArguments:
         except (DatasetError, TrainingError) as error:
             about, _, _ = str(error).rpartition(";")  # what follows is advice
             about_store = f"checkpoint: {store} "
-            if not about.startswith(about_store):
+            if error.argument != "checkpoint" or not about.startswith(about_store):
                 raise
             raise type(error)(
                 f"--out: {store}, left by an unfinished command, {about.removeprefix(about_store)}; "

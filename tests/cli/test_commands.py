@@ -190,7 +190,7 @@ def test_a_scan_of_a_system_without_a_lattice(folder, capsys):
         (f"{EDG} --n-samples 0", "--n-samples must be an integer >= 2, got 0"),
         (f"{EDG} --option weights=foo", "--option weights must be one of path, ode, got 'foo'"),
         (f"{EDG} --option n_anneal=-2", "--option n_anneal must be an integer >= 0, got -2"),
-        (f"{EDG} --option decoder_size=32", "--option decoder_size must be two integers"),
+        (f"{EDG} --option decoder_size=32", "--option decoder_size must be 2 integers"),
     ],
 )
 def test_wrong_command_is_one_line_and_writes_nothing(folder, capsys, command, message):

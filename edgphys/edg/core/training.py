@@ -231,10 +231,11 @@ def _read_checkpoint(path: Path, settings: TrainingSettings) -> dict:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
         raise TrainingError(
-            f"checkpoint: {path} cannot be read ({type(error).__name__}); remove it"
+            f"checkpoint: {path} cannot be read ({type(error).__name__}); remove it", "checkpoint"
         ) from error
     if not isinstance(state, dict) or state.get("settings") != asdict(settings):
         raise TrainingError(
-            f"checkpoint: {path} belongs to a run with other settings; name another file or remove it"
+            f"checkpoint: {path} belongs to a run with other settings; name another file or remove it",
+            "checkpoint",
         )
     return state

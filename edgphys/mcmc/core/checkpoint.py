@@ -132,13 +132,14 @@ def read_arrays(path: Path, identity: dict) -> dict[str, np.ndarray]:
         header = json.loads(arrays.pop("header").tobytes())
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise DatasetError(
-            f"checkpoint: {path} cannot be read ({type(error).__name__}); remove it"
+            f"checkpoint: {path} cannot be read ({type(error).__name__}); remove it", "checkpoint"
         ) from error
     wanted = {"version": _VERSION, **identity}
     for name in sorted(wanted.keys() | header.keys()):
         if header.get(name) != wanted.get(name):
             raise DatasetError(
                 f"checkpoint: {path} belongs to a run with {name} = {header.get(name)!r}, "
-                f"got {wanted.get(name)!r}; name another file or remove it"
+                f"got {wanted.get(name)!r}; name another file or remove it",
+                "checkpoint",
             )
     return arrays

@@ -34,8 +34,9 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from edgphys._checks import number, positive
+from edgphys._checks import number, positive, wrong
 from edgphys._lazy import LazyModule
+from edgphys.errors import ArgumentValueError
 from edgphys.exact.pair_clusters import can_integrate
 from edgphys.systems.particles.base import AbstractParticleSystem, check_counts
 from edgphys.systems.particles.mackay import MAGIC_NUMBERS, mackay_cluster
@@ -241,7 +242,7 @@ class LennardJones(AbstractParticleSystem):
 def _check_pair_count(value) -> int:
     count = PAIR_COUNTS.get(value, value) if isinstance(value, str) else value
     if isinstance(count, bool) or count not in (1, 2):
-        raise ValueError(f'pair_count must be 1 ("once") or 2 ("twice"), got {value!r}')
+        raise wrong(ArgumentValueError, "pair_count", '1 ("once") or 2 ("twice")', value)
     return int(count)
 
 
