@@ -217,8 +217,9 @@ class HamiltonianRecipe(AbstractMixtureRecipe):
             stiffness = stiffness_of(mixture, target.gradient, torch.Generator().manual_seed(seed))
         else:
             stiffness = float(weights["decoder.stiffness"])
-        shape = options.n_leapfrog, *options.decoder_size
-        return HamiltonianDecoder(mixture, target.gradient, *shape, generator, stiffness)
+        width, depth = options.decoder_size
+        steps = options.n_leapfrog
+        return HamiltonianDecoder(mixture, target.gradient, steps, width, depth, generator, stiffness)
 
 
 def _mixture_of(weights: Weights) -> GaussianMixture:
