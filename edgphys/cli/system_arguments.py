@@ -171,29 +171,24 @@ def _check_same(systems: list[AbstractSystem], name: str, listed: list[float], u
 
 def _values_of(record: Any, given: dict[str, str], convention: str | None) -> dict[str, list]:
     """Values of every parameter given, checked against those that the system has."""
-    defaults = {parameter.name: parameter.default for parameter in record.parameters}
-    if record.name == "phi4" and ("m2" in given or convention is not None):
-        defaults = {"m2": None, "lam": None}
+    known = {parameter.name: parameter for parameter in record.parameters}
+    by_convention = {parameter.name: parameter for parameter in record.by_convention}
+    if by_convention and (convention is not None or (by_convention.keys() - known.keys()) & given.keys()):
+        known = by_convention
         if convention is None:
-            raise ValueError("--convention must be flow or standard where --m2 is given, got none")
+            words = " or ".join(record.conventions)
+            raise ValueError(f"--convention must be {words} where --m2 is given, got none")
     elif convention is not None:
         raise ValueError(f"--convention belongs to phi4 with --m2, got it with {record.name}")
     values = {}
     for name, text in given.items():
-        if name not in defaults:
-            words = ", ".join(defaults)
+        if name not in known:
+            words = ", ".join(known)
             raise ValueError(f"{typed(name)} is no parameter of {record.name} here; it takes {words}")
-        is_name = isinstance(defaults[name], str) or (text[:1].isalpha() and _takes_names(record, name))
+        parameter = known[name]
+        is_name = isinstance(parameter.default, str) or (parameter.takes_names and text[:1].isalpha())
         values[name] = text.split(",") if is_name else parse_values(text, typed(name))
-    missing = [typed(name) for name, default in defaults.items() if default is None and name not in values]
+    missing = [typed(name) for name, one in known.items() if one.default is None and name not in values]
     if missing:
         raise ValueError(f"{record.name} needs {' and '.join(missing)}")
     return values
-
-
-def _takes_names(record: Any, name: str) -> bool:
-    """Whether the constructor takes names beside numbers, as in pair_count="twice"."""
-    import inspect
-
-    parameter = inspect.signature(record.system_class).parameters.get(name)
-    return parameter is not None and "str" in str(parameter.annotation)

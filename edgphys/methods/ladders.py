@@ -147,12 +147,11 @@ class LadderMethod(AbstractMethod):
     ) -> xr.Dataset:
         """Estimates of `system`, all seeds derived from one."""
         from edgphys import mcmc
-        from edgphys.systems.reference import reference_path
 
         begin = time.perf_counter()
         pilot_seed, ladder_seed, gaussian_seed = seed_words(np.random.SeedSequence(seed), 3)
         subject, calls, settings = self._with_reference(system, gaussian_seed)
-        path = reference_path(subject)
+        path = subject.reference()
         if path.first == path.last:
             return self._at_reference(system, path.log_z, seed, settings)
         rungs, more_calls = self._rungs(subject, path, pilot_seed, settings)

@@ -15,12 +15,14 @@ __all__ = ["Parameter", "SystemRecord"]
 class Parameter:
     """One constructor keyword: its name, its meaning with units, and its default (None: must be given).
 
-    A default that is text says that all values are: names, which cannot be scanned.
+    A default that is text says that all values are: names, which cannot be scanned. `takes_names` says that
+    some values have names beside numbers.
     """
 
     name: str
     meaning: str
     default: float | str | None = None
+    takes_names: bool = False
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,10 @@ class SystemRecord:
         Where it can live; "none" for a system without one.
     exact : tuple of str
         What is exactly known, and when.
+    conventions : tuple of str
+        Names of conventions in which ``system_class.from_mass(lattice, convention=..., **parameters)`` takes
+        `by_convention` in place of `parameters`.
+    by_convention : tuple of Parameter
     system_class : type
         The class it stands on, constructed as ``system_class(lattice, **parameters)``, without `lattice`
         where there is none.
@@ -46,6 +52,8 @@ class SystemRecord:
     parameters: tuple[Parameter, ...]
     lattices: str = "none"
     exact: tuple[str, ...] = ()
+    conventions: tuple[str, ...] = ()
+    by_convention: tuple[Parameter, ...] = ()
     system_class: type = field(init=False, repr=False, compare=False)
 
     def __set_name__(self, owner: type, attribute: str) -> None:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["ReferencePath", "reference_path"]
+__all__ = ["ReferencePath"]
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,14 @@ class ReferencePath:
     knots : tuple of float
         Values in between, growing, at which thermodynamic integration needs a rung: averages vary steeply
         there. Beyond the last some terms of the action have no average at the reference.
+
+    Examples
+    --------
+    >>> import lattices
+    >>> from edgphys.systems import Ising
+    >>> path = Ising(lattices.build("square", (4, 4)), temperature=2.0).reference()
+    >>> path.coupling, path.first, path.last, round(path.log_z / 16, 6)
+    ('coupling', 0.0, 1.0, 0.693147)
     """
 
     coupling: str
@@ -38,17 +46,3 @@ class ReferencePath:
     last: float
     log_z: float
     knots: tuple[float, ...] = ()
-
-
-def reference_path(system) -> ReferencePath:
-    """`system.reference()`.
-
-    Examples
-    --------
-    >>> import lattices
-    >>> from edgphys.systems import Ising
-    >>> path = reference_path(Ising(lattices.build("square", (4, 4)), temperature=2.0))
-    >>> path.coupling, path.first, path.last, round(path.log_z / 16, 6)
-    ('coupling', 0.0, 1.0, 0.693147)
-    """
-    return system.reference()

@@ -17,7 +17,6 @@ from edgphys import dataset
 from edgphys.errors import NotExactError, UnknownNameError
 from edgphys.systems import Harmonic, Ising, Phi4
 from edgphys.systems.base import AbstractSystem
-from edgphys.systems.reference import reference_path
 
 
 def ising(extent, temperature, coupling=1.0, field=0.0, name="square"):
@@ -80,15 +79,13 @@ def test_log_z_of_larger_systems(name, method):
 
 @pytest.mark.statistical
 def test_a_wrong_reference_is_seen(monkeypatch):
-    import edgphys.systems.reference as reference
-
-    right = reference.reference_path
+    right = Ising.reference
 
     def wrong(system):
         path = right(system)
         return type(path)(path.coupling, path.first, path.last, system.n_sites * math.log(2.0))
 
-    monkeypatch.setattr(reference, "reference_path", wrong)  # forgets the field of the free spins
+    monkeypatch.setattr(Ising, "reference", wrong)  # forgets the field of the free spins
     strong = (lambda: ising((4, 4), 2.3, field=0.8), None, 0.05)
     with pytest.raises(AssertionError, match="z = "):
         check(strong, "ti", 21, n_sweeps=1000)
@@ -96,7 +93,7 @@ def test_a_wrong_reference_is_seen(monkeypatch):
 
 def test_references_are_the_exact_free_systems():
     for system in (ising((4, 4), 1.7, field=0.3), ising((4, 4), 0.9), ising((4, 4), 0.9, field=-2.0)):
-        path = reference_path(system)
+        path = system.reference()
         assert path.last == system.parameters[path.coupling] and path.first == 0.0
         free = system.replace(**{path.coupling: 0.0})
         assert abs(path.log_z - free.exact_results()["log_z"]) < 1e-9
@@ -104,11 +101,11 @@ def test_references_are_the_exact_free_systems():
         site, _ = scipy.integrate.quad(
             lambda x, lam=lam: math.exp(-(x**2) * (1 - 2 * lam + lam * x**2) - lam), -9, 9, limit=500
         )
-        path = reference_path(phi4((5,), 0.2, lam, "chain"))
+        path = phi4((5,), 0.2, lam, "chain").reference()
         assert abs(path.log_z - 5 * (math.log(site) + lam)) < 1e-7
     flow = Phi4.from_mass(lattices.build("square", (4, 4)), m2=1.0, lam=0.0, convention="flow")
-    assert reference_path(flow).coupling == "hop"
-    assert abs(reference_path(flow).log_z - 8 * math.log(math.pi / 5.0)) < 1e-9
+    assert flow.reference().coupling == "hop"
+    assert abs(flow.reference().log_z - 8 * math.log(math.pi / 5.0)) < 1e-9
 
 
 def test_the_reference_itself_needs_no_ladder():

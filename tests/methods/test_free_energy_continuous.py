@@ -18,7 +18,6 @@ from edgphys.errors import NotExactError, UnknownNameError
 from edgphys.exact.quadrature import boltzmann_moments
 from edgphys.mcmc.core.action_terms import make_action_terms
 from edgphys.systems.continuous.gaussian_path import KNOTS, GaussianPath
-from edgphys.systems.reference import reference_path
 
 
 def well(path=1.0, ceiling=3.0):
@@ -109,7 +108,7 @@ def test_a_path_says_what_is_wrong():
         well(1.5)
     with pytest.raises(TypeError, match="only its place to change, got temperature"):
         well().replace(temperature=1.0)
-    assert reference_path(well()).log_z == pytest.approx(math.log(1.2 * math.sqrt(2 * math.pi)))
+    assert well().reference().log_z == pytest.approx(math.log(1.2 * math.sqrt(2 * math.pi)))
 
 
 # ------------------------------------------------------------------------------------------- log Z

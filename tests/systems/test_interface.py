@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import inspect
 import itertools
 import json
 import math
@@ -15,6 +16,7 @@ import xarray as xr
 import lattices
 from edgphys.errors import UnknownNameError
 from edgphys.systems import AbstractSystem, Ising, Phi4, available, build, energy, sample_attrs
+from edgphys.systems.registry import SYSTEMS as SYSTEMS_THAT_SHIP
 
 SYSTEMS = {
     "ising-enumeration": lambda: Ising(lattices.build("square", (3, 4)), 2.0, 1.0, 0.1),
@@ -216,6 +218,18 @@ def test_registry_lists_the_constructors():
         assert build(record.name, *place, **given).parameters == given
     with pytest.raises(UnknownNameError, match=r"system must be one of ising, phi4, .*, got 'potts'"):
         build("potts", lattices.build("chain", (4,)))
+
+
+def test_records_are_the_constructors_of_their_classes():
+    for one in SYSTEMS_THAT_SHIP:
+        keywords = inspect.signature(one).parameters
+        for parameter in one.record.parameters:
+            default = keywords[parameter.name].default
+            none = parameter.default is None and default in (None, inspect.Parameter.empty)
+            assert none or default == parameter.default, f"{one.name}: {parameter.name}"
+            assert parameter.takes_names == ("| str" in str(keywords[parameter.name].annotation))
+        assert one.record.system_class is one
+        assert (one.record.lattices == "none") == (one.geometry != "lattice")
 
 
 def test_sample_attrs_survive_netcdf(system, tmp_path):

@@ -181,7 +181,7 @@ def test_saved_generators_want_their_system_back(kind, system, trained, tmp_path
     weights = [
         each.sample(20, seed=3, progress=False)["log_weight_joint"].values for each in (trained, again)
     ]
-    np.testing.assert_array_equal(*weights)
+    np.testing.assert_allclose(*weights, rtol=1e-13)  # memory lies otherwise: the last bit may differ
     with pytest.raises(DatasetError, match="system must be given to load"):
         ep.EDG.load(tmp_path / "model.pt")
     with pytest.raises(DatasetError, match=r"system must be the one that .* was saved with"):

@@ -105,6 +105,11 @@ class Phi4(AbstractLatticeSystem):
             "free field (lam = 0), any boundary",
             "periodic chain, from its transfer operator",
         ),
+        conventions=("flow", "standard"),
+        by_convention=(
+            Parameter("m2", "bare mass squared, of either sign if lam > 0"),
+            Parameter("lam", "quartic coupling, non-negative"),
+        ),
     )
     family: ClassVar[str] = "phi4"
     has_reference: ClassVar[bool] = True

@@ -102,7 +102,7 @@ class LennardJones(AbstractParticleSystem):
             Parameter("n_particles", "at least 2", 13),
             Parameter("n_axes", "dimension of space", 3),
             Parameter("temperature", "T, positive, in units of E (k_B = 1)", 1.0),
-            Parameter("pair_count", "1 or 2: how often each pair counts", 1),
+            Parameter("pair_count", "1 or 2: how often each pair counts", 1, takes_names=True),
             Parameter("epsilon", "depth of a pair, positive", 1.0),
             Parameter("rm", "distance of the minimum of a pair, positive", 1.0),
             Parameter("oscillator", "spring constant towards the centre, positive", 1.0),
