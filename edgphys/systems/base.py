@@ -222,6 +222,22 @@ class AbstractSystem(AbstractEnergy):
 
     # ----------------------------------------------------------------------------- for Markov chains
 
+    def random_symmetry(self, configurations: Tensor, generator: torch.Generator) -> Tensor:
+        """Each configuration moved by an element of the symmetry group of its own, uniformly drawn.
+
+        Parameters
+        ----------
+        configurations : tensor, shape (n_batch, n_variables)
+        generator : torch.Generator
+            On their device.
+
+        Returns
+        -------
+        tensor, shape (n_batch, n_variables)
+            Of the same energies. Themselves, unless the system says more.
+        """
+        return configurations
+
     @property
     def kernel(self) -> Callable | None:
         """Energy and gradient in numba, see `edgphys.systems.continuous.base`."""

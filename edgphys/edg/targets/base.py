@@ -139,7 +139,7 @@ class AbstractTarget(Module, ABC):
 
     @abstractmethod
     def lower(self, configurations: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """The way back: variables x of Boltzmann distributed configurations, and an upper log-density.
+        """The way back: what is internal, x included, drawn given finished configurations.
 
         Parameters
         ----------
@@ -151,8 +151,9 @@ class AbstractTarget(Module, ABC):
         -------
         x : tensor, shape (n_batch, n_dims)
         log_density : float64 tensor, shape (n_batch,)
-            Minus the energy of the extended state (x and what was summed out), so that
-            ``E[log_density - log q]`` over reference samples is an upper bound on log Z.
+            On the extended space of `lift`: with x that made the configuration or with x from here, the same
+            function of the state. So ``E[log_density - log q]`` over reference samples is an upper bound on
+            log Z, and draws may be weighed from several sides.
         """
 
     def start(self, x: Tensor) -> tuple[Tensor, Tensor]:

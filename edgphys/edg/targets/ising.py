@@ -235,12 +235,19 @@ class IsingDecimationTarget(AbstractLatticeTarget):
 
     @torch.no_grad()
     def lower(self, configurations: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """y | s_A is Gaussian around sqrt(alpha) m; the log-density is that of (y, s_A) over p(s_A | y)."""
-        spins = configurations[:, self.spin].double()
-        mean = torch.exp(0.5 * self.log_alpha).double() * (spins @ self.incidence.T)
+        """y | s_A is Gaussian around sqrt(alpha) m; these spins are one of the draws that `lift` averages.
+
+        The others come from p(s_A | y), as in `lift`: the same extended space from the other side.
+        """
+        given = configurations[:, self.spin] > 0
+        mean = torch.exp(0.5 * self.log_alpha).double() * ((2.0 * given.double() - 1.0) @ self.incidence.T)
         y = mean + torch.randn(mean.shape, generator=generator, dtype=torch.float64, device=mean.device)
-        log_density = self._sum_remainder((spins > 0)[None])[0] - self._soft_energy(y, self._spin_fields(y))
-        return y.to(configurations.dtype), log_density
+        fields = self._spin_fields(y)
+        others = (self.n_spin_draws - 1, *fields.shape)
+        up = self._uniform(others, generator) < torch.sigmoid(2.0 * fields)
+        remainders = self._sum_remainder(torch.cat([given[None], up]))
+        log_density = torch.logsumexp(remainders, 0) - math.log(self.n_spin_draws)
+        return y.to(configurations.dtype), log_density - self._soft_energy(y, fields)
 
     def _sum_remainder(self, up: Tensor) -> Tensor:
         """R of given spins, shape (..., n_spins) of bool -> (...), float64."""

@@ -9,10 +9,13 @@ import math
 from typing import Any, ClassVar, Self
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from edgphys.systems.base import AbstractSystem
 from edgphys.systems.lattice.measurements import DEFINITIONS, LatticeObservables
+from edgphys.systems.lattice.random_symmetry import RandomSymmetry
 from lattices import Lattice
 
 __all__ = ["AbstractLatticeSystem", "check_lattice"]
@@ -102,6 +105,14 @@ class AbstractLatticeSystem(AbstractSystem):
             # Rounded: 216 ** (1/3) is not 6 in floating point.
             "linear_size": round(math.prod(lattice.extent) ** (1.0 / len(lattice.extent)), 12),
         }
+
+    def random_symmetry(self, configurations: Tensor, generator: torch.Generator) -> Tensor:
+        """Moved by the space group of the lattice, and z2, as far as `symmetries` declares them."""
+        return self._random_symmetry(configurations, generator)
+
+    @functools.cached_property
+    def _random_symmetry(self) -> RandomSymmetry:
+        return RandomSymmetry(self.lattice, self.symmetries)
 
     def _measure(self, flat: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
         return {**self._observables(flat), **self._measure_more(flat)}

@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: MIT
+r"""Views: one draw, weighed from K sides.
+
+A joint weight is a one-sample estimate of pi(x) / p_D(x). Let v be all that is internal (the element g of the
+symmetry group that moved the finished configuration, label, latents, path, internal spins), p(v, x) the law
+of the generator, r(v | x) that of the encoder with g uniform, and w(x, v) = pi(x) r(v | x) / p(v, x). With
+v_1 the one that made x and v_2 .. v_K drawn from r(. | x), each with an element of its own,
+
+    w_K(x) = [ (1/K) sum_k 1 / w(x, v_k) ]^(-1) .
+
+E[w_K] = Z for every K, network and group: under the law in which any of the K is as likely to have made x,
+
+    (1/K) sum_j p(v_j, x) prod_{k != j} r(v_k | x)  =  pi(x) prod_k r(v_k | x) / w_K(x) ,
+
+and the average over j changes nothing, because w_K is symmetric in the v_k. E[log w_K] rises with K
+towards the bound of the marginal law of x, averaged over the orbit of x. From the other side, x from a
+reference and all K from r: E[log w_K] >= log Z, falling with K.
+
+The elements belong to each draw. A set shared by a batch makes errors that the draws share, and no error bar
+sees them.
+
+References
+----------
+Sobolev, Vetrov, arXiv:1909.03406, Theorem 1 (redrawn latents); Veach, Guibas, SIGGRAPH 95 (the balance
+heuristic, of which the average over an orbit is a case).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from edgphys.edg.core.model import AbstractEDGModel
+from edgphys.edg.core.path import reverse_log_weights
+
+__all__ = ["ViewSpread", "harmonic_mean", "redraw"]
+
+Move = Callable[[Tensor, torch.Generator], Tensor]
+
+
+def harmonic_mean(log_w: Tensor) -> Tensor:
+    """log of the harmonic mean over the first axis, (n_views, n_batch) -> (n_batch,).
+
+    A view in which the generator cannot make x has log w = inf and counts as 1/w = 0.
+
+    Examples
+    --------
+    >>> round(float(harmonic_mean(torch.tensor([[0.0], [math.log(0.5)]])).exp()), 6)
+    0.666667
+    """
+    return math.log(len(log_w)) - torch.logsumexp(-log_w, 0)
+
+
+@torch.no_grad()
+def redraw(
+    model: AbstractEDGModel,
+    configurations: Tensor,
+    n_views: int,
+    n_steps: int,
+    move: Move,
+    generator: torch.Generator,
+) -> Tensor:
+    """log w of configurations with everything internal redrawn, float64, shape (n_views, n_batch).
+
+    Parameters
+    ----------
+    model : AbstractEDGModel
+    configurations : tensor, shape (n_batch, n_variables)
+        Finished ones, as the target's `lift` gives them, on the model's device.
+    n_views : int
+        May be 0.
+    n_steps : int
+        K of the path.
+    move : callable
+        Moves each configuration by a symmetry of its own, uniformly drawn: `AbstractSystem.random_symmetry`.
+    generator : torch.Generator
+    """
+    rows = [torch.empty(0, len(configurations), dtype=torch.float64, device=configurations.device)]
+    for _ in range(n_views):
+        x, log_density = model.target.lower(move(configurations, generator), generator)
+        rows.append(reverse_log_weights(model, x, log_density, n_steps, generator)[None])
+    return torch.cat(rows)
+
+
+@dataclass
+class ViewSpread:
+    """How the variance of log w splits, from batches of (n_views, n_batch).
+
+    The part within draws is what more views take away; the part between draws is what all views share, and
+    only training does.
+    """
+
+    _means: list[Tensor] = field(default_factory=list)
+    _within: list[Tensor] = field(default_factory=list)
+    _n_views: int = 0
+
+    def add(self, log_w: Tensor) -> None:
+        """Redrawn views of a batch; fewer than two say nothing."""
+        if len(log_w) > 1:
+            self._means.append(log_w.mean(0).cpu())
+            self._within.append(log_w.var(0).cpu())
+            self._n_views = len(log_w)
+
+    def attrs(self) -> dict[str, float]:
+        """``log_weight_variance_within`` and ``log_weight_variance_between`` of single views; or nothing."""
+        if not self._means:
+            return {}
+        means, within = torch.cat(self._means), float(torch.cat(self._within).mean())
+        # The means of few views scatter by their part of the variance within.
+        between = float(means.var(correction=0)) - within / self._n_views
+        return {
+            "log_weight_variance_within": within,
+            "log_weight_variance_between": max(between, 0.0),
+        }
