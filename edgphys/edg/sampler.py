@@ -233,6 +233,7 @@ class EDG:
         n_probes: int = 1,
         n_ode_steps: int = 16,
         n_anneal: int | None = None,
+        n_views: int = 1,
         batch_size: int = 1000,
         progress: bool | None = None,
     ) -> xr.Dataset:
@@ -262,6 +263,10 @@ class EDG:
             system itself, an HMC trajectory each, see `edgphys.edg.weights.annealing`; 0 weighs the draws
             themselves. Default: as many as bring the variance of log w along the ladder to 0.25, at most 4000
             (their number is in the settings), and 0 where `train_at` changes nothing.
+        n_views : int
+            Sides from which each draw is weighed: symmetry element, label, latents and internal spins drawn
+            anew, see `edgphys.edg.weights.views`. Exact for any number; more raise the effective sample size
+            and the bound, each at the cost of one way back through the encoder. Only for path weights.
         batch_size : int
             Draws at a time; part of what the seed means.
         progress : bool, optional
@@ -273,7 +278,9 @@ class EDG:
             Dim ``draw``: observables, ``reduced_energy`` (of the configuration) and ``log_weight_joint``,
             float64; ``configurations`` with `keep`. attrs ``n_sent_back`` and ``n_unseen``: of a tenth of the
             draws, those whose latents the encoder draws anew outside of what the decoder reaches, see
-            `edgphys.edg.weights.round_trip`; `estimate` judges the weights by them too.
+            `edgphys.edg.weights.round_trip`; `estimate` judges the weights by them too. With three or more
+            views ``log_weight_variance_within`` draws, which more views take away, and
+            ``log_weight_variance_between`` them, which only training does.
         """
         options = SampleOptions(
             n_path_steps=n_path_steps,
@@ -282,6 +289,7 @@ class EDG:
             n_probes=n_probes,
             n_ode_steps=n_ode_steps,
             n_anneal=n_anneal,
+            n_views=n_views,
             batch_size=batch_size,
         )
         return draw_samples(self._trained, n_samples, seed, options, keep=keep, progress=progress)
@@ -294,6 +302,7 @@ class EDG:
         n_chains: int = 4,
         n_path_steps: int | None = None,
         n_anneal: int | None = None,
+        n_views: int = 1,
         keep: bool = False,
         progress: bool | None = None,
     ) -> xr.Dataset:
@@ -307,7 +316,7 @@ class EDG:
         seed : int
         n_chains : int
             Each with its own proposals.
-        n_path_steps, n_anneal, keep, progress
+        n_path_steps, n_anneal, n_views, keep, progress
             As for `sample`.
 
         Returns
@@ -315,12 +324,14 @@ class EDG:
         Dataset
             Dims ``(chain, draw)``, observables and ``reduced_energy``; ``acceptance`` in the settings.
         """
-        options = SampleOptions(n_path_steps=n_path_steps, n_anneal=n_anneal)
+        options = SampleOptions(n_path_steps=n_path_steps, n_anneal=n_anneal, n_views=n_views)
         return independence_chain(
             self._trained, n_samples, seed, options, n_chains=n_chains, keep=keep, progress=progress
         )
 
-    def upper_bound(self, reference: xr.Dataset, seed: int, *, n_path_steps: int | None = None) -> xr.Dataset:
+    def upper_bound(
+        self, reference: xr.Dataset, seed: int, *, n_path_steps: int | None = None, n_views: int = 1
+    ) -> xr.Dataset:
         """Upper bound on log Z from reference samples sent backwards through the encoder.
 
         With the lower bound (``elbo``) it sandwiches log Z, and reveals modes that the decoder dropped, which
@@ -331,8 +342,8 @@ class EDG:
         reference : Dataset
             MCMC samples of the same system with ``configurations`` (``keep=True``), dims (chain, draw, ...).
         seed : int
-        n_path_steps : int, optional
-            As for `sample`.
+        n_path_steps, n_views
+            As for `sample`; the bound falls with the number of views.
 
         Returns
         -------
@@ -344,7 +355,8 @@ class EDG:
         ValueError
             If `reference` has no configurations, or they are of another size or system.
         """
-        return upper_bound(self._trained, reference, seed, n_path_steps)
+        options = SampleOptions(n_path_steps=n_path_steps, n_views=n_views)
+        return upper_bound(self._trained, reference, seed, options)
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> None:
         """Write system, options and weights to one file.

@@ -4,9 +4,8 @@
 from edgphys.edg.refinement.classes import Classes, SiteClass, split_sites
 from edgphys.edg.refinement.generator import LatticeGenerator
 from edgphys.edg.refinement.model import Refinement
-from edgphys.edg.refinement.symmetry import SpaceGroup
 from edgphys.edg.refinement.training import LawTraining, fit_to_energy, fit_to_reference
-from edgphys.edg.refinement.views import draw_with_views, harmonic_mean, variance_of_views
+from edgphys.edg.refinement.views import draw_with_views
 from edgphys.edg.refinement.windows import Window, windows_of
 
 __all__ = [
@@ -15,13 +14,10 @@ __all__ = [
     "LawTraining",
     "Refinement",
     "SiteClass",
-    "SpaceGroup",
     "Window",
     "draw_with_views",
     "fit_to_energy",
     "fit_to_reference",
-    "harmonic_mean",
     "split_sites",
-    "variance_of_views",
     "windows_of",
 ]

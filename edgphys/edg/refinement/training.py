@@ -28,8 +28,8 @@ from torch import Tensor
 
 from edgphys.edg.core.module import Module
 from edgphys.edg.refinement.generator import LatticeGenerator
-from edgphys.edg.refinement.symmetry import SpaceGroup
 from edgphys.errors import TrainingError
+from edgphys.systems.lattice.space_group import SpaceGroup
 
 __all__ = ["LawTraining", "OnStep", "fit_to_energy", "fit_to_reference", "minimise"]
 

@@ -12,9 +12,6 @@ orbit.
 A set of elements shared by many configurations leaves every single weight right, but makes their errors
 common. The flip of all signs is no view of its own: with odd laws q is invariant under it.
 
-The variance of log w within the views of a configuration is what more views remove; that between
-configurations is what only training removes.
-
 References
 ----------
 Sobolev and Vetrov, arXiv:1909.03406 (the harmonic mean over latents).
@@ -23,16 +20,16 @@ Veach and Guibas, SIGGRAPH 1995 (the balance heuristic).
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from edgphys.edg.refinement.generator import LatticeGenerator
-from edgphys.edg.refinement.symmetry import SpaceGroup
+from edgphys.edg.weights.views import harmonic_mean
+from edgphys.systems.lattice.space_group import SpaceGroup
 
-__all__ = ["ViewedDraw", "draw_with_views", "harmonic_mean", "variance_of_views"]
+__all__ = ["ViewedDraw", "draw_with_views"]
 
 
 @dataclass(frozen=True)
@@ -52,7 +49,7 @@ class ViewedDraw:
     @property
     def log_weight(self) -> Tensor:
         """log w_K, shape (n_batch,)."""
-        return harmonic_mean(self.log_weights)
+        return harmonic_mean(self.log_weights.T)
 
 
 @torch.no_grad()
@@ -75,32 +72,3 @@ def draw_with_views(
         seen = group.move(configurations, generator)
         weights.append(model.log_weight(configurations, model.log_prob(seen)))
     return ViewedDraw(group.move(configurations, generator), torch.stack(weights, dim=1))
-
-
-def harmonic_mean(log_weights: Tensor) -> Tensor:
-    """log of the harmonic mean of weights over the last axis.
-
-    Examples
-    --------
-    >>> harmonic_mean(torch.log(torch.tensor([[1.0, 0.5]]))).exp()
-    tensor([0.6667])
-    """
-    return math.log(log_weights.shape[-1]) - torch.logsumexp(-log_weights, dim=-1)
-
-
-def variance_of_views(log_weights: Tensor) -> tuple[float, float]:
-    """Variance of log w between configurations and within their views, from all views but the first.
-
-    Parameters
-    ----------
-    log_weights : tensor, shape (n_batch, n_views)
-        At least three views. The first has another law than the rest, having made the configuration.
-
-    Returns
-    -------
-    between, within : float
-        The first corrected for the noise of the means.
-    """
-    rest = log_weights[:, 1:]
-    within = float(rest.var(dim=1).mean())
-    return max(float(rest.mean(dim=1).var()) - within / rest.shape[1], 0.0), within

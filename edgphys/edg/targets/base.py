@@ -160,6 +160,10 @@ class AbstractTarget(Module, ABC):
         """float64 variables of `training_system`, and their log-density there; where `can_anneal`."""
         raise NotImplementedError(f"{type(self).__name__} has nothing to anneal from")
 
+    def lower_start(self, x: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """`lower` for variables of `training_system`, as `start` gives them; where `can_anneal`."""
+        raise NotImplementedError(f"{type(self).__name__} has nothing to anneal from")
+
 
 class AbstractLatticeTarget(AbstractTarget):
     """Declaration of a target of lattice systems, for decoders that start from a Gaussian.

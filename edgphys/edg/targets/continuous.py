@@ -109,6 +109,9 @@ class ContinuousTarget(AbstractCountedTarget):
         x = x.double()
         return x, -self.training_system.reduced_energy(x)
 
+    def lower_start(self, x: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        return x, self.start(x)[1]
+
     def lift(self, x: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         x = x.double()
         return -self.system.reduced_energy(x), self.system.to_configurations(x, generator).flatten(1)
@@ -175,7 +178,14 @@ class PhaseSpaceTarget(AbstractCountedTarget):
         return log_density + log_momenta, configurations
 
     def lower(self, configurations: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        x, log_density = self._inner.lower(configurations, generator)
+        return self._with_momenta(*self._inner.lower(configurations, generator), generator)
+
+    def lower_start(self, x: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        return self._with_momenta(*self._inner.lower_start(x, generator), generator)
+
+    def _with_momenta(
+        self, x: Tensor, log_density: Tensor, generator: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
         size = (len(x), self._n_momenta * x.shape[1])
         v = torch.randn(size, generator=generator, device=x.device, dtype=x.dtype)
         phase = torch.cat([x, v], 1)

@@ -35,13 +35,13 @@ from edgphys.edg.field.hartree import phi4_stiffness, soft_spin_gaussian
 from edgphys.edg.refinement.classes import Classes
 from edgphys.edg.refinement.coarse_relaxation import CoarseRelaxation
 from edgphys.edg.refinement.model import Refinement
-from edgphys.edg.refinement.symmetry import SpaceGroup
 from edgphys.edg.targets.base import AbstractLatticeTarget
 from edgphys.edg.targets.gaussian_start import GaussianStart, choose_start
 from edgphys.edg.targets.ising import tilted_start
 from edgphys.edg.targets.sublattices import restrict_orbits
 from edgphys.systems import Ising, Phi4
 from edgphys.systems.lattice.relaxation import LatticeOperator
+from edgphys.systems.lattice.space_group import SpaceGroup
 from lattices import Lattice
 from lattices.build import expand
 from lattices.numbering import site_index

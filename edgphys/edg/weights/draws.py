@@ -8,7 +8,7 @@ the ladder of the annealing (2) and the draws that are sent back (3); that of th
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -25,6 +25,7 @@ from edgphys.edg.trained import Run, TrainedModel, spawned_generator
 from edgphys.edg.weights.annealing import Annealing
 from edgphys.edg.weights.ode import Flow, ode_log_weights
 from edgphys.edg.weights.round_trip import RoundTrips
+from edgphys.edg.weights.views import Back, ViewSpread, harmonic_mean, redraw_by
 from edgphys.errors import ArgumentValueError
 
 __all__ = ["draw_samples", "flow_of"]
@@ -49,21 +50,34 @@ class _Weights:
         Where the flow is to give the weights.
     trips : RoundTrips, optional
         Told of every draw that has path weights.
+    n_views : int
+        Sides from which each draw is weighed.
+    spread : ViewSpread
+        Told of all sides.
     """
 
     n_steps: int
     generator: torch.Generator
     flow: Flow | None = None
     trips: RoundTrips | None = None
+    n_views: int = 1
+    spread: ViewSpread = field(default_factory=ViewSpread)
 
-    def __call__(self, model: AbstractEDGModel, draw: Draw, log_density: Tensor) -> Tensor:
-        """log w of `draw`, float64, shape (n_batch,); `log_density` is that of the target at ``draw.x``."""
+    def __call__(self, model: AbstractEDGModel, draw: Draw, log_density: Tensor, back: Back) -> Tensor:
+        """log w of `draw`, float64, shape (n_batch,).
+
+        `log_density` is that of the target at ``draw.x``; `back` gives x and its log-density anew.
+        """
         if self.flow is not None:
             return ode_log_weights(model, draw, log_density, self.generator, self.flow)
         log_w = log_weights(model, draw, log_density, self.n_steps, self.generator)
         if self.trips is not None:
             self.trips.add(draw.x, log_density, log_w)
-        return log_w
+        if self.n_views == 1:
+            return log_w
+        more = redraw_by(back, model, self.n_views - 1, self.n_steps, self.generator)
+        self.spread.add(more)
+        return harmonic_mean(torch.cat([log_w[None], more]))
 
 
 def flow_of(options: SampleOptions, has_flow: bool) -> Flow | None:
@@ -101,7 +115,7 @@ def draw_samples(
     annealing = _annealing(trained, options.n_anneal, seed)
     generator = torch.Generator(device=model.device).manual_seed(seed)
     trips = _round_trips(model, min(_MOST_ROUND_TRIPS, n_samples // 10), seed)
-    weights = _Weights(n_steps, generator, flow, trips)
+    weights = _Weights(n_steps, generator, flow, trips, options.n_views)
     parts = []
     with ProgressBar("draws", n_samples, progress) as bar:
         for first in range(0, n_samples, options.batch_size):
@@ -111,6 +125,7 @@ def draw_samples(
     log_w, configurations = (torch.cat(column) for column in zip(*parts, strict=True))
     settings = {"n_samples": n_samples, "batch_size": options.batch_size, "weights": options.weights}
     settings |= {"n_path_steps": n_steps} if flow is None else flow.settings
+    settings |= options.view_settings
     unseen = trips.unseen(model, n_steps)
     spent = model.target.calls_since(before)
     if annealing is not None:
@@ -118,7 +133,7 @@ def draw_samples(
         spent = spent + Calls(n_gradient_calls=annealing.n_gradient_calls)
     columns = {"log_weight_joint": log_w.numpy()}
     samples = run.dataset(trained, configurations, columns, settings, spent)
-    samples.attrs |= {"log_weight_exact": int(options.is_exact), **unseen}
+    samples.attrs |= {"log_weight_exact": int(options.is_exact), **unseen, **weights.spread.attrs()}
     return samples
 
 
@@ -148,7 +163,11 @@ def _start_batch(model: AbstractEDGModel, size: int, weights: _Weights) -> tuple
     """Draws, float64, with log weights for the system trained on."""
     draw = model.draw(size, weights.generator)
     x, log_density = model.target.start(draw.x)
-    return x.cpu().numpy(), weights(model, draw, log_density).cpu().numpy()
+
+    def back() -> tuple[Tensor, Tensor]:
+        return model.target.lower_start(x.to(draw.x), weights.generator)
+
+    return x.cpu().numpy(), weights(model, draw, log_density, back).cpu().numpy()
 
 
 @torch.no_grad()
@@ -163,4 +182,13 @@ def _weighted_batch(
         return torch.from_numpy(log_w), configurations
     draw = model.draw(size, weights.generator)
     log_density, configurations = model.target.lift(draw.x, weights.generator)
-    return weights(model, draw, log_density).cpu(), configurations.cpu()
+    move = trained.system.random_symmetry
+
+    def back() -> tuple[Tensor, Tensor]:
+        return model.target.lower(move(configurations, weights.generator).to(draw.x), weights.generator)
+
+    log_w = weights(model, draw, log_density, back)
+    if weights.n_views > 1:
+        # The element of the view that made the draw, as uniform as those of the others.
+        configurations = move(configurations, weights.generator)
+    return log_w.cpu(), configurations.cpu()

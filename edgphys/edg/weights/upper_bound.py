@@ -25,8 +25,9 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from edgphys import _checks
-from edgphys.edg.core.path import reverse_log_weights
+from edgphys.edg.options import SampleOptions
 from edgphys.edg.trained import TrainedModel
+from edgphys.edg.weights.views import harmonic_mean, redraw
 from edgphys.errors import ArgumentTypeError, ArgumentValueError
 from edgphys.systems.base import AbstractSystem
 from edgphys.systems.provenance import sample_attrs
@@ -37,19 +38,19 @@ _BATCH = 1000
 
 
 def upper_bound(
-    trained: TrainedModel, reference: xr.Dataset, seed: int, n_path_steps: int | None
+    trained: TrainedModel, reference: xr.Dataset, seed: int, options: SampleOptions
 ) -> xr.Dataset:
     """Log weights of reference samples, see `EDG.upper_bound`."""
-    options, model, begin = trained.options, trained.model, time.perf_counter()
-    n_steps = options.n_path_steps if n_path_steps is None else _checks.count(n_path_steps, "n_path_steps", 1)
+    model, begin = trained.model, time.perf_counter()
+    n_steps = options.n_path_steps or trained.options.n_path_steps
     values = _configurations(reference, trained.system)
     generator = torch.Generator(device=model.device).manual_seed(_checks.seed(seed))
     parts, before = [], model.target.calls
     flat = values.reshape(values.shape[0] * values.shape[1], -1)
     for block in np.array_split(flat, max(1, len(flat) // _BATCH)):
         states = torch.tensor(block, dtype=torch.float32, device=model.device)
-        x, log_density = model.target.lower(states, generator)
-        parts.append(reverse_log_weights(model, x, log_density, n_steps, generator).cpu())
+        views = redraw(model, states, options.n_views, n_steps, generator)
+        parts.append(harmonic_mean(views).cpu())
     log_w = torch.cat(parts).numpy().reshape(values.shape[:2])
     calls = model.target.calls_since(before) + trained.calls
     attrs = sample_attrs(
@@ -57,8 +58,8 @@ def upper_bound(
         method="edg_upper_bound",
         seed=seed,
         wall_time=time.perf_counter() - begin,
-        settings={**trained.settings, "n_path_steps": n_steps},
-        n_energy_calls=len(flat) + calls.total,
+        settings={**trained.settings, "n_path_steps": n_steps, **options.view_settings},
+        n_energy_calls=len(flat) * options.n_views + calls.total,
         n_gradient_calls=calls.n_gradient_calls,
     )
     words = "log weight along the encoder's path; its mean is an upper bound on log_z"

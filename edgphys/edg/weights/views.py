@@ -37,9 +37,9 @@ from torch import Tensor
 from edgphys.edg.core.model import AbstractEDGModel
 from edgphys.edg.core.path import reverse_log_weights
 
-__all__ = ["ViewSpread", "harmonic_mean", "redraw"]
+__all__ = ["Back", "ViewSpread", "harmonic_mean", "redraw", "redraw_by"]
 
-Move = Callable[[Tensor, torch.Generator], Tensor]
+Back = Callable[[], tuple[Tensor, Tensor]]
 
 
 def harmonic_mean(log_w: Tensor) -> Tensor:
@@ -61,29 +61,41 @@ def redraw(
     configurations: Tensor,
     n_views: int,
     n_steps: int,
-    move: Move,
     generator: torch.Generator,
 ) -> Tensor:
-    """log w of configurations with everything internal redrawn, float64, shape (n_views, n_batch).
+    """log w of finished configurations with everything internal drawn anew, as `redraw_by`.
+
+    `configurations`, shape (n_batch, n_variables), are moved by symmetries of their own, and lie on the
+    model's device.
+    """
+    target = model.target
+
+    def back() -> tuple[Tensor, Tensor]:
+        return target.lower(target.system.random_symmetry(configurations, generator), generator)
+
+    return redraw_by(back, model, n_views, n_steps, generator)
+
+
+@torch.no_grad()
+def redraw_by(
+    back: Back, model: AbstractEDGModel, n_views: int, n_steps: int, generator: torch.Generator
+) -> Tensor:
+    """log w with everything internal drawn anew, float64, shape (n_views, n_batch).
 
     Parameters
     ----------
+    back : callable
+        Gives x, shape (n_batch, n_dims), and its log-density on the extended space of the target, drawn anew
+        at every call.
     model : AbstractEDGModel
-    configurations : tensor, shape (n_batch, n_variables)
-        Finished ones, as the target's `lift` gives them, on the model's device.
     n_views : int
-        May be 0.
+        At least 1.
     n_steps : int
         K of the path.
-    move : callable
-        Moves each configuration by a symmetry of its own, uniformly drawn: `AbstractSystem.random_symmetry`.
     generator : torch.Generator
+        On the model's device.
     """
-    rows = [torch.empty(0, len(configurations), dtype=torch.float64, device=configurations.device)]
-    for _ in range(n_views):
-        x, log_density = model.target.lower(move(configurations, generator), generator)
-        rows.append(reverse_log_weights(model, x, log_density, n_steps, generator)[None])
-    return torch.cat(rows)
+    return torch.stack([reverse_log_weights(model, *back(), n_steps, generator) for _ in range(n_views)])
 
 
 @dataclass

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from edgphys.systems.base import AbstractSystem
 from edgphys.systems.lattice.measurements import DEFINITIONS, LatticeObservables
-from edgphys.systems.lattice.random_symmetry import RandomSymmetry
+from edgphys.systems.lattice.space_group import SpaceGroup
 from lattices import Lattice
 
 __all__ = ["AbstractLatticeSystem", "check_lattice"]
@@ -108,11 +108,18 @@ class AbstractLatticeSystem(AbstractSystem):
 
     def random_symmetry(self, configurations: Tensor, generator: torch.Generator) -> Tensor:
         """Moved by the space group of the lattice, and z2, as far as `symmetries` declares them."""
-        return self._random_symmetry(configurations, generator)
+        moved = self._space_group.to(configurations.device).move(configurations, generator)
+        if "z2" not in self.symmetries:
+            return moved
+        signs = torch.randint(2, (len(moved), 1), generator=generator, device=moved.device)
+        return moved * (2 * signs - 1).to(moved.dtype)
 
     @functools.cached_property
-    def _random_symmetry(self) -> RandomSymmetry:
-        return RandomSymmetry(self.lattice, self.symmetries)
+    def _space_group(self) -> SpaceGroup:
+        names = self.symmetries
+        return SpaceGroup(
+            self.lattice, translations="translation" in names, point_operations="point_group" in names
+        )
 
     def _measure(self, flat: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
         return {**self._observables(flat), **self._measure_more(flat)}

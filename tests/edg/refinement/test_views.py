@@ -17,9 +17,10 @@ from helpers.edg import all_spins, boltzmann, perturb
 
 import lattices
 from edgphys.edg.refinement.generator import LatticeGenerator
-from edgphys.edg.refinement.symmetry import SpaceGroup
-from edgphys.edg.refinement.views import draw_with_views, harmonic_mean, variance_of_views
+from edgphys.edg.refinement.views import draw_with_views
+from edgphys.edg.weights.views import harmonic_mean
 from edgphys.systems import Ising
+from edgphys.systems.lattice.space_group import SpaceGroup
 
 RING = Ising(lattices.build("chain", (6,)), temperature=1.5)
 
@@ -37,7 +38,7 @@ def mean_of_two_views(model, elements):
     )  # (n_elements, n_states)
     log_w = model.log_weight(states, log_q)
     # x = g x_0 has the law sum_g q(g^{-1} x) / n; given x and g, the second element is uniform.
-    harmonic = harmonic_mean(torch.stack(torch.broadcast_tensors(log_w[:, None], log_w[None]), dim=-1))
+    harmonic = harmonic_mean(torch.stack(torch.broadcast_tensors(log_w[:, None], log_w[None])))
     return float(torch.logsumexp(harmonic + log_q[:, None], dim=(0, 1, 2))) - 2 * math.log(len(elements))
 
 
@@ -108,7 +109,7 @@ def test_gap_falls_with_the_number_of_views():
     drawn = draw_with_views(
         generator_of(system, 0.08), SpaceGroup(system.lattice), 2000, 16, torch.Generator().manual_seed(4)
     )
-    bounds = [float(harmonic_mean(drawn.log_weights[:, :k]).mean()) for k in (1, 2, 4, 8, 16)]
+    bounds = [float(harmonic_mean(drawn.log_weights[:, :k].T).mean()) for k in (1, 2, 4, 8, 16)]
     assert np.all(np.diff(bounds) > 0.0)
     assert bounds[-1] < system.exact_results()["log_z"]
 
@@ -120,12 +121,3 @@ def test_one_view_is_the_plain_weight():
     spins, log_prob = model.sample(100, torch.Generator().manual_seed(5))
     assert torch.equal(drawn.log_weight, model.log_weight(spins, log_prob))
     np.testing.assert_array_equal(RING.energy(drawn.configurations), RING.energy(spins))
-
-
-def test_variance_of_views():
-    generator = torch.Generator().manual_seed(6)
-    common = 0.5 * torch.randn(20000, 1, generator=generator)
-    own = 2.0 * torch.randn(20000, 9, generator=generator)
-    between, within = variance_of_views(common + own)
-    assert between == pytest.approx(0.25, abs=0.03)
-    assert within == pytest.approx(4.0, abs=0.1)

@@ -6,7 +6,9 @@ Controls: an element that is no symmetry, latents that are not drawn anew, one s
 
 from __future__ import annotations
 
+import functools
 import itertools
+import json
 import math
 
 import numpy as np
@@ -17,12 +19,19 @@ from helpers.stats import assert_z
 from helpers.targets import TARGETS, ess, exact_log_z
 
 import lattices
+from edgphys import mcmc
+from edgphys.edg import EDG
 from edgphys.edg.core.path import log_weights
-from edgphys.edg.weights.views import ViewSpread, harmonic_mean, redraw
-from edgphys.systems import Ising
-from edgphys.systems.lattice.random_symmetry import RandomSymmetry
+from edgphys.edg.weights.views import ViewSpread, harmonic_mean, redraw, redraw_by
+from edgphys.estimators import estimate
+from edgphys.systems import DoubleWell, Ising
+from edgphys.systems.lattice.space_group import SpaceGroup
 
 N_STEPS = 4
+
+
+def _back(model, configurations, move, generator):
+    return model.target.lower(move(configurations, generator), generator)
 
 
 def views(model, n, n_views, seed, move=None, n_batch=4000):
@@ -35,7 +44,8 @@ def views(model, n, n_views, seed, move=None, n_batch=4000):
             draw = model.draw(n_batch, generator)
             log_density, configurations = model.target.lift(draw.x, generator)
             first = log_weights(model, draw, log_density, N_STEPS, generator)
-            more = redraw(model, configurations, n_views - 1, N_STEPS, move, generator)
+            back = functools.partial(_back, model, configurations, move, generator)
+            more = redraw_by(back, model, n_views - 1, N_STEPS, generator)
         parts.append(torch.cat([first[None], more]))
     return torch.cat(parts, 1).cpu()
 
@@ -76,7 +86,7 @@ def test_views_of_exact_configurations_bound_from_above(device):
     model = make_model(target, scale=0.03, device=device)
     generator = torch.Generator(device).manual_seed(9)
     spins = boltzmann_spins(target.system, 8000, torch.Generator().manual_seed(1)).float().to(device)
-    rows = redraw(model, spins, 4, N_STEPS, target.system.random_symmetry, generator).cpu()
+    rows = redraw(model, spins, 4, N_STEPS, generator).cpu()
     log_z = exact_log_z(target)
     one, four = rows[0], harmonic_mean(rows)
     assert_z(*jackknife_log_mean(-one), -log_z, n_tests=2, max_err=0.04)
@@ -129,9 +139,7 @@ def independent_spins(move, seed, n=2000, n_views=4):
 
 def shared_element(s, generator):
     """One element for the whole batch, as no one should."""
-    ring = RandomSymmetry(lattices.build("chain", (12,)), ("translation", "point_group", "z2"))
-    element = ring(torch.arange(1.0, 13.0)[None], generator)[0]
-    return s[:, element.abs().long() - 1] * element.sign()
+    return s[:, SpaceGroup(lattices.build("chain", (12,))).draw(1, generator)[0]]
 
 
 def shuffle(s, generator):
@@ -153,30 +161,25 @@ def test_elements_of_their_own_are_right_and_shared_or_wrong_ones_are_caught():
     assert abs(wrong.mean()) > 8.0
 
 
+class Declared(Ising):
+    """Only some symmetries are declared."""
+
+    symmetries = ()
+
+
 @pytest.mark.parametrize(
-    ("name", "extent", "pbc"), [("square", (4, 4), True), ("kagome", (2, 2), True), ("chain", (5,), False)]
+    ("names", "same"),
+    [((), "all"), (("z2",), "up to a sign"), (("point_group",), "nothing"), (("translation",), "nothing")],
 )
-def test_elements_are_those_of_the_space_group_each_as_often(name, extent, pbc):
-    lattice = lattices.build(name, extent, pbc, allow_double_bonds=True)
-    symmetries = ("translation", "point_group") if pbc else ("point_group",)
-    moves = RandomSymmetry(lattice, symmetries)
-    group = {tuple(row) for row in lattice.space_group().tolist()}
-    drawn = moves.permutations(200 * len(group), torch.Generator().manual_seed(0)).tolist()
-    counts = {row: 0 for row in group}
-    for row in map(tuple, drawn):
-        counts[row] += 1  # KeyError for what is no element
-    chi = (np.array(list(counts.values())) - 200.0) ** 2 / 200.0
-    assert chi.sum() < len(group) + 6.0 * math.sqrt(2.0 * len(group))
-    assert moves.order % len(group) == 0
-
-
-def test_only_declared_symmetries_are_drawn():
-    lattice = lattices.build("square", (4, 4))
+def test_only_declared_symmetries_are_drawn(names, same, monkeypatch):
+    monkeypatch.setattr(Declared, "symmetries", names)
+    system = Declared(lattices.build("square", (4, 4)), temperature=1.0)
     s = torch.arange(1.0, 17.0)[None].expand(50, -1)
-    generator = torch.Generator().manual_seed(0)
-    assert torch.equal(RandomSymmetry(lattice, ())(s, generator), s)
-    assert bool((RandomSymmetry(lattice, ("point_group",))(s, generator) > 0).all())
-    assert bool((RandomSymmetry(lattice, ("z2",))(s, generator).abs() == s).all())
+    moved = system.random_symmetry(s, torch.Generator().manual_seed(0))
+    assert bool((moved < 0).any()) == ("z2" in names)
+    kept = {"all": torch.equal(moved, s), "up to a sign": torch.equal(moved.abs(), s)}
+    assert kept.get(same, not torch.equal(moved.abs(), s))
+    torch.testing.assert_close(moved.abs().sort(1).values, s)
 
 
 def test_harmonic_mean_takes_impossible_views():
@@ -195,3 +198,50 @@ def test_split_of_the_variance():
     assert parts["log_weight_variance_within"] == pytest.approx(4.0, rel=0.02)
     assert parts["log_weight_variance_between"] == pytest.approx(0.25, rel=0.1)
     assert ViewSpread().attrs() == {}
+
+
+@pytest.fixture(scope="module")
+def trained():
+    """A generator of each kind, hardly trained, with its exact log Z."""
+    ising = Ising(lattices.build("square", (4, 4)), temperature=3.0)
+    well = DoubleWell(2, tilt=0.5)
+    return {
+        "lattice": EDG(ising).fit(seed=0, n_steps=5, progress=False),
+        "mixture": EDG(well).fit(seed=0, n_steps=5, progress=False),
+        "annealed": EDG(well, train_at={"temperature": 2.0}).fit(seed=0, n_steps=5, progress=False),
+        "hamiltonian": EDG(well, decoder="hamiltonian", n_leapfrog=2).fit(seed=0, n_steps=2, progress=False),
+    }
+
+
+@pytest.mark.statistical
+@pytest.mark.parametrize("name", ["lattice", "mixture", "annealed", "hamiltonian"])
+def test_sampler_weighs_from_many_sides(trained, name):
+    edg = trained[name]
+    options = {"n_anneal": 10} if name == "annealed" else {}
+    one, many = (edg.sample(4000, 1, n_views=k, progress=False, **options) for k in (1, 4))
+    exact = edg.system.exact_results()["log_z"]
+    for samples in (one, many):
+        log_w = torch.from_numpy(samples["log_weight_joint"].to_numpy())
+        assert_z(*jackknife_log_mean(log_w), exact, n_tests=8, max_err=0.1)
+    assert float(many["log_weight_joint"].mean()) > float(one["log_weight_joint"].mean())
+    assert json.loads(many.attrs["settings"])["n_views"] == 4
+    assert many.attrs["log_weight_variance_within"] > 0.0
+    assert "n_views" not in json.loads(one.attrs["settings"])
+    assert float(estimate(many)["ess"]) > 0.1
+
+
+def test_chain_and_upper_bound_take_views(trained):
+    edg = trained["lattice"]
+    chain = edg.chain(400, 2, n_views=3, progress=False)
+    assert json.loads(chain.attrs["settings"])["n_views"] == 3
+    reference = mcmc.run(edg.system, "swendsen_wang", n_chains=4, n_sweeps=500, seed=3, keep=True)
+    one, many = (edg.upper_bound(reference, 4, n_views=k)["log_weight_reverse"] for k in (1, 4))
+    assert float(many.mean()) < float(one.mean())
+    assert many.dims == one.dims
+
+
+def test_flow_weights_have_one_view(trained):
+    with pytest.raises(ValueError, match="n_views must be 1 for weights='ode', got 2"):
+        trained["lattice"].sample(10, 1, weights="ode", n_views=2)
+    with pytest.raises(ValueError, match="n_views"):
+        trained["lattice"].sample(10, 1, n_views=0)

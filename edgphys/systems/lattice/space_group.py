@@ -27,6 +27,8 @@ class SpaceGroup(Module):
     Parameters
     ----------
     lattice : Lattice
+    translations, point_operations : bool
+        Which of them the energy allows.
 
     Examples
     --------
@@ -38,10 +40,10 @@ class SpaceGroup(Module):
 
     images: Tensor
 
-    def __init__(self, lattice: Lattice) -> None:
+    def __init__(self, lattice: Lattice, *, translations: bool = True, point_operations: bool = True) -> None:
         super().__init__()
-        operations = np.asarray(lattice.point_group, dtype=np.int64)
-        self.extent, self.pbc = lattice.extent, lattice.pbc
+        operations = np.asarray(lattice.point_group, dtype=np.int64)[: None if point_operations else 1]
+        self.extent, self._moves = lattice.extent, tuple(translations and p for p in lattice.pbc)
         # Coordinates and sublattice of every image, axis by axis: (n_axes + 1, order, n_sites).
         places = np.concatenate([lattice.cells, lattice.sublattices[:, None]], axis=1).astype(np.int64)
         self.register_buffer("images", torch.from_numpy(np.moveaxis(places[operations], -1, 0).copy()))
@@ -52,9 +54,9 @@ class SpaceGroup(Module):
         like = {"generator": generator, "device": self.images.device}
         which = torch.randint(int(self.images.shape[1]), (n,), **like)
         index = torch.zeros(n, self.images.shape[2], dtype=torch.int64, device=self.images.device)
-        for axis, (extent, periodic) in enumerate(zip(self.extent, self.pbc, strict=True)):
+        for axis, (extent, moves) in enumerate(zip(self.extent, self._moves, strict=True)):
             along = self.images[axis][which]
-            if periodic:
+            if moves:
                 along = (along + torch.randint(extent, (n, 1), **like)) % extent
             index = index * extent + along
         return index * self.n_sites_per_cell + self.images[-1][which]

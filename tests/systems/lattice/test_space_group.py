@@ -9,7 +9,7 @@ import scipy.stats
 import torch
 
 import lattices
-from edgphys.edg.refinement.symmetry import SpaceGroup
+from edgphys.systems.lattice.space_group import SpaceGroup
 
 CASES = [
     ("chain", (6,), True),
