@@ -65,12 +65,14 @@ def redraw(
 ) -> Tensor:
     """log w of finished configurations with everything internal drawn anew, as `redraw_by`.
 
-    `configurations`, shape (n_batch, n_variables), are moved by symmetries of their own, and lie on the
-    model's device.
+    `configurations`, shape (n_batch, n_variables), lie on the model's device; where there are several views,
+    each is moved by a symmetry of its own.
     """
     target = model.target
 
     def back() -> tuple[Tensor, Tensor]:
+        if n_views == 1:
+            return target.lower(configurations, generator)
         return target.lower(target.system.random_symmetry(configurations, generator), generator)
 
     return redraw_by(back, model, n_views, n_steps, generator)

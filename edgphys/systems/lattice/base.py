@@ -6,17 +6,23 @@ from __future__ import annotations
 import functools
 import hashlib
 import math
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
+from edgphys._lazy import LazyModule
 from edgphys.systems.base import AbstractSystem
 from edgphys.systems.lattice.measurements import DEFINITIONS, LatticeObservables
-from edgphys.systems.lattice.space_group import SpaceGroup
 from lattices import Lattice
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+    from edgphys.systems.lattice.space_group import SpaceGroup
+else:
+    torch = LazyModule("torch")
 
 __all__ = ["AbstractLatticeSystem", "check_lattice"]
 
@@ -116,6 +122,8 @@ class AbstractLatticeSystem(AbstractSystem):
 
     @functools.cached_property
     def _space_group(self) -> SpaceGroup:
+        from edgphys.systems.lattice.space_group import SpaceGroup  # a torch module
+
         names = self.symmetries
         return SpaceGroup(
             self.lattice, translations="translation" in names, point_operations="point_group" in names
