@@ -474,7 +474,7 @@ def test_starts_are_wider_than_the_target():
 
 
 def test_same_seed_gives_the_same_bits_in_any_number_of_pieces(monkeypatch):
-    monkeypatch.setattr(algorithms, "_SAMPLERS", {"ising": (IsingMultispin,)})
+    monkeypatch.setattr(algorithms, "_SAMPLERS", (IsingMultispin,))
     system = make_system("square", (4, 6), temperature=2.3)
     arguments = system, "multispin", 300, 40
     reference = run(*arguments, seed=7, n_threads=1, keep=True)
