@@ -12,16 +12,15 @@ from typing import final
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from edgphys.edg.core.module import Module
 from lattices import Lattice
 
 __all__ = ["SpaceGroup"]
 
 
 @final
-class SpaceGroup(Module):
+class SpaceGroup(nn.Module):
     """Draws group elements as index tables.
 
     Parameters
