@@ -23,7 +23,8 @@ __all__ = ["COUPLINGS", "Maker", "SystemArguments", "typed"]
 
 _PANEL = "Couplings"
 
-# Parameters with an option of their own: of systems on a lattice.
+# Parameters with an option of their own: those of the systems on a lattice. Written out, and in the tests
+# compared with the records, since reading these would take half a second at every --help.
 COUPLINGS = ("temperature", "coupling", "field", "kappa", "lam", "m2")
 _Values = Annotated[str | None, typer.Option(metavar="VALUES", rich_help_panel=_PANEL)]
 _Couplings = make_dataclass("_Couplings", [(name, _Values, None) for name in COUPLINGS], frozen=True)
@@ -58,9 +59,11 @@ class Maker:
     def __call__(self, **point: Any) -> AbstractSystem:
         from edgphys import systems
 
-        if self.convention is not None:
-            return systems.Phi4.from_mass(self.lattice, **self.fixed, **point, convention=self.convention)
-        return systems.build(self.system, self.lattice, **self.fixed, **point)
+        if self.convention is None:
+            return systems.build(self.system, self.lattice, **self.fixed, **point)
+        (record,) = (each for each in systems.available() if each.name == self.system)
+        make: Any = record.system_class
+        return make.from_mass(self.lattice, **self.fixed, **point, convention=self.convention)
 
 
 @dataclass(frozen=True)

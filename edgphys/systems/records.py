@@ -39,6 +39,8 @@ class SystemRecord:
         Where it can live; "none" for a system without one.
     exact : tuple of str
         What is exactly known, and when.
+    title : str
+        Name for pictures; "" for that in datasets.
     conventions : tuple of str
         Names of conventions in which ``system_class.from_mass(lattice, convention=..., **parameters)`` takes
         `by_convention` in place of `parameters`.
@@ -52,6 +54,7 @@ class SystemRecord:
     parameters: tuple[Parameter, ...]
     lattices: str = "none"
     exact: tuple[str, ...] = ()
+    title: str = ""
     conventions: tuple[str, ...] = ()
     by_convention: tuple[Parameter, ...] = ()
     system_class: type = field(init=False, repr=False, compare=False)

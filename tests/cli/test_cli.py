@@ -380,3 +380,11 @@ def test_continuous_systems_of_the_readme_run(folder):
         13,
         3,
     )
+
+
+def test_parameters_of_systems_on_a_lattice_have_options():
+    from edgphys import systems
+
+    declared = [one for one in systems.available() if one.lattices != "none"]
+    names = [each.name for one in declared for each in (*one.parameters, *one.by_convention)]
+    assert tuple(dict.fromkeys(names)) == COUPLINGS

@@ -143,7 +143,7 @@ def test_nothing_global_is_touched(tmp_path):
         ({"variables": ["entropy"]}, UnknownNameError, "variables must be among log_z, .*got 'entropy'"),
         ({"path": "missing/a.png"}, DatasetError, "folder missing does not exist"),
         ({"path": "a.nope"}, ValueError, "path must end in one of .*png"),
-        ({"path": "old.png"}, DatasetError, "old.png exists; .*--overwrite"),
+        ({"path": "old.png"}, DatasetError, "old.png exists and is not overwritten; .*--overwrite"),
     ],
 )
 def test_wrong_arguments_are_refused(tmp_path, monkeypatch, arguments, error, message):

@@ -134,6 +134,7 @@ class Ising(AbstractLatticeSystem):
             "square torus without field: log_z, free_energy, energy, specific_heat (Kaufman)",
             "periodic chain up to 4096 sites: all estimates",
         ),
+        title="Ising model",
     )
     family: ClassVar[str] = "ising"
     has_reference: ClassVar[bool] = True

@@ -105,6 +105,7 @@ class Phi4(AbstractLatticeSystem):
             "free field (lam = 0), any boundary",
             "periodic chain, from its transfer operator",
         ),
+        title=r"$\phi^4$ field",
         conventions=("flow", "standard"),
         by_convention=(
             Parameter("m2", "bare mass squared, of either sign if lam > 0"),

@@ -1,0 +1,205 @@
+# SPDX-License-Identifier: MIT
+"""One panel of the picture of a scan: a result against the scanned coupling, residuals in sigma beneath."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from edgphys.observables import record
+from edgphys.report.comparison import has_result, looks, reference_method, sampled_methods, z_scores
+
+if TYPE_CHECKING:
+    import xarray as xr
+    from matplotlib.axes import Axes
+
+__all__ = ["Curve", "curves_of", "draw_panel", "method_style", "passed"]
+
+# For methods that have none of their own.
+_OTHER_STYLES = (("#56B4E9", "P"), ("#8C6D31", "X"), ("#7F7F7F", "*"))
+_COUPLINGS = {
+    "temperature": r"temperature $T$",
+    "coupling": r"coupling $J$",
+    "field": r"field $h$",
+    "kappa": r"hopping parameter $\kappa$",
+    "lam": r"quartic coupling $\lambda$",
+    "m2": r"mass squared $m^2$",
+}
+_MAX_CURVES = 4
+_LINES = ("-", "--", "-.", ":")
+_SIGMA_CLIP = 5.0  # residuals beyond are drawn at the edge as arrows, so that one does not flatten all others
+
+
+@dataclass(frozen=True)
+class Curve:
+    """The scanned points along one coupling, the others held: x, and how to select from the table."""
+
+    x_name: str
+    fixed: dict[str, float]
+    line: str
+
+    def x(self, table: xr.Dataset) -> np.ndarray:
+        return np.sort(table[self.x_name].values)
+
+    def take(self, array: Any) -> np.ndarray:
+        return array.sel(self.fixed).sortby(self.x_name).values
+
+    @property
+    def label(self) -> str:
+        return ", ".join(f"{name} = {value:g}" for name, value in self.fixed.items())
+
+
+def curves_of(table: xr.Dataset, couplings: tuple[str, ...]) -> list[Curve]:
+    """One curve for each combination of the couplings other than the longest."""
+    x_name = max(couplings, key=lambda name: table.sizes[name])
+    others = [name for name in couplings if name != x_name]
+    shape = tuple(table.sizes[name] for name in others)
+    count = int(np.prod(shape))
+    if count > _MAX_CURVES:
+        raise ValueError(
+            f"table must have at most {_MAX_CURVES} curves over {x_name} to be drawn, got {count}; "
+            f"select values of {', '.join(others)} with table.sel"
+        )
+    curves = []
+    for index in np.ndindex(*shape):
+        fixed = {name: float(table[name].values[i]) for name, i in zip(others, index, strict=True)}
+        curves.append(Curve(x_name, fixed, _LINES[len(curves)]))
+    return curves
+
+
+def method_style(table: xr.Dataset, method: str) -> tuple[str, str]:
+    """Colour and marker."""
+    shown = looks(table)
+    if shown[method].colour:
+        return shown[method].colour, shown[method].marker or "o"
+    others = [name for name in sampled_methods(table) if not shown[name].colour]
+    colour, marker = _OTHER_STYLES[others.index(method) % len(_OTHER_STYLES)]
+    return colour, shown[method].marker or marker
+
+
+def passed(table: xr.Dataset, method: str) -> xr.DataArray:
+    """Whether each cell passed the tests that the method has."""
+    import xarray as xr
+
+    flags = [
+        table[flag].sel({"method": method}, drop=True) for flag in ("converged", "reliable") if flag in table
+    ]
+    passed = xr.full_like(
+        table[next(iter(table.data_vars))].sel({"method": method}, drop=True), True, dtype=bool
+    )
+    for flag in flags:
+        passed = passed & (flag != 0)  # NaN, no such test, passes
+    return passed
+
+
+def draw_panel(panel: Any, table: xr.Dataset, name: str, curves: list[Curve]) -> None:
+    reference = reference_method(table, name)
+    title, label, per_site = _words(table, name)
+    if reference is None:
+        upper = lowest = panel.subplots()
+    else:
+        upper, lowest = panel.subplots(2, 1, sharex=True, gridspec_kw={"height_ratios": (2.9, 1.0)})
+        upper.tick_params(labelbottom=False)
+    upper.set_title(title, loc="left")
+    upper.set_ylabel(label)
+    upper.grid(True, color="0.92", linewidth=0.6)
+    upper.set_axisbelow(True)
+    upper.margins(x=0.06, y=0.10)
+    for curve in curves:
+        _draw_values(upper, table, name, curve, 1.0 / float(table.attrs["n_sites"]) if per_site else 1.0)
+    if reference is not None:
+        _draw_residuals(lowest, table, name, reference, curves)
+    lowest.set_xlabel(_COUPLINGS.get(curves[0].x_name, curves[0].x_name))
+
+
+def _words(table: xr.Dataset, name: str) -> tuple[str, str, bool]:
+    """Title, label of the axis, and whether the result is shown per site."""
+    about = record(name, table.attrs)
+    title, label = about.title, about.symbol
+    per_site = about.scale == "total" and about.unit == "energy" and "n_sites" in table.attrs
+    if about.unit not in ("", "energy"):
+        label += f" [{about.unit}]"
+    if "lattice" not in table.attrs:
+        return title.replace("per site", "per variable"), label, False
+    if not per_site:
+        return title, label, False
+    title, label = f"{title} per site", f"{label[:-1]}/N$"
+    parameters = json.loads(table.attrs.get("parameters", "{}"))
+    if "temperature" not in {*parameters, *table.dims}:
+        # The energy is an action, dimensionless, and its free energy is -ln Z.
+        action = {"energy": ("action per site", r"$\langle S\rangle/N$")}
+        return *action.get(name, (title, r"$-\ln Z/N$")), per_site
+    return title, f"{label} [$J$]" if parameters.get("coupling") == 1.0 else label, per_site
+
+
+def _draw_values(axes: Axes, table: xr.Dataset, name: str, curve: Curve, scale: float) -> None:
+    x = curve.x(table)
+    methods = [method for method in sampled_methods(table) if has_result(table, name, method)]
+    shown = looks(table)
+    guide = reference_method(table, name) or next(one for one in shown if has_result(table, name, one))
+    y = curve.take(table[name].where(~np.isinf(table[f"{name}_err"])).sel({"method": guide})) * scale
+    if shown[guide].is_exact:
+        # A line through one point would be invisible, hence the marker.
+        marker = "_" if x.size == 1 else None
+        axes.plot(x, y, color="0.15", linewidth=0.9, linestyle=curve.line, marker=marker, markersize=16)
+    else:
+        colour = method_style(table, guide)[0]
+        axes.plot(x, y, color=colour, linewidth=0.7, alpha=0.6, linestyle=curve.line)
+    for method, shift in zip(methods, _shifts(x, len(methods)), strict=True):
+        y = curve.take(table[name].sel({"method": method})) * scale
+        err = curve.take(table[f"{name}_err"].sel({"method": method})) * scale
+        good = curve.take(passed(table, method))
+        _draw_points(axes, x + shift, y, err, good, *method_style(table, method))
+
+
+def _shifts(x: np.ndarray, count: int) -> np.ndarray:
+    """Small sideways shifts, so that methods that agree do not hide each other."""
+    step = min(0.09 * np.diff(x).min(), 0.012 * np.ptp(x)) if x.size > 1 else 0.01 * max(abs(x[0]), 1.0)
+    return step * (np.arange(count) - (count - 1) / 2)
+
+
+def _draw_points(
+    axes: Axes, x: np.ndarray, y: np.ndarray, err: np.ndarray, good: np.ndarray, colour: str, marker: str
+) -> None:
+    bars = {"elinewidth": 1.0, "capsize": 2.0, "capthick": 0.9, "zorder": 3}
+    for which, face in ((good, colour), (~good, "white")):
+        which = which & np.isfinite(y) & ~np.isinf(err)  # an infinite error: not determined by the data
+        if which.any():
+            points = {"marker": marker, "markersize": 4.6, "markerfacecolor": face, "markeredgecolor": colour}
+            points |= {"linestyle": "none", "color": colour, "markeredgewidth": 0.9}
+            axes.errorbar(x[which], y[which], yerr=np.nan_to_num(err[which]), **points, **bars)
+
+
+def _draw_residuals(axes: Axes, table: xr.Dataset, name: str, reference: str, curves: list[Curve]) -> None:
+    axes.axhspan(-2, 2, color="0.93", linewidth=0, zorder=0)
+    axes.axhspan(-1, 1, color="0.86", linewidth=0, zorder=0)
+    axes.axhline(0, color="0.15", linewidth=0.8, zorder=1)
+    methods = [method for method in sampled_methods(table) if has_result(table, name, method)]
+    shifts = dict(zip(methods, _shifts(curves[0].x(table), len(methods)), strict=True))
+    largest = 3.2
+    for method in methods:
+        if method == reference:
+            continue
+        colour, marker = method_style(table, method)
+        for curve in curves:
+            x = curve.x(table) + shifts[method]
+            z = curve.take(z_scores(table, name, method, reference))
+            inside = np.where(np.abs(z) <= _SIGMA_CLIP, z, np.nan)
+            _draw_points(axes, x, inside, np.ones_like(z), curve.take(passed(table, method)), colour, marker)
+            _draw_arrows(axes, x, z, colour)
+            beyond = np.nanmax(np.abs(z), initial=0.0) > _SIGMA_CLIP
+            top = _SIGMA_CLIP if beyond else np.nanmax(np.abs(inside), initial=0.0)
+            largest = max(largest, float(top) + 1.2)
+    axes.set_ylim(-largest, largest)
+    axes.set_yticks([-2, 0, 2] if largest < 5 else [-4, 0, 4])
+    axes.set_ylabel(f"$\\Delta/\\sigma$ against\n{looks(table)[reference].label}", fontsize=7.5)
+
+
+def _draw_arrows(axes: Axes, x: np.ndarray, z: np.ndarray, colour: str) -> None:
+    for sign, marker in ((1, 6), (-1, 7)):  # matplotlib's CARETUP and CARETDOWN
+        beyond = sign * z > _SIGMA_CLIP
+        heights = np.full(int(beyond.sum()), sign * (_SIGMA_CLIP + 0.6))
+        axes.plot(x[beyond], heights, linestyle="none", marker=marker, markersize=7, color=colour, zorder=3)
