@@ -100,7 +100,7 @@ def _settings(
         batch_size=recipe.batch_size if size is None else size,
         learning_rate=options.learning_rate,
         path_share=recipe.path_share(model_options) if path is None else path,
-        annealing=options.annealing,
+        annealing=recipe.annealing if options.annealing is None else options.annealing,
         max_gradient=5.0,
         averaging=0.99,
         patience=recipe.patience if patience is None else patience,

@@ -37,7 +37,9 @@ class FitOptions:
     batch_size: int | None = option(None, "decoder samples per step, at least 3")
     learning_rate: float = option(3e-3, "largest learning rate of Adam")
     path_share: float | None = option(None, "part of the run, at its end, spent on the path bound")
-    annealing: float = option(0.0, "part of the run, at its beginning, in which the energy is scaled down")
+    annealing: float | None = option(
+        None, "part of the run, at its beginning, in which the energy is scaled down"
+    )
     patience: int | None = option(None, "steps without improvement after which the first part ends")
     device: str | None = option(None, "device of torch; a GPU when there is one")
 
@@ -48,7 +50,7 @@ class FitOptions:
             batch_size=_count_or_none(self.batch_size, "batch_size", 3),
             learning_rate=positive(self.learning_rate, "learning_rate"),
             path_share=None if self.path_share is None else share(self.path_share, "path_share"),
-            annealing=share(self.annealing, "annealing"),
+            annealing=None if self.annealing is None else share(self.annealing, "annealing"),
             patience=_count_or_none(self.patience, "patience", 1),
         )
         device(self.device)

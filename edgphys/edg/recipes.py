@@ -6,6 +6,7 @@ field          on a lattice; equivariant under the space group
 mixture        any differentiable system of up to some dozens of variables
 hamiltonian    the same, with Hamiltonian dynamics of the energy in the decoder (GHD)
 particles      clusters of particles; equivariant under S_n x E(d)
+refinement     Ising and phi^4 on a lattice of any size; also chosen by target="refinement"
 """
 
 from __future__ import annotations
@@ -20,13 +21,15 @@ from edgphys.edg.core.recipe import AbstractRecipe
 from edgphys.edg.field.recipe import FieldRecipe
 from edgphys.edg.mixture.recipe import HamiltonianRecipe, MixtureRecipe
 from edgphys.edg.particles.recipe import ParticleRecipe
+from edgphys.edg.refinement.recipe import RefinementRecipe
 from edgphys.errors import ArgumentTypeError, ArgumentValueError
 from edgphys.systems.base import AbstractSystem
 
 __all__ = ["RECIPES", "option_names", "recipe_for"]
 
 RECIPES: dict[str, AbstractRecipe] = {
-    recipe.name: recipe for recipe in (FieldRecipe(), MixtureRecipe(), HamiltonianRecipe(), ParticleRecipe())
+    recipe.name: recipe
+    for recipe in (FieldRecipe(), MixtureRecipe(), HamiltonianRecipe(), ParticleRecipe(), RefinementRecipe())
 }
 _DEFAULTS = {recipe.default_of: recipe for recipe in RECIPES.values() if recipe.default_of is not None}
 _SHARED = {one.name for one in fields(ModelOptions)}
@@ -76,7 +79,8 @@ def recipe_for(system: AbstractSystem, given: Mapping[str, Any]) -> tuple[Abstra
     }
     default = _DEFAULTS[system.geometry]
     able = [recipe.name for recipe in RECIPES.values() if recipe.serves(system) is None]
-    name = given.pop("decoder", default.name)
+    asked = (recipe.name for recipe in RECIPES.values() if given.get("target") in recipe.targets)
+    name = given.pop("decoder", next(asked, default.name))
     recipe = RECIPES[choice(name, "decoder", tuple(dict.fromkeys(("auto", default.name, *able))))]
     names = _names(recipe)
     foreign = next((option for option in given if option not in names), None)

@@ -46,8 +46,9 @@ __all__ = ["EDG"]
 class EDG:
     """Energy-based diffusion generator for one system.
 
-    All options are keywords. Those after `decoder` belong to the decoders that have them, whose records
-    (`FieldOptions`, `MixtureOptions`, `HamiltonianOptions`, `ParticleOptions`) check them.
+    All options are keywords. Those after `decoder` belong to the decoders that have them; the records of
+    these (`FieldOptions`, `MixtureOptions`, `HamiltonianOptions`, `ParticleOptions`, `RefinementOptions`)
+    check them.
 
     Parameters
     ----------
@@ -55,16 +56,22 @@ class EDG:
         What is sampled.
     decoder : str, default "auto"
         "field" for lattices, "particles" for clusters, "mixture" for other continuous systems; "mixture" and
-        "hamiltonian" (GHD) serve every differentiable system, without its symmetries.
+        "hamiltonian" (GHD) serve every differentiable system, without its symmetries; "refinement" draws
+        Ising spins and phi^4 fields on lattices of any size from coarse to fine.
     target : str, default "auto"
         Lattices: which exact partial sum is used, see `edgphys.edg.targets.registry.target_names`: for Ising
         "decimation" (bipartite lattices) or "relaxation", for phi^4 "sublattice" (bipartite lattices) or
-        "field".
+        "field"; "refinement" chooses the decoder of that name.
     n_path_steps : int, default 8
         K of the path whose bound is trained and whose weights are the default.
     decoder_size, encoder_size : tuple of int
         Channels (width) and blocks (depth) of the two networks; default (16, 3) each on lattices, (64, 2)
-        for "mixture" and "hamiltonian", (8, 8) and (16, 2) for "particles".
+        for "mixture" and "hamiltonian", (8, 8) and (16, 2) for "particles". For "refinement" the hidden units
+        of the laws and of the root, (48, 64), and no encoder.
+    radius : float, default 3
+        "refinement": of the window that the law of a site sees, in units of the spacing of its level.
+    root : {"autoregressive"}
+        "refinement": how the coarsest sites are drawn.
     n_components : int, default 256
         "mixture", "hamiltonian": most components of the Gaussian mixture that the decoder starts from; fewer
         if nine tenths of its draws are effective with fewer. 1 leaves everything to the networks.
@@ -160,7 +167,7 @@ class EDG:
         *,
         learning_rate: float = 3e-3,
         path_share: float | None = None,
-        annealing: float = 0.0,
+        annealing: float | None = None,
         patience: int | None = None,
         device: str | torch.device | None = None,
         progress: bool | None = None,
@@ -181,12 +188,12 @@ class EDG:
         path_share : float, optional
             Part of the run, at its end, spent on the K-step path bound, in [0, 1]. Default: 0.5, and 0 for
             the paper's form, which has no such part.
-        annealing : float
+        annealing : float, optional
             Part of the run, at its beginning, in which the energy is scaled by a factor that rises from 0.1
-            to 1, in [0, 1].
+            to 1, in [0, 1]. Default: 0; 0.4 for "refinement".
         patience : int, optional
             The first part ends early when the bound has not improved over so many steps. Default: 500; never
-            for particles.
+            for particles and "refinement".
         device : str or torch.device, optional
             Default: a GPU when there is one.
         progress : bool, optional

@@ -354,7 +354,7 @@ def test_commands_of_the_readme_run(stub, folder):
 
 
 def test_python_of_the_readme_runs(stub, folder):
-    first, _, chains = readme_blocks("python")
+    first, _, _, chains = readme_blocks("python")
     names = {"stub": stub}
     exec(compile(first.replace("ep.EDG", "stub"), "README.md", "exec"), names)
     assert sorted(file.name for file in folder.iterdir()) == ["scan.nc", "scan.png"]
@@ -367,8 +367,18 @@ def test_python_of_the_readme_runs(stub, folder):
     assert "log_z" in names["log_z"] and (folder / "chains.npz").exists()
 
 
+def test_larger_lattices_of_the_readme_run(folder):
+    text = readme_blocks("python")[1]
+    for words, fewer in {"n_steps=800": "n_steps=2", "10_000": "20"}.items():
+        assert words in text
+        text = text.replace(words, fewer)
+    names = {}
+    exec(compile(f"import edgphys as ep, lattices\n{text}", "README.md", "exec"), names)
+    assert names["draws"].sizes == {"draw": 20} and "log_weight_variance_within" in names["draws"].attrs
+
+
 def test_continuous_systems_of_the_readme_run(folder):
-    _, text, _ = readme_blocks("python")
+    _, _, text, _ = readme_blocks("python")
     for words, fewer in {"fit(seed=0)": "fit(seed=0, n_steps=2)", "10_000": "200", "=500": "=2"}.items():
         assert words in text
         text = text.replace(words, fewer)

@@ -36,9 +36,11 @@ class AbstractRecipe(ABC):
         Geometries of the systems that it serves (see `edgphys.systems.base.AbstractSystem`).
     default_of : str or None
         Geometry whose systems it serves unless told otherwise.
+    targets : tuple of str
+        Values of the option `target` that choose this decoder where none is named.
     batch_size : int
         Decoder samples in a training step, unless told.
-    patience : int
+    patience, annealing : int, float
         See `EDG.fit`, unless told.
     objective : str
         What minus the training loss is.
@@ -48,8 +50,10 @@ class AbstractRecipe(ABC):
     options: ClassVar[type[ModelOptions]]
     geometries: ClassVar[tuple[str, ...]] = ("lattice", "continuous", "particles")
     default_of: ClassVar[str | None] = None
+    targets: ClassVar[tuple[str, ...]] = ()
     batch_size: ClassVar[int] = 128
     patience: ClassVar[int] = 500
+    annealing: ClassVar[float] = 0.0
     objective: ClassVar[str] = "a lower bound on log_z up to its noise"
 
     def serves(self, system: AbstractSystem) -> str | None:

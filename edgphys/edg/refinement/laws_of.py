@@ -11,9 +11,10 @@ from edgphys.edg.refinement.quartic_law import QuarticLaw
 from edgphys.edg.refinement.spin_law import SpinLaw
 from edgphys.errors import UnknownNameError
 from edgphys.systems import Ising, Phi4
+from edgphys.systems.base import AbstractSystem
 from edgphys.systems.lattice.base import AbstractLatticeSystem
 
-__all__ = ["law_of"]
+__all__ = ["has_law", "law_of"]
 
 
 def _spins(system: Ising) -> SpinLaw:
@@ -28,6 +29,11 @@ def _fields(system: Phi4) -> QuarticLaw:
 _LAWS: dict[str, Callable[[Any], AbstractLaw]] = {"ising": _spins, "phi4": _fields}
 
 
+def has_law(system: AbstractSystem) -> bool:
+    """Whether there is a law for the sites of `system`."""
+    return system.geometry == "lattice" and system.family in _LAWS
+
+
 def law_of(system: AbstractLatticeSystem) -> AbstractLaw:
     """The law of the sites of `system`.
 
@@ -36,6 +42,6 @@ def law_of(system: AbstractLatticeSystem) -> AbstractLaw:
     UnknownNameError
         If there is none for its family.
     """
-    if system.family not in _LAWS:
+    if not has_law(system):
         raise UnknownNameError(f"system must be of family {' or '.join(_LAWS)}, got {system.family!r}")
     return _LAWS[system.family](system)

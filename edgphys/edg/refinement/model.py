@@ -147,6 +147,11 @@ class Refinement(Module):
         configurations[:, self.exact] = x
         return configurations, total + self.law.exact_log_prob(x, around).sum(1)
 
+    def complete(self, configurations: Tensor, generator: torch.Generator) -> Tensor:
+        """A copy with the exact sites drawn from their density given all others."""
+        x = self.law.draw_exact(self._around_exact(configurations), generator)
+        return configurations.index_copy(1, self.exact, x.to(configurations.dtype))
+
     def draw_learned(
         self, coarse: Tensor, generator: torch.Generator, condition: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:

@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: MIT
+r"""The autoregressive root and its refinement as a generative model: a decoder without latents.
+
+The density of what is drawn is known, so there is nothing for an encoder to infer: n_latent = 0, the path
+weights are exp(-U) / q for any number of steps, and the bounds are the reverse Kullback-Leibler divergence
+
+    <log q + U>,     U = -log of the weight with the exact sites summed or integrated out.
+
+Draws of spins have no derivative. The gradient is that of the score function with the mean of the batch as a
+baseline, written as weights of the samples whose value is 1: with d = log q - (its value),
+
+    share = 1 + d - mean(d),      grad <share f> = <(f - <f>) grad log q> .
+
+References
+----------
+Wu, Wang, Zhang, Phys. Rev. Lett. 122, 080602 (2019) (reverse KL with a baseline for autoregressive networks).
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, final
+
+import torch
+from torch import Tensor
+
+from edgphys.edg.core.model import AbstractEDGModel, Decoded, Draw, check_no_condition
+from edgphys.edg.refinement.generator import LatticeGenerator
+from edgphys.edg.refinement.model import Refinement
+from edgphys.edg.targets.base import AbstractTarget
+
+__all__ = ["RefinementModel", "RefinementTarget"]
+
+
+@final
+class RefinementTarget(AbstractTarget):
+    """All sites but the exact ones, which are summed or integrated out; they stay 0 in x.
+
+    Parameters
+    ----------
+    refinement : Refinement
+    """
+
+    exact_energy: ClassVar[bool] = True
+
+    def __init__(self, refinement: Refinement) -> None:
+        super().__init__()
+        self._refinement = [refinement]  # the model's own module, not a second copy in the state
+        self.system, self.n_dims = refinement.system, refinement.n_sites
+
+    @property
+    def refinement(self) -> Refinement:
+        """Whose exact sites they are."""
+        return self._refinement[0]
+
+    def energy(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
+        """Minus the log-weight of x."""
+        check_no_condition(condition)
+        return -self.refinement.log_marginal(x)
+
+    @torch.no_grad()
+    def lift(self, x: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Draw the exact sites."""
+        x = x.double()
+        return self.refinement.log_marginal(x), self.refinement.complete(x, generator)
+
+    @torch.no_grad()
+    def lower(self, configurations: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Leave the exact sites out."""
+        x = configurations.double().index_fill(1, self.refinement.exact, 0.0)
+        return x, self.refinement.log_marginal(x)
+
+
+@final
+class RefinementModel(AbstractEDGModel):
+    """Root and laws of one system; see the module docstring.
+
+    Parameters
+    ----------
+    generator : LatticeGenerator
+    """
+
+    n_latent: int = 0
+    target: RefinementTarget
+
+    def __init__(self, generator: LatticeGenerator, n_path_steps: int = 1) -> None:
+        super().__init__()
+        self.generator, self.n_path_steps = generator, n_path_steps
+        self.target = RefinementTarget(generator.refinement)
+
+    @property
+    def device(self) -> torch.device:
+        return self.generator.device
+
+    def _nothing(self, n: int) -> tuple[Tensor, Tensor]:
+        """The latents of n samples, and their labels."""
+        return torch.zeros(n, 0, device=self.device), torch.zeros(n, device=self.device)
+
+    @torch.no_grad()
+    def draw(self, n_samples: int, generator: torch.Generator) -> Draw:
+        coarse, log_root = self.generator.root.draw(n_samples, generator)
+        x, log_rest = self.generator.refinement.draw_learned(coarse, generator)
+        return Draw(*self._nothing(n_samples), x, log_root + log_rest)
+
+    def decode(self, n_batch: int, generator: torch.Generator) -> Decoded:
+        x, log_prob = self.generator.draw_learned(n_batch, generator)
+        value = log_prob.detach()
+        score = log_prob - value
+        share = 1.0 + score - score.mean()
+        return Decoded(*self._nothing(n_batch), x, share, (share * value).mean())
+
+    def drive(self, z: Tensor, x: Tensor, sigma: Tensor, label: Tensor) -> Tensor:
+        return z
+
+    def denoise(
+        self, z: Tensor, x: Tensor, alpha: Tensor, sigma: Tensor, label: Tensor, step: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        return z, z
+
+    def log_prior_label(self, label: Tensor) -> Tensor:
+        return torch.zeros_like(label)
+
+    def log_prob_label(self, x: Tensor, label: Tensor) -> Tensor:
+        return torch.zeros_like(label)
+
+    def draw_label(self, x: Tensor, generator: torch.Generator) -> Tensor:
+        return self._nothing(len(x))[1]
+
+    def log_prob_given(self, x: Tensor, z: Tensor, label: Tensor) -> Tensor:
+        root, refinement = self.generator.root, self.generator.refinement
+        rest = refinement.learned_log_density(x, range(refinement.n_classes))
+        return root.log_prob(refinement.restrict(x)) + rest

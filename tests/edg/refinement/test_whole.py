@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: MIT
+"""Learned partial sums through `EDG`: exact weights, the gradient by enumeration, and all that EDG offers."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from helpers.edg import all_spins, boltzmann, jackknife_log_mean, perturb
+from helpers.stats import assert_z
+
+import edgphys as ep
+import lattices
+from edgphys.edg.core.bounds import continuous_bound, path_bound
+from edgphys.errors import UnknownNameError
+
+SYSTEMS = {
+    "square": lambda: ep.Ising(lattices.build("square", (4, 4)), temperature=3.0),
+    "open, in a field": lambda: ep.Ising(
+        lattices.build("square", (4, 4), False), temperature=2.5, coupling=-1.0, field=0.4
+    ),
+    "triangular": lambda: ep.Ising(lattices.build("triangular", (4, 4)), temperature=4.0, coupling=-1.0),
+    "chain": lambda: ep.Ising(lattices.build("chain", (12,)), temperature=2.0),
+    "phi4 chain": lambda: ep.Phi4(lattices.build("chain", (8,)), kappa=0.2, lam=0.3),
+}
+
+
+def generator_of(name, scale=0.05):
+    edg = ep.EDG(SYSTEMS[name](), target="refinement", decoder_size=(8, 8))
+    perturb(edg.model, scale, seed=1)
+    return edg
+
+
+def flat_gradient(value, parameters):
+    parts = torch.autograd.grad(value, parameters, retain_graph=True, materialize_grads=True)
+    return torch.cat([part.flatten() for part in parts])
+
+
+@pytest.mark.statistical
+@pytest.mark.parametrize("n_views", [1, 3])
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_mean_weight_is_z(name, n_views):
+    edg = generator_of(name)
+    samples = edg.sample(8000, 3, n_views=n_views, progress=False)
+    log_w = torch.from_numpy(samples["log_weight_joint"].to_numpy())
+    exact = edg.system.exact_results()["log_z"]
+    assert_z(*jackknife_log_mean(log_w), exact, n_tests=2 * len(SYSTEMS), max_err=0.1)
+    assert float(log_w.mean()) < exact
+    assert int(samples.attrs["n_unseen"]) == 0
+
+
+@pytest.mark.parametrize("bound", [continuous_bound, path_bound])
+def test_gradient_is_that_of_the_divergence(bound):
+    """Averaged over batches against the sum over all states; the value is <log q + U> itself."""
+    system = ep.Ising(lattices.build("chain", (6,)), temperature=1.5)
+    edg = ep.EDG(system, target="refinement", decoder_size=(4, 4))
+    model = perturb(edg.model, 0.3, seed=2)
+    states = all_spins(6)
+    # All states of the sites that are not exact, once each.
+    x = torch.unique(states.index_fill(1, model.target.refinement.exact, 0.0), dim=0)
+    log_q = model.log_prob_given(x, torch.zeros(len(x), 0), torch.zeros(len(x)))
+    assert float(torch.logsumexp(log_q, 0).detach()) == pytest.approx(0.0, abs=1e-5)
+    exact, weaker = (
+        (torch.exp(log_q) * (log_q + power * model.target.energy(x))).sum() for power in (1.0, 0.5)
+    )
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    right, wrong = (flat_gradient(value, parameters) for value in (exact, weaker))
+    generator, found, values = torch.Generator().manual_seed(3), [], []
+    for _ in range(40):
+        loss = bound(model, 500, generator).total
+        found.append(flat_gradient(loss, parameters))
+        values.append(float(loss.detach()))
+    mean, err = torch.stack(found).mean(0), torch.stack(found).std(0) / 40**0.5
+    known = err > 1e-6
+    z_right, z_wrong = (float(((mean - g)[known] / err[known]).abs().max()) for g in (right, wrong))
+    assert z_right < 6.0 < 10.0 < z_wrong
+    assert float((mean @ right) / (mean.norm() * right.norm())) > 0.99
+    assert_z(np.mean(values), np.std(values) / 40**0.5, float(exact.detach()), max_err=0.05)
+
+
+def test_training_reaches_the_exact_value():
+    system = SYSTEMS["square"]()
+    edg = ep.EDG(system, target="refinement", decoder_size=(16, 16))
+    edg.fit(seed=0, n_steps=60, batch_size=128, progress=False)
+    estimates = ep.estimate(edg.sample(4000, 1, progress=False))
+    exact = system.exact_results()["log_z"]
+    assert float(estimates["ess"]) > 0.9
+    assert_z(float(estimates["log_z"]), float(estimates["log_z_err"]), exact, max_err=0.02)
+    assert float(estimates["elbo"]) < exact
+    energy, err = float(estimates["energy"]), float(estimates["energy_err"])
+    assert_z(energy, err, system.exact_results()["energy"], max_err=0.2)
+
+
+def test_a_killed_training_resumes(tmp_path):
+    settings = {"n_steps": 6, "batch_size": 32, "progress": False}
+    whole = generator_of("chain", 0.0).fit(seed=4, **settings).sample(50, 5, progress=False)
+    path = tmp_path / "training.pt"
+    half = generator_of("chain", 0.0)
+    half.fit(seed=4, checkpoint=path, **settings)
+    again = generator_of("chain", 0.0).fit(seed=4, checkpoint=path, **settings).sample(50, 5, progress=False)
+    np.testing.assert_array_equal(whole["log_weight_joint"], again["log_weight_joint"])
+
+
+def test_save_chain_and_bound(tmp_path):
+    edg = generator_of("square").fit(seed=0, n_steps=2, batch_size=32, progress=False)
+    edg.save(tmp_path / "model.pt")
+    loaded = ep.EDG.load(tmp_path / "model.pt")
+    assert loaded.options["target"] == "refinement"
+    a, b = (one.sample(20, 1, progress=False)["log_weight_joint"] for one in (edg, loaded))
+    np.testing.assert_array_equal(a, b)
+    assert dict(edg.chain(40, 2, progress=False).sizes) == {"chain": 4, "draw": 10}
+    reference = ep.mcmc.run(edg.system, "wolff", n_chains=2, n_sweeps=1000, seed=3, keep=True)
+    bound = edg.upper_bound(reference, 4, n_views=4)["log_weight_reverse"]
+    assert float(bound.mean()) > boltzmann(edg.system)[2]
+
+
+def test_refused_in_one_line():
+    with pytest.raises(UnknownNameError, match="decoder must be one of"):
+        ep.EDG(ep.DoubleWell(), target="refinement")
+    with pytest.raises(UnknownNameError, match="root must be one of autoregressive, got 'edge'"):
+        ep.EDG(SYSTEMS["chain"](), target="refinement", root="edge")
+    with pytest.raises(ValueError, match="radius must be"):
+        ep.EDG(SYSTEMS["chain"](), decoder="refinement", radius=0.5)
+    with pytest.raises(ValueError, match="weights must be 'path'"):
+        generator_of("chain").sample(10, 1, weights="ode", progress=False)
