@@ -230,7 +230,7 @@ REFUSED = {
     "particles on a lattice": (
         make(ising, decoder="particles"),
         UnknownNameError,
-        "decoder must be one of auto, field, mixture, hamiltonian, got 'particles'",
+        "decoder must be one of auto, field, mixture, hamiltonian, refinement, got 'particles'",
     ),
     "decoder type": (make(harmonic, decoder=3), UnknownNameError, "decoder must be one .*, got 3"),
     "decoder list": (make(harmonic, decoder=["mixture"]), UnknownNameError, "decoder must be one"),

@@ -31,7 +31,7 @@ _LAWS: dict[str, Callable[[Any], AbstractLaw]] = {"ising": _spins, "phi4": _fiel
 
 def has_law(system: AbstractSystem) -> bool:
     """Whether there is a law for the sites of `system`."""
-    return system.geometry == "lattice" and system.family in _LAWS
+    return system.family in _LAWS
 
 
 def law_of(system: AbstractLatticeSystem) -> AbstractLaw:
