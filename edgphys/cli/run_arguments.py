@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edgphys._files import check_target
 from edgphys.errors import DatasetError, TrainingError
 
 if TYPE_CHECKING:
@@ -45,8 +46,7 @@ class RunArguments:
         ValueError
             If the folder does not exist, or the name does not end in ``.nc``.
         """
-        if not self.out.parent.is_dir():
-            raise ValueError(f"--out: the folder {self.out.parent} does not exist")
+        check_target(self.out, "out")
         if self.out.suffix != ".nc":
             raise ValueError(f"--out must end in .nc, got {str(self.out)!r}")
 
@@ -56,14 +56,13 @@ class RunArguments:
 
         Raises
         ------
-        ValueError, FileExistsError
+        ValueError
             If the output cannot be written, before anything is computed.
         DatasetError, TrainingError
             If the file is there and belongs to something else; the message names the option it follows from.
         """
         self.check_path()
-        if self.out.exists() and not self.overwrite:
-            raise FileExistsError(f"--out: {self.out} exists; name another file or pass --overwrite")
+        check_target(self.out, "out", self.overwrite)
         store = self.out.with_name(self.out.name + ".chains")
         try:
             yield store

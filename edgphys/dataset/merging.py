@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from edgphys.dataset.cell_names import cell_name
 from edgphys.dataset.schema import GEOMETRY, JSON_ATTRS, STATE, is_number, validate
 from edgphys.errors import DatasetError
 from edgphys.observables import COSTS
@@ -106,12 +107,13 @@ def _as_tables(datasets: Sequence[xr.Dataset]) -> list[xr.Dataset]:
     fixed = {name: value for name, value in parameters[0].items() if name not in couplings}
     tables = []
     for ds, each in zip(datasets, parameters, strict=True):
-        point = {name: [float(each[name])] for name in couplings}
+        point = {name: float(each[name]) for name in couplings}
         costs = {name: ((), float(ds.attrs[name])) for name in COSTS if name in ds.attrs}
-        table = ds.assign(costs).expand_dims({"method": [ds.attrs["method"]], **point})
-        # the names of cells are those that a scan gives
-        words = ",".join(f"{name}={point[name][0]:.12g}" for name in sorted(point))
-        note = {f"{ds.attrs['method']} {words}": ds.attrs["warning"]} if ds.attrs.get("warning") else {}
+        table = ds.assign(costs).expand_dims(
+            {"method": [ds.attrs["method"]], **{name: [value] for name, value in point.items()}}
+        )
+        cell = cell_name(ds.attrs["method"], point)
+        note = {cell: ds.attrs["warning"]} if ds.attrs.get("warning") else {}
         dropped = (
             "method",
             "warning",

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from edgphys import observables
+from edgphys.dataset.cell_names import cell_name
 from edgphys.errors import DatasetError, UnknownNameError
 from edgphys.methods.base import Look
 from edgphys.methods.registry import looks_of
-from edgphys.scans.points import point_words
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -150,12 +150,8 @@ def troubles(table: xr.Dataset) -> list[tuple[str, dict[str, float], str]]:
             point = {name: float(cell[name]) for name in couplings}
             reason = _reason(cell)
             if reason:
-                found.append((method, point, warnings.get(_key(method, point), "") or reason))
+                found.append((method, point, warnings.get(cell_name(method, point), "") or reason))
     return found
-
-
-def _key(method: str, point: dict[str, float]) -> str:
-    return f"{method} {point_words(point)}"
 
 
 def _reason(cell: xr.Dataset) -> str:

@@ -6,15 +6,14 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from edgphys import _checks
-from edgphys.errors import ArgumentTypeError, ArgumentValueError, DatasetError, UnknownNameError
+from edgphys.errors import ArgumentTypeError, ArgumentValueError, UnknownNameError
 from edgphys.methods import registry
 from edgphys.methods.base import AbstractMethod
 
-__all__ = ["Maker", "check_methods", "check_out", "check_workers", "make_methods"]
+__all__ = ["Maker", "check_methods", "check_workers", "make_methods"]
 
 
 def make_methods(
@@ -93,15 +92,6 @@ def check_workers(workers: Any, scheduler: Any) -> None:
     from distributed import Client
 
     _checks.instance(scheduler, "scheduler", Client, "a dask.distributed.Client or None")
-
-
-def check_out(path: Path) -> Path:
-    """`path` if a file can be written there."""
-    if not path.parent.is_dir():
-        raise DatasetError(f"out: the folder {path.parent} does not exist", "out")
-    if path.is_dir():
-        raise DatasetError(f"out: {path} is a folder; name a file, as in {path / 'scan.nc'}", "out")
-    return path
 
 
 class Maker:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from edgphys.scans.points import point_words
+from edgphys.dataset.cell_names import point_words
 
 if TYPE_CHECKING:
     import xarray as xr

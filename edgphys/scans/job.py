@@ -10,11 +10,12 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
+from edgphys.dataset.cell_names import point_words
 from edgphys.methods.base import AbstractMethod
 from edgphys.scans.cell import Cell, Result, run_cell
 from edgphys.scans.grid import Key
 from edgphys.scans.partial_results import PartialScan
-from edgphys.scans.points import point_label, point_words, seed_sequence
+from edgphys.scans.points import point_label, seed_sequence
 from edgphys.scans.progress import ScanProgress
 from edgphys.scans.workers import cpu_count, run_in_threads
 

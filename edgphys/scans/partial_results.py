@@ -2,8 +2,8 @@
 """Finished cells of a scan on disk, so that a killed scan goes on where it stopped.
 
 Beside the output file ``NAME`` a folder ``NAME.partial`` holds ``scan.json`` (what the scan is: system,
-settings, seed) and one JSON file per finished cell. Each file is written under another name and renamed, so
-it is either complete or absent. The folder goes when the dataset is written.
+settings, seed) and one JSON file per finished cell, each complete or absent. The folder goes when the dataset
+is written.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from edgphys._files import locked, write_whole
 from edgphys.errors import DatasetError
 
 __all__ = ["PartialScan", "disagreement"]
@@ -72,17 +72,8 @@ class PartialScan:
         DatasetError
             If another process holds it.
         """
-        try:
-            import fcntl
-        except ImportError:  # not on Windows; there two scans into one file are the user's business
-            yield
-            return
         self.folder.mkdir(exist_ok=True)
-        with open(self.folder / "lock", "w") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
-                raise DatasetError(f"another scan is writing to {self.folder}; wait for it to end") from error
+        with locked(self.folder / "lock", f"another scan is writing to {self.folder}; wait for it to end"):
             yield
 
     def cells(self) -> dict[tuple[str, str], dict[str, Any]]:
@@ -105,13 +96,13 @@ class PartialScan:
 
     def remove_cells(self) -> None:
         """Drop all finished cells, and what they were."""
-        for pattern in ("cell-*", "scan.json"):
+        for pattern in ("cell-*", ".cell-*", "scan.json"):
             for path in self.folder.glob(pattern):
                 path.unlink(missing_ok=True)
 
     def remove(self) -> None:
         """Remove what a scan put into the folder, and the folder if nothing else is left."""
-        for pattern in ("cell-*", "scan.json*", "lock"):
+        for pattern in ("cell-*", ".cell-*", "scan.json", ".scan.*", "lock"):
             for path in self.folder.glob(pattern):
                 path.unlink(missing_ok=True)
         with contextlib.suppress(OSError):
@@ -122,13 +113,7 @@ class PartialScan:
         return f"cell-{method}-{digest}.{suffix}"
 
     def _write(self, name: str, record: dict[str, Any]) -> None:
-        path = self.folder / name
-        temporary = path.with_name(path.name + ".tmp")
-        with open(temporary, "w") as file:
-            json.dump(record, file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
+        write_whole(self.folder / name, lambda path: path.write_text(json.dumps(record)))
 
 
 def disagreement(old: dict[str, Any], new: dict[str, Any]) -> str:

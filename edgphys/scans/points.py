@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A point of a scan as a key, as a label, and as the seed of its cells.
+"""A point of a scan as a label, and as the seed of its cells.
 
 The seed of a cell is derived from the seed of the scan, the name of the method and the values of the
 couplings, so a cell has the same result whichever other cells are computed with it, in whichever order, and
@@ -13,19 +13,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
-__all__ = ["point_label", "point_words", "seed_sequence"]
+from edgphys.dataset.cell_names import point_words
 
-
-def point_words(point: Mapping[str, float]) -> str:
-    """The point as a key, the same for values that agree to 12 digits.
-
-    Ranges with different ends give the same coupling up to the last bits (``2.0:2.7:8``, ``2.0:2.8:9``);
-    the key must not tell them apart.
-
-    >>> point_words({"temperature": 2.1 + 1e-15, "field": 0.0})
-    'field=0,temperature=2.1'
-    """
-    return ",".join(f"{name}={float(point[name]) + 0.0:.12g}" for name in sorted(point))
+__all__ = ["point_label", "seed_sequence"]
 
 
 def point_label(point: Mapping[str, float]) -> str:

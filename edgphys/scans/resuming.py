@@ -7,14 +7,13 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
+from edgphys._files import OVERWRITE
 from edgphys.errors import DatasetError
 from edgphys.scans.cell import Result
 from edgphys.scans.grid import Key, cells_of, header_of
 from edgphys.scans.partial_results import PartialScan, disagreement
 
 __all__ = ["finished_in_file", "must_drop"]
-
-_OVERWRITE = "name another file, or overwrite it (overwrite=True, --overwrite)"
 
 
 def finished_in_file(
@@ -30,24 +29,24 @@ def finished_in_file(
     if overwrite or not path.exists():
         return {}
     if not resume:
-        raise DatasetError(f"{path} exists; {_OVERWRITE}", "out")
+        raise DatasetError(f"{path} exists; {OVERWRITE}", "out")
     from edgphys import dataset
 
     table = dataset.read(path)
     if table.attrs.get("kind") != "scan":
         found = table.attrs.get("kind")
-        raise DatasetError(f"{path} exists and holds {found}, not a scan; {_OVERWRITE}", "out")
+        raise DatasetError(f"{path} exists and holds {found}, not a scan; {OVERWRITE}", "out")
     difference = disagreement(header_of(table.attrs), header)
     if difference:
-        raise DatasetError(f"{path} exists and holds another scan ({difference}); {_OVERWRITE}", "out")
+        raise DatasetError(f"{path} exists and holds another scan ({difference}); {OVERWRITE}", "out")
     done = cells_of(table)
     if set(wanted) <= set(done):
-        raise DatasetError(f"{path} exists and is complete; {_OVERWRITE}", "out")
+        raise DatasetError(f"{path} exists and is complete; {OVERWRITE}", "out")
     lost = sorted(set(done) - set(wanted))
     if lost:
         method, point = lost[0]
         raise DatasetError(
-            f"{path} exists and has {method} at {point}, which this scan leaves out; add it, or {_OVERWRITE}",
+            f"{path} exists and has {method} at {point}, which this scan leaves out; add it, or {OVERWRITE}",
             "out",
         )
     return done
@@ -66,7 +65,7 @@ def must_drop(partial: PartialScan, header: dict[str, Any], overwrite: bool, res
     if not resume:
         if overwrite:
             return True
-        words = f"{partial.folder} holds an unfinished scan; resume it, or {_OVERWRITE}"
+        words = f"{partial.folder} holds an unfinished scan; resume it, or {OVERWRITE}"
         raise DatasetError(words, "out")
     if overwrite:
         try:
@@ -75,6 +74,6 @@ def must_drop(partial: PartialScan, header: dict[str, Any], overwrite: bool, res
             return True
     difference = disagreement(partial.header(), header)
     if difference:
-        words = f"{partial.folder} holds another unfinished scan ({difference}); {_OVERWRITE}"
+        words = f"{partial.folder} holds another unfinished scan ({difference}); {OVERWRITE}"
         raise DatasetError(words, "out")
     return False

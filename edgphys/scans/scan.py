@@ -20,8 +20,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgphys import _checks
+from edgphys._files import check_target
 from edgphys.methods.base import AbstractMethod
-from edgphys.scans.arguments import Maker, check_methods, check_out, check_workers, make_methods
+from edgphys.scans.arguments import Maker, check_methods, check_workers, make_methods
 from edgphys.scans.cell import Result
 from edgphys.scans.description import describe
 from edgphys.scans.grid import Grid, Key, assemble, header_of
@@ -122,7 +123,7 @@ def scan(
     made = make_methods(methods, n_samples, edg, mcmc)
     seed = _checks.seed(seed)
     check_workers(workers, scheduler)
-    path = None if out is None else check_out(Path(out))
+    path = None if out is None else check_target(out, "out")
     make = Maker(make_system, grid.names)
     systems = [make(point) for point in grid.points]
     check_methods(made, systems)

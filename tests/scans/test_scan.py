@@ -184,7 +184,7 @@ def test_lattice_must_not_change_over_the_scan(stub):
         ({"workers": 1.5}, TypeError, "workers must be an integer >= 1, got 1.5"),
         ({"edg": {"n_threads": 0}}, ValueError, "n_threads must be an integer >= 1, got 0"),
         ({"out": "missing/scan.nc"}, DatasetError, "folder missing does not exist"),
-        ({"out": "."}, DatasetError, "is a folder"),
+        ({"out": "."}, DatasetError, "out must be a file, got the folder"),
     ],
 )  # fmt: skip
 def test_wrong_arguments_are_refused_before_anything_is_computed(
