@@ -21,7 +21,7 @@ from helpers.samplers import (
     quick_mixture,
     short_search,
 )
-from helpers.stats import assert_z
+from helpers.stats import assert_off, assert_z
 
 import lattices
 from edgphys import dataset
@@ -54,9 +54,7 @@ def test_draws_give_the_exact_results(name):
     assert float(found["elbo"]) < exact(name)["log_z"] + 4.0 * float(found["elbo_err"])
     # Of a temperature a tenth higher.
     wrong = edg.system.replace(temperature=1.1 * edg.system.temperature).exact_results()
-    with pytest.raises(AssertionError, match="z = "):
-        for key, limit in limits.items():
-            assert_z(float(found[key]), float(found[f"{key}_err"]), wrong[key], n_tests=2, max_err=limit)
+    assert_off(float(found["log_z"]), float(found["log_z_err"]), wrong["log_z"], least=15.0, max_err=0.03)
 
 
 @pytest.mark.statistical

@@ -8,9 +8,18 @@ import itertools
 import numpy as np
 import scipy.stats
 
-from helpers.stats import assert_z
+from helpers.stats import assert_off, assert_z
 
-__all__ = ["all_spins", "assert_chains", "boltzmann", "chi_square_p", "estimates", "phi4_chain_moments"]
+__all__ = [
+    "all_spins",
+    "assert_chains",
+    "assert_chains_off",
+    "boltzmann",
+    "chi_square_p",
+    "estimates",
+    "phi4_chain_moments",
+    "widened",
+]
 
 
 def all_spins(n_sites):
@@ -41,8 +50,27 @@ def estimates(moments, beta, n_sites):
     return result | {name: moments[name] for name in ("correlator_min", "phi2") if name in moments}
 
 
+def widened(estimate, err, exact, n_chains):
+    """The error bar that makes Student's t of the few chains a z-score of the same p-value."""
+    t = abs(estimate - exact) / err
+    z = scipy.stats.norm.isf(scipy.stats.t.sf(t, n_chains - 1))
+    return err * max(1.0, t / max(z, 1e-9))
+
+
 def assert_chains(samples, exact, max_err, *, n_tests):
     """Jackknife over chains against exact values; Student's t for the few chains, turned into a z-score."""
+    for triple in _compared(samples, exact, max_err):
+        assert_z(*triple, n_tests=n_tests, max_err=np.inf)
+
+
+def assert_chains_off(samples, exact, max_err, *, least):
+    """A control of `assert_chains`: the farthest of the averages is off by at least `least` error bars."""
+    triples = list(_compared(samples, exact, max_err))
+    assert_off(*max(triples, key=lambda t: abs(t[0] - t[2]) / t[1]), least=least, max_err=np.inf)
+
+
+def _compared(samples, exact, max_err):
+    """Estimate, widened error bar and exact value of every name."""
     means = {
         name: samples[name].mean("draw").values for name in samples.data_vars if name != "configurations"
     }
@@ -54,11 +82,8 @@ def assert_chains(samples, exact, max_err, *, n_tests):
     for name, value in exact.items():
         estimate = n * full[name] - (n - 1) * replicas[name].mean()
         err = np.sqrt((n - 1) * replicas[name].var())
-        t = abs(estimate - value) / err
-        z = scipy.stats.norm.isf(scipy.stats.t.sf(t, n - 1))
         assert 0 < err <= max_err, f"{name}: error bar {err:.3g} outside (0, {max_err:.3g}]"
-        # Widened so that the normal quantile is the right one.
-        assert_z(estimate, err * max(1.0, t / max(z, 1e-9)), value, n_tests=n_tests, max_err=np.inf)
+        yield estimate, widened(estimate, err, value, n), value
 
 
 def chi_square_p(counts, probabilities):

@@ -4,15 +4,15 @@
 from __future__ import annotations
 
 import numpy as np
-import scipy.stats
 from numba import njit
 
-from helpers.chains import all_spins, boltzmann, subsets
-from helpers.stats import assert_z
+from helpers.chains import all_spins, boltzmann, subsets, widened
+from helpers.stats import assert_off, assert_z
 
 __all__ = [
     "all_signs",
     "assert_mean",
+    "assert_mean_off",
     "correlation_by_rolls",
     "exact_correlation",
     "swendsen_wang_matrix",
@@ -89,10 +89,15 @@ def all_signs(spins, labels):
 
 def assert_mean(of_chains, exact, max_err, *, n_tests):
     """Means of independent chains against an exact value; Student's t turned into a z-score."""
-    n = len(of_chains)
-    err = of_chains.std(ddof=1) / np.sqrt(n)
-    t = abs(of_chains.mean() - exact) / err
-    z = scipy.stats.norm.isf(scipy.stats.t.sf(t, n - 1))
+    assert_z(*_mean_err(of_chains, exact, max_err), exact, n_tests=n_tests, max_err=np.inf)
+
+
+def assert_mean_off(of_chains, exact, max_err, *, least):
+    """A control of `assert_mean`: off by at least `least` error bars."""
+    assert_off(*_mean_err(of_chains, exact, max_err), exact, least=least, max_err=np.inf)
+
+
+def _mean_err(of_chains, exact, max_err):
+    mean, err = of_chains.mean(), of_chains.std(ddof=1) / np.sqrt(len(of_chains))
     assert 0 < err <= max_err, f"error bar {err:.3g} outside (0, {max_err:.3g}]"
-    widened = err * max(1.0, t / max(z, 1e-9))  # so that the normal quantile is the right one
-    assert_z(of_chains.mean(), widened, exact, n_tests=n_tests, max_err=np.inf)
+    return mean, widened(mean, err, exact, len(of_chains))

@@ -15,7 +15,7 @@ import numba
 import numpy as np
 import pytest
 from helpers.calibration import assert_covers
-from helpers.stats import assert_z
+from helpers.stats import assert_off, assert_z
 
 import lattices
 from edgphys.estimators import estimate
@@ -125,13 +125,9 @@ def cross_correlations(energy):
     return [(result.mean, result.err) for result in results]
 
 
-def assert_uncorrelated(energy, max_err=0.03):
-    pairs = cross_correlations(energy)
-    for value, err in pairs:
-        assert_z(value, err, 0.0, n_tests=len(pairs) + 1, max_err=max_err)
-    # all pairs at once, which would see a small common part (pairs are uncorrelated, if not independent)
-    mean, err = np.mean([v for v, _ in pairs]), np.sqrt(np.sum([e**2 for _, e in pairs])) / len(pairs)
-    assert_z(mean, err, 0.0, n_tests=len(pairs) + 1, max_err=max_err)
+def mean_correlation(pairs):
+    """All pairs at once, which see a small common part (they are uncorrelated, if not independent)."""
+    return np.mean([v for v, _ in pairs]), np.sqrt(np.sum([e**2 for _, e in pairs])) / len(pairs)
 
 
 @pytest.mark.statistical
@@ -140,19 +136,20 @@ def test_chains_of_one_run_are_uncorrelated(algorithm):
     samples = run(SYSTEM, algorithm, 8, 10_000, seed=17)
     energy = samples["energy"].values
     assert len({row.tobytes() for row in energy}) == 8
-    assert_uncorrelated(energy)
+    pairs = cross_correlations(energy)
+    for value, err in (*pairs, mean_correlation(pairs)):
+        assert_z(value, err, 0.0, n_tests=len(pairs) + 1, max_err=0.03)
 
 
 @pytest.mark.statistical
 def test_one_seed_for_all_workers_is_seen():
     workers = [run(SYSTEM, "metropolis", 1, 4000, seed=17)["energy"].values for _ in range(4)]
-    with pytest.raises(AssertionError, match="z ="):
-        assert_uncorrelated(np.concatenate(workers), max_err=0.1)
+    for value, err in cross_correlations(np.concatenate(workers)):
+        assert_off(value, err, 0.0, least=30.0, max_err=0.1)
     # a small common part too: 3 % of the variance
     rng = np.random.default_rng(18)
     shared = rng.standard_normal((8, 10_000)) + 0.18 * rng.standard_normal(10_000)
-    with pytest.raises(AssertionError, match="z ="):
-        assert_uncorrelated(shared)
+    assert_off(*mean_correlation(cross_correlations(shared)), 0.0, least=12.0, max_err=0.03)
 
 
 def test_seeds_of_chains_do_not_overlap_between_runs():
@@ -187,8 +184,7 @@ def test_error_of_a_chain_is_one_standard_error():
     results = [gamma_method(piece) for piece in pieces]
     z = np.array([(result.mean - exact) / result.err for result in results])
     assert_covers(z)
-    with pytest.raises(AssertionError, match=r"coverage 0\.9"):
-        assert_covers(z / 1.96)
+    assert 0.9 < np.mean(np.abs(z / 1.96) < 1) < 1.0
     table = estimate(samples[["energy"]])
     one = gamma_method(samples["energy"].values)
     assert float(table.energy_err) == pytest.approx(one.err, rel=1e-12)

@@ -77,17 +77,16 @@ def test_draws_have_the_moments_of_the_mixture():
         for w, m, r in zip(mixture.weights, mixture.means, mixture.factors, strict=True)
     )
 
-    def check(mixture):
-        x = mixture.draw(20_000, np.random.default_rng(2))
-        products = {(0, 0): x[:, 0] ** 2, (0, 1): x[:, 0] * x[:, 1], (1, 1): x[:, 1] ** 2}
-        for i in range(2):
-            assert_z(x[:, i].mean(), x[:, i].std() / 141.4, mean[i], n_tests=5, max_err=0.02)
-        for index, values in products.items():
-            assert_z(values.mean(), values.std() / 141.4, second[index], n_tests=5, max_err=0.03)
-
-    check(mixture)
-    with pytest.raises(AssertionError, match="z = "):
-        check(mixture.widened(1.1))
+    x = mixture.draw(20_000, np.random.default_rng(2))
+    wide = mixture.widened(1.1).draw(20_000, np.random.default_rng(2))
+    for i in range(2):
+        assert_z(x[:, i].mean(), x[:, i].std() / 141.4, mean[i], n_tests=5, max_err=0.02)
+    for i, k in ((0, 0), (0, 1), (1, 1)):
+        values = x[:, i] * x[:, k]
+        assert_z(values.mean(), values.std() / 141.4, second[i, k], n_tests=5, max_err=0.03)
+    for i in range(2):
+        values = wide[:, i] ** 2
+        assert_off(values.mean(), values.std() / 141.4, second[i, i], least=7.0, max_err=0.03)
 
 
 def test_widened_scales_the_covariance():
@@ -175,9 +174,8 @@ def test_search_recovers_weights_means_and_widths_although_the_walkers_do_not_ha
     system = unequal()
     rng = np.random.default_rng(0)
     walkers = walk(ContinuousTarget(system), system.random_configurations(512, rng), 400, rng)
-    with pytest.raises(AssertionError, match="z = "):
-        left = float((walkers[:, 0] < 0).mean())
-        assert_z(left, math.sqrt(0.15 * 0.85 / 512), 0.15, max_err=0.02)
+    left = float((walkers[:, 0] < 0).mean())
+    assert_off(left, math.sqrt(0.15 * 0.85 / 512), 0.15, least=10.0, max_err=0.02)
 
 
 def test_search_describes_one_block_of_many():

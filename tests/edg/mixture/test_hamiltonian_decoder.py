@@ -15,7 +15,7 @@ import pytest
 import torch
 from helpers.continuous_edg import SYSTEMS, build, two_wells
 from helpers.edg import boltzmann, draw_weights, jackknife_log_mean, perturb
-from helpers.stats import assert_z
+from helpers.stats import assert_off, assert_z
 
 import lattices
 from edgphys.edg.core.divergence import field_and_divergence
@@ -223,9 +223,9 @@ def test_scales_of_the_networks_are_bounded():
 # E[w] = Z.
 
 
-def check_z(model, log_z, n_steps, *, n=8000, n_tests=40, max_err=0.1):
-    log_w, _ = draw_weights(model, n, n_steps, seed=4)
-    assert_z(*jackknife_log_mean(log_w), log_z, n_tests=n_tests, max_err=max_err)
+def mean_weight(model, n_steps):
+    """log <w> and its error, to compare with log Z."""
+    return jackknife_log_mean(draw_weights(model, 8000, n_steps, seed=4)[0])
 
 
 @pytest.mark.statistical
@@ -235,14 +235,14 @@ def check_z(model, log_z, n_steps, *, n=8000, n_tests=40, max_err=0.1):
 def test_weights_average_to_z(name, n_steps, scale, device):
     (system, log_z), _, mixture = SYSTEMS[name]()
     model = build(system, mixture, n_leapfrog=2, scale=scale, device=device)
-    check_z(model, log_z, n_steps)
+    assert_z(*mean_weight(model, n_steps), log_z, n_tests=40, max_err=0.1)
 
 
 @pytest.mark.statistical
 def test_weights_of_the_gaussian_encoder_average_to_z():
     (system, log_z), _, mixture = SYSTEMS["harmonic 3"]()
     model = build(system, mixture, n_leapfrog=1, scale=0.05, diffusion=False, n_path_steps=1)
-    check_z(model, log_z, 1)
+    assert_z(*mean_weight(model, 1), log_z, n_tests=40, max_err=0.1)
 
 
 def phi4_chain():
@@ -272,9 +272,9 @@ def test_weights_on_small_lattices_average_to_z(make, n_leapfrog):
     means = 0.2 * np.outer([1.0, -1.0], np.ones(target.n_dims))
     mixture = GaussianMixture(np.array([0.4, 0.6]), means, np.array([root, root]))
     model = build(target, mixture, n_leapfrog=n_leapfrog, scale=0.03)
-    check_z(model, log_z, 8, max_err=0.05)
-    with pytest.raises(AssertionError, match="z = "):
-        check_z(model, log_z + 0.3, 8, max_err=0.05)
+    found = mean_weight(model, 8)
+    assert_z(*found, log_z, n_tests=40, max_err=0.05)
+    assert_off(*found, log_z + 0.3, least=25.0, max_err=0.05)
 
 
 @pytest.mark.statistical
@@ -282,7 +282,7 @@ def test_weights_on_small_lattices_average_to_z(make, n_leapfrog):
 def test_wrong_weights_are_found(wrong, monkeypatch):
     (system, log_z), _, mixture = SYSTEMS["double well"]()
     model = build(system, mixture, n_leapfrog=2)
-    check_z(model, log_z, 4)
+    assert_z(*mean_weight(model, 4), log_z, n_tests=40, max_err=0.1)
     if wrong == "temperature":
         log_z = system.replace(temperature=1.2).exact_results()["log_z"]
     else:
@@ -294,8 +294,7 @@ def test_wrong_weights_are_found(wrong, monkeypatch):
             return x, log_prob + 0.15
 
         monkeypatch.setattr(model, "_decoded", decoded)
-    with pytest.raises(AssertionError, match="z = "):
-        check_z(model, log_z, 4)
+    assert_off(*mean_weight(model, 4), log_z, least=12.0, max_err=0.1)
 
 
 # The flow, through gradients of all kinds.

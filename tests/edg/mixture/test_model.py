@@ -200,9 +200,9 @@ def test_gaussian_encoder_gives_the_weights_of_an_autoencoder(n_leapfrog):
 # E[w] = Z.
 
 
-def check_z(model, log_z, n_steps, *, n_tests=40, n=8000, max_err=0.05, seed=8):
-    log_w, _ = draw_weights(model, n, n_steps, seed)
-    assert_z(*jackknife_log_mean(log_w), log_z, n_tests=n_tests, max_err=max_err)
+def mean_weight(model, n_steps):
+    """log <w> and its error, to compare with log Z."""
+    return jackknife_log_mean(draw_weights(model, 8000, n_steps, 8)[0])
 
 
 @pytest.mark.statistical
@@ -212,7 +212,7 @@ def check_z(model, log_z, n_steps, *, n_tests=40, n=8000, max_err=0.05, seed=8):
 def test_weights_average_to_z(name, n_steps, scale, device):
     (system, log_z), n_blocks, mixture = SYSTEMS[name]()
     model = build(system, mixture, n_blocks=n_blocks, scale=scale, device=device)
-    check_z(model, log_z, n_steps, max_err=0.1)
+    assert_z(*mean_weight(model, n_steps), log_z, n_tests=40, max_err=0.1)
 
 
 @pytest.mark.statistical
@@ -221,7 +221,7 @@ def test_weights_average_to_z(name, n_steps, scale, device):
 def test_weights_of_the_gaussian_encoder_average_to_z(name, n_steps):
     (system, log_z), n_blocks, mixture = SYSTEMS[name]()
     model = build(system, mixture, n_blocks=n_blocks, scale=0.1, diffusion=False, n_path_steps=1)
-    check_z(model, log_z, n_steps, max_err=0.1)
+    assert_z(*mean_weight(model, n_steps), log_z, n_tests=40, max_err=0.1)
 
 
 @pytest.mark.statistical
@@ -243,7 +243,7 @@ def test_wrong_weights_are_found(wrong, monkeypatch):
     """Of another temperature; labels left out; an encoder not normalised; volumes of the frames forgotten."""
     (system, log_z), n_blocks, mixture = SYSTEMS["double well"]()
     model = build(system, mixture, n_blocks=n_blocks, scale=0.1)
-    check_z(model, log_z, 4)
+    assert_z(*mean_weight(model, 4), log_z, n_tests=40, max_err=0.05)
     if wrong == "temperature":
         log_z = system.replace(temperature=1.1).exact_results()["log_z"]
     elif wrong == "labels":
@@ -257,13 +257,12 @@ def test_wrong_weights_are_found(wrong, monkeypatch):
 
         monkeypatch.setattr(ContinuousModel, "denoise", wider)
         # A larger variance is another normalised kernel: no harm.
-        check_z(model, log_z, 4)
+        assert_z(*mean_weight(model, 4), log_z, n_tests=40, max_err=0.05)
         ratio = path._log_ratio
         monkeypatch.setattr(path, "_log_ratio", lambda *arguments: ratio(*arguments) + 0.05)
     else:
         model.decoder.frames.log_dets += 0.1
-    with pytest.raises(AssertionError, match="z = "):
-        check_z(model, log_z, 4)
+    assert_off(*mean_weight(model, 4), log_z, least=4.75, max_err=0.05)
 
 
 @pytest.mark.statistical
@@ -325,9 +324,8 @@ def test_both_bounds_of_the_start_are_those_of_the_mixture(name, bound):
     log_q = log_mixture(mixture, x.reshape(len(x) * n_blocks, -1)).reshape(len(x), n_blocks).sum(1)
     exact, exact_err = mean_err(system.reduced_energy(torch.tensor(x)) + log_q)
     assert_z(value - exact, math.hypot(err, exact_err), 0.0, n_tests=4, max_err=0.1)
-    with pytest.raises(AssertionError, match="z = "):
-        wrong = float(system.replace(temperature=2.0).reduced_energy(torch.tensor(x)).mean() + log_q.mean())
-        assert_z(value - wrong, math.hypot(err, exact_err), 0.0, n_tests=4, max_err=0.1)
+    wrong = float(system.replace(temperature=2.0).reduced_energy(torch.tensor(x)).mean() + log_q.mean())
+    assert_off(value - wrong, math.hypot(err, exact_err), 0.0, least=50.0, max_err=0.1)
 
 
 @pytest.mark.statistical

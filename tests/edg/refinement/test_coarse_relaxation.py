@@ -15,7 +15,7 @@ from helpers.edg import (
     make_model,
     perturb,
 )
-from helpers.stats import assert_z
+from helpers.stats import assert_off, assert_z
 
 import lattices
 from edgphys.edg.refinement.coarse_relaxation import CoarseRelaxation, fit_pair_couplings
@@ -116,8 +116,7 @@ def test_lift_averages_to_the_marginal_density(case):
         log_density, spins = target.lift(y.expand(8000, 3), generator)
         assert spins.shape == (8000, 12)
         assert_z(*jackknife_log_mean(log_density), exact, n_tests=4, max_err=0.05)
-        with pytest.raises(AssertionError, match="z = "):
-            assert_z(*jackknife_log_mean(log_density), exact + 0.3, max_err=0.05)
+        assert_off(*jackknife_log_mean(log_density), exact + 0.3, least=20.0, max_err=0.05)
 
 
 @pytest.mark.statistical
@@ -127,8 +126,7 @@ def test_weights_of_an_untrained_model_average_to_z(case):
     log_w, _ = draw_weights(make_model(target, scale=0.05), 20000, 4, seed=7)
     assert_z(*jackknife_log_mean(log_w), boltzmann(target.system)[2], n_tests=2, max_err=0.06)
     wrong = boltzmann(target.system.replace(temperature=2.0))[2]
-    with pytest.raises(AssertionError, match="z = "):
-        assert_z(*jackknife_log_mean(log_w), wrong, max_err=0.06)
+    assert_off(*jackknife_log_mean(log_w), wrong, least=50.0, max_err=0.06)
 
 
 def test_gradient_of_the_energy_is_that_of_the_soft_part():

@@ -8,7 +8,7 @@ import math
 import pytest
 import torch
 from helpers.edg import all_spins, boltzmann, boltzmann_spins, mean_err, perturb
-from helpers.stats import assert_z
+from helpers.stats import assert_off, assert_z
 
 import lattices
 from edgphys.edg.refinement.generator import LatticeGenerator
@@ -55,8 +55,7 @@ def test_gradient_is_that_of_the_free_energy():
             max_err=0.1 * float(exact.norm() * direction.norm()),
         )
     mean, err = mean_err(rows @ exact)
-    with pytest.raises(AssertionError, match="z = -"):
-        assert_z(mean, err, 1.1 * float(exact @ exact), max_err=1.0)
+    assert_off(mean, err, 1.1 * float(exact @ exact), least=20.0, max_err=1.0)
 
 
 def flat(grads):

@@ -14,7 +14,7 @@ import pytest
 import scipy.stats
 import torch
 from helpers.edg import mean_err
-from helpers.stats import assert_z
+from helpers.stats import assert_off, assert_z
 
 from edgphys.edg.refinement.quartic_law import QuarticLaw
 from edgphys.edg.refinement.spin_law import SpinLaw
@@ -163,5 +163,4 @@ def test_spin_draws():
     assert_z(*mean_err(spins), math.tanh(0.3), n_tests=2, max_err=0.01)
     exact = law.draw_exact(torch.full((40000,), 1.5), torch.Generator().manual_seed(5))
     assert_z(*mean_err(exact), math.tanh(0.4 * 1.5 + 0.1), n_tests=2, max_err=0.01)
-    with pytest.raises(AssertionError, match="z = -"):
-        assert_z(*mean_err(spins), math.tanh(0.35), max_err=0.01)
+    assert_off(*mean_err(spins), math.tanh(0.35), least=8.0, max_err=0.01)

@@ -15,7 +15,7 @@ import scipy.stats
 import torch
 from helpers.edg import all_spins, boltzmann, jackknife_log_mean, perturb
 from helpers.oracles import phi4_action, sum_over_grid
-from helpers.stats import assert_z
+from helpers.stats import assert_off, assert_z
 
 import lattices
 from edgphys.edg.refinement.generator import LatticeGenerator
@@ -164,8 +164,7 @@ def test_weights_of_fields_average_to_z(kappa, lam):
     phi, log_prob = model.sample(40000, torch.Generator().manual_seed(6))
     assert_z(*jackknife_log_mean(model.log_weight(phi, log_prob)), exact, n_tests=2, max_err=0.02)
     wrong = four_sites(kappa + 0.03, lam)[1]
-    with pytest.raises(AssertionError, match="z = "):
-        assert_z(*jackknife_log_mean(model.log_weight(phi, log_prob)), wrong, max_err=0.02)
+    assert_off(*jackknife_log_mean(model.log_weight(phi, log_prob)), wrong, least=5.5, max_err=0.02)
 
 
 @pytest.mark.statistical
@@ -177,8 +176,7 @@ def test_weights_of_spins_average_to_z(case):
     spins, log_prob = model.sample(40000, torch.Generator().manual_seed(7))
     assert_z(*jackknife_log_mean(model.log_weight(spins, log_prob)), exact, n_tests=len(SPINS), max_err=0.02)
     wrong = boltzmann(system.replace(temperature=3.5))[2]
-    with pytest.raises(AssertionError, match="z = "):
-        assert_z(*jackknife_log_mean(model.log_weight(spins, log_prob)), wrong, max_err=0.02)
+    assert_off(*jackknife_log_mean(model.log_weight(spins, log_prob)), wrong, least=20.0, max_err=0.02)
 
 
 def test_answer_moves_with_the_condition():

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 from helpers.edg import draw_weights, jackknife_log_mean, make_model, perturb
-from helpers.stats import assert_z
+from helpers.stats import assert_off, assert_z
 
 import lattices
 from edgphys.edg.field.hartree import phi4_gaussian
@@ -66,10 +66,9 @@ def test_lift_averages_to_the_marginal_density():
         assert field.shape == (12000, 12)
         assert_z(*jackknife_log_mean(log_density), exact[k], n_tests=4, max_err=0.03)
     assert np.abs(wrong - exact).max() > 0.2
-    with pytest.raises(AssertionError, match="z = "):
-        k = int(np.argmax(np.abs(wrong - exact)))
-        log_density, _ = target.lift(coarse[k].expand(12000, 3), generator)
-        assert_z(*jackknife_log_mean(log_density), wrong[k], max_err=0.03)
+    k = int(np.argmax(np.abs(wrong - exact)))
+    log_density, _ = target.lift(coarse[k].expand(12000, 3), generator)
+    assert_off(*jackknife_log_mean(log_density), wrong[k], least=30.0, max_err=0.03)
 
 
 def test_mean_energy_bounds_the_marginal_from_above():
@@ -157,5 +156,4 @@ def test_weights_of_an_untrained_model_average_to_z():
     assert_z(*jackknife_log_mean(log_w), exact, max_err=0.05)
     assert field.shape == (20000, 12)
     wrong = target.system.replace(quadratic=QUADRATIC + 0.03).exact_results()["log_z"]
-    with pytest.raises(AssertionError, match="z = "):
-        assert_z(*jackknife_log_mean(log_w), wrong, max_err=0.05)
+    assert_off(*jackknife_log_mean(log_w), wrong, least=10.0, max_err=0.05)

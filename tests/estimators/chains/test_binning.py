@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from helpers.calibration import exact_tau
-from helpers.stats import assert_z
+from helpers.stats import assert_off, assert_z
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -37,8 +37,8 @@ def test_every_level_is_that_of_ar1(ar1, a, n_chains):
     assert_z(result.err, result.err_err, exact, n_tests=4, max_err=0.1 * exact)
     assert_z(result.tau_int, result.tau_int_err, exact_tau(a), n_tests=4, max_err=0.2 * exact_tau(a))
     if a != 0.0:
-        with pytest.raises(AssertionError, match="z ="):  # single draws taken as independent
-            assert_z(result.errs[0], result.err_errs[0], exact, n_tests=4, max_err=exact)
+        # single draws taken as independent
+        assert_off(result.errs[0], result.err_errs[0], exact, least=100.0, max_err=exact)
 
 
 @pytest.mark.statistical

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import xarray as xr
 from helpers.calibration import exact_tau
-from helpers.stats import assert_z
+from helpers.stats import assert_off, assert_z
 
 from edgphys.errors import ShortChainError
 from edgphys.estimators import autocorrelation_times, estimate
@@ -41,9 +41,9 @@ def test_derived_times_of_gaussian_ar1(gaussian_chains):
         assert_z(tau[name].mean(), err, exact(rho), n_tests=5, max_err=0.06 * exact(rho))
     quoted = np.mean([run.tau_int_err.sel(quantity="energy") for run in runs])
     assert 0.6 < quoted / tau["energy"].std(ddof=1) < 1.6  # 4 standard errors of a spread of 20
-    with pytest.raises(AssertionError, match="z ="):  # the time of a primary in place of the projection's
-        err = tau["binder_cumulant"].std(ddof=1) / np.sqrt(n_repeats)
-        assert_z(tau["binder_cumulant"].mean(), err, exact_tau(rho**2), n_tests=5, max_err=0.2)
+    # the time of a primary in place of the projection's
+    err = tau["binder_cumulant"].std(ddof=1) / np.sqrt(n_repeats)
+    assert_off(tau["binder_cumulant"].mean(), err, exact_tau(rho**2), least=30.0, max_err=0.2)
 
 
 def test_agrees_with_estimate(gaussian_chains):

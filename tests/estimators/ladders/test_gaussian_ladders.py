@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from helpers.ladders import EXACT, MODES, PATH, gaussian_ladder
-from helpers.stats import assert_z
+from helpers.stats import assert_off, assert_z
 
 from edgphys.estimators import mbar, thermodynamic_integration
 
@@ -29,6 +29,5 @@ def test_draws_from_a_wrong_law_are_seen(name):
     ladder = gaussian_ladder(np.random.default_rng(5), PATH, 4, 4000, MODES)
     ladder["action_terms"][2] *= 1.15
     result = ESTIMATORS[name](ladder, EXACT[0])
-    with pytest.raises(AssertionError):
-        for k in (2, 3):
-            assert_z(float(result["log_z"][k]), float(result["log_z_err"][k]), EXACT[k], max_err=0.1)
+    for k in (2, 3):
+        assert_off(float(result["log_z"][k]), float(result["log_z_err"][k]), EXACT[k], least=7.0, max_err=0.1)

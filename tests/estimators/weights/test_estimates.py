@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import xarray as xr
-from helpers.stats import assert_z
+from helpers.stats import assert_off, assert_z
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -46,8 +46,7 @@ def test_ignoring_the_weights_is_seen(gaussian_weighted, exact):
     samples = gaussian_weighted(50_000, seed=2)
     samples["log_weight_joint"] = samples["log_weight_joint"] * 0
     table = estimate(samples)
-    with pytest.raises(AssertionError, match="z ="):
-        assert_z(float(table.energy), float(table.energy_err), exact["energy"], max_err=0.03)
+    assert_off(float(table.energy), float(table.energy_err), exact["energy"], least=30.0, max_err=0.03)
 
 
 @pytest.mark.statistical

@@ -5,7 +5,15 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from helpers.chains import all_spins, assert_chains, boltzmann, chi_square_p, estimates, subsets
+from helpers.chains import (
+    all_spins,
+    assert_chains,
+    assert_chains_off,
+    boltzmann,
+    chi_square_p,
+    estimates,
+    subsets,
+)
 from numba import njit
 
 import lattices
@@ -208,8 +216,7 @@ def test_wrong_temperature_in_the_kernel_is_caught(monkeypatch, algorithm):
         system = build(case)
         samples = run(system, algorithm, 32, 4000, seed=11, n_warmup=300)
         exact = exact_estimates(system)
-        with pytest.raises(AssertionError, match="z ="):
-            assert_chains(samples, exact, max_err=0.1, n_tests=3 * len(CASES) * len(exact))
+        assert_chains_off(samples, exact, max_err=0.1, least=8.0)
 
 
 @pytest.mark.statistical
@@ -220,8 +227,7 @@ def test_missing_field_in_the_kernel_is_caught(monkeypatch):
     system = build("square_field")
     samples = run(system, "metropolis", 32, 4000, seed=11, n_warmup=300)
     exact = exact_estimates(system)
-    with pytest.raises(AssertionError, match="z ="):
-        assert_chains(samples, exact, max_err=0.1, n_tests=3 * len(CASES) * len(exact))
+    assert_chains_off(samples, exact, max_err=0.1, least=6.5)
 
 
 @pytest.mark.statistical

@@ -7,7 +7,7 @@ import json
 
 import numpy as np
 import pytest
-from helpers.chains import all_spins, assert_chains, boltzmann, chi_square_p
+from helpers.chains import all_spins, assert_chains, assert_chains_off, boltzmann, chi_square_p
 from numba import njit
 
 import lattices
@@ -302,8 +302,7 @@ def test_one_percent_in_beta_is_caught(monkeypatch, algorithm):
     monkeypatch.setattr(digits, "probabilities", lambda r, q, beta, *x: right(r, q, beta / 1.01, *x))
     system = Ising(build("square", (16, 24)), 3.0)
     samples = run(system, algorithm, 16, 20_000, seed=21, n_warmup=2000)
-    with pytest.raises(AssertionError, match="z ="):
-        assert_chains(samples, kaufman_estimates(system), max_err=0.6, n_tests=2 * len(SAMPLERS) * 2)
+    assert_chains_off(samples, kaufman_estimates(system), max_err=0.6, least=7.5)
 
 
 @pytest.mark.slow

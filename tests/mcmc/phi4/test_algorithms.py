@@ -7,7 +7,7 @@ import json
 
 import numpy as np
 import pytest
-from helpers.chains import assert_chains, estimates, phi4_chain_moments
+from helpers.chains import assert_chains, assert_chains_off, estimates, phi4_chain_moments
 from helpers.stats import assert_z
 
 import lattices
@@ -182,8 +182,7 @@ def test_wrong_coupling_in_the_kernel_is_caught(monkeypatch, algorithm):
     monkeypatch.setattr(sampler, "_args", lambda self, state: (*right(self, state)[:-1], wrong))
     samples = run(system, algorithm, 32, 4000, seed=21, n_warmup=500)
     exact = phi4_chain_moments(6, **CHAIN)
-    with pytest.raises(AssertionError, match="z ="):
-        assert_chains(samples, exact, max_err=0.05, n_tests=len(ALGORITHMS) * len(exact))
+    assert_chains_off(samples, exact, max_err=0.05, least=8.0)
 
 
 @pytest.mark.statistical

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import scipy.special
 import scipy.stats
-from helpers.chains import assert_chains
+from helpers.chains import assert_chains, assert_chains_off
 from helpers.phi4 import exact_free_fields, exact_ring_fields, moved, stationarity_scores
 from helpers.stats import assert_z
 
@@ -145,10 +145,10 @@ def test_energy_error_in_equilibrium():
 # --------------------------------------------------------------------------------- one sweep from exact draws
 
 
-def assert_stationary(system, before, after, n_tests=100):
+def assert_stationary(system, before, after):
     assert np.abs(after - before).mean() > 0.05  # it does move
     for name, z in stationarity_scores(system, before, after).items():
-        assert abs(z) < limit(n_tests), f"{name}: z = {z:.2f}"
+        assert abs(z) < limit(100), f"{name}: z = {z:.2f}"
 
 
 @pytest.fixture(scope="module")
@@ -217,8 +217,8 @@ def test_wrong_rules_are_caught_by_one_sweep(ring, rule):
         phi = layout.store(field)
         rule(system, phi, layout.neighbours, rng)
         after[i] = phi[:-1]
-    with pytest.raises(AssertionError, match="z ="):
-        assert_stationary(system, before, after)
+    scores = stationarity_scores(system, before, after)
+    assert max(map(abs, scores.values())) > 12.0, scores
 
 
 def test_metropolis_test_accepts_as_often_as_it_should():
@@ -255,8 +255,7 @@ def test_averages_are_those_of_the_transfer_operator(algorithm):
     n_tests = len(ALGORITHMS) * len(exact)
     assert_chains(samples, exact, max_err=0.1, n_tests=n_tests)
     wrong = Phi4(system.lattice, hop=0.63, quadratic=0.2, quartic=0.3).exact_results()
-    with pytest.raises(AssertionError, match="z ="):
-        assert_chains(samples, {key: wrong[key] for key in exact}, max_err=0.1, n_tests=n_tests)
+    assert_chains_off(samples, {key: wrong[key] for key in exact}, max_err=0.1, least=10.0)
 
 
 # phi4_torus((3, 3), 0.35, 0.5, 0.3); its accuracy is 1e-8.

@@ -13,7 +13,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from helpers.stats import assert_z
+from helpers.stats import assert_off, assert_z
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -192,8 +192,7 @@ def test_spins_and_fields_drawn_from_their_conditionals_keep_the_boltzmann_law()
     assert_z(result.mean(), err, exact, max_err=0.05)
     wrong = Ising(lattice, 2.0, field=0.1)
     drifted = system.energy(wrong.to_configurations(wrong.to_field(start, generator), generator)).numpy()
-    with pytest.raises(AssertionError, match="z ="):
-        assert_z(drifted.mean(), drifted.std(ddof=1) / math.sqrt(len(drifted)), exact, max_err=0.05)
+    assert_off(drifted.mean(), drifted.std(ddof=1) / math.sqrt(len(drifted)), exact, least=30.0, max_err=0.05)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])

@@ -9,10 +9,11 @@ import json
 import numpy as np
 import pytest
 import xarray as xr
-from helpers.chains import all_spins, assert_chains, boltzmann, chi_square_p, estimates
+from helpers.chains import all_spins, assert_chains, assert_chains_off, boltzmann, chi_square_p, estimates
 from helpers.clusters import (
     all_signs,
     assert_mean,
+    assert_mean_off,
     correlation_by_rolls,
     exact_correlation,
     swendsen_wang_matrix,
@@ -180,8 +181,7 @@ def test_follow_probability_one_percent_off_is_caught(monkeypatch, algorithm):
     for case in ("square", "honeycomb"):
         system = build(case)
         exact = exact_estimates(system)
-        with pytest.raises(AssertionError, match="z ="):
-            assert_chains(chains(system, algorithm), exact, max_err=0.1, n_tests=len(RUNS) * len(exact))
+        assert_chains_off(chains(system, algorithm), exact, max_err=0.1, least=6.0)
 
 
 @pytest.mark.statistical
@@ -191,8 +191,7 @@ def test_clusters_of_equal_spins_are_wrong_for_antiferromagnets(monkeypatch, alg
     monkeypatch.setattr(AbstractClusterSampler, "_sign", lambda self: 1)
     system = build("square_antiferromagnet")
     exact = exact_estimates(system)
-    with pytest.raises(AssertionError, match="z ="):
-        assert_chains(chains(system, algorithm), exact, max_err=0.1, n_tests=len(RUNS) * len(exact))
+    assert_chains_off(chains(system, algorithm), exact, max_err=0.1, least=15.0)
 
 
 @pytest.mark.statistical
@@ -208,8 +207,7 @@ def test_stopping_a_sweep_when_all_sites_are_visited_is_caught():
             wolff._until_all_visited(*args, 1)
             row[:] = sampler.unpack(state)
     energies = system.measure(spins.reshape(-1, 4, 4))["energy"].reshape(32, 500)
-    with pytest.raises(AssertionError, match="z ="):
-        assert_mean(energies[:, 50:].mean(1), exact_estimates(system)["energy"], max_err=0.3, n_tests=1)
+    assert_mean_off(energies[:, 50:].mean(1), exact_estimates(system)["energy"], max_err=0.3, least=10.0)
 
 
 @pytest.mark.statistical
@@ -224,8 +222,7 @@ def test_weak_field_in_the_kernel_is_caught(monkeypatch, sign):
     monkeypatch.setattr(swendsen_wang.IsingSwendsenWang, "_prepare", weaker)
     system = build("square_field" if sign > 0 else "square_antiferromagnet_field")
     exact = exact_estimates(system)
-    with pytest.raises(AssertionError, match="z ="):
-        assert_chains(chains(system, "swendsen_wang"), exact, max_err=0.1, n_tests=len(RUNS) * len(exact))
+    assert_chains_off(chains(system, "swendsen_wang"), exact, max_err=0.1, least=7.0)
 
 
 @pytest.mark.statistical
@@ -239,8 +236,7 @@ def test_cluster_sums_without_signs_are_wrong_for_antiferromagnets(algorithm):
         if fits:
             assert_mean(squares, exact, max_err=0.01, n_tests=len(CLUSTER_ALGORITHMS))
         else:
-            with pytest.raises(AssertionError, match="z ="):
-                assert_mean(squares, exact, max_err=0.01, n_tests=len(CLUSTER_ALGORITHMS))
+            assert_mean_off(squares, exact, max_err=0.01, least=15.0)
 
 
 # Improved estimators.
