@@ -38,7 +38,10 @@ ALLOWED = {
         "estimators/profiles/averages.py",
         "getattr(coordinate, '__name__', 'average')",
     ): "any callable",
-    ("estimators/profiles/free_energy.py", "getattr(value, 'ndim', None)"): "a number or an array of one",
+    (
+        "estimators/profiles/boltzmann_inversion.py",
+        "getattr(value, 'ndim', None)",
+    ): "a number or an array of one",
 }
 
 

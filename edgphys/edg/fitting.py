@@ -16,12 +16,12 @@ from torch import Tensor
 from edgphys import _checks
 from edgphys._files import check_target
 from edgphys._progress import ProgressBar
+from edgphys.edg.call_options import FitOptions
 from edgphys.edg.core.bounds import path_bound
 from edgphys.edg.core.model import AbstractEDGModel
-from edgphys.edg.core.options import ModelOptions
+from edgphys.edg.core.model_options import ModelOptions
 from edgphys.edg.core.recipe import AbstractRecipe
 from edgphys.edg.core.training import History, TrainingSettings, train
-from edgphys.edg.options import FitOptions
 from edgphys.errors import TrainingError
 from edgphys.systems.base import AbstractSystem
 

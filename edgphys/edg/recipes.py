@@ -16,7 +16,7 @@ from dataclasses import fields
 from typing import Any
 
 from edgphys._checks import choice
-from edgphys.edg.core.options import ModelOptions
+from edgphys.edg.core.model_options import ModelOptions
 from edgphys.edg.core.recipe import AbstractRecipe
 from edgphys.edg.field.recipe import FieldRecipe
 from edgphys.edg.mixture.recipe import HamiltonianRecipe, MixtureRecipe

@@ -28,16 +28,16 @@ from torch import Tensor
 from edgphys import _checks
 from edgphys._files import check_target
 from edgphys.edg import storage
+from edgphys.edg.call_options import FitOptions, SampleOptions
 from edgphys.edg.core.model import AbstractEDGModel
 from edgphys.edg.core.training import History
 from edgphys.edg.fitting import fit_model
-from edgphys.edg.options import FitOptions, SampleOptions
 from edgphys.edg.recipes import recipe_for
 from edgphys.edg.targets.base import Calls
 from edgphys.edg.trained import TrainedModel
 from edgphys.edg.weights.chain import independence_chain
-from edgphys.edg.weights.draws import draw_samples
 from edgphys.edg.weights.upper_bound import upper_bound
+from edgphys.edg.weights.weighted_draws import draw_samples
 from edgphys.systems.base import AbstractSystem, check_system
 
 __all__ = ["EDG"]

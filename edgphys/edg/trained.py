@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from edgphys.edg.core.model import AbstractEDGModel
-from edgphys.edg.core.options import ModelOptions
+from edgphys.edg.core.model_options import ModelOptions
 from edgphys.edg.targets.base import Calls
 from edgphys.systems.base import AbstractSystem
 from edgphys.systems.provenance import sample_attrs

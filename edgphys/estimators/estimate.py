@@ -19,9 +19,9 @@ import xarray as xr
 from edgphys.dataset.schema import SCHEMA_VERSION
 from edgphys.errors import ShortChainError, UnknownNameError
 from edgphys.estimators.chains.autocorrelation import require_length
-from edgphys.estimators.chains.estimates import enough_draws, estimate_chains, means_only
+from edgphys.estimators.chains.chain_estimates import enough_draws, estimate_chains, means_only
 from edgphys.estimators.draws import draw_dims
-from edgphys.estimators.weights.estimates import estimate_weighted
+from edgphys.estimators.weights.weighted_estimates import estimate_weighted
 from edgphys.observables import DIAGNOSTICS, ESTIMATES, TABLE, table
 
 __all__ = ["estimate", "estimates_from_exact"]

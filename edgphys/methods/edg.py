@@ -36,7 +36,7 @@ class EDGOptions:
     n_threads : int or None
         Threads of torch in a cell of a scan; None: 1.
     model, fit, sample : dict
-        Options of `EDG`, `EDG.fit` and `EDG.sample`, see `edgphys.edg.options.split`.
+        Options of `EDG`, `EDG.fit` and `EDG.sample`, see `edgphys.edg.call_options.split`.
 
     Raises
     ------
@@ -53,8 +53,8 @@ class EDGOptions:
     sample: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        from edgphys.edg.options import SampleOptions
-        from edgphys.edg.weights.draws import flow_of
+        from edgphys.edg.call_options import SampleOptions
+        from edgphys.edg.weights.weighted_draws import flow_of
 
         count(self.n_samples, "n_samples", 2)
         if self.n_threads is not None:
@@ -88,7 +88,7 @@ class EDGMethod(AbstractMethod):
         n_samples: int = 10_000,
         n_threads: int | None = None,
     ) -> None:
-        from edgphys.edg.options import split
+        from edgphys.edg.call_options import split
 
         self._given = dict(given or {})
         model, fit, sample = split(self._given)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Chains on a ladder from a system of known log Z, as methods: MBAR and thermodynamic integration.
 
-1. The path from a system of known log Z (`edgphys.systems.reference`) is cut into rungs between which
+1. The path from a system of known log Z (`edgphys.systems.reference_path`) is cut into rungs between which
    configurations swap equally often (`edgphys.mcmc.space_ladder`). On a lattice that system has free sites;
    for continuous coordinates it is a Gaussian that covers a short run
    (`edgphys.mcmc.continuous.gaussian_pilot`).

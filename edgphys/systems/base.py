@@ -26,7 +26,7 @@ from edgphys._lazy import LazyModule
 from edgphys.errors import NotExactError
 from edgphys.systems.energy import AbstractEnergy
 from edgphys.systems.records import SystemRecord
-from edgphys.systems.reference import ReferencePath
+from edgphys.systems.reference_path import ReferencePath
 from lattices import Lattice
 
 if TYPE_CHECKING:

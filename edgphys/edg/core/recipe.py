@@ -14,7 +14,7 @@ from torch import Tensor
 
 from edgphys.edg.core.bounds import continuous_bound
 from edgphys.edg.core.model import AbstractEDGModel
-from edgphys.edg.core.options import ModelOptions
+from edgphys.edg.core.model_options import ModelOptions
 from edgphys.edg.core.training import Bound
 from edgphys.systems.base import AbstractSystem
 

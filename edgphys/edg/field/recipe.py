@@ -8,10 +8,10 @@ from typing import final
 
 from edgphys._checks import choice
 from edgphys.edg.core.bounds import continuous_bound
-from edgphys.edg.core.options import ModelOptions, option, set_fields
+from edgphys.edg.core.model_options import ModelOptions, option, set_fields
 from edgphys.edg.core.recipe import AbstractRecipe
 from edgphys.edg.field.model import EDGModel
-from edgphys.edg.paper.options import PaperOptions
+from edgphys.edg.paper.paper_options import PaperOptions
 from edgphys.edg.targets.registry import make_target
 from edgphys.errors import ArgumentValueError
 

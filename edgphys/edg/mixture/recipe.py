@@ -12,8 +12,8 @@ import numpy as np
 import torch
 
 from edgphys._checks import choice, count
+from edgphys.edg.core.model_options import ModelOptions, option, set_fields
 from edgphys.edg.core.module import Module
-from edgphys.edg.core.options import ModelOptions, option, set_fields
 from edgphys.edg.core.recipe import AbstractRecipe, Weights
 from edgphys.edg.mixture.decoder import MixtureDecoder
 from edgphys.edg.mixture.gaussian_mixture import GaussianMixture, explore

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import final
 
 from edgphys._checks import count
-from edgphys.edg.core.options import ModelOptions, option, set_fields
+from edgphys.edg.core.model_options import ModelOptions, option, set_fields
 from edgphys.edg.core.recipe import AbstractRecipe
 from edgphys.edg.particles.model import ParticleModel, carried_bound
 from edgphys.edg.targets.continuous import check_differentiable, continuous_target, eased

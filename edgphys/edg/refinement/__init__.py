@@ -3,9 +3,8 @@
 
 from edgphys.edg.refinement.classes import Classes, SiteClass, split_sites
 from edgphys.edg.refinement.generator import LatticeGenerator
+from edgphys.edg.refinement.law_training import LawTraining, fit_to_energy, fit_to_reference
 from edgphys.edg.refinement.model import Refinement
-from edgphys.edg.refinement.training import LawTraining, fit_to_energy, fit_to_reference
-from edgphys.edg.refinement.views import draw_with_views
 from edgphys.edg.refinement.windows import Window, windows_of
 
 __all__ = [
@@ -15,7 +14,6 @@ __all__ = [
     "Refinement",
     "SiteClass",
     "Window",
-    "draw_with_views",
     "fit_to_energy",
     "fit_to_reference",
     "split_sites",

@@ -30,8 +30,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from edgphys.edg.core.module import Module
+from edgphys.edg.refinement.law_training import LawTraining, OnStep, minimise
 from edgphys.edg.refinement.network import OddEvenNetwork
-from edgphys.edg.refinement.training import LawTraining, OnStep, minimise
 
 __all__ = ["CoarseRelaxation", "fit_pair_couplings"]
 

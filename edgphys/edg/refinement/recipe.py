@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import cast, final
 
 from edgphys._checks import choice, number
-from edgphys.edg.core.options import ModelOptions, option, set_fields
+from edgphys.edg.core.model_options import ModelOptions, option, set_fields
 from edgphys.edg.core.recipe import AbstractRecipe
+from edgphys.edg.refinement.generative_model import RefinementModel
 from edgphys.edg.refinement.generator import LatticeGenerator
 from edgphys.edg.refinement.laws_of import has_law
-from edgphys.edg.refinement.whole import RefinementModel
 from edgphys.systems.lattice.base import AbstractLatticeSystem
 
 __all__ = ["RefinementOptions", "RefinementRecipe"]

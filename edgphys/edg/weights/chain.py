@@ -23,10 +23,10 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from edgphys import _checks
-from edgphys.edg.options import SampleOptions
+from edgphys.edg.call_options import SampleOptions
 from edgphys.edg.targets.base import Calls
 from edgphys.edg.trained import Run, TrainedModel
-from edgphys.edg.weights.draws import draw_samples
+from edgphys.edg.weights.weighted_draws import draw_samples
 from edgphys.errors import ArgumentValueError
 
 __all__ = ["accepted_indices", "independence_chain"]

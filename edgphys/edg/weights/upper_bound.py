@@ -25,7 +25,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from edgphys import _checks
-from edgphys.edg.options import SampleOptions
+from edgphys.edg.call_options import SampleOptions
 from edgphys.edg.trained import TrainedModel
 from edgphys.edg.weights.views import harmonic_mean, redraw
 from edgphys.errors import ArgumentTypeError, ArgumentValueError

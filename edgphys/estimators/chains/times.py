@@ -14,7 +14,7 @@ import xarray as xr
 from edgphys._checks import instance
 from edgphys.estimators.chains.autocorrelation import gamma_method
 from edgphys.estimators.chains.binning import log_binning
-from edgphys.estimators.chains.estimates import project, unbiased
+from edgphys.estimators.chains.chain_estimates import project, unbiased
 from edgphys.estimators.derived import read_primaries
 
 __all__ = ["autocorrelation_times"]

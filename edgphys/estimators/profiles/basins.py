@@ -12,7 +12,7 @@ import xarray as xr
 from edgphys._checks import count, wrong
 from edgphys.errors import ArgumentTypeError, ArgumentValueError
 from edgphys.estimators.profiles.averages import Coordinate, averages, column
-from edgphys.estimators.profiles.free_energy import positive_or_nan, temperature_of
+from edgphys.estimators.profiles.boltzmann_inversion import positive_or_nan, temperature_of
 from edgphys.estimators.profiles.profile_dataset import profile_dataset
 
 __all__ = ["basins"]

@@ -17,7 +17,7 @@ import xarray as xr
 
 from edgphys.estimators.profiles.averages import Coordinate, averages, column
 from edgphys.estimators.profiles.bins import bin_edges, density_over, one_hot
-from edgphys.estimators.profiles.free_energy import positive_or_nan, temperature_of
+from edgphys.estimators.profiles.boltzmann_inversion import positive_or_nan, temperature_of
 from edgphys.estimators.profiles.profile_dataset import profile_dataset
 
 __all__ = ["energy_histogram", "free_energy_profile"]

@@ -47,7 +47,7 @@ from edgphys.systems.continuous.gaussian_path_kernels import (
     path_kernel,
     path_terms_kernel,
 )
-from edgphys.systems.reference import ReferencePath
+from edgphys.systems.reference_path import ReferencePath
 
 if TYPE_CHECKING:
     import torch

@@ -43,7 +43,7 @@ from edgphys.systems.lattice.ising_exact import exact_names, exact_values
 from edgphys.systems.lattice.measurements import DEFINITIONS
 from edgphys.systems.lattice.relaxation import LatticeOperator
 from edgphys.systems.records import Parameter, SystemRecord
-from edgphys.systems.reference import ReferencePath
+from edgphys.systems.reference_path import ReferencePath
 from lattices import Lattice
 
 if TYPE_CHECKING:

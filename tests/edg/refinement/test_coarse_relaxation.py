@@ -19,8 +19,8 @@ from helpers.stats import assert_off, assert_z
 
 import lattices
 from edgphys.edg.refinement.coarse_relaxation import CoarseRelaxation, fit_pair_couplings
+from edgphys.edg.refinement.law_training import LawTraining
 from edgphys.edg.refinement.model import Refinement
-from edgphys.edg.refinement.training import LawTraining
 from edgphys.edg.targets.refinement import IsingRefinementTarget
 from edgphys.systems import Ising
 

@@ -12,7 +12,7 @@ from helpers.stats import assert_off, assert_z
 
 import lattices
 from edgphys.edg.refinement.generator import LatticeGenerator
-from edgphys.edg.refinement.training import LawTraining, fit_to_energy, fit_to_reference
+from edgphys.edg.refinement.law_training import LawTraining, fit_to_energy, fit_to_reference
 from edgphys.errors import TrainingError
 from edgphys.systems import Ising, Phi4
 

@@ -15,7 +15,7 @@ import edgphys as ep
 from edgphys.edg.core.model import AbstractEDGModel, Draw, log_normal
 from edgphys.edg.core.path import log_weights
 from edgphys.edg.weights.round_trip import RoundTrips
-from edgphys.estimators.weights.estimates import reliability
+from edgphys.estimators.weights.weighted_estimates import reliability
 
 FAR = 30.0
 

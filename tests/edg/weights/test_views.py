@@ -14,7 +14,15 @@ import math
 import numpy as np
 import pytest
 import torch
-from helpers.edg import boltzmann, boltzmann_spins, jackknife_log_mean, make_model, mean_err
+from helpers.edg import (
+    all_spins,
+    boltzmann,
+    boltzmann_spins,
+    jackknife_log_mean,
+    make_model,
+    mean_err,
+    perturb,
+)
 from helpers.stats import assert_z
 from helpers.targets import TARGETS, ess, exact_log_z
 
@@ -22,6 +30,7 @@ import lattices
 from edgphys import mcmc
 from edgphys.edg import EDG
 from edgphys.edg.core.path import log_weights
+from edgphys.edg.refinement.generator import LatticeGenerator
 from edgphys.edg.weights.views import ViewSpread, harmonic_mean, redraw, redraw_by
 from edgphys.estimators import estimate
 from edgphys.systems import DoubleWell, Ising
@@ -159,6 +168,24 @@ def test_elements_of_their_own_are_right_and_shared_or_wrong_ones_are_caught():
     assert_z(np.square(own).mean(), err, 1.0, n_tests=2, max_err=0.2)
     assert np.square(shared).mean() > 1.0 + 8.0 * err
     assert abs(wrong.mean()) > 8.0
+
+
+def test_mean_weight_of_two_views_is_z_by_enumeration():
+    """All configurations of a ring of six spins and all pairs of elements of its group, summed."""
+    system = Ising(lattices.build("chain", (6,)), temperature=1.5)
+    elements = torch.from_numpy(system.lattice.space_group().astype(np.int64))
+    assert len(elements) == 12
+    model = perturb(LatticeGenerator(system, width=6, root_width=6, seed=1), 0.4, seed=2).requires_grad_(
+        False
+    )
+    states = all_spins(6)
+    log_q = torch.stack([model.log_prob(states[:, element]) for element in elements])
+    assert float(log_q.std(0).max()) > 0.1  # the views differ
+    log_w = model.log_weight(states, log_q)
+    # x = g x_0 has the law sum_g q(g^{-1} x) / n; given x and g, the second element is uniform.
+    pairs = harmonic_mean(torch.stack(torch.broadcast_tensors(log_w[:, None], log_w[None])))
+    log_z = float(torch.logsumexp(pairs + log_q[:, None], dim=(0, 1, 2))) - 2 * math.log(len(elements))
+    assert log_z == pytest.approx(boltzmann(system)[2], abs=1e-6)
 
 
 class Declared(Ising):

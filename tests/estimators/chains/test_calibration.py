@@ -16,7 +16,7 @@ from helpers.calibration import assert_covers, exact_tau, series_of_length
 
 from edgphys.estimators import estimate, log_binning
 from edgphys.estimators.chains.autocorrelation import gamma_method
-from edgphys.estimators.chains.estimates import project, unbiased
+from edgphys.estimators.chains.chain_estimates import project, unbiased
 from edgphys.estimators.derived import read_primaries
 
 pytestmark = pytest.mark.statistical

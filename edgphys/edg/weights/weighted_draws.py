@@ -17,9 +17,9 @@ from torch import Tensor
 
 from edgphys import _checks
 from edgphys._progress import ProgressBar
+from edgphys.edg.call_options import SampleOptions
 from edgphys.edg.core.model import AbstractEDGModel, Draw
 from edgphys.edg.core.path import log_weights
-from edgphys.edg.options import SampleOptions
 from edgphys.edg.targets.base import Calls
 from edgphys.edg.trained import Run, TrainedModel, spawned_generator
 from edgphys.edg.weights.annealing import Annealing

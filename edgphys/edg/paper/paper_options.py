@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from edgphys._checks import choice
-from edgphys.edg.core.options import option
+from edgphys.edg.core.model_options import option
 from edgphys.edg.core.training import Bound
 from edgphys.edg.paper.bound import paper_bound
 

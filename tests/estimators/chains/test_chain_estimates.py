@@ -14,7 +14,7 @@ from helpers.stats import assert_z
 
 from edgphys.errors import ShortChainError
 from edgphys.estimators import estimate
-from edgphys.estimators.chains.estimates import enough_draws
+from edgphys.estimators.chains.chain_estimates import enough_draws
 
 MOMENTS = ("energy", "specific_heat", "abs_magnetization", "susceptibility", "binder_cumulant", "phi2")
 

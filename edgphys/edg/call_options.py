@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from edgphys._checks import choice, count, device, positive, share
-from edgphys.edg.core.options import option, set_fields
+from edgphys.edg.core.model_options import option, set_fields
 from edgphys.errors import ArgumentTypeError, ArgumentValueError
 
 __all__ = ["FitOptions", "SampleOptions", "split"]

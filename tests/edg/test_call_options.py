@@ -9,7 +9,7 @@ from dataclasses import fields
 import pytest
 
 from edgphys import EDG
-from edgphys.edg.options import FitOptions, SampleOptions, split
+from edgphys.edg.call_options import FitOptions, SampleOptions, split
 from edgphys.errors import UnknownNameError
 
 # What the caller of `EDG.fit` and `EDG.sample` gives besides.
