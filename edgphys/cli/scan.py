@@ -5,12 +5,15 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from edgphys.cli.run_arguments import RunArguments, duration
 from edgphys.cli.system_arguments import SystemArguments
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 __all__ = ["scan"]
 
@@ -43,8 +46,7 @@ def scan(
     start = time.perf_counter()
     run.check_path()
     maker, values = system.read_several("scanned")
-    scanned = _scanned(values)
-    fixed = {name: listed[0] for name, listed in values.items() if name not in scanned}
+    scanned, fixed = _scanned_and_fixed(values)
     table = edgphys.scan(
         replace(maker, fixed=fixed),
         methods=method or (["mcmc", "exact"] if maker.lattice is None else ["edg", "mcmc"]),
@@ -58,20 +60,24 @@ def scan(
         workers=workers,
         **scanned,
     )
-    n_methods, n_cells = table.sizes["method"], table["wall_time"].size
-    words = f"{_counted(n_methods, 'method')} at {_counted(n_cells // n_methods, 'point')}"
-    print(f"wrote {run.out} ({words}) in {duration(time.perf_counter() - start)}")
+    print(f"wrote {run.out} ({_size(table)}) in {duration(time.perf_counter() - start)}")
 
 
-def _scanned(values: dict[str, list]) -> dict[str, Any]:
-    """The parameters with several values; the first that is a number if none has."""
+def _scanned_and_fixed(values: dict[str, list]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The parameters with several values, or the first that is a number if none has; and the others."""
     several = {name: listed for name, listed in values.items() if len(listed) > 1}
     numbers = [name for name, listed in values.items() if not isinstance(listed[0], str)]
-    return several or {name: values[name] for name in numbers[:1]}
+    scanned = several or {name: values[name] for name in numbers[:1]}
+    return scanned, {name: listed[0] for name, listed in values.items() if name not in scanned}
 
 
 def _given_only(**options: Any) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value is not None}
+
+
+def _size(table: xr.Dataset) -> str:
+    n_methods, n_cells = table.sizes["method"], table["wall_time"].size
+    return f"{_counted(n_methods, 'method')} at {_counted(n_cells // n_methods, 'point')}"
 
 
 def _counted(count: int, noun: str) -> str:

@@ -37,11 +37,7 @@ def temper(
     """Parallel tempering along the couplings with several VALUES (of equal number, if more than one has)."""
     start = time.perf_counter()
     maker, values = system.read_several("tempered")
-    ladder = {name: listed for name, listed in values.items() if len(listed) > 1}
-    if not ladder:
-        raise ValueError("temper needs a coupling with several VALUES, such as --temperature 2.0:3.0:8")
-    if spaced is not None and len(ladder) > 1:
-        raise ValueError(f"--spaced must go with one coupling of several VALUES, got {', '.join(ladder)}")
+    ladder = _ladder(values, spaced)
     subject = maker(**{name: listed[0] for name, listed in values.items()})
     with run.unfinished() as store:
         from edgphys import mcmc
@@ -66,3 +62,13 @@ def temper(
             progress=not run.quiet,
         )
     run.finish(samples, store, start)
+
+
+def _ladder(values: dict[str, list], spaced: int | None) -> dict[str, list]:
+    """The couplings with several values: at least one, and only one if it is to be `spaced`."""
+    ladder = {name: listed for name, listed in values.items() if len(listed) > 1}
+    if not ladder:
+        raise ValueError("temper needs a coupling with several VALUES, such as --temperature 2.0:3.0:8")
+    if spaced is not None and len(ladder) > 1:
+        raise ValueError(f"--spaced must go with one coupling of several VALUES, got {', '.join(ladder)}")
+    return ladder

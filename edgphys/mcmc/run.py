@@ -19,7 +19,6 @@ from edgphys import _checks
 from edgphys.mcmc.algorithms import make_sampler
 from edgphys.mcmc.core.checkpoint import Checkpoint
 from edgphys.mcmc.core.driver import Work, check_plan, identity_of, samples_dataset
-from edgphys.systems.provenance import sample_attrs
 
 __all__ = ["run"]
 
@@ -112,14 +111,5 @@ def run(
     settings |= {"tuned": tuned, "measured": sampler.report(work.states)}
     if sampler.improved_columns:
         settings["improved"] = list(sampler.improved_columns)
-    n_energy_calls, n_gradient_calls = sampler.calls(work.states)
-    attrs = sample_attrs(
-        system,
-        method=algorithm,
-        seed=seed,
-        wall_time=time.perf_counter() - begin + work.time_before,
-        settings=settings,
-        n_energy_calls=n_energy_calls,
-        n_gradient_calls=n_gradient_calls,
-    )
+    attrs = work.attrs(algorithm, seed, time.perf_counter() - begin, settings)
     return samples_dataset(sampler, work.rows, work.kept, attrs)

@@ -59,6 +59,13 @@ def root_lattice(classes: Classes) -> tuple[Lattice, NDArray[np.int64]]:
     return coarse, sites
 
 
+def _generator_of_call(n_calls: Tensor, device: torch.device) -> torch.Generator:
+    """For the draws of `energy`, by a count that is part of the state: a resumed training draws the same."""
+    generator = torch.Generator(device=device).manual_seed(int(n_calls))
+    n_calls += 1
+    return generator
+
+
 @final
 class Phi4RefinementTarget(AbstractLatticeTarget):
     """phi^4 on the coarse sites of a refinement; see the module docstring.
@@ -84,14 +91,12 @@ class Phi4RefinementTarget(AbstractLatticeTarget):
         pattern = np.ones(system.n_sites) if system.hop >= 0.0 or signs is None else signs.astype(float)
         self.pattern = pattern[refinement.classes.root]
         self.group = SpaceGroup(system.lattice)
-        # Numbers the draws of `energy`: part of the state, so that a resumed training draws the same.
         self.register_buffer("n_calls", torch.zeros((), dtype=torch.int64))
 
     def energy(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
         """S(x_c, x_f) + log p(x_f | x_c) at x_f drawn from p and held, without the exact sites."""
         check_no_condition(condition)
-        generator = torch.Generator(device=x.device).manual_seed(int(self.n_calls))
-        self.n_calls += 1
+        generator = _generator_of_call(self.n_calls, x.device)
         with torch.no_grad():
             drawn, _ = self.refinement.draw_learned(x.detach(), generator)
         field = drawn.index_copy(1, self.refinement.root, x)
@@ -159,8 +164,7 @@ class IsingRefinementTarget(AbstractLatticeTarget):
     def energy(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
         """At spins drawn and held, the exact ones summed."""
         check_no_condition(condition)
-        generator = torch.Generator(device=x.device).manual_seed(int(self.n_calls))
-        self.n_calls += 1
+        generator = _generator_of_call(self.n_calls, x.device)
         with torch.no_grad():
             coarse = self.relaxation.draw(x.detach(), generator)
             spins, log_prob = self.refinement.draw_learned(coarse, generator)

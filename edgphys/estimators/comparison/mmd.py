@@ -84,12 +84,7 @@ def mmd(
         raise ValueError(f"x and y must have points of one dimension, got {x.shape[1]} and {y.shape[1]}")
     scale = _bandwidths(bandwidths)
     k = _Kernel(kernel, scale, count(degree, "degree", 1))
-    (xx, xx_rows, xx_square), (yy, yy_rows, yy_square) = (k.within(s, t) for s, t in ((x, p), (y, q)))
-    xy_rows, yx_rows, xy_square = k.between(x, p, y, q)
-    squared = xx + yy - 2.0 * float(p @ xy_rows)
-    variance = 4.0 * (_variance(xx_rows - xy_rows, p) + _variance(yy_rows - yx_rows, q))
-    null = 2.0 * (xx_square * (p * p).sum() ** 2 + yy_square * (q * q).sum() ** 2)
-    null += 4.0 * xy_square * (p * p).sum() * (q * q).sum()
+    squared, variance, null = _squared_with_variances(k, x, p, y, q)
     return distance_dataset(
         "mmd",
         {
@@ -108,6 +103,17 @@ def mmd(
             "n_reference": len(y),
         },
     )
+
+
+def _squared_with_variances(k: _Kernel, x, p, y, q) -> tuple[float, float, float]:
+    """MMD^2, its variance, and that for samples of one distribution."""
+    (xx, xx_rows, xx_square), (yy, yy_rows, yy_square) = (k.within(s, t) for s, t in ((x, p), (y, q)))
+    xy_rows, yx_rows, xy_square = k.between(x, p, y, q)
+    squared = xx + yy - 2.0 * float(p @ xy_rows)
+    variance = 4.0 * (_variance(xx_rows - xy_rows, p) + _variance(yy_rows - yx_rows, q))
+    null = 2.0 * (xx_square * (p * p).sum() ** 2 + yy_square * (q * q).sum() ** 2)
+    null += 4.0 * xy_square * (p * p).sum() * (q * q).sum()
+    return squared, variance, null
 
 
 def _bandwidths(values: Sequence[float]) -> np.ndarray:

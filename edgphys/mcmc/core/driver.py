@@ -18,6 +18,7 @@ from edgphys._progress import ProgressBar
 from edgphys.errors import ArgumentValueError
 from edgphys.mcmc.core.checkpoint import Checkpoint
 from edgphys.mcmc.core.sampler import AbstractSampler
+from edgphys.systems.provenance import sample_attrs
 
 __all__ = ["Plan", "Work", "check_plan", "identity_of", "samples_dataset"]
 
@@ -109,6 +110,19 @@ class Work:
                 if self.store is not None:
                     self.store.write()
         return tuned
+
+    def attrs(self, method: str, seed: int, seconds: float, settings: dict[str, Any]) -> dict[str, Any]:
+        """Attributes of the dataset of a finished run that took so many seconds since it was last begun."""
+        n_energy_calls, n_gradient_calls = self.sampler.calls(self.states)
+        return sample_attrs(
+            self.sampler.system,
+            method=method,
+            seed=seed,
+            wall_time=seconds + self.time_before,
+            settings=settings,
+            n_energy_calls=n_energy_calls,
+            n_gradient_calls=n_gradient_calls,
+        )
 
     def _warm_up(self, c: int) -> Iterator[int]:
         done, total = self.done[c], self.plan.n_warmup

@@ -29,7 +29,6 @@ from edgphys.mcmc.algorithms import best_algorithm
 from edgphys.mcmc.core.checkpoint import Checkpoint
 from edgphys.mcmc.core.driver import Work, check_plan, identity_of, samples_dataset
 from edgphys.mcmc.tempering.ladder import LadderSampler
-from edgphys.systems.provenance import sample_attrs
 
 __all__ = ["rung", "temper"]
 
@@ -141,16 +140,7 @@ def temper(
     settings = asdict(plan) | {"swap": bool(swap), "swap_every": swap_every, "algorithm": algorithm}
     settings |= {"sweep": sampler.samplers[0].sweep, "options": sampler.samplers[0].options}
     settings |= {"tuned": tuned, "measured": sampler.report(work.states)}
-    n_energy_calls, n_gradient_calls = sampler.calls(work.states)
-    attrs = sample_attrs(
-        system,
-        method=algorithm,
-        seed=seed,
-        wall_time=time.perf_counter() - begin + work.time_before,
-        settings=settings,
-        n_energy_calls=n_energy_calls,
-        n_gradient_calls=n_gradient_calls,
-    )
+    attrs = work.attrs(algorithm, seed, time.perf_counter() - begin, settings)
     return _ladder_dataset(sampler, work, values, systems, attrs)
 
 
