@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 
-__all__ = ["assert_covers", "exact_tau", "series_of_length"]
+__all__ = ["assert_covers", "coverage", "exact_tau", "series_of_length"]
 
 
 def exact_tau(a):
@@ -19,9 +19,13 @@ def series_of_length(ar1, a, length, n_chains, n_series, rng):
     return (ar1((n_chains, n_draws), a, rng) for _ in range(n_series))
 
 
-def assert_covers(z, low=0.65, high=0.71):
-    """Bars of one standard error cover 68.27 %; 1000 series or more know that to 1.5 %."""
+def coverage(z):
+    """Fraction of bars that hold the exact value; 1000 series or more know it to 1.5 %."""
     z = np.asarray(z)
     assert len(z) >= 1000, f"{len(z)} series are too few to judge a coverage"
-    inside = np.mean(np.abs(z) < 1)
-    assert low <= inside <= high, f"coverage {inside:.3f} of {len(z)} series outside {low} .. {high}"
+    return np.mean(np.abs(z) < 1)
+
+
+def assert_covers(z, low=0.65, high=0.71):
+    """Bars of one standard error cover 68.27 %."""
+    assert low <= coverage(z) <= high, f"coverage {coverage(z):.3f} outside {low} .. {high}"

@@ -9,7 +9,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from helpers.stats import assert_z
+from helpers.stats import assert_off, assert_z
 from numba import njit
 
 import edgphys as ep
@@ -192,8 +192,11 @@ def test_a_wrong_gaussian_is_seen(monkeypatch):
     right = GaussianPath.log_z_reference.fget
     wrong = property(lambda self: right(self) + np.log(self.spread).sum())  # as if the weight were 1/w^2
     monkeypatch.setattr(GaussianPath, "log_z_reference", wrong)
-    with pytest.raises(AssertionError, match="z = "):
-        check(CASES["mueller_brown"], "mbar", 5, n_sweeps=2000)
+    make, known, max_err = CASES["mueller_brown"]
+    system = make()
+    table = ep.free_energy(system, "mbar", seed=5, n_sweeps=2000)
+    exact = known() if known else system.exact_results()["log_z"]
+    assert_off(float(table["log_z"]), float(table["log_z_err"]), exact, least=50.0, max_err=max_err)
 
 
 def test_scan_has_ladders_for_compiled_systems_only():

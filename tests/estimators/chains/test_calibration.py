@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import xarray as xr
-from helpers.calibration import assert_covers, exact_tau, series_of_length
+from helpers.calibration import assert_covers, coverage, exact_tau, series_of_length
 
 from edgphys.estimators import estimate, log_binning
 from edgphys.estimators.chains.autocorrelation import gamma_method
@@ -68,8 +68,7 @@ def test_gamma_method_covers(ar1, a, length, n_chains, n_series):
         assert_tau_calibrated(results, exact_tau(a))
         assert_covers([(result.err - exact_err) / result.err_err for result in results], 0.63, 0.73)
     assert np.mean([result.err for result in results]) == pytest.approx(exact_err, rel=0.025)
-    with pytest.raises(AssertionError, match=r"coverage 0\.9"):
-        assert_covers(z / 1.96)  # half-widths of 95 % intervals that are called standard errors
+    assert 0.9 < coverage(z / 1.96) < 1.0  # half-widths of 95 % intervals that are called standard errors
 
 
 def test_convention_of_tau_int(ar1):
@@ -93,15 +92,13 @@ def test_error_of_tau_int_sees_series_that_are_not_gaussian(ar1):
     shift = np.array([result.tau_int for result in results]) - exact_tau(a**2)
     assert_covers(shift / [result.tau_int_err for result in results], 0.62, 0.72)
     wolff = [r.tau_int * np.sqrt(4 * (r.window + 0.5 - r.tau_int) / n) for r in results]
-    with pytest.raises(AssertionError, match=r"coverage 0\.[56]"):
-        assert_covers(shift / wolff)
+    assert 0.5 < coverage(shift / wolff) < 0.64
 
 
 @pytest.mark.parametrize("a", [0.5, 0.9])
 def test_errors_without_autocorrelation_are_seen(ar1, a):
     series = series_of_length(ar1, a, 100, 1, 1000, np.random.default_rng(14))
-    with pytest.raises(AssertionError, match="coverage"):
-        assert_covers([x.mean() / (x.std(ddof=1) / np.sqrt(x.size)) for x in series])
+    assert coverage([x.mean() / (x.std(ddof=1) / np.sqrt(x.size)) for x in series]) < 0.5
 
 
 @pytest.mark.parametrize(
@@ -118,8 +115,7 @@ def test_log_binning_covers(ar1, a, length, n_chains):
             [(result.tau_int - exact_tau(a)) / result.tau_int_err for result in results], 0.63, 0.73
         )
     if a > 0.0:
-        with pytest.raises(AssertionError, match="coverage"):
-            assert_covers([result.mean / result.errs[1] for result in results])  # bins of two draws
+        assert coverage([result.mean / result.errs[1] for result in results]) < 0.55  # bins of two draws
 
 
 def streams(x, u, v):
@@ -165,15 +161,13 @@ def test_derived_quantities_cover(ar1, a, length, n_chains):
     z, uncorrelated = derived_z(ar1, a, length, n_chains, 1000, seed=16)
     for values in z.values():
         assert_covers(values)
-    with pytest.raises(AssertionError, match="coverage"):
-        assert_covers(uncorrelated)
+    assert coverage(uncorrelated) > 0.95
 
 
 def test_skewed_ratio_on_a_short_chain_does_not_cover(ar1):
     """Said in the docstring of the estimates of chains: linear propagation fails first for Binder."""
     z, _ = derived_z(ar1, 0.5, 50, 1, 1000, seed=17)
-    with pytest.raises(AssertionError, match="coverage"):
-        assert_covers(z["binder_cumulant"])
+    assert coverage(z["binder_cumulant"]) < 0.62
     assert_covers(z["correlation_length"])
 
 
