@@ -72,8 +72,7 @@ def test_one_sigma_bars_cover_over_many_chains(ar1):
 def test_bars_without_autocorrelation_do_not_cover(ar1):
     series = ar1((200, 1, 4000), 0.9, np.random.default_rng(5))[:, 0]
     naive = series.mean(axis=1) / (series.std(axis=1, ddof=1) / np.sqrt(series.shape[1]))
-    with pytest.raises(AssertionError, match="coverage"):
-        assert_coverage(naive)
+    assert np.mean(np.abs(naive) < 1) < 0.3
 
 
 @pytest.mark.parametrize("n_chains", [1, 3])
