@@ -13,10 +13,6 @@ from __future__ import annotations
 
 import importlib
 
-# Bound here and now, not lazily: importing the submodule later would put the module in place of the function.
-from edgphys.methods.free_energy import free_energy
-from edgphys.scans.scan import scan
-
 __all__ = [
     "EDG",
     "DoubleWell",
@@ -72,10 +68,12 @@ _MEMBERS = {
     "energy_histogram": "edgphys.estimators",
     "estimate": "edgphys.estimators",
     "forward_ess": "edgphys.estimators",
+    "free_energy": "edgphys.methods.free_energy",
     "free_energy_profile": "edgphys.estimators",
     "mmd": "edgphys.estimators",
     "pair_distances": "edgphys.estimators",
     "plot": "edgphys.report.figure",
+    "scan": "edgphys.scans.scan",
     "wasserstein": "edgphys.estimators",
 }
 _SUBMODULES = {"dataset", "edg", "errors", "estimators", "exact", "mcmc", "systems"}

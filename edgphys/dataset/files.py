@@ -15,6 +15,7 @@ import numpy as np
 import xarray as xr
 
 from edgphys._files import check_target, write_whole
+from edgphys.dataset import netcdf
 from edgphys.dataset.merging import merge
 from edgphys.dataset.schema import KINDS, LISTS, SCHEMA_VERSION, validate
 from edgphys.errors import DatasetError
@@ -90,8 +91,7 @@ def read(path: str | Path) -> xr.Dataset:
             signature = file.read(len(_HDF5_SIGNATURE))
         if signature != _HDF5_SIGNATURE:
             raise DatasetError(f"{path} must be a netCDF-4 file, got one that begins with {signature!r}")
-        # decode_times would turn a variable with a unit of time into dates
-        ds = xr.load_dataset(path, engine="h5netcdf", decode_times=False)
+        ds = netcdf.load(path)
     except DatasetError:
         raise
     except PermissionError as error:

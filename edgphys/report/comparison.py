@@ -72,9 +72,11 @@ def check_scan(table: xr.Dataset) -> tuple[str, ...]:
 
 def has_result(table: xr.Dataset, name: str, method: str | None = None) -> bool:
     """Whether any point has a finite `name`, by `method` or by any."""
-    if name not in table or (method is not None and method not in table["method"].values):
+    if name not in table:
         return False
-    values = table[name] if method is None else table[name].sel({"method": method})
+    values = table.variables[name].transpose("method", ...).values
+    if method is not None:
+        values = values[table["method"].values == method]
     return bool(np.isfinite(values).any())
 
 

@@ -15,7 +15,7 @@ __all__ = ["empty_table", "new_console", "plain_value"]
 def new_console() -> Console:
     """Standard output."""
     # Into a file or a pipe nothing is cut: without a terminal rich would take 80 columns.
-    return Console() if sys.stdout.isatty() else Console(width=180)
+    return Console(emoji=False, width=None if sys.stdout.isatty() else 180)
 
 
 def empty_table(title: str) -> Table:

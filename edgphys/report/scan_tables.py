@@ -40,6 +40,10 @@ def _points(table: xr.Dataset, couplings: tuple[str, ...]) -> list[dict[str, flo
     ]
 
 
+def _n_points(table: xr.Dataset, couplings: tuple[str, ...]) -> int:
+    return math.prod(table.sizes[name] for name in couplings)
+
+
 def _labels(table: xr.Dataset, couplings: tuple[str, ...]) -> list[list[str]]:
     """The couplings of every point, each coupling with the same number of decimals throughout."""
     decimals = {}
@@ -70,23 +74,40 @@ def results_table(table: xr.Dataset, names: list[str], couplings: tuple[str, ...
     labels = _labels(table, couplings)
     for name in names:
         reference = reference_method(table, name)
-        scores = {m: z_scores(table, name, m, reference) for m in compared if reference not in (None, m)}
-        for i, point in enumerate(_points(table, couplings)):
-            row = [name if i == 0 else "", *labels[i]]
-            row += [_cell(table, name, method, point) for method in methods]
-            row += [_score(scores[m].sel(point)) if m in scores else "" for m in compared]
+        columns = _cells(table, name, couplings)
+        columns += [_scores(table, name, method, reference, couplings) for method in compared]
+        for i, label in enumerate(labels):
+            row = [name if i == 0 else "", *label, *(column[i] for column in columns)]
             view.add_row(*row, *([(reference or "") if i == 0 else ""] if compared else []))
         view.add_section()
     return view
 
 
-def _cell(table: xr.Dataset, name: str, method: str, point: dict[str, float]) -> str:
-    cell = table.sel({"method": method, **point})
-    return format_value(float(cell[name]), float(cell[f"{name}_err"]) if f"{name}_err" in cell else math.nan)
+def _numbers(table: xr.Dataset, name: str, couplings: tuple[str, ...]) -> list[list[float]]:
+    """Values of a variable by method and point, in the order of `_points`; NaN if `table` has none."""
+    shape = (table.sizes["method"], _n_points(table, couplings))
+    if name not in table:
+        return np.full(shape, math.nan).tolist()
+    return table.variables[name].transpose("method", *couplings).values.reshape(shape).tolist()
 
 
-def _score(score: xr.DataArray) -> str:
-    z = float(score)
+def _cells(table: xr.Dataset, name: str, couplings: tuple[str, ...]) -> list[list[str]]:
+    """A result with its errors, by method and point."""
+    both = zip(_numbers(table, name, couplings), _numbers(table, f"{name}_err", couplings), strict=True)
+    return [list(map(format_value, values, errors)) for values, errors in both]
+
+
+def _scores(
+    table: xr.Dataset, name: str, method: str, reference: str | None, couplings: tuple[str, ...]
+) -> list[str]:
+    """z of every point in the order of `_points`; empty for the reference itself, and without one."""
+    if reference in (None, method):
+        return [""] * _n_points(table, couplings)
+    scores = z_scores(table, name, method, reference).transpose(*couplings)
+    return [_score(z) for z in scores.values.ravel().tolist()]
+
+
+def _score(z: float) -> str:
     if not math.isfinite(z):
         return ""
     return f"[bold red]{z:+.1f}[/bold red]" if abs(z) > _Z_LIMIT else f"{z:+.1f}"
@@ -102,20 +123,23 @@ def diagnostics_table(table: xr.Dataset, couplings: tuple[str, ...]) -> Table:
     for name in [*shown, *(["elbo"] if bound else []), "trusted", "wall_time"]:
         view.add_column("wall_time / s" if name == "wall_time" else name, justify="right", no_wrap=True)
     labels = _labels(table, couplings)
+    points = _points(table, couplings)
     failed = {(method, tuple(point.values())) for method, point, _ in troubles(table)}
-    for method in sampled_methods(table):
-        for i, point in enumerate(_points(table, couplings)):
-            cell = table.sel({"method": method, **point})
+    values = {name: _numbers(table, name, couplings) for name in [*shown, "wall_time"]}
+    bounds = _cells(table, "elbo", couplings) if bound else []
+    sampled = sampled_methods(table)
+    for k, method in enumerate(table["method"].values.astype(str).tolist()):
+        if method not in sampled:
+            continue
+        for i, point in enumerate(points):
             row = [method if i == 0 else "", *labels[i]]
-            row += [_plain(cell, name, "{:.4g}") for name in shown]
-            row += [_cell(table, "elbo", method, point)] if bound else []
+            row += [_plain(values[name][k][i], "{:.4g}") for name in shown]
+            row += [bounds[k][i]] if bound else []
             row += ["[bold red]no[/bold red]" if (method, tuple(point.values())) in failed else "yes"]
-            view.add_row(*row, _plain(cell, "wall_time", "{:.1f}"))
+            view.add_row(*row, _plain(values["wall_time"][k][i], "{:.1f}"))
         view.add_section()
     return view
 
 
-def _plain(cell: xr.Dataset, name: str, form: str) -> str:
-    if name not in cell or not math.isfinite(float(cell[name])):
-        return "-"
-    return form.format(float(cell[name]))
+def _plain(value: float, form: str) -> str:
+    return form.format(value) if math.isfinite(value) else "-"

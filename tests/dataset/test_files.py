@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from edgphys import dataset
+from edgphys.dataset import netcdf
 from edgphys.errors import DatasetError
 from edgphys.estimators import estimate
 
@@ -61,6 +62,35 @@ def test_configurations_keep_their_dtype(tmp_path):
 def test_estimates_of_what_was_read_are_those_of_what_was_written(tmp_path):
     ds = weighted()
     xr.testing.assert_equal(estimate(dataset.read(dataset.write(ds, tmp_path / "a.nc"))), estimate(ds))
+
+
+def any_netcdf():
+    """What a netCDF-4 file can hold beside what `write` writes: fill values, scales, flags, a unit of time."""
+    return xr.Dataset(
+        {
+            "filled": (("name", "x"), np.array([[1.0, np.nan], [2.0, 3.0]]), {"_FillValue": -9.0}),
+            "scaled": ("x", np.array([1, 2], dtype=np.int16), {"scale_factor": 0.5}),
+            "big_endian": ("x", np.array([1.0, 2.0], dtype=">f8")),
+            "flags": ("x", np.array([True, False])),
+            "years": ("years", np.array([1, 2]), {"units": "days since 2000-01-01"}),
+            "empty": ("nothing", np.zeros(0)),
+            "words": ("x", np.array(["one", "µ"]), {"note": ""}),
+        },
+        coords={"name": ["a", "bc"], "beta": 0.5, "label": ("x", [7, 8])},
+        attrs={"numbers": np.array([1, 2]), "text": "", "number": 3.5},
+    )
+
+
+def test_files_are_read_as_xarray_reads_them(tmp_path):
+    path = tmp_path / "a.nc"
+    any_netcdf().to_netcdf(path, engine="h5netcdf")
+    ours, theirs = netcdf.load(path), xr.load_dataset(path, engine="h5netcdf", decode_times=False)
+    xr.testing.assert_identical(ours, theirs)
+    assert list(ours) == list(theirs) and list(ours.sizes) == list(theirs.sizes)
+    assert [ours[name].dtype for name in ours] == [theirs[name].dtype for name in ours]
+    assert {name: type(value) for name, value in ours.attrs.items()} == {
+        name: type(value) for name, value in theirs.attrs.items()
+    }
 
 
 def test_existing_file_is_kept_unless_told(tmp_path):

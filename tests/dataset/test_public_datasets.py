@@ -15,6 +15,7 @@ from rich.console import Console
 import edgphys as ep
 import lattices
 from edgphys import dataset, estimators
+from edgphys.dataset import netcdf
 from edgphys.report.text import print_dataset
 from edgphys.systems import sample_attrs
 
@@ -113,6 +114,9 @@ def test_every_public_dataset_is_written_read_and_shown(name, tmp_path):
     made = MAKERS[name]()
     dataset.validate(made)
     path = dataset.write(made, tmp_path / "made.nc")
+    xr.testing.assert_identical(
+        netcdf.load(path), xr.load_dataset(path, engine="h5netcdf", decode_times=False)
+    )
     again = dataset.read(path)
     assert again.attrs["kind"] == made.attrs["kind"] in dataset.KINDS
     for variable in made.data_vars:

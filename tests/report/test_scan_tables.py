@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: MIT
+"""Tables of a scan: every number stands at its method and its point."""
+
+from __future__ import annotations
+
+import io
+import itertools
+
+import numpy as np
+import pytest
+import xarray as xr
+from rich.console import Console
+
+from edgphys.report.text import print_scan
+
+METHODS, BETA, FIELD = ["exact", "wolff", "edg"], ["1", "2"], ["0.1", "0.2", "0.3"]
+
+
+def table() -> xr.Dataset:
+    """Values that name their cell: 212 is of the third method at the second beta and the third field."""
+    dims = ("method", "beta", "field")
+    code = np.arange(3.0)[:, None, None] * 100 + np.arange(2.0)[:, None] * 10 + np.arange(3.0)
+    err = np.where(code < 100, 0.0, 10.0)
+    variables = {"energy": (dims, code), "energy_err": (dims, err), "wall_time": (dims, code + 0.5)}
+    coords = {"method": METHODS, "beta": list(map(float, BETA)), "field": list(map(float, FIELD))}
+    attrs = {"kind": "scan", "system": "ising", "parameters": "{}", "couplings": '["beta", "field"]'}
+    return xr.Dataset(variables, coords, attrs)
+
+
+def rows(scan: xr.Dataset) -> dict[frozenset[str], list[list[str]]]:
+    """The rows of every point, first of the results: the words after the couplings."""
+    out = io.StringIO()
+    print_scan(scan, console=Console(file=out, width=200))
+    found: dict[frozenset[str], list[list[str]]] = {}
+    for line in out.getvalue().splitlines():
+        words = [word for word in line.split() if word not in (*METHODS, "energy")]
+        found.setdefault(frozenset(words[:2]), []).append(words[2:])
+    return found
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(["method", "beta", "field"])))
+def test_every_number_is_in_its_cell_whatever_the_order_of_dims(order):
+    printed = rows(table().transpose(*order))
+    for (i, beta), (j, field) in itertools.product(enumerate(BETA), enumerate(FIELD)):
+        k = 10 * i + j
+        assert printed[frozenset([beta, field])] == [
+            [f"{k}", f"{100 + k}(10)", f"{200 + k}(10)", "+10.0", "+20.0"],
+            ["yes", f"{100 + k}.5"],
+            ["yes", f"{200 + k}.5"],
+        ]
+
+
+def test_a_cell_without_a_number_is_a_dash_and_has_no_z():
+    scan = table()
+    scan["energy"][1, 0, 0] = np.nan
+    assert rows(scan)[frozenset(["1", "0.1"])][0] == ["0", "-", "200(10)", "+20.0"]
