@@ -65,7 +65,7 @@ def test_estimates_of_what_was_read_are_those_of_what_was_written(tmp_path):
 
 
 def any_netcdf():
-    """What a netCDF-4 file can hold beside what `write` writes: fill values, scales, flags, a unit of time."""
+    """What netCDF-4 files hold beside what `write` writes: fill values, scales, flags, a unit of time."""
     return xr.Dataset(
         {
             "filled": (("name", "x"), np.array([[1.0, np.nan], [2.0, 3.0]]), {"_FillValue": -9.0}),
