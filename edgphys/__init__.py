@@ -12,6 +12,7 @@ True
 from __future__ import annotations
 
 import importlib
+from typing import Any
 
 __all__ = [
     "EDG",
@@ -79,7 +80,7 @@ _MEMBERS = {
 _SUBMODULES = {"dataset", "edg", "errors", "estimators", "exact", "mcmc", "systems"}
 
 
-def __getattr__(name: str):
+def __getattr__(name: str) -> Any:
     if name in _MEMBERS:
         value = getattr(importlib.import_module(_MEMBERS[name]), name)
         globals()[name] = value
