@@ -19,7 +19,7 @@ import scipy.special
 import torch
 
 import edgphys as ep
-from edgphys.systems.continuous.logistic import accuracy, area_under_curve, generate_data
+from edgphys.systems.continuous.classification import accuracy, area_under_curve, generate_data
 from studies.common import edg_row, mbar_log_z, parser, pm, store, table, z_score
 
 FILE = Path(__file__).parent / "logistic.json"
