@@ -9,7 +9,7 @@ import torch
 from helpers.stats import assert_off, assert_z
 
 import edgphys as ep
-from edgphys.edg.weights import annealing
+from edgphys.edg.weights import annealing, moving_points
 from edgphys.edg.weights.annealing import Annealing, Schedule, anneal, find_schedule, rung
 
 HOT, COLD = ep.Harmonic(n_dims=3, temperature=4.0), ep.Harmonic(n_dims=3, temperature=0.5)
@@ -66,7 +66,7 @@ def test_result_does_not_depend_on_the_threads(monkeypatch):
     start = system.replace(temperature=30.0)
     results = []
     for n_cpus in (1, 3):
-        monkeypatch.setattr(annealing.os, "cpu_count", lambda n_cpus=n_cpus: n_cpus)
+        monkeypatch.setattr(moving_points.os, "cpu_count", lambda n_cpus=n_cpus: n_cpus)
         rng = np.random.default_rng(0)
         schedule = Schedule(np.array([0.3, 1.0]), np.array([0.02, 0.02]))
         results.append(anneal(start, system, rng.standard_normal((300, 2)), schedule, rng))
