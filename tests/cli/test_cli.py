@@ -339,7 +339,7 @@ def test_commands_of_the_readme_run(stub, folder):
     assert names[:3] == ["scan", "show", "plot"]
     assert set(names[3:]) == {"scan", "sample", "temper", "free-energy"}
     quick = {
-        "scan": ["--n-sweeps", "2000"],
+        "scan": ["--n-sweeps", "1000"],
         "sample": ["--n-sweeps", "200"],
         "temper": ["--n-sweeps", "200"],
         "free-energy": ["--n-sweeps", "300"],
