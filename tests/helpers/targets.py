@@ -12,10 +12,11 @@ from edgphys.systems import Ising, Phi4
 from helpers.edg import boltzmann
 from helpers.oracles import phi4_action, sum_over_grid
 
-__all__ = ["TARGETS", "ess", "exact_log_z"]
+__all__ = ["TARGETS", "ess", "exact_log_z", "ising"]
 
 
-def _ising(kind, name, extent, temperature, pbc=True, **parameters):
+def ising(kind, name, extent, temperature, pbc=True, **parameters):
+    """A target of that kind on a lattice of that name."""
     return kind(Ising(lattices.build(name, extent, pbc), temperature, **parameters))
 
 
@@ -24,12 +25,12 @@ def _phi4(kind, kappa, lam):
 
 
 TARGETS = {
-    "square": lambda: _ising(IsingDecimationTarget, "square", (4, 4), 3.5),
-    "square in a field": lambda: _ising(IsingDecimationTarget, "square", (4, 4), 3.5, field=0.5),
-    "antiferromagnet": lambda: _ising(
+    "square": lambda: ising(IsingDecimationTarget, "square", (4, 4), 3.5),
+    "square in a field": lambda: ising(IsingDecimationTarget, "square", (4, 4), 3.5, field=0.5),
+    "antiferromagnet": lambda: ising(
         IsingDecimationTarget, "square", (3, 3), 3.0, False, coupling=-1.0, field=0.5
     ),
-    "triangular": lambda: _ising(IsingRelaxationTarget, "triangular", (3, 3), 6.0),
+    "triangular": lambda: ising(IsingRelaxationTarget, "triangular", (3, 3), 6.0),
     "phi4": lambda: _phi4(Phi4SublatticeTarget, 0.25, 0.022),
     "phi4 broken": lambda: _phi4(Phi4SublatticeTarget, 0.5, 0.3),
     "phi4 field": lambda: _phi4(Phi4FieldTarget, -0.25, 0.1),

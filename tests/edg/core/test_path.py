@@ -22,56 +22,19 @@ from helpers.edg import (
     mean_err,
     perturb,
 )
-from helpers.oracles import phi4_action, sum_over_grid
 from helpers.stats import assert_off, assert_z
+from helpers.targets import TARGETS, ess, exact_log_z, ising
 
-import lattices
 from edgphys.edg.core import path
 from edgphys.edg.core.path import reverse_log_weights
 from edgphys.edg.field.model import EDGModel
-from edgphys.edg.targets.ising import IsingDecimationTarget, IsingRelaxationTarget
-from edgphys.edg.targets.phi4 import Phi4FieldTarget, Phi4SublatticeTarget
-from edgphys.systems import Ising, Phi4
+from edgphys.edg.targets.ising import IsingDecimationTarget
 
-
-def ising(kind, name, extent, temperature, pbc=True, **parameters):
-    return kind(Ising(lattices.build(name, extent, pbc), temperature, **parameters))
-
-
-def phi4(kind, kappa, lam):
-    return kind(Phi4(lattices.build("chain", (4,)), kappa=kappa, lam=lam))
-
-
-TARGETS = {
-    "square": lambda: ising(IsingDecimationTarget, "square", (4, 4), 3.5),
-    "square in a field": lambda: ising(IsingDecimationTarget, "square", (4, 4), 3.5, field=0.5),
-    "antiferromagnet": lambda: ising(
-        IsingDecimationTarget, "square", (3, 3), 3.0, False, coupling=-1.0, field=0.5
-    ),
-    "triangular": lambda: ising(IsingRelaxationTarget, "triangular", (3, 3), 6.0),
-    "phi4": lambda: phi4(Phi4SublatticeTarget, 0.25, 0.022),
-    "phi4 broken": lambda: phi4(Phi4SublatticeTarget, 0.5, 0.3),
-    "phi4 field": lambda: phi4(Phi4FieldTarget, -0.25, 0.1),
-}
 STEPS = [1, 4, 16]
 # Of the random weights. At 0.05 some networks make the decoder narrower than the target: the weights are
 # still unbiased (10^5 draws), but so heavy-tailed that a z-score of 10^4 means little.
 SCALES = [0.0, 0.03]
 N_TESTS = len(TARGETS) * len(STEPS) * len(SCALES)
-
-
-def exact_log_z(target):
-    system = target.system
-    if isinstance(system, Ising):
-        return boltzmann(system)[2]
-    bonds = system.lattice.bonds.tolist()
-    return sum_over_grid(
-        4, lambda f: phi4_action(f, bonds, system.hop, system.quadratic, system.quartic), [], 5.5, 41
-    )[0]
-
-
-def ess(log_w):
-    return float(torch.exp(2 * torch.logsumexp(log_w, 0) - torch.logsumexp(2 * log_w, 0))) / len(log_w)
 
 
 @pytest.mark.statistical
