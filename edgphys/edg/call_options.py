@@ -29,31 +29,35 @@ class FitOptions:
 
     Examples
     --------
-    >>> FitOptions(n_steps=100).learning_rate
-    0.003
+    >>> FitOptions(n_steps=100).training
+    'auto'
     """
 
     n_steps: int | None = option(None, "most optimiser steps")
     batch_size: int | None = option(None, "decoder samples per step, at least 3")
-    learning_rate: float = option(3e-3, "largest learning rate of Adam")
+    learning_rate: float | None = option(None, "largest learning rate of Adam")
     path_share: float | None = option(None, "part of the run, at its end, spent on the path bound")
     annealing: float | None = option(
         None, "part of the run, at its beginning, in which the energy is scaled down"
     )
     patience: int | None = option(None, "steps without improvement after which the first part ends")
     device: str | None = option(None, "device of torch; a GPU when there is one")
+    training: str = option("auto", "learn from the energy, from chains that are run first, or both in turn")
 
     def __post_init__(self) -> None:
         set_fields(
             self,
             n_steps=_count_or_none(self.n_steps, "n_steps", 0),
             batch_size=_count_or_none(self.batch_size, "batch_size", 3),
-            learning_rate=positive(self.learning_rate, "learning_rate"),
+            learning_rate=None
+            if self.learning_rate is None
+            else positive(self.learning_rate, "learning_rate"),
             path_share=None if self.path_share is None else share(self.path_share, "path_share"),
             annealing=None if self.annealing is None else share(self.annealing, "annealing"),
             patience=_count_or_none(self.patience, "patience", 1),
         )
         device(self.device)
+        choice(self.training, "training", ("auto", "energy", "chains", "both"))
 
 
 @dataclass(frozen=True)

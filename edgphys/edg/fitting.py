@@ -11,18 +11,19 @@ from typing import Any
 
 import numpy as np
 import torch
+import xarray as xr
 from torch import Tensor
 
 from edgphys import _checks
 from edgphys._files import check_target
 from edgphys._progress import ProgressBar
 from edgphys.edg.call_options import FitOptions
-from edgphys.edg.core.bounds import path_bound
 from edgphys.edg.core.model import AbstractEDGModel
 from edgphys.edg.core.model_options import ModelOptions
-from edgphys.edg.core.recipe import AbstractRecipe
-from edgphys.edg.core.training import History, TrainingSettings, train
-from edgphys.errors import TrainingError
+from edgphys.edg.core.recipe import AbstractRecipe, TrainingJob
+from edgphys.edg.core.training import History, TrainingSettings
+from edgphys.edg.reference import reference_configurations
+from edgphys.errors import ArgumentValueError, TrainingError
 from edgphys.systems.base import AbstractSystem
 
 __all__ = ["Fitted", "check_energy", "fit_model"]
@@ -54,22 +55,31 @@ def fit_model(
     *,
     checkpoint: str | Path | None,
     progress: bool | None,
+    reference: xr.Dataset | None = None,
+    start: AbstractEDGModel | None = None,
 ) -> Fitted:
     """Train from the physical start, see `EDG.fit`."""
-    settings = _settings(system, recipe, model_options, _checks.seed(seed), options)
+    training = _where_from(recipe, options, reference)
+    settings = _settings(system, recipe, model_options, _checks.seed(seed), options, training)
     path = None if checkpoint is None else check_target(checkpoint, "checkpoint")
     check_energy(system)
+    configurations = None
+    if reference is not None:
+        values = reference_configurations(reference, system)
+        configurations = torch.from_numpy(values.reshape(values.shape[0] * values.shape[1], -1))
     begin = time.perf_counter()
-    model = recipe.build(system, model_options, settings.seed, None).to(_checks.device(options.device))
     with ProgressBar("training", settings.n_steps, progress) as bar:
 
         def on_step(done: int, loss: float) -> None:
             bar.update(done, f"bound {-loss:.2f}")
 
-        first = recipe.first_bound(model, model_options)
-        history = train(model, settings, first, path_bound, checkpoint=path, on_step=on_step)
+        device = _checks.device(options.device)
+        job = TrainingJob(
+            system, model_options, settings, device, on_step, path, training, configurations, start
+        )
+        model, history, more = recipe.fit(job)
     n_steps = len(history.losses)
-    training = {
+    told = {
         "seed": settings.seed,
         "n_steps": n_steps,
         "batch_size": settings.batch_size,
@@ -82,8 +92,23 @@ def fit_model(
     # Targets that count know better, with what decoder, encoder and the search for basins evaluated.
     calls = model.target.calls
     counted = {"n_energy_calls": calls.n_energy_calls, "n_gradient_calls": calls.n_gradient_calls}
-    training |= {name: n for name, n in counted.items() if n}
-    return Fitted(model.eval(), history, training)
+    told |= {name: n for name, n in counted.items() if n}
+    return Fitted(model.eval(), history, told | more)
+
+
+def _where_from(recipe: AbstractRecipe, options: FitOptions, reference: xr.Dataset | None) -> str:
+    """What the model learns from: as asked, or from the reference if there is one, or as the recipe does."""
+    asked = options.training
+    if asked == "auto":
+        asked = recipe.trainings[0] if reference is None else "chains"
+    if asked not in recipe.trainings:
+        what = "reference" if options.training == "auto" else "training"
+        got = "a dataset" if what == "reference" else repr(asked)
+        allowed = "None" if what == "reference" else " or ".join(map(repr, ("auto", *recipe.trainings)))
+        raise ArgumentValueError(f"{what} must be {allowed} for decoder={recipe.name!r}, got {got}", what)
+    if reference is not None and asked == "energy":
+        raise ArgumentValueError("reference must be None for training='energy', got a dataset", "reference")
+    return asked
 
 
 def _settings(
@@ -92,20 +117,25 @@ def _settings(
     model_options: ModelOptions,
     seed: int,
     options: FitOptions,
+    training: str,
 ) -> TrainingSettings:
     """Options with the decoder's defaults; `subject` tells a checkpoint what it belongs to."""
     n_steps, size, patience, path = options.n_steps, options.batch_size, options.patience, options.path_share
+    subject = [system.identity(), recipe.described(model_options)]
+    if len(recipe.trainings) > 1:  # several stages: each has settings of its own, so all are told here
+        subject.append({"training": training, "n_steps": n_steps, "batch_size": size})
+    rate = recipe.learning_rate if options.learning_rate is None else options.learning_rate
     return TrainingSettings(
         n_steps=recipe.default_steps(system) if n_steps is None else n_steps,
-        batch_size=recipe.batch_size if size is None else size,
-        learning_rate=options.learning_rate,
+        batch_size=recipe.default_batch_size(system, training) if size is None else size,
+        learning_rate=rate,
         path_share=recipe.path_share(model_options) if path is None else path,
         annealing=recipe.annealing if options.annealing is None else options.annealing,
-        max_gradient=5.0,
+        max_gradient=recipe.max_gradient,
         averaging=0.99,
         patience=recipe.patience if patience is None else patience,
         seed=seed,
-        subject=json.dumps([system.identity(), recipe.described(model_options)]),
+        subject=json.dumps(subject),
     )
 
 

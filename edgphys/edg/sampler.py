@@ -30,6 +30,7 @@ from edgphys._files import check_target
 from edgphys.edg import storage
 from edgphys.edg.call_options import FitOptions, SampleOptions
 from edgphys.edg.core.model import AbstractEDGModel
+from edgphys.edg.core.recipe import AbstractRecipe
 from edgphys.edg.core.training import History
 from edgphys.edg.fitting import fit_model
 from edgphys.edg.recipes import recipe_for
@@ -38,6 +39,7 @@ from edgphys.edg.trained import TrainedModel
 from edgphys.edg.weights.chain import independence_chain
 from edgphys.edg.weights.upper_bound import upper_bound
 from edgphys.edg.weights.weighted_draws import draw_samples
+from edgphys.errors import ArgumentValueError
 from edgphys.systems.base import AbstractSystem, check_system
 
 __all__ = ["EDG"]
@@ -58,6 +60,8 @@ class EDG:
         "field" for lattices, "particles" for clusters, "mixture" for other continuous systems; "mixture" and
         "hamiltonian" (GHD) serve every differentiable system, without its symmetries; "refinement" draws
         Ising spins and phi^4 fields on lattices of any size from coarse to fine.
+    start : EDG, optional
+        "refinement": a trained sampler of another size or coupling, from whose laws training starts.
     target : str, default "auto"
         Lattices: which exact partial sum is used, see `edgphys.edg.targets.registry.target_names`: for Ising
         "decimation" (bipartite lattices) or "relaxation", for phi^4 "sublattice" (bipartite lattices) or
@@ -68,10 +72,10 @@ class EDG:
         Channels (width) and blocks (depth) of the two networks; default (16, 3) each on lattices, (64, 2)
         for "mixture" and "hamiltonian", (8, 8) and (16, 2) for "particles". For "refinement" the hidden units
         of the laws and of the root, (48, 64), and no encoder.
-    radius : float, default 3
+    radius : float, default 4
         "refinement": of the window that the law of a site sees, in units of the spacing of its level.
-    root : {"autoregressive"}
-        "refinement": how the coarsest sites are drawn.
+    root : {"autoregressive", "edg"}
+        "refinement": how the coarsest sites are drawn, one after the other or by an EDG of their own.
     n_components : int, default 256
         "mixture", "hamiltonian": most components of the Gaussian mixture that the decoder starts from; fewer
         if nine tenths of its draws are effective with fewer. 1 leaves everything to the networks.
@@ -128,9 +132,12 @@ class EDG:
     ({'draw': 100}, True)
     """
 
-    def __init__(self, system: AbstractSystem, *, decoder: str = "auto", **options: Any) -> None:
+    def __init__(
+        self, system: AbstractSystem, *, decoder: str = "auto", start: EDG | None = None, **options: Any
+    ) -> None:
         self.system = check_system(system)
         self._recipe, self._options = recipe_for(system, {"decoder": decoder, **options})
+        self._start = None if start is None else _start_of(start, self._recipe)
         self.options = self._recipe.described(self._options)
         self._training: dict[str, Any] = {}
         self._history = History()
@@ -165,7 +172,9 @@ class EDG:
         n_steps: int | None = None,
         batch_size: int | None = None,
         *,
-        learning_rate: float = 3e-3,
+        reference: xr.Dataset | None = None,
+        training: str = "auto",
+        learning_rate: float | None = None,
         path_share: float | None = None,
         annealing: float | None = None,
         patience: int | None = None,
@@ -182,9 +191,17 @@ class EDG:
         n_steps : int, optional
             Most optimiser steps. Default: enough for a small system, see `default_steps`.
         batch_size : int, optional
-            Decoder samples in a step, at least one per label; default 128, for few variables 256.
-        learning_rate : float
-            Largest, of Adam.
+            Decoder samples in a step, at least one per label; default 128, for few variables 256. For
+            "refinement" configurations of the reference, default 8 to 128 by the size of the lattice.
+        reference : Dataset, optional
+            "refinement": MCMC samples of the system with ``configurations`` (``keep=True``), dims (chain,
+            draw, ...), from which root and laws are learned.
+        training : {"auto", "chains", "energy", "both"}
+            "refinement": "chains", the default, learns from `reference`, or without it from the package's
+            own chains, which it runs; "energy" from the energy alone; "both" from chains first. All other
+            decoders learn from the energy.
+        learning_rate : float, optional
+            Largest, of Adam. Default: 3e-3; 0.02 for "refinement".
         path_share : float, optional
             Part of the run, at its end, spent on the K-step path bound, in [0, 1]. Default: 0.5, and 0 for
             the paper's form, which has no such part.
@@ -214,9 +231,18 @@ class EDG:
             annealing=annealing,
             patience=patience,
             device=device,  # pyright: ignore[reportArgumentType]
+            training=training,
         )
         fitted = fit_model(
-            self.system, self._recipe, self._options, seed, options, checkpoint=checkpoint, progress=progress
+            self.system,
+            self._recipe,
+            self._options,
+            seed,
+            options,
+            checkpoint=checkpoint,
+            progress=progress,
+            reference=reference,
+            start=self._start,
         )
         self._model, self._history, self._training = fitted.model, fitted.history, fitted.training
         return self
@@ -415,6 +441,18 @@ class EDG:
         model.load_state_dict(content.weights)
         edg._model = model.to(_checks.device(device)).eval()
         return edg
+
+
+def _start_of(start: Any, recipe: AbstractRecipe) -> AbstractEDGModel:
+    """The model of another sampler, if laws can be taken from it."""
+    _checks.instance(start, "start", EDG, "a trained EDG")
+    if "refinement" not in recipe.targets or start._recipe.name != recipe.name:
+        raise ArgumentValueError(
+            f"start must be of decoder='refinement', and so must this EDG; got {start._recipe.name!r} for "
+            f"{recipe.name!r}",
+            "start",
+        )
+    return start.model
 
 
 def _plain(options: dict[str, Any]) -> dict[str, Any]:

@@ -8,19 +8,55 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar
 
+import torch
 from torch import Tensor
 
-from edgphys.edg.core.bounds import continuous_bound
+from edgphys.edg.core.bounds import continuous_bound, path_bound
 from edgphys.edg.core.model import AbstractEDGModel
 from edgphys.edg.core.model_options import ModelOptions
-from edgphys.edg.core.training import Bound
+from edgphys.edg.core.training import Bound, History, OnStep, TrainingSettings, train
 from edgphys.systems.base import AbstractSystem
 
-__all__ = ["AbstractRecipe", "Weights"]
+__all__ = ["AbstractRecipe", "TrainingJob", "Weights"]
 
 Weights = Mapping[str, Tensor]
+
+
+@dataclass(frozen=True)
+class TrainingJob:
+    """All that a recipe needs to train a model.
+
+    Attributes
+    ----------
+    system : AbstractSystem
+    options : ModelOptions
+        Those of the recipe.
+    settings : TrainingSettings
+    device : torch.device
+    on_step : callable
+        Told the number of finished steps and the loss.
+    checkpoint : Path, optional
+    training : str
+        One of the recipe's `trainings`.
+    reference : tensor, shape (n_configurations, n_variables), optional
+        Configurations to learn from.
+    start : AbstractEDGModel, optional
+        Trained for another size or coupling, from which parts are taken over.
+    """
+
+    system: AbstractSystem
+    options: Any
+    settings: TrainingSettings
+    device: torch.device
+    on_step: OnStep
+    checkpoint: Path | None = None
+    training: str = "energy"
+    reference: Tensor | None = None
+    start: AbstractEDGModel | None = None
 
 
 class AbstractRecipe(ABC):
@@ -44,6 +80,10 @@ class AbstractRecipe(ABC):
         See `EDG.fit`, unless told.
     objective : str
         What minus the training loss is.
+    learning_rate, max_gradient : float
+        Largest rate of Adam unless told, and norm at which gradients are clipped.
+    trainings : tuple of str
+        Where it can learn from, the default first: "energy" is the energy of the system alone.
     """
 
     name: ClassVar[str]
@@ -55,6 +95,9 @@ class AbstractRecipe(ABC):
     patience: ClassVar[int] = 500
     annealing: ClassVar[float] = 0.0
     objective: ClassVar[str] = "a lower bound on log_z up to its noise"
+    learning_rate: ClassVar[float] = 3e-3
+    max_gradient: ClassVar[float] = 5.0
+    trainings: ClassVar[tuple[str, ...]] = ("energy",)
 
     def serves(self, system: AbstractSystem) -> str | None:
         """None, or what keeps this decoder from the system."""
@@ -80,6 +123,10 @@ class AbstractRecipe(ABC):
     def default_steps(self, system: AbstractSystem) -> int:
         """Optimiser steps that training takes unless told."""
 
+    def default_batch_size(self, system: AbstractSystem, training: str) -> int:
+        """Decoder samples in a step unless told."""
+        return self.batch_size
+
     def first_bound(self, model: AbstractEDGModel, options: Any) -> Bound:
         """Objective of the first part of the training."""
         return continuous_bound
@@ -87,3 +134,12 @@ class AbstractRecipe(ABC):
     def path_share(self, options: Any) -> float:
         """Part of the training spent on the path bound, unless told."""
         return 0.5
+
+    def fit(self, job: TrainingJob) -> tuple[AbstractEDGModel, History, dict[str, Any]]:
+        """A trained model, its history, and what datasets say of the training besides the settings."""
+        model = self.build(job.system, job.options, job.settings.seed, None).to(job.device)
+        first = self.first_bound(model, job.options)
+        history = train(
+            model, job.settings, first, path_bound, checkpoint=job.checkpoint, on_step=job.on_step
+        )
+        return model, history, {}

@@ -4,14 +4,17 @@
 The first part of the run minimises the continuous-time bound, the second the bound of the K-step path that
 will give the weights. The learning rate falls along a cosine. When the first part has reached a plateau, the
 second begins at once. The weights kept are an exponential moving average.
+
+A model may be trained in several stages of such runs, each with an objective of its own (`train_stages`).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,9 +24,20 @@ from edgphys.edg.core.bounds import Loss
 from edgphys.edg.core.model import AbstractEDGModel
 from edgphys.errors import TrainingError
 
-__all__ = ["Bound", "History", "TrainingSettings", "train"]
+__all__ = [
+    "Bound",
+    "History",
+    "OnStep",
+    "Stage",
+    "TrainingSettings",
+    "saved_weights",
+    "stage_of",
+    "train",
+    "train_stages",
+]
 
-Bound = Callable[[AbstractEDGModel, int, torch.Generator], Loss]
+Bound = Callable[[Any, int, torch.Generator], Loss]
+OnStep = Callable[[int, float], None]
 
 
 @dataclass(frozen=True)
@@ -49,6 +63,10 @@ class TrainingSettings:
     patience : int
         Steps over which the bound must have improved, else the second part begins.
     seed : int
+    subject : str
+        What is trained; a checkpoint of another subject is refused.
+    stage : int
+        Number of the run among those that make up the training.
     """
 
     n_steps: int
@@ -61,11 +79,29 @@ class TrainingSettings:
     seed: int
     subject: str = ""
     annealing: float = 0.0
+    stage: int = 0
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One of several runs that make up a training.
+
+    Attributes
+    ----------
+    settings : TrainingSettings
+        Its number among the stages is put in.
+    first, second : Bound
+        Objectives of its two parts.
+    """
+
+    settings: TrainingSettings
+    first: Bound
+    second: Bound
 
 
 @dataclass
 class History:
-    """Loss of every step: minus a noisy lower bound on log Z.
+    """Loss of every step, of all stages: minus a noisy lower bound on log Z, unless the objective is another.
 
     Attributes
     ----------
@@ -87,13 +123,13 @@ _CHECKPOINT_EVERY = 100
 class _Run:
     """State of a training run: everything a checkpoint must hold."""
 
-    def __init__(self, model: AbstractEDGModel, settings: TrainingSettings) -> None:
+    def __init__(self, model: Any, settings: TrainingSettings, before: History) -> None:
         self.model, self.settings = model, settings
         self.parameters = [p for p in model.parameters() if p.requires_grad]
         self.optimizer = torch.optim.Adam(self.parameters, lr=settings.learning_rate, betas=(0.9, 0.98))
         self.generator = torch.Generator(device=model.device).manual_seed(settings.seed)
         self.average = [p.detach().clone() for p in self.parameters]
-        self.history = History()
+        self.history = before
         self.step, self.position = 0, 0.0  # position runs from 0 to 1 and may jump ahead
 
     def state(self) -> dict:
@@ -163,19 +199,20 @@ class _Run:
 
 
 def train(
-    model: AbstractEDGModel,
+    model: Any,
     settings: TrainingSettings,
     first: Bound,
     second: Bound,
     *,
     checkpoint: Path | None = None,
-    on_step: Callable[[int, float], None] = lambda step, loss: None,
+    on_step: OnStep = lambda step, loss: None,
+    before: History | None = None,
 ) -> History:
     """Train `model` in place.
 
     Parameters
     ----------
-    model : AbstractEDGModel
+    model : AbstractEDGModel, or a Module with a `device`
         On the device to train on.
     settings : TrainingSettings
     first, second : Bound
@@ -185,6 +222,8 @@ def train(
         had not been stopped.
     on_step : callable
         Told the number of finished steps (of at most ``n_steps``) and the loss.
+    before : History, optional
+        Of earlier stages.
 
     Returns
     -------
@@ -195,8 +234,8 @@ def train(
     TrainingError
         If the loss is not finite, or the checkpoint belongs to another run.
     """
-    run = _Run(model, settings)
-    if checkpoint is not None and checkpoint.exists():
+    run = _Run(model, settings, History() if before is None else before)
+    if stage_of(checkpoint, settings) == settings.stage and checkpoint is not None and checkpoint.exists():
         run.restore(_read_checkpoint(checkpoint, settings))
     switch = 1.0 - settings.path_share
     while settings.n_steps and run.position < 1.0 - 1e-9:
@@ -211,6 +250,68 @@ def train(
         write_whole(checkpoint, lambda path: torch.save(run.state(), path))
     run.finish()
     return run.history
+
+
+def train_stages(
+    model: Any,
+    stages: Sequence[Stage],
+    *,
+    checkpoint: Path | None = None,
+    on_step: OnStep = lambda step, loss: None,
+    before: History | None = None,
+    first: int = 0,
+) -> History:
+    """Train `model` in place in several runs; a checkpoint goes on in the stage that it was written in.
+
+    Parameters
+    ----------
+    model, checkpoint, before
+        As for `train`.
+    stages : sequence of Stage
+    on_step : callable
+        Told the number of finished steps of these stages, and the loss.
+    first : int
+        Number of the first of them, where another model was trained before.
+    """
+    history, done = History() if before is None else before, 0
+    begin = stage_of(checkpoint, stages[0].settings) if stages else 0
+    for number, stage in enumerate(stages, first):
+        if number >= begin:
+            history = train(
+                model,
+                replace(stage.settings, stage=number),
+                stage.first,
+                stage.second,
+                checkpoint=checkpoint,
+                on_step=lambda step, loss, offset=done: on_step(offset + step, loss),
+                before=history,
+            )
+        done += stage.settings.n_steps
+    return history
+
+
+def saved_weights(checkpoint: Path, settings: TrainingSettings) -> dict[str, torch.Tensor]:
+    """The weights in a checkpoint.
+
+    Raises
+    ------
+    TrainingError
+        If it belongs to another training.
+    """
+    return _read_checkpoint(checkpoint, settings)["model"]
+
+
+def stage_of(checkpoint: Path | None, settings: TrainingSettings) -> int:
+    """Number of the stage that a checkpoint was written in; 0 if there is none.
+
+    Raises
+    ------
+    TrainingError
+        If it belongs to another training.
+    """
+    if checkpoint is None or not checkpoint.exists():
+        return 0
+    return int(_read_checkpoint(checkpoint, settings)["settings"].get("stage", 0))
 
 
 def _check_finite(loss: Loss, step: int) -> None:
@@ -233,9 +334,19 @@ def _read_checkpoint(path: Path, settings: TrainingSettings) -> dict:
         raise TrainingError(
             f"checkpoint: {path} cannot be read ({type(error).__name__}); remove it", "checkpoint"
         ) from error
-    if not isinstance(state, dict) or state.get("settings") != asdict(settings):
+    if not isinstance(state, dict) or not _belongs(state.get("settings"), asdict(settings)):
         raise TrainingError(
             f"checkpoint: {path} belongs to a run with other settings; name another file or remove it",
             "checkpoint",
         )
     return state
+
+
+def _belongs(found: Any, settings: dict[str, Any]) -> bool:
+    """Whether a checkpoint's settings are those of this run, or of another stage of the same training."""
+    if not isinstance(found, dict):
+        return False
+    found = {"stage": 0} | found
+    if found["stage"] == settings["stage"]:
+        return found == settings
+    return all(found.get(name) == settings[name] for name in ("subject", "seed"))

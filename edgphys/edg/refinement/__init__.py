@@ -3,19 +3,15 @@
 
 from edgphys.edg.refinement.classes import Classes, SiteClass, split_sites
 from edgphys.edg.refinement.generator import LatticeGenerator
-from edgphys.edg.refinement.law_training import LawTraining, fit_to_energy, fit_to_reference
 from edgphys.edg.refinement.model import Refinement
 from edgphys.edg.refinement.windows import Window, windows_of
 
 __all__ = [
     "Classes",
     "LatticeGenerator",
-    "LawTraining",
     "Refinement",
     "SiteClass",
     "Window",
-    "fit_to_energy",
-    "fit_to_reference",
     "split_sites",
     "windows_of",
 ]

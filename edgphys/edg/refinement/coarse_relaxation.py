@@ -29,8 +29,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from edgphys.edg.core.bounds import Loss
 from edgphys.edg.core.module import Module
-from edgphys.edg.refinement.law_training import LawTraining, OnStep, minimise
+from edgphys.edg.core.training import Bound
 from edgphys.edg.refinement.network import OddEvenNetwork
 
 __all__ = ["CoarseRelaxation", "fit_pair_couplings"]
@@ -85,7 +86,9 @@ class CoarseRelaxation(Module):
     couplings : float64 array, shape (n, n)
         M up to its diagonal.
     field : float
-        b; 0 makes the law even.
+        b.
+    with_field : bool
+        Else the law is even, and b must be 0.
     width : int
         Hidden units for each spin.
     seed : int
@@ -98,21 +101,28 @@ class CoarseRelaxation(Module):
     """
 
     root: Tensor
+    field: Tensor
     mask: Tensor
 
     def __init__(
-        self, couplings: NDArray[np.float64], field: float, *, width: int = 64, seed: int = 0
+        self,
+        couplings: NDArray[np.float64],
+        field: float,
+        *,
+        with_field: bool = False,
+        width: int = 64,
+        seed: int = 0,
     ) -> None:
         super().__init__()
-        self.n, self.field = len(couplings), float(field)
+        self.n = len(couplings)
+        self.register_buffer("field", torch.tensor(float(field), dtype=torch.float64))
         eigenvalues, vectors = np.linalg.eigh(couplings)
         shift = _MARGIN * (eigenvalues[-1] - eigenvalues[0]) - eigenvalues[0]
         root = (vectors * np.sqrt(np.maximum(eigenvalues + shift, 0.0))) @ vectors.T
         self.register_buffer("root", torch.from_numpy(0.5 * (root + root.T)))
         self.register_buffer("mask", torch.ones(self.n, self.n).tril(-1)[:, None], persistent=False)
-        n_even = int(self.field != 0.0)
         self.network = OddEvenNetwork(
-            2 * self.n, 0, 1, n_even, width, torch.Generator().manual_seed(seed), n_stacked=self.n
+            2 * self.n, 0, 1, int(with_field), width, torch.Generator().manual_seed(seed), n_stacked=self.n
         )
 
     def soften(self, spins: Tensor, generator: torch.Generator) -> Tensor:
@@ -146,31 +156,18 @@ class CoarseRelaxation(Module):
             spins[:, k] = 2.0 * (uniform < torch.sigmoid(2.0 * logit)).to(y.dtype) - 1.0
         return spins
 
-    def fit(
-        self,
-        draw_spins: Callable[[int, torch.Generator], Tensor],
-        settings: LawTraining,
-        on_step: OnStep = lambda step, loss: None,
-    ) -> list[float]:
-        """Learn p_0 from coarse spins.
+    def bound(self, draw_spins: Callable[[int, torch.Generator], Tensor]) -> Bound:
+        """-<log p_0>, an objective of `edgphys.edg.core.training`.
 
         Parameters
         ----------
         draw_spins : callable
             ``draw_spins(n, generator)`` gives n coarse configurations, shape (n, n_spins).
-        settings : LawTraining
-        on_step : callable
-
-        Returns
-        -------
-        list of float
-            -<log p_0> of every step.
         """
-        generator = torch.Generator(device=self.root.device).manual_seed(settings.seed)
 
-        def loss_at(position: float) -> tuple[Tensor, float]:
-            spins = draw_spins(settings.batch_size, generator).float()
+        def loss_of(model: object, n_batch: int, generator: torch.Generator) -> Loss:
+            spins = draw_spins(n_batch, generator).float()
             loss = -self.log_prob(spins, self.soften(spins, generator)).mean()
-            return loss, float(loss.detach())
+            return Loss(torch.zeros_like(loss), loss)
 
-        return minimise(self, settings, loss_at, on_step)
+        return loss_of

@@ -37,20 +37,25 @@ class RefinementTarget(AbstractTarget):
 
     Parameters
     ----------
-    refinement : Refinement
+    generator : LatticeGenerator
     """
 
     exact_energy: ClassVar[bool] = True
 
-    def __init__(self, refinement: Refinement) -> None:
+    def __init__(self, generator: LatticeGenerator) -> None:
         super().__init__()
-        self._refinement = [refinement]  # the model's own module, not a second copy in the state
-        self.system, self.n_dims = refinement.system, refinement.n_sites
+        self._laws = [generator]  # the model's own module, not a second copy in the state
+        self.system, self.n_dims = generator.system, generator.refinement.n_sites
+
+    @property
+    def laws(self) -> LatticeGenerator:
+        """Root and laws."""
+        return self._laws[0]
 
     @property
     def refinement(self) -> Refinement:
         """Whose exact sites they are."""
-        return self._refinement[0]
+        return self.laws.refinement
 
     def energy(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
         """Minus the log-weight of x."""
@@ -85,7 +90,7 @@ class RefinementModel(AbstractEDGModel):
     def __init__(self, generator: LatticeGenerator, n_path_steps: int = 1) -> None:
         super().__init__()
         self.generator, self.n_path_steps = generator, n_path_steps
-        self.target = RefinementTarget(generator.refinement)
+        self.target = RefinementTarget(generator)
 
     @property
     def device(self) -> torch.device:

@@ -7,6 +7,9 @@ A law belongs to a lattice system whose weight is a product over sites and bonds
 
 The coefficients of the learned classes come from a network that sees the window; given all neighbours the
 density is exact, ``exp(local(x) + pair x s - log_normaliser(s))`` with s the sum over the neighbours.
+
+Laws are learned by log q averaged over x at its exact density given other sites, on a grid of values. The
+average is linear in a few moments of x (`moments`), which the reference gives once for all.
 """
 
 from __future__ import annotations
@@ -32,12 +35,15 @@ class AbstractLaw(Module, ABC):
         Size of a variable: networks see x / scale.
     pair : float
         Coefficient of the bonds.
+    grid : float64 tensor, shape (n_grid,)
+        All values of a variable, or equidistant ones on which its density is summed.
     """
 
     n_odd: int
     n_even: int
     scale: float
     pair: float
+    grid: Tensor
 
     @abstractmethod
     def log_prob(self, x: Tensor, odd: Tensor, even: Tensor) -> Tensor:
@@ -46,6 +52,14 @@ class AbstractLaw(Module, ABC):
     @abstractmethod
     def draw(self, odd: Tensor, even: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Values, without gradient, and their log-density, shape (...); in the dtype of the coefficients."""
+
+    @abstractmethod
+    def moments(self, x: Tensor) -> Tensor:
+        """Functions of x that log q is linear in, shape (...) -> (..., n_moments)."""
+
+    @abstractmethod
+    def mean_log_prob(self, moments: Tensor, odd: Tensor, even: Tensor) -> Tensor:
+        """Average of the log-density over x of given mean `moments`, shape (...)."""
 
     @abstractmethod
     def local(self, x: Tensor) -> Tensor:

@@ -22,6 +22,7 @@ from edgphys.edg.refinement.classes import SiteClass, split_sites
 from edgphys.edg.refinement.law import AbstractLaw
 from edgphys.edg.refinement.laws_of import law_of
 from edgphys.edg.refinement.network import OddEvenNetwork, bumps
+from edgphys.edg.refinement.site_means import SiteMeans
 from edgphys.edg.refinement.windows import Window, neighbour_table, windows_of
 from edgphys.systems.lattice.base import AbstractLatticeSystem
 
@@ -53,6 +54,8 @@ class Refinement(Module):
     classes : Classes
     networks : ModuleDict
         One per learned class, by its name.
+    means : SiteMeans
+        Of its sites.
     """
 
     root: Tensor
@@ -75,6 +78,7 @@ class Refinement(Module):
         self.system, self.n_bumps = system, n_bumps
         self.law: AbstractLaw = law_of(system)
         self.classes = split_sites(system.lattice, n_colours)
+        self.means = SiteMeans(self.classes, self.law)
         generator = torch.Generator().manual_seed(seed)
         self.networks = nn.ModuleDict()
         for number, window in enumerate(windows_of(self.classes, radius)):
@@ -208,6 +212,26 @@ class Refinement(Module):
             x = configurations[:, self.get_buffer(f"_sites_{number}")]
             total = total + self.law.log_prob(x, *self._coefficients(number, seen, condition)).sum(1)
         return total
+
+    def mean_log_prob(
+        self, configurations: Tensor, numbers: range | list[int], condition: Tensor | None = None
+    ) -> Tensor:
+        """`learned_log_density` with each site averaged over its law given all that is not exact, see `means`.
+
+        The same mean over exact configurations, with less noise: what is trained by reference.
+        """
+        seen = nn.functional.pad((configurations / self.law.scale).float(), (0, 1))
+        around = self._around_exact(configurations)
+        total = torch.zeros(len(configurations), device=configurations.device)
+        for number in numbers:
+            moments = self.means.moments(configurations, around, self.get_buffer(f"_sites_{number}"))
+            coefficients = self._coefficients(number, seen, condition)
+            total = total + self.law.mean_log_prob(moments, *coefficients).sum(1)
+        return total
+
+    def root_moments(self, configurations: Tensor) -> Tensor:
+        """Mean moments of the root's sites, shape (n_batch, n_root, n_moments)."""
+        return self.means.moments(configurations, self._around_exact(configurations), self.root)
 
     @torch.no_grad()
     def start_from(self, other: Refinement) -> list[str]:

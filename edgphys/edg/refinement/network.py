@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""The small network behind a law: odd and even functions of what a site sees, and a linear part.
+"""The small network behind a law: odd and even functions of what a site sees.
 
-    f(c) = W3 silu(W2 silu(W1 c + V e + b1) + b2) + b3,    odd = f(c) - f(-c) + A c,    even = f(c) + f(-c)
+    h = t(W1 c (1 + V e)),      odd = W3 t(W2 h) + A c,      even = W5 silu(W4 h^2 + b4) + b5
 
-c is the window, e marks its missing sites and keeps its sign. W3 and A start at zero. With a condition,
-Gaussian bumps of it scale and shift the two hidden layers and combine as many linear parts A; scales and
-shifts start at zero. One network may serve all sites (weights (n_in, n_out)), or a stack of them, one
-per site.
+with t(u) = 1 / (1 + exp(-u)) - 1/2. c is the window, e marks its missing sites and keeps its sign. Without biases the odd part is odd by itself,
+and one pass gives both. W3, A, W5 start at zero. With a condition, Gaussian bumps of it scale the hidden
+layers and combine as many linear parts A; scales start at one. One network may serve all sites (weights
+(n_in, n_out)), or a stack of them, one per site.
 """
 
 from __future__ import annotations
@@ -62,23 +62,25 @@ class OddEvenNetwork(Module):
         n_bumps: int = 0,
     ) -> None:
         super().__init__()
-        self.n_odd, self.n_bumps = n_odd, n_bumps
+        self.n_odd, self.n_even, self.n_bumps = n_odd, n_even, n_bumps
         stack = () if n_stacked is None else (n_stacked,)
 
-        def normal(n_in: int, n_out: int) -> nn.Parameter:
+        def normal(n_in: int, n_out: int, size: float) -> nn.Parameter:
             values = torch.randn(*stack, n_in, n_out, generator=generator)
-            return nn.Parameter(values / max(n_in, 1) ** 0.5)
+            return nn.Parameter(values * size / max(n_in, 1) ** 0.5)
 
         def zeros(n_in: int, n_out: int) -> nn.Parameter:
             return nn.Parameter(torch.zeros(*stack, n_in, n_out))
 
-        self.first, self.edge = normal(n_inputs, width), zeros(n_edges, width)
-        self.second, self.third = normal(width, width), zeros(width, n_odd + n_even)
-        # Biases of order one: without them silu(h) - silu(-h) is linear.
-        self.bias = nn.Parameter(torch.randn(*stack, 1, width, generator=generator))
-        self.second_bias, self.third_bias = zeros(1, width), zeros(1, n_odd + n_even)
+        # t has the slope 1/4 and the size 1/2: with these factors it is the tanh of a unit network.
+        self.first, self.edge = normal(n_inputs, width, 2.0), zeros(n_edges, width)
+        self.second, self.third = normal(width, width, 4.0), zeros(width, n_odd)
         self.linear = zeros(n_inputs, n_odd * max(n_bumps, 1))
-        self.modulation = zeros(n_bumps, 4 * width) if n_bumps else None
+        self.modulation = zeros(n_bumps, 2 * width) if n_bumps else None
+        if n_even:
+            self.fourth, self.fifth = normal(width, width, 8.0), zeros(width, n_even)
+            self.fourth_bias, self.fifth_bias = zeros(1, width), zeros(1, n_even)
+            self.even_modulation = zeros(n_bumps, 2 * width) if n_bumps else None
 
     def forward(
         self, window: Tensor, edges: Tensor | None = None, bump: Tensor | None = None
@@ -114,25 +116,27 @@ class OddEvenNetwork(Module):
     def _evaluate(
         self, weights: dict[str, Tensor], window: Tensor, edges: Tensor | None, bump: Tensor | None
     ) -> tuple[Tensor, Tensor]:
-        shift = weights["bias"] if edges is None else weights["bias"] + edges @ weights["edge"]
-        signal = window @ weights["first"]
-        scale1, shift1, scale2, shift2 = _modulations(weights, bump)
-        silu = nn.functional.silu
-        sides = []
-        for sign in (1.0, -1.0):
-            h = silu((sign * signal + shift) * scale1 + shift1)
-            h = silu((h @ weights["second"] + weights["second_bias"]) * scale2 + shift2)
-            sides.append(h @ weights["third"] + weights["third_bias"])
-        plus, minus = sides
-        linear = window @ weights["linear"]
-        if bump is not None:
+        signal, linear = window @ weights["first"], window @ weights["linear"]
+        if edges is not None:
+            signal = signal * (1.0 + edges @ weights["edge"])
+        if bump is None:
+            h = _odd_step(signal)
+            inner = h @ weights["second"]
+        else:
+            first, second = (bump @ weights["modulation"]).chunk(2, dim=-1)
+            h = _odd_step(signal * (1.0 + first))
+            inner = (h @ weights["second"]) * (1.0 + second)
             linear = (linear.unflatten(-1, (self.n_odd, self.n_bumps)) * bump[..., None, :]).sum(-1)
-        return (plus - minus)[..., : self.n_odd] + linear, (plus + minus)[..., self.n_odd :]
+        odd = _odd_step(inner) @ weights["third"] + linear
+        if not self.n_even:
+            return odd, odd[..., :0]
+        inner = (h * h) @ weights["fourth"] + weights["fourth_bias"]
+        if bump is not None:
+            scale, shift = (bump @ weights["even_modulation"]).chunk(2, dim=-1)
+            inner = inner * (1.0 + scale) + shift
+        return odd, nn.functional.silu(inner) @ weights["fifth"] + weights["fifth_bias"]
 
 
-def _modulations(weights: dict[str, Tensor], bump: Tensor | None) -> tuple:
-    """Scale and shift of the two hidden layers."""
-    if bump is None:
-        return 1.0, 0.0, 1.0, 0.0
-    scale1, shift1, scale2, shift2 = (bump @ weights["modulation"]).chunk(4, dim=-1)
-    return 1.0 + scale1, shift1, 1.0 + scale2, shift2
+def _odd_step(u: Tensor) -> Tensor:
+    """1 / (1 + exp(-u)) - 1/2: tanh(u / 2) / 2, at a third of the time."""
+    return torch.sigmoid(u) - 0.5

@@ -1,20 +1,28 @@
 # SPDX-License-Identifier: MIT
-"""Learned partial sums on a lattice: their options, and how the model is built."""
+"""Learned partial sums on a lattice: their options, and how the model is built and trained."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import cast, final
+from dataclasses import dataclass, replace
+from typing import Any, cast, final
 
 from edgphys._checks import choice, number
+from edgphys.edg.core.bounds import continuous_bound
+from edgphys.edg.core.model import AbstractEDGModel
 from edgphys.edg.core.model_options import ModelOptions, option, set_fields
-from edgphys.edg.core.recipe import AbstractRecipe
+from edgphys.edg.core.recipe import AbstractRecipe, TrainingJob
+from edgphys.edg.core.training import History, train_stages
 from edgphys.edg.refinement.generative_model import RefinementModel
 from edgphys.edg.refinement.generator import LatticeGenerator
+from edgphys.edg.refinement.law_stages import batch_size_for, law_stages
 from edgphys.edg.refinement.laws_of import has_law
+from edgphys.edg.refinement.reference import Reference
+from edgphys.edg.refinement.root_edg import fit_with_root, laws_among, root_model, root_target
 from edgphys.systems.lattice.base import AbstractLatticeSystem
 
 __all__ = ["RefinementOptions", "RefinementRecipe"]
+
+_ROOTS = ("autoregressive", "edg")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,30 +32,32 @@ class RefinementOptions(ModelOptions):
     Attributes
     ----------
     target : {"refinement"}
-    root : {"autoregressive"}
+    root : {"autoregressive", "edg"}
         How the coarsest sites are drawn.
     radius : float
         Of the window that a law sees, in units of the spacing of its level.
     decoder_size : tuple of int
-        Hidden units of the laws, and of the root.
+        Hidden units of the laws, and of the autoregressive root.
+    encoder_size, n_path_steps
+        Of an EDG root, channels and blocks of its decoder and of its encoder; without meaning for an
+        autoregressive one, where nothing is left to infer.
     """
 
-    n_path_steps: int = option(1, "without meaning here: nothing is left to infer")
     decoder_size: tuple[int, int] = option((48, 64), "hidden units of the laws, and of the root")
-    encoder_size: tuple[int, int] = option((1, 1), "without meaning here: there is no encoder")
+    encoder_size: tuple[int, int] = option((16, 2), "channels and blocks of an EDG root")
     target: str = option("refinement", "learned partial sums from coarse to fine")
-    root: str = option("autoregressive", "how the coarsest sites are drawn")
-    radius: float = option(3.0, "of the window of a law, in units of the spacing of its level")
+    root: str = option("autoregressive", "how the coarsest sites are drawn: autoregressive or edg")
+    radius: float = option(4.0, "of the window of a law, in units of the spacing of its level")
 
     def __post_init__(self) -> None:
         super().__post_init__()
         choice(self.target, "target", ("refinement",))
-        choice(self.root, "root", ("autoregressive",))
+        choice(self.root, "root", _ROOTS)
         set_fields(self, radius=number(self.radius, "radius", least=1.0))
 
     @property
     def has_flow(self) -> bool:
-        return False
+        return self.root == "edg"
 
 
 @final
@@ -58,11 +68,13 @@ class RefinementRecipe(AbstractRecipe):
     options = RefinementOptions
     geometries = ("lattice",)
     targets = ("refinement",)
-    batch_size = 256
-    # It does not end early: there is no second part.
-    patience = 1_000_000
     annealing = 0.4
-    objective = "a lower bound on log_z up to its noise"
+    learning_rate = 0.02
+    max_gradient = 20.0
+    trainings = ("chains", "energy", "both")
+    # It does not end early: without a reference the loss rises with the coupling.
+    patience = 1_000_000
+    objective = "log q averaged over configurations of a reference, or a lower bound on log_z up to its noise"
 
     def serves(self, system):
         why_not = super().serves(system)
@@ -70,19 +82,52 @@ class RefinementRecipe(AbstractRecipe):
             why_not = f"decoder {self.name} has no law for the sites of {system.name}"
         return why_not
 
+    def complete(self, system, options):
+        if options.root == "autoregressive":
+            return replace(options, n_path_steps=1, encoder_size=(1, 1))
+        return options
+
     def build(self, system, options, seed, weights):
-        width, root_width = options.decoder_size
-        laws = LatticeGenerator(
-            cast(AbstractLatticeSystem, system),
-            radius=options.radius,
-            width=width,
-            root_width=root_width,
-            seed=seed,
-        )
-        return RefinementModel(laws, options.n_path_steps)
+        laws = _laws(system, options, seed)
+        if options.root == "autoregressive":
+            return RefinementModel(laws, options.n_path_steps)
+        if weights is not None:
+            laws.load_state_dict(laws_among(weights))
+        target = root_target(laws, width=options.decoder_size[1], seed=seed, weights=weights)
+        return root_model(target, options, seed)
 
     def default_steps(self, system):
-        return 1500
+        return 1000
+
+    def default_batch_size(self, system, training):
+        return batch_size_for(system.n_variables, training)
+
+    def first_bound(self, model, options):
+        return continuous_bound
 
     def path_share(self, options):
-        return 0.0
+        return 0.5 if options.root == "edg" else 0.0
+
+    def fit(self, job: TrainingJob) -> tuple[AbstractEDGModel, History, dict[str, Any]]:
+        laws = _laws(job.system, job.options, job.settings.seed).to(job.device)
+        if job.start is not None:
+            laws.start_from(job.start.target.laws)
+        reference = Reference(job)
+        if job.options.root == "autoregressive":
+            model = RefinementModel(laws, job.options.n_path_steps)
+            stages = law_stages(laws, job.training, job.settings, reference)
+            history = train_stages(model, stages, checkpoint=job.checkpoint, on_step=job.on_step)
+        else:
+            model, history = fit_with_root(job, laws, reference)
+        return model, history, {"training": job.training, **reference.told}
+
+
+def _laws(system: Any, options: RefinementOptions, seed: int) -> LatticeGenerator:
+    width, root_width = options.decoder_size
+    return LatticeGenerator(
+        cast(AbstractLatticeSystem, system),
+        radius=options.radius,
+        width=width,
+        root_width=root_width,
+        seed=seed,
+    )

@@ -72,6 +72,12 @@ class AutoregressiveRoot(Module):
         odd, even = self.network(windows, bump=self._bump(condition))
         return self.law.log_prob(x.T, odd, even).sum(0)
 
+    def mean_log_prob(self, x: Tensor, moments: Tensor, condition: Tensor | None = None) -> Tensor:
+        """`log_prob` with each site averaged, given its mean moments, shape (n_batch, n_root, n_moments)."""
+        windows = self.mask * (x[:, self.order] / self.law.scale).float()
+        odd, even = self.network(windows, bump=self._bump(condition))
+        return self.law.mean_log_prob(moments[:, self.order].transpose(0, 1), odd, even).sum(0)
+
     @torch.no_grad()
     def draw(
         self,

@@ -36,11 +36,13 @@ class SpinLaw(AbstractLaw):
     """
 
     scale: ClassVar[float] = 1.0
+    grid: Tensor
 
     def __init__(self, reduced_coupling: float, reduced_field: float) -> None:
         super().__init__()
         self.pair, self.bias = float(reduced_coupling), float(reduced_field)
         self.n_odd, self.n_even = 1, int(self.bias != 0.0)
+        self.register_buffer("grid", torch.tensor([-1.0, 1.0], dtype=torch.float64), persistent=False)
 
     def log_prob(self, x: Tensor, odd: Tensor, even: Tensor) -> Tensor:
         """-log(1 + exp(-2 s a))."""
@@ -51,6 +53,15 @@ class SpinLaw(AbstractLaw):
         a = self._coefficient(odd, even)
         spins = _spins(a, generator)
         return spins, _log_prob(spins, a)
+
+    def moments(self, x: Tensor) -> Tensor:
+        """s itself."""
+        return x[..., None]
+
+    def mean_log_prob(self, moments: Tensor, odd: Tensor, even: Tensor) -> Tensor:
+        """a <s> - log 2 cosh a."""
+        a = self._coefficient(odd, even)
+        return a * moments[..., 0].to(a) - log_2cosh(a)
 
     def local(self, x: Tensor) -> Tensor:
         """beta h s."""

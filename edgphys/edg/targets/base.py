@@ -24,7 +24,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -85,9 +85,12 @@ class AbstractTarget(Module, ABC):
         What was asked so far, where the target counts; see `Calls`.
     can_anneal : bool
         Whether `start` gives draws of `training_system` that can be annealed to `system`.
+    laws : LatticeGenerator
+        Root and laws; only where sites are drawn by learned laws.
     """
 
     can_anneal: ClassVar[bool] = False
+    laws: Any
     system: AbstractSystem
     n_dims: int
     n_energy_calls: int = 0

@@ -6,19 +6,17 @@ For phi^4 the variables are the coarse field itself,
     Z = int dx_c pi(x_c),     pi(x_c) = int dx_f exp(-S(x_c, x_f)) = E_{x_f ~ p} [exp(-S) / p(x_f | x_c)]
 
 with p the law of a `Refinement`, whose last class is exact. `lift` draws x_f: the exponential of its
-log-density averages to pi(x_c) for any laws. `energy`, for training, draws x_f and holds it,
+log-density averages to pi(x_c) for any laws. For spins the variables are y of `CoarseRelaxation`, and the
+coarse spins s_c are filled in first.
 
-    energy(x_c) = S(x_c, x_f) + log p(x_f | x_c),
+Training sees a stand-in without the rest of the lattice, the learned density p_r of the coarse sites alone
+(an autoregressive root, as accurate as the laws), so that a step costs the same on every lattice:
 
-whose gradient is that of -log pi up to the score of the laws, which vanishes in the mean where they are
-exact; its mean is an upper bound on -log pi.
+    phi^4:   energy(x_c) = -log p_r(x_c)
+    Ising:   energy(y) = -log p_r(s_c) + log p_0(s_c | y) - log N(y; M^{1/2} s_c, 1),    s_c ~ p_0(. | y) held,
 
-For spins the variables are y of `CoarseRelaxation`, and the coarse spins s_c are filled in first,
-
-    energy(y) = beta H(s_c, s_f) + log p(s_f | s_c) + log p_0(s_c | y) - log N(y; M^{1/2} s_c, 1) .
-
-The finished configuration is moved by an element of the space group of its own, which restores the
-translations and reflections that the choice of the coarse sites broke.
+whose gradient is that of minus the log of the marginal density of y up to the score of p_0, which vanishes in
+the mean where p_0 is exact. Minus the loss is then a bound on log 1 = 0; the weights know nothing of it.
 """
 
 from __future__ import annotations
@@ -33,7 +31,8 @@ from torch import Tensor
 from edgphys.edg.core.model import check_no_condition
 from edgphys.edg.field.hartree import phi4_stiffness, soft_spin_gaussian
 from edgphys.edg.refinement.classes import Classes
-from edgphys.edg.refinement.coarse_relaxation import CoarseRelaxation
+from edgphys.edg.refinement.coarse_relaxation import CoarseRelaxation, fit_pair_couplings
+from edgphys.edg.refinement.generator import LatticeGenerator
 from edgphys.edg.refinement.model import Refinement
 from edgphys.edg.targets.base import AbstractLatticeTarget
 from edgphys.edg.targets.gaussian_start import GaussianStart, choose_start
@@ -41,12 +40,14 @@ from edgphys.edg.targets.ising import tilted_start
 from edgphys.edg.targets.sublattices import restrict_orbits
 from edgphys.systems import Ising, Phi4
 from edgphys.systems.lattice.relaxation import LatticeOperator
-from edgphys.systems.lattice.space_group import SpaceGroup
 from lattices import Lattice
 from lattices.build import expand
 from lattices.numbering import site_index
 
-__all__ = ["IsingRefinementTarget", "Phi4RefinementTarget", "root_lattice"]
+__all__ = ["IsingRefinementTarget", "Phi4RefinementTarget", "fit_relaxation", "root_lattice"]
+
+# Coarse spins from which M is fitted.
+_N_FIT = 8192
 
 
 def root_lattice(classes: Classes) -> tuple[Lattice, NDArray[np.int64]]:
@@ -66,54 +67,68 @@ def _generator_of_call(n_calls: Tensor, device: torch.device) -> torch.Generator
     return generator
 
 
-@final
-class Phi4RefinementTarget(AbstractLatticeTarget):
-    """phi^4 on the coarse sites of a refinement; see the module docstring.
+class _RootTarget(AbstractLatticeTarget):
+    """What the targets of both families share: the laws, held fixed, and the coarse sites with their orbits.
 
     Parameters
     ----------
-    refinement : Refinement
-        Of a phi^4 system. Its laws are held fixed here.
+    generator : LatticeGenerator
     """
 
     exact_energy: ClassVar[bool] = False
-    system: Phi4
+    laws: LatticeGenerator
+    relaxation: CoarseRelaxation | None
     n_calls: Tensor
 
-    def __init__(self, refinement: Refinement) -> None:
+    def __init__(self, generator: LatticeGenerator) -> None:
         super().__init__()
-        self.system = system = cast(Phi4, refinement.system)
-        self.refinement = refinement.requires_grad_(False)
-        self.n_dims, self.symmetric = len(refinement.classes.root), True
-        coarse, sites = root_lattice(refinement.classes)
+        self.laws = generator.requires_grad_(False)
+        self.system = generator.system
+        classes = self.refinement.classes
+        self.n_dims = len(classes.root)
+        coarse, sites = root_lattice(classes)
         self.orbits = restrict_orbits(coarse.pair_orbits(), sites)
-        signs = system.lattice.bipartition
-        pattern = np.ones(system.n_sites) if system.hop >= 0.0 or signs is None else signs.astype(float)
-        self.pattern = pattern[refinement.classes.root]
-        self.group = SpaceGroup(system.lattice)
         self.register_buffer("n_calls", torch.zeros((), dtype=torch.int64))
 
+    @property
+    def refinement(self) -> Refinement:
+        """Laws of all other sites."""
+        return self.laws.refinement
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return self.laws.device
+
+
+@final
+class Phi4RefinementTarget(_RootTarget):
+    """phi^4 on the coarse sites of a refinement; see the module docstring."""
+
+    system: Phi4
+
+    def __init__(self, generator: LatticeGenerator) -> None:
+        super().__init__(generator)
+        system, self.symmetric, self.relaxation = self.system, True, None
+        signs = system.lattice.bipartition
+        pattern = np.ones(system.n_sites) if system.hop >= 0.0 or signs is None else signs.astype(float)
+        self.pattern = pattern[self.refinement.classes.root]
+
     def energy(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
-        """S(x_c, x_f) + log p(x_f | x_c) at x_f drawn from p and held, without the exact sites."""
+        """-log p_r(x_c)."""
         check_no_condition(condition)
-        generator = _generator_of_call(self.n_calls, x.device)
-        with torch.no_grad():
-            drawn, _ = self.refinement.draw_learned(x.detach(), generator)
-        field = drawn.index_copy(1, self.refinement.root, x)
-        log_prob = self.refinement.learned_log_density(field, range(self.refinement.n_classes))
-        return log_prob - self.refinement.log_marginal(field)
+        return -self.laws.root.log_prob(x)
 
     @torch.no_grad()
     def lift(self, x: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Draw the rest of the lattice."""
         field, log_prob = self.refinement.sample(x.double(), generator)
-        log_density = -self.system.reduced_energy(field) - log_prob
-        return log_density, self.group.move(field, generator).to(x.dtype)
+        return -self.system.reduced_energy(field) - log_prob, field.to(x.dtype)
 
     @torch.no_grad()
     def lower(self, configurations: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """The coarse part of the configuration, moved by an element of the space group."""
-        field = self.group.move(configurations.double(), generator)
+        """The coarse part of the configuration."""
+        field = configurations.double()
         log_density = -self.system.reduced_energy(field) - self.refinement.log_density(field)
         return self.refinement.restrict(field).to(configurations.dtype), log_density
 
@@ -135,42 +150,33 @@ class Phi4RefinementTarget(AbstractLatticeTarget):
 
 
 @final
-class IsingRefinementTarget(AbstractLatticeTarget):
+class IsingRefinementTarget(_RootTarget):
     """Softened coarse spins of a refinement; see the module docstring.
 
     Parameters
     ----------
-    refinement : Refinement
+    generator : LatticeGenerator
         Of an Ising system.
     relaxation : CoarseRelaxation
-        Of its coarse spins. Both are held fixed here.
+        Of its coarse spins.
     """
 
-    exact_energy: ClassVar[bool] = False
     system: Ising
-    n_calls: Tensor
+    relaxation: CoarseRelaxation
 
-    def __init__(self, refinement: Refinement, relaxation: CoarseRelaxation) -> None:
-        super().__init__()
-        self.system = system = cast(Ising, refinement.system)
-        self.refinement, self.relaxation = refinement.requires_grad_(False), relaxation.requires_grad_(False)
-        self.n_dims, self.symmetric = len(refinement.classes.root), system.field == 0.0
-        coarse, sites = root_lattice(refinement.classes)
-        self.orbits = restrict_orbits(coarse.pair_orbits(), sites)
-        self.pattern = np.ones(self.n_dims)
-        self.group = SpaceGroup(system.lattice)
-        self.register_buffer("n_calls", torch.zeros((), dtype=torch.int64))
+    def __init__(self, generator: LatticeGenerator, relaxation: CoarseRelaxation) -> None:
+        super().__init__(generator)
+        self.relaxation = relaxation
+        self.symmetric, self.pattern = self.system.field == 0.0, np.ones(self.n_dims)
 
     def energy(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
-        """At spins drawn and held, the exact ones summed."""
+        """At coarse spins drawn and held."""
         check_no_condition(condition)
         generator = _generator_of_call(self.n_calls, x.device)
         with torch.no_grad():
             coarse = self.relaxation.draw(x.detach(), generator)
-            spins, log_prob = self.refinement.draw_learned(coarse, generator)
-            fixed = log_prob - self.refinement.log_marginal(spins)
-        soft = self.relaxation.log_prob_soft(x, coarse)
-        return fixed + self.relaxation.log_prob(coarse, x) - soft
+            log_prob = self.laws.root.log_prob(coarse)
+        return self.relaxation.log_prob(coarse, x) - self.relaxation.log_prob_soft(x, coarse) - log_prob
 
     @torch.no_grad()
     def lift(self, x: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -178,12 +184,12 @@ class IsingRefinementTarget(AbstractLatticeTarget):
         y = x.double()
         coarse = self.relaxation.draw(y, generator)
         spins, log_prob = self.refinement.sample(coarse, generator)
-        return self._log_density(y, spins, log_prob), self.group.move(spins, generator).to(x.dtype)
+        return self._log_density(y, spins, log_prob), spins.to(x.dtype)
 
     @torch.no_grad()
     def lower(self, configurations: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """y of the coarse spins of the configuration, moved by an element of the space group."""
-        spins = self.group.move(configurations.double(), generator)
+        """y of the coarse spins of the configuration."""
+        spins = configurations.double()
         y = self.relaxation.soften(self.refinement.restrict(spins), generator)
         log_density = self._log_density(y, spins, self.refinement.log_density(spins))
         return y.to(configurations.dtype), log_density
@@ -195,9 +201,20 @@ class IsingRefinementTarget(AbstractLatticeTarget):
 
     def gaussian_start(self) -> GaussianStart:
         """The better self-consistent Gaussian of the relaxation of the coarse spins."""
-        matrix, bias = self.relaxation.root.cpu().numpy(), self.relaxation.field
+        matrix, bias = self.relaxation.root.cpu().numpy(), float(self.relaxation.field)
         if self.symmetric:
             return choose_start(
                 self, [soft_spin_gaussian(matrix, 0.0, broken=broken) for broken in (False, True)]
             )
         return tilted_start(self, matrix, bias)
+
+
+def fit_relaxation(generator: LatticeGenerator, width: int, seed: int) -> CoarseRelaxation:
+    """The relaxation whose M fits the coarse spins that the root of `generator` draws."""
+    source = torch.Generator(device=generator.device).manual_seed(seed)
+    spins, _ = generator.root.draw(_N_FIT, source)
+    coarse, sites = root_lattice(generator.refinement.classes)
+    orbits = restrict_orbits(coarse.pair_orbits(), sites)
+    with_field = bool(generator.refinement.law.n_even)
+    couplings, field = fit_pair_couplings(spins.cpu(), orbits, with_field=with_field)
+    return CoarseRelaxation(couplings, field, with_field=with_field, width=width, seed=seed)

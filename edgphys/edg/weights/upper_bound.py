@@ -15,21 +15,17 @@ Grosse, Ghahramani, Adams, arXiv:1511.02543 (bounds from both directions).
 
 from __future__ import annotations
 
-import json
 import time
-from typing import Any
 
 import numpy as np
 import torch
 import xarray as xr
-from numpy.typing import NDArray
 
 from edgphys import _checks
 from edgphys.edg.call_options import SampleOptions
+from edgphys.edg.reference import reference_configurations
 from edgphys.edg.trained import TrainedModel
 from edgphys.edg.weights.views import harmonic_mean, redraw
-from edgphys.errors import ArgumentTypeError, ArgumentValueError
-from edgphys.systems.base import AbstractSystem
 from edgphys.systems.provenance import sample_attrs
 
 __all__ = ["upper_bound"]
@@ -43,7 +39,7 @@ def upper_bound(
     """Log weights of reference samples, see `EDG.upper_bound`."""
     model, begin = trained.model, time.perf_counter()
     n_steps = options.n_path_steps or trained.options.n_path_steps
-    values = _configurations(reference, trained.system)
+    values = reference_configurations(reference, trained.system)
     generator = torch.Generator(device=model.device).manual_seed(_checks.seed(seed))
     parts, before = [], model.target.calls
     flat = values.reshape(values.shape[0] * values.shape[1], -1)
@@ -65,30 +61,3 @@ def upper_bound(
     words = "log weight along the encoder's path; its mean is an upper bound on log_z"
     attrs |= {"kind": "bound", "definition": words}
     return xr.Dataset({"log_weight_reverse": (("chain", "draw"), log_w)}, attrs=attrs)
-
-
-def _configurations(reference: Any, system: AbstractSystem) -> NDArray:
-    """Those of the reference, shape (n_chains, n_draws, *event_shape), if they are of the system."""
-    if not isinstance(reference, xr.Dataset):
-        raise ArgumentTypeError(
-            f"reference must be an xarray.Dataset of samples, got {type(reference).__name__}", "reference"
-        )
-
-    def refused(what: str) -> ArgumentValueError:
-        return ArgumentValueError(f"reference must {what}", "reference")
-
-    if "configurations" not in reference:
-        raise refused("have the variable configurations (run with keep=True), got none")
-    found = reference["configurations"]
-    if not {"chain", "draw"} <= set(found.dims):
-        raise refused(f"have the dims (chain, draw, ...) of Markov chains, got {found.dims}")
-    values = found.transpose("chain", "draw", ...).to_numpy()
-    if not np.isfinite(values).all():
-        n_bad = int((~np.isfinite(values)).sum())
-        raise refused(f"have finite configurations, got {n_bad} numbers that are not")
-    if values.shape[2:] != system.event_shape:
-        raise refused(f"have configurations of shape {system.event_shape}, got {values.shape[2:]}")
-    of = [reference.attrs.get(name) for name in ("system", "parameters")]
-    if of != [system.name, json.dumps(system.parameters)]:
-        raise refused(f"be of {system!r}, got samples of {of[0]} with parameters {of[1]}")
-    return values

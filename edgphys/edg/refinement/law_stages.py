@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: MIT
+"""How root and laws are trained: from reference configurations, from the energy alone, or both in turn.
+
+chains    maximum likelihood on configurations of the package's chains, or on those that are given
+energy    reverse Kullback-Leibler divergence on the model's own draws, the coupling rising at first
+both      the first, then a short run of the second
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from edgphys.edg.core.bounds import Loss, path_bound
+from edgphys.edg.core.training import Stage, TrainingSettings
+from edgphys.edg.refinement.generator import LatticeGenerator
+from edgphys.edg.refinement.reference_bound import ReferenceBound
+
+__all__ = ["batch_size_for", "law_stages"]
+
+# Share of the steps, and of the learning rate, of the run on the energy that comes after the chains.
+_SHARE, _RATE = 0.1, 0.1
+# Sites of a batch for chains and for energy, and the batches that they lead to.
+_SITES = {"chains": 2**14, "energy": 2**16, "both": 2**14}
+_BATCHES = {"chains": (8, 128), "energy": (32, 256), "both": (8, 128)}
+
+
+def batch_size_for(n_sites: int, training: str) -> int:
+    """Configurations in a step: fewer of larger lattices, which have more sites to learn from."""
+    least, most = _BATCHES[training]
+    return min(max(_SITES[training] // n_sites, least), most)
+
+
+def law_stages(
+    laws: LatticeGenerator, training: str, settings: TrainingSettings, reference: Callable[[], Tensor]
+) -> list[Stage]:
+    """The runs of a training of root and laws.
+
+    Parameters
+    ----------
+    laws : LatticeGenerator
+    training : {"chains", "energy", "both"}
+    settings : TrainingSettings
+        Of all runs together.
+    reference : callable
+        Gives the configurations, shape (n_configurations, n_sites), when they are needed.
+    """
+    by_chains = Stage(settings, _Likelihood(laws, reference), path_bound)
+    if training == "chains":
+        return [by_chains]
+    if training == "energy":
+        return [Stage(settings, path_bound, path_bound)]
+    n_last = round(_SHARE * settings.n_steps)
+    last = replace(
+        settings,
+        n_steps=n_last,
+        learning_rate=_RATE * settings.learning_rate,
+        batch_size=max(settings.batch_size, batch_size_for(laws.system.n_sites, "energy")),
+        annealing=0.0,
+    )
+    first = replace(settings, n_steps=settings.n_steps - n_last)
+    return [replace(by_chains, settings=first), Stage(last, path_bound, path_bound)]
+
+
+class _Likelihood:
+    """`ReferenceBound` of configurations that are asked for at the first step."""
+
+    def __init__(self, laws: LatticeGenerator, reference: Callable[[], Tensor]) -> None:
+        self._laws, self._reference = laws, reference
+        self._bound: ReferenceBound | None = None
+
+    def __call__(self, model: object, n_batch: int, generator: torch.Generator) -> Loss:
+        if self._bound is None:
+            self._bound = ReferenceBound(self._laws, self._reference())
+        return self._bound(model, n_batch, generator)

@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: MIT
+r"""Maximum likelihood: root and laws from reference configurations, as an objective of training.
+
+The loss is -<log q> over configurations of a chain, each moved by an element of the space group of its own,
+with every site averaged over its law given all others (see `edgphys.edg.refinement.site_means`). No phase of
+the reference can be lost. A coarse level needs few sites of a configuration, so it gets larger batches.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from edgphys.edg.core.bounds import Loss
+from edgphys.edg.refinement.classes import Classes
+from edgphys.edg.refinement.generator import LatticeGenerator
+from edgphys.systems.lattice.space_group import SpaceGroup
+
+__all__ = ["ReferenceBound"]
+
+# Configurations in a step, at most, for the root and for a coarse level.
+_MOST = 512
+
+
+class ReferenceBound:
+    """-<log q> of all but the exact sites of a reference.
+
+    Parameters
+    ----------
+    generator : LatticeGenerator
+        What is trained, on its device.
+    configurations : tensor, shape (n_configurations, n_sites)
+        Any dtype.
+    """
+
+    def __init__(self, generator: LatticeGenerator, configurations: Tensor) -> None:
+        self._laws, self._reference = generator, configurations.to(generator.device)
+        self._group = SpaceGroup(generator.system.lattice).to(generator.device)
+
+    def __call__(self, model: object, n_batch: int, generator: torch.Generator) -> Loss:
+        """From `n_batch` configurations for the finest level."""
+        refinement, root = self._laws.refinement, self._laws.root
+        classes = refinement.classes
+        sizes = _sites_by_level(classes)
+        n_most = max(sizes.values(), default=len(classes.root))
+
+        def batch(n_sites: int) -> Tensor:
+            return self._batch(min(n_batch * n_most // n_sites, _MOST), generator)
+
+        x = batch(len(classes.root))
+        loss = -root.mean_log_prob(refinement.restrict(x), refinement.root_moments(x)).mean()
+        for level, n_sites in sizes.items():
+            numbers = [k for k, one in enumerate(classes.learned) if one.level == level]
+            loss = loss - refinement.mean_log_prob(batch(n_sites), numbers).mean()
+        return Loss(torch.zeros_like(loss), loss)
+
+    def _batch(self, n: int, generator: torch.Generator) -> Tensor:
+        reference = self._reference
+        chosen = torch.randint(len(reference), (n,), generator=generator, device=reference.device)
+        return self._group.move(reference[chosen].float(), generator)
+
+
+def _sites_by_level(classes: Classes) -> dict[int, int]:
+    """Number of learned sites of every level."""
+    sizes: dict[int, int] = {}
+    for one in classes.learned:
+        sizes[one.level] = sizes.get(one.level, 0) + len(one.sites)
+    return sizes

@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: MIT
+"""An EDG as the root: its target for the system at hand, and its training once the laws are learned.
+
+Spins need a continuous form first, with a learned law p_0 of its own (`CoarseRelaxation`); coarse spins to
+learn it from are drawn by the autoregressive root that was trained with the laws.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from edgphys.edg.core.bounds import continuous_bound, path_bound
+from edgphys.edg.core.recipe import TrainingJob
+from edgphys.edg.core.training import History, Stage, saved_weights, stage_of, train_stages
+from edgphys.edg.field.model import EDGModel
+from edgphys.edg.refinement.generative_model import RefinementModel
+from edgphys.edg.refinement.generator import LatticeGenerator
+from edgphys.edg.refinement.law_stages import law_stages
+from edgphys.edg.targets.refinement import IsingRefinementTarget, Phi4RefinementTarget, fit_relaxation
+
+__all__ = ["fit_with_root", "laws_among", "root_model", "root_target"]
+
+# Parts of the steps: laws, p_0, and the rest for the root itself.
+_LAWS, _SOFTENING = 0.4, 0.1
+# Runs on the coarse sites alone, whose steps are cheap: p_0, and the root.
+_SOFT = {"batch_size": 512, "learning_rate": 1e-2, "path_share": 0.0, "annealing": 0.0}
+_ROOT = {"batch_size": 256, "learning_rate": 3e-3, "max_gradient": 5.0, "annealing": 0.0}
+_RELAXATION = "target.relaxation."
+
+RootTarget = IsingRefinementTarget | Phi4RefinementTarget
+Weights = Mapping[str, Tensor]
+
+
+def root_target(
+    laws: LatticeGenerator, *, width: int, seed: int, weights: Weights | None = None
+) -> RootTarget:
+    """The target of the root, by the family of the system.
+
+    Parameters
+    ----------
+    laws : LatticeGenerator
+        Trained, or with the weights that are to be loaded.
+    width : int
+        Hidden units of p_0 for each spin.
+    seed : int
+    weights : mapping, optional
+        Of the whole model, where it is to be loaded.
+    """
+    return _TARGETS[laws.system.family](laws, width, seed, weights)
+
+
+def _of_spins(laws: LatticeGenerator, width: int, seed: int, weights: Weights | None) -> RootTarget:
+    relaxation = fit_relaxation(laws, width, seed)
+    if weights is not None:
+        relaxation.load_state_dict(_part(weights, _RELAXATION))
+    return IsingRefinementTarget(laws, relaxation.to(laws.device))
+
+
+def _of_fields(laws: LatticeGenerator, width: int, seed: int, weights: Weights | None) -> RootTarget:
+    return Phi4RefinementTarget(laws)
+
+
+_TARGETS: dict[str, Callable[..., RootTarget]] = {"ising": _of_spins, "phi4": _of_fields}
+
+
+def root_model(target: RootTarget, options: Any, seed: int) -> EDGModel:
+    """Decoder and encoder of the root."""
+    size = options.encoder_size
+    return EDGModel(
+        target, n_path_steps=options.n_path_steps, decoder_size=size, encoder_size=size, seed=seed
+    )
+
+
+def laws_among(weights: Weights) -> dict[str, Tensor]:
+    """Root and laws among the weights of a model with an EDG root, or of its target alone."""
+    whole = _part(weights, "target.laws.")
+    return whole or _part(weights, "laws.")
+
+
+def _part(weights: Weights, prefix: str) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): w for name, w in weights.items() if name.startswith(prefix)}
+
+
+def fit_with_root(
+    job: TrainingJob, laws: LatticeGenerator, reference: Callable[[], Tensor]
+) -> tuple[EDGModel, History]:
+    """Train laws, p_0 and root one after the other.
+
+    Parameters
+    ----------
+    job : TrainingJob
+    laws : LatticeGenerator
+    reference : callable
+        As for `law_stages`.
+    """
+    n_laws, n_soft, n_root = _split(job.settings.n_steps)
+    settings = replace(job.settings, n_steps=n_laws, path_share=0.0)
+    stages, checkpoint = law_stages(laws, job.training, settings, reference), job.checkpoint
+    history, done = History(), 0
+
+    def go_on(model: Any, stages: list[Stage], first: int) -> None:
+        nonlocal history, done
+        offset = done
+        history = train_stages(
+            model,
+            stages,
+            checkpoint=checkpoint,
+            on_step=lambda step, loss: job.on_step(offset + step, loss),
+            before=history,
+            first=first,
+        )
+        done += sum(stage.settings.n_steps for stage in stages)
+
+    if checkpoint is not None and stage_of(checkpoint, settings) >= len(stages):
+        laws.load_state_dict(laws_among(saved_weights(checkpoint, settings)))
+        done = n_laws
+    else:
+        go_on(RefinementModel(laws), stages, 0)
+    target = root_target(laws, width=job.options.decoder_size[1], seed=settings.seed)
+    soft = _softening(target, replace(settings, n_steps=n_soft, **_SOFT))
+    go_on(target, soft, len(stages))
+    target.requires_grad_(False)
+    model = root_model(target, job.options, settings.seed).to(job.device)
+    run = replace(job.settings, n_steps=n_root, **_ROOT)
+    go_on(model, [Stage(run, continuous_bound, path_bound)], len(stages) + len(soft))
+    return model, history
+
+
+def _split(n_steps: int) -> tuple[int, int, int]:
+    n_laws, n_soft = round(_LAWS * n_steps), round(_SOFTENING * n_steps)
+    return n_laws, n_soft, n_steps - n_laws - n_soft
+
+
+def _softening(target: RootTarget, settings: Any) -> list[Stage]:
+    """The run that learns p_0; none for fields."""
+    if target.relaxation is None:
+        return []
+
+    def draw(n: int, generator: torch.Generator) -> Tensor:
+        return target.laws.root.draw(n, generator)[0]
+
+    bound = target.relaxation.bound(draw)
+    return [Stage(settings, bound, bound)]

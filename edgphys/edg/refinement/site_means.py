@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: MIT
+r"""What a site is on average, given all others that are not exact: the targets from which laws are learned.
+
+With the exact sites summed or integrated out, the density of one site given the rest is known up to a factor,
+
+    p(x_i | rest)  ~  exp(local(x_i) + pair x_i f_i)  prod_j exp(log_normaliser(s_j)),
+
+f_i the sum over the neighbours of i that are not exact and s_j that over the neighbours of the exact site j
+next to i, i included. Every window of i is part of the rest, so that for any law q
+
+    < log q(x_i | window) > = < sum_x p(x | rest) log q(x | window) > ,
+
+and the right-hand side has the smaller variance (Rao-Blackwell): only what the window does not see is noise.
+"""
+
+from __future__ import annotations
+
+from typing import final
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from edgphys.edg.core.module import Module
+from edgphys.edg.refinement.classes import Classes
+from edgphys.edg.refinement.law import AbstractLaw
+from edgphys.edg.refinement.windows import neighbour_table
+
+__all__ = ["SiteMeans"]
+
+
+@final
+class SiteMeans(Module):
+    """Mean moments of the sites of a lattice system; see the module docstring.
+
+    Parameters
+    ----------
+    classes : Classes
+    law : AbstractLaw
+    """
+
+    inner: Tensor
+    exact: Tensor
+    times: Tensor
+
+    def __init__(self, classes: Classes, law: AbstractLaw) -> None:
+        super().__init__()
+        self._law = [law]  # that of the refinement, not a second copy in the state
+        n_sites = classes.lattice.n_sites
+        around = neighbour_table(classes.lattice, np.arange(n_sites))
+        position = np.full(n_sites + 1, len(classes.exact))
+        position[classes.exact] = np.arange(len(classes.exact))
+        near = position[around]
+        same = near[:, :, None] == near[:, None, :]
+        # An exact site joined twice counts once, with twice the coupling.
+        again = np.tril(same, -1).any(axis=2)
+        is_new = (near < len(classes.exact)) & ~again
+        tables = {
+            "inner": np.where(near < len(classes.exact), n_sites, around).T,
+            "exact": np.where(is_new, near, len(classes.exact)).T,
+            "times": (same.sum(axis=2) * is_new).T.astype(np.float32),
+        }
+        for name, table in tables.items():
+            self.register_buffer(name, torch.from_numpy(np.ascontiguousarray(table)), persistent=False)
+
+    @torch.no_grad()
+    def moments(self, configurations: Tensor, around_exact: Tensor, sites: Tensor) -> Tensor:
+        """Of `sites`, none of them exact, shape (n_batch, len(sites), n_moments).
+
+        Parameters
+        ----------
+        configurations : tensor, shape (n_batch, n_sites)
+            Their exact sites are not looked at.
+        around_exact : tensor, shape (n_batch, n_exact)
+            Sum over the neighbours of every exact site.
+        sites : int64 tensor
+        """
+        law = self._law[0]
+        x, grid = configurations[:, sites], law.grid.to(configurations)
+        padded, rest = nn.functional.pad(configurations, (0, 1)), nn.functional.pad(around_exact, (0, 1))
+        field = torch.zeros_like(x)
+        for inner in self.inner[:, sites]:
+            field = field + padded[:, inner]
+        height = law.local(grid) + law.pair * grid * field[..., None]
+        for near, times in zip(self.exact[:, sites], self.times[:, sites].to(x), strict=True):
+            others = rest[:, near] - times * x
+            height = height + law.log_normaliser(others[..., None] + times[:, None] * grid)
+        return torch.softmax(height, dim=-1) @ law.moments(grid)
