@@ -21,7 +21,6 @@ import torch
 
 from edgphys._files import write_whole
 from edgphys.edg.core.bounds import Loss
-from edgphys.edg.core.model import AbstractEDGModel
 from edgphys.errors import TrainingError
 
 __all__ = [

@@ -69,6 +69,18 @@ class AbstractLaw(Module, ABC):
     def log_normaliser(self, neighbour_sum: Tensor) -> Tensor:
         """Log of the sum or integral of ``exp(local(x) + pair x s)``, elementwise."""
 
+    def log_normaliser_on_grid(self, neighbour_sum: Tensor, times: Tensor) -> Tensor:
+        """`log_normaliser` with ``times`` grid values more in the sum, shape (..., n) -> (..., n, n_grid).
+
+        Parameters
+        ----------
+        neighbour_sum : tensor, shape (..., n)
+        times : tensor, shape (n,)
+            Whole numbers: how often the site with the values of the grid is among the neighbours.
+        """
+        grid = self.grid.to(neighbour_sum)
+        return self.log_normaliser(neighbour_sum[..., None] + times[:, None].to(grid) * grid)
+
     @abstractmethod
     def draw_exact(self, neighbour_sum: Tensor, generator: torch.Generator) -> Tensor:
         """Values given all neighbours, elementwise."""

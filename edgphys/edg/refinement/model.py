@@ -271,7 +271,7 @@ class Refinement(Module):
         padded = nn.functional.pad(configurations, (0, 1))
         total = configurations.new_zeros(len(configurations), len(self.exact))
         for column in self.around_exact.T:
-            total = total + padded[:, column]
+            total = total + padded.index_select(1, column)
         return total
 
 

@@ -120,23 +120,26 @@ class OddEvenNetwork(Module):
         if edges is not None:
             signal = signal * (1.0 + edges @ weights["edge"])
         if bump is None:
-            h = _odd_step(signal)
-            inner = h @ weights["second"]
+            h = torch.sigmoid(signal)
+            inner = _mixed(h, weights["second"])
         else:
             first, second = (bump @ weights["modulation"]).chunk(2, dim=-1)
-            h = _odd_step(signal * (1.0 + first))
-            inner = (h @ weights["second"]) * (1.0 + second)
+            h = torch.sigmoid(signal * (1.0 + first))
+            inner = _mixed(h, weights["second"]) * (1.0 + second)
             linear = (linear.unflatten(-1, (self.n_odd, self.n_bumps)) * bump[..., None, :]).sum(-1)
-        odd = _odd_step(inner) @ weights["third"] + linear
+        odd = _mixed(torch.sigmoid(inner), weights["third"]) + linear
         if not self.n_even:
             return odd, odd[..., :0]
-        inner = (h * h) @ weights["fourth"] + weights["fourth_bias"]
+        inner = (h - 0.5).square() @ weights["fourth"] + weights["fourth_bias"]
         if bump is not None:
             scale, shift = (bump @ weights["even_modulation"]).chunk(2, dim=-1)
             inner = inner * (1.0 + scale) + shift
         return odd, nn.functional.silu(inner) @ weights["fifth"] + weights["fifth_bias"]
 
 
-def _odd_step(u: Tensor) -> Tensor:
-    """1 / (1 + exp(-u)) - 1/2: tanh(u / 2) / 2, at a third of the time."""
-    return torch.sigmoid(u) - 0.5
+def _mixed(h: Tensor, weight: Tensor) -> Tensor:
+    """(h - 1/2) @ weight, the constant with the product: h is a sigmoid, a third of the time of a tanh."""
+    constant = -0.5 * weight.sum(-2, keepdim=True)
+    if weight.dim() == 3:
+        return torch.baddbmm(constant, h, weight)
+    return torch.addmm(constant, h.flatten(0, -2), weight).unflatten(0, h.shape[:-1])

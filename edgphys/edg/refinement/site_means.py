@@ -76,13 +76,13 @@ class SiteMeans(Module):
         sites : int64 tensor
         """
         law = self._law[0]
-        x, grid = configurations[:, sites], law.grid.to(configurations)
+        x, grid = configurations.index_select(1, sites), law.grid.to(configurations)
         padded, rest = nn.functional.pad(configurations, (0, 1)), nn.functional.pad(around_exact, (0, 1))
         field = torch.zeros_like(x)
         for inner in self.inner[:, sites]:
-            field = field + padded[:, inner]
+            field = field + padded.index_select(1, inner)
         height = law.local(grid) + law.pair * grid * field[..., None]
         for near, times in zip(self.exact[:, sites], self.times[:, sites].to(x), strict=True):
-            others = rest[:, near] - times * x
-            height = height + law.log_normaliser(others[..., None] + times[:, None] * grid)
+            others = rest.index_select(1, near) - times * x
+            height = height + law.log_normaliser_on_grid(others, times)
         return torch.softmax(height, dim=-1) @ law.moments(grid)

@@ -21,7 +21,7 @@ the mean where p_0 is exact. Minus the loss is then a bound on log 1 = 0; the we
 
 from __future__ import annotations
 
-from typing import ClassVar, cast, final
+from typing import ClassVar, final
 
 import numpy as np
 import torch
