@@ -126,7 +126,7 @@ def _settings(
         subject.append({"training": training, "n_steps": n_steps, "batch_size": size})
     rate = recipe.learning_rate if options.learning_rate is None else options.learning_rate
     return TrainingSettings(
-        n_steps=recipe.default_steps(system) if n_steps is None else n_steps,
+        n_steps=recipe.default_steps(system, model_options) if n_steps is None else n_steps,
         batch_size=recipe.default_batch_size(system, training) if size is None else size,
         learning_rate=rate,
         path_share=recipe.path_share(model_options) if path is None else path,

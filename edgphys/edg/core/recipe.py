@@ -120,7 +120,7 @@ class AbstractRecipe(ABC):
         """The untrained model, or, with `weights` from its ``state_dict``, one of the same shapes."""
 
     @abstractmethod
-    def default_steps(self, system: AbstractSystem) -> int:
+    def default_steps(self, system: AbstractSystem, options: Any) -> int:
         """Optimiser steps that training takes unless told."""
 
     def default_batch_size(self, system: AbstractSystem, training: str) -> int:

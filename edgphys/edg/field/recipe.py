@@ -89,7 +89,7 @@ class FieldRecipe(AbstractRecipe):
             schedule=options.schedule or "angle",
         )
 
-    def default_steps(self, system):
+    def default_steps(self, system, options):
         return int(min(4000, 600 * max(1.0, (system.n_variables / 64.0) ** 0.5)))
 
     def first_bound(self, model, options):

@@ -177,7 +177,7 @@ class AbstractMixtureRecipe(AbstractRecipe):
     ) -> Module:
         """The decoder of one block."""
 
-    def default_steps(self, system):
+    def default_steps(self, system, options):
         return 1000
 
     def path_share(self, options):

@@ -71,7 +71,7 @@ class ParticleRecipe(AbstractRecipe):
             seed=seed,
         )
 
-    def default_steps(self, system):
+    def default_steps(self, system, options):
         return 600
 
     def first_bound(self, model, options):

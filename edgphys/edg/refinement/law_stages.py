@@ -23,15 +23,14 @@ __all__ = ["batch_size_for", "law_stages"]
 
 # Share of the steps, and of the learning rate, of the run on the energy that comes after the chains.
 _SHARE, _RATE = 0.1, 0.1
-# Sites of a batch for chains and for energy, and the batches that they lead to.
-_SITES = {"chains": 2**14, "energy": 2**16, "both": 2**14}
-_BATCHES = {"chains": (8, 128), "energy": (32, 256), "both": (8, 128)}
+# Configurations in a step on a lattice of 256 sites, and the fewest and the most on others.
+_BATCHES = {"chains": (64, 8, 128), "energy": (256, 32, 256), "both": (64, 8, 128)}
 
 
 def batch_size_for(n_sites: int, training: str) -> int:
     """Configurations in a step: fewer of larger lattices, which have more sites to learn from."""
-    least, most = _BATCHES[training]
-    return min(max(_SITES[training] // n_sites, least), most)
+    usual, least, most = _BATCHES[training]
+    return min(max(round(usual * (256 / n_sites) ** 0.5), least), most)
 
 
 def law_stages(

@@ -216,7 +216,7 @@ class Refinement(Module):
     def mean_log_prob(
         self, configurations: Tensor, numbers: range | list[int], condition: Tensor | None = None
     ) -> Tensor:
-        """`learned_log_density` with each site averaged over its law given all that is not exact, see `means`.
+        """`learned_log_density` with each site averaged given all that is not exact, see `means`.
 
         The same mean over exact configurations, with less noise: what is trained by reference.
         """

@@ -3,10 +3,10 @@
 
     h = t(W1 c (1 + V e)),      odd = W3 t(W2 h) + A c,      even = W5 silu(W4 h^2 + b4) + b5
 
-with t(u) = 1 / (1 + exp(-u)) - 1/2. c is the window, e marks its missing sites and keeps its sign. Without biases the odd part is odd by itself,
-and one pass gives both. W3, A, W5 start at zero. With a condition, Gaussian bumps of it scale the hidden
-layers and combine as many linear parts A; scales start at one. One network may serve all sites (weights
-(n_in, n_out)), or a stack of them, one per site.
+with t(u) = 1 / (1 + exp(-u)) - 1/2. c is the window, e marks its missing sites and keeps its sign. Without
+biases the odd part is odd by itself, and one pass gives both. W3, A, W5 start at zero. With a condition,
+Gaussian bumps of it scale the hidden layers and combine as many linear parts A; scales start at one. One
+network may serve all sites (weights (n_in, n_out)), or a stack of them, one per site.
 """
 
 from __future__ import annotations

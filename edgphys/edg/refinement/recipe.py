@@ -96,8 +96,9 @@ class RefinementRecipe(AbstractRecipe):
         target = root_target(laws, width=options.decoder_size[1], seed=seed, weights=weights)
         return root_model(target, options, seed)
 
-    def default_steps(self, system):
-        return 1000
+    def default_steps(self, system, options):
+        n_laws = round(1000 * max(1.0, system.n_variables / 256) ** 0.25)
+        return n_laws if options.root == "autoregressive" else 3 * n_laws
 
     def default_batch_size(self, system, training):
         return batch_size_for(system.n_variables, training)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Reference configurations for laws that learn from them: those that are given, or the package's own chains."""
+"""Configurations that laws learn from: those that are given, or draws of the package's own chains."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ from edgphys.edg.targets.refinement import IsingRefinementTarget, Phi4Refinement
 __all__ = ["fit_with_root", "laws_among", "root_model", "root_target"]
 
 # Parts of the steps: laws, p_0, and the rest for the root itself.
-_LAWS, _SOFTENING = 0.4, 0.1
+_LAWS, _SOFTENING = 1.0 / 3.0, 0.1
 # Runs on the coarse sites alone, whose steps are cheap: p_0, and the root.
 _SOFT = {"batch_size": 512, "learning_rate": 1e-2, "path_share": 0.0, "annealing": 0.0}
 _ROOT = {"batch_size": 256, "learning_rate": 3e-3, "max_gradient": 5.0, "annealing": 0.0}

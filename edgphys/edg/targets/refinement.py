@@ -13,10 +13,11 @@ Training sees a stand-in without the rest of the lattice, the learned density p_
 (an autoregressive root, as accurate as the laws), so that a step costs the same on every lattice:
 
     phi^4:   energy(x_c) = -log p_r(x_c)
-    Ising:   energy(y) = -log p_r(s_c) + log p_0(s_c | y) - log N(y; M^{1/2} s_c, 1),    s_c ~ p_0(. | y) held,
+    Ising:   energy(y) = -log p_r(s_c) + log p_0(s_c | y) - log N(y; M^{1/2} s_c, 1)
 
-whose gradient is that of minus the log of the marginal density of y up to the score of p_0, which vanishes in
-the mean where p_0 is exact. Minus the loss is then a bound on log 1 = 0; the weights know nothing of it.
+at s_c drawn from p_0(. | y) and held, whose gradient is that of minus the log of the marginal density of y up
+to the score of p_0, which vanishes in the mean where p_0 is exact. Minus the loss is then a bound on log 1 =
+0; the weights know nothing of it.
 """
 
 from __future__ import annotations
