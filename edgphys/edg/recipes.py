@@ -2,11 +2,13 @@
 """Which decoder samples which system: the registry of recipes, by name and by the geometry of the system.
 
 decoder        systems
-field          on a lattice; equivariant under the space group
+refinement     Ising and phi^4 on a lattice of any size: the default there
+field          on a lattice; equivariant under the space group; the default for other lattice systems
 mixture        any differentiable system of up to some dozens of variables
 hamiltonian    the same, with Hamiltonian dynamics of the energy in the decoder (GHD)
 particles      clusters of particles; equivariant under S_n x E(d)
-refinement     Ising and phi^4 on a lattice of any size; also chosen by target="refinement"
+
+On lattices the options that are given decide too: a target or an option of one of the two chooses it.
 """
 
 from __future__ import annotations
@@ -29,9 +31,8 @@ __all__ = ["RECIPES", "option_names", "recipe_for"]
 
 RECIPES: dict[str, AbstractRecipe] = {
     recipe.name: recipe
-    for recipe in (FieldRecipe(), MixtureRecipe(), HamiltonianRecipe(), ParticleRecipe(), RefinementRecipe())
+    for recipe in (RefinementRecipe(), FieldRecipe(), MixtureRecipe(), HamiltonianRecipe(), ParticleRecipe())
 }
-_DEFAULTS = {recipe.default_of: recipe for recipe in RECIPES.values() if recipe.default_of is not None}
 _SHARED = {one.name for one in fields(ModelOptions)}
 
 
@@ -77,11 +78,11 @@ def recipe_for(system: AbstractSystem, given: Mapping[str, Any]) -> tuple[Abstra
         for name, value in given.items()
         if value is not None and not (isinstance(value, str) and value == "auto")
     }
-    default = _DEFAULTS[system.geometry]
+    defaults = [recipe for recipe in RECIPES.values() if recipe.default_of == system.geometry]
     able = [recipe.name for recipe in RECIPES.values() if recipe.serves(system) is None]
-    asked = (recipe.name for recipe in RECIPES.values() if given.get("target") in recipe.targets)
-    name = given.pop("decoder", next(asked, default.name))
-    recipe = RECIPES[choice(name, "decoder", tuple(dict.fromkeys(("auto", default.name, *able))))]
+    name = given.pop("decoder", None) or _chosen(system, given, defaults).name
+    allowed = ("auto", *(recipe.name for recipe in defaults if recipe.name in able), *able)
+    recipe = RECIPES[choice(name, "decoder", tuple(dict.fromkeys(allowed)))]
     names = _names(recipe)
     foreign = next((option for option in given if option not in names), None)
     if foreign is not None:
@@ -91,3 +92,15 @@ def recipe_for(system: AbstractSystem, given: Mapping[str, Any]) -> tuple[Abstra
             foreign,
         )
     return recipe, recipe.complete(system, recipe.options(**given))
+
+
+def _chosen(
+    system: AbstractSystem, given: Mapping[str, Any], defaults: list[AbstractRecipe]
+) -> AbstractRecipe:
+    """The decoder where none is named: that of the target, else the first default that serves all options."""
+    for recipe in RECIPES.values():
+        if given.get("target") in recipe.targets:
+            return recipe
+    able = [recipe for recipe in defaults if recipe.serves(system) is None]
+    fitting = (recipe for recipe in able if not recipe.targets or "target" not in given)
+    return next((recipe for recipe in fitting if set(given) <= set(_names(recipe))), able[-1])

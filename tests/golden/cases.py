@@ -113,7 +113,8 @@ def _models() -> dict[str, tuple[Any, dict[str, Any]]]:
 
 def _trained(model: str, seed: int) -> ep.EDG:
     system, options = _models()[model]
-    return ep.EDG(system, **_MODEL | options).fit(seed=seed, **_TRAINING)
+    decoder = {} if system.lattice is None else {"decoder": "field"}
+    return ep.EDG(system, **decoder | _MODEL | options).fit(seed=seed, **_TRAINING)
 
 
 def _draws(seed: int, model: str, **options: Any) -> xr.Dataset:

@@ -14,10 +14,10 @@ from edgphys.edg.mixture import gaussian_mixture as mixture
 from edgphys.systems import DoubleWell, Harmonic, Ising, ManyWell, MuellerBrown, Phi4, Planar
 from helpers.edg import boltzmann
 
-SMALL_FIELD = {"n_path_steps": 4, "decoder_size": (8, 2), "encoder_size": (8, 2)}
+SMALL_FIELD = {"decoder": "field", "n_path_steps": 4, "decoder_size": (8, 2), "encoder_size": (8, 2)}
 
 
-TINY_FIELD = {"n_path_steps": 2, "decoder_size": (2, 1), "encoder_size": (2, 1)}
+TINY_FIELD = {"decoder": "field", "n_path_steps": 2, "decoder_size": (2, 1), "encoder_size": (2, 1)}
 
 
 def square(**parameters):

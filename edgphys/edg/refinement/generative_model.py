@@ -57,6 +57,9 @@ class RefinementTarget(AbstractTarget):
         """Whose exact sites they are."""
         return self.laws.refinement
 
+    def witnesses(self) -> Tensor | None:
+        return self.laws.witnesses if len(self.laws.witnesses) else None
+
     def energy(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
         """Minus the log-weight of x."""
         check_no_condition(condition)

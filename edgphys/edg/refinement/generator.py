@@ -33,6 +33,11 @@ class LatticeGenerator(Module):
     root_width : int
         Hidden units for each root site.
 
+    Attributes
+    ----------
+    witnesses : tensor, shape (n_witnesses, n_sites)
+        Configurations of a chain, kept with the weights to show what the laws have lost; none at first.
+
     Examples
     --------
     >>> import lattices
@@ -43,11 +48,13 @@ class LatticeGenerator(Module):
     True
     """
 
+    witnesses: Tensor
+
     def __init__(
         self,
         system: AbstractLatticeSystem,
         *,
-        radius: float = 3.0,
+        radius: float = 4.0,
         width: int = 48,
         root_width: int = 64,
         n_colours: int = 2,
@@ -61,6 +68,15 @@ class LatticeGenerator(Module):
         self.root = AutoregressiveRoot(
             self.refinement.classes, self.refinement.law, width=root_width, n_bumps=n_bumps, seed=seed + 1
         )
+
+        self.register_buffer("witnesses", torch.zeros(0, system.lattice.n_sites))
+
+    def _load_from_state_dict(self, state_dict, prefix, *more):
+        """As torch does it; the number of witnesses is that of the state."""
+        kept = state_dict.get(prefix + "witnesses")
+        if kept is not None:
+            self.witnesses = torch.empty_like(kept, device=self.device)
+        super()._load_from_state_dict(state_dict, prefix, *more)
 
     @property
     def system(self) -> AbstractLatticeSystem:

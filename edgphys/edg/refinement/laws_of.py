@@ -10,7 +10,7 @@ from edgphys.edg.refinement.law import AbstractLaw
 from edgphys.edg.refinement.quartic_law import QuarticLaw
 from edgphys.edg.refinement.spin_law import SpinLaw
 from edgphys.errors import UnknownNameError
-from edgphys.systems import Ising, Phi4
+from edgphys.systems import Ising, Phi4, registry
 from edgphys.systems.base import AbstractSystem
 from edgphys.systems.lattice.base import AbstractLatticeSystem
 
@@ -30,8 +30,8 @@ _LAWS: dict[str, Callable[[Any], AbstractLaw]] = {"ising": _spins, "phi4": _fiel
 
 
 def has_law(system: AbstractSystem) -> bool:
-    """Whether there is a law for the sites of `system`."""
-    return system.family in _LAWS
+    """Whether there is a law for the sites of `system`: by its family, and with the family's own energy."""
+    return system.family in _LAWS and registry.rebuilds(system)
 
 
 def law_of(system: AbstractLatticeSystem) -> AbstractLaw:
@@ -43,5 +43,6 @@ def law_of(system: AbstractLatticeSystem) -> AbstractLaw:
         If there is none for its family.
     """
     if not has_law(system):
-        raise UnknownNameError(f"system must be of family {' or '.join(_LAWS)}, got {system.family!r}")
+        words = f"system must be of family {' or '.join(_LAWS)}, with its own energy; got {system!r}"
+        raise UnknownNameError(words, "system")
     return _LAWS[system.family](system)

@@ -68,7 +68,7 @@ class Refinement(Module):
         self,
         system: AbstractLatticeSystem,
         *,
-        radius: float = 3.0,
+        radius: float = 4.0,
         width: int = 48,
         n_colours: int = 2,
         n_bumps: int = 0,

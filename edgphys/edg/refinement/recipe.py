@@ -55,10 +55,6 @@ class RefinementOptions(ModelOptions):
         choice(self.root, "root", _ROOTS)
         set_fields(self, radius=number(self.radius, "radius", least=1.0))
 
-    @property
-    def has_flow(self) -> bool:
-        return self.root == "edg"
-
 
 @final
 class RefinementRecipe(AbstractRecipe):
@@ -67,6 +63,7 @@ class RefinementRecipe(AbstractRecipe):
     name = "refinement"
     options = RefinementOptions
     geometries = ("lattice",)
+    default_of = "lattice"
     targets = ("refinement",)
     annealing = 0.4
     learning_rate = 0.02
@@ -120,6 +117,7 @@ class RefinementRecipe(AbstractRecipe):
             history = train_stages(model, stages, checkpoint=job.checkpoint, on_step=job.on_step)
         else:
             model, history = fit_with_root(job, laws, reference)
+        laws.witnesses = reference.witnesses().to(job.device)
         return model, history, {"training": job.training, **reference.told}
 
 

@@ -159,6 +159,13 @@ class AbstractTarget(Module, ABC):
             log Z, and draws may be weighed from several sides.
         """
 
+    def witnesses(self) -> Tensor | None:
+        """Configurations of a Markov chain, shape (n, n_variables), to show what the draws never reach.
+
+        None where the target keeps none.
+        """
+        return None
+
     def start(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """float64 variables of `training_system`, and their log-density there; where `can_anneal`."""
         raise NotImplementedError(f"{type(self).__name__} has nothing to anneal from")

@@ -96,6 +96,9 @@ class _RootTarget(AbstractLatticeTarget):
         """Laws of all other sites."""
         return self.laws.refinement
 
+    def witnesses(self) -> Tensor | None:
+        return self.laws.witnesses if len(self.laws.witnesses) else None
+
     @property
     def device(self) -> torch.device:
         """Where the weights are."""

@@ -9,7 +9,9 @@ Draws chosen with probability w are draws of pi(x) p_E(z | x) as far as the deco
 z' from p_E(. | x) of the same x, log w(x, z') has then the law of log w among the chosen ones, of which none
 lies above the largest weight drawn. The share of z' that do is the part of the target that was not seen.
 
-What this cannot see is a mode of x without any draw: `EDG.upper_bound` needs reference samples for that.
+This cannot see a mode of x without any draw. A model that keeps some configurations of a Markov chain with
+its weights (`AbstractTarget.witnesses`) sends back these in place of its draws, and sees that too;
+`EDG.upper_bound` does it with a reference of one's own.
 """
 
 from __future__ import annotations
@@ -60,8 +62,13 @@ class RoundTrips:
 
     def unseen(self, model: AbstractEDGModel, n_steps: int) -> dict[str, int]:
         """``n_sent_back``, and ``n_unseen`` of them whose weight is above all those that were added."""
-        if self._kept is None or not len(self._kept[0]):
+        witnesses = model.target.witnesses()
+        if witnesses is not None:
+            moved = model.target.system.random_symmetry(witnesses.double(), self._generator)
+            x, log_density = model.target.lower(moved, self._generator)
+        elif self._kept is None or not len(self._kept[0]):
             return {"n_sent_back": 0, "n_unseen": 0}
-        _, x, log_density = self._kept
+        else:
+            _, x, log_density = self._kept
         log_w = reverse_log_weights(model, x, log_density, n_steps, self._generator)
         return {"n_sent_back": len(x), "n_unseen": int((log_w > self._largest + _MARGIN).sum())}

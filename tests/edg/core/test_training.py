@@ -27,7 +27,7 @@ from edgphys.systems import Ising, Phi4
 from edgphys.systems.lattice.base import AbstractLatticeSystem
 from edgphys.systems.lattice.measurements import LatticeObservables
 
-SMALL = {"n_path_steps": 4, "decoder_size": (4, 1), "encoder_size": (4, 1)}
+SMALL = {"decoder": "field", "n_path_steps": 4, "decoder_size": (4, 1), "encoder_size": (4, 1)}
 SETTINGS = TrainingSettings(
     n_steps=40,
     batch_size=8,
@@ -399,7 +399,7 @@ def test_training_closes_the_gap_of_the_ising_model():
     """4x4 at T = 2.3, both sides of the gap: the bound stays below ln Z by enumeration, log Z stays right."""
     exact, bounds = boltzmann(ising())[2], []
     for n_steps in (0, 60):
-        edg = EDG(ising(), n_path_steps=4, decoder_size=(8, 2), encoder_size=(8, 2))
+        edg = EDG(ising(), decoder="field", n_path_steps=4, decoder_size=(8, 2), encoder_size=(8, 2))
         edg.fit(0, n_steps, learning_rate=6e-3, device="cpu", progress=False)
         bound, log_z = measured(edg.model, seed=5)
         assert_z(*log_z, exact, n_tests=2, max_err=0.05)
