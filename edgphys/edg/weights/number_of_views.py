@@ -7,6 +7,9 @@ not used again, is weighed from 16 sides, and that K of 1, 2, 4, 8, 16 is taken 
 
     (1 + K) (<w_K^2> / <w_K>^2 - 1) .
 
+With the weight w_16 all sides of a draw are alike, the one that made it too. So <w_K^2> = <w_16 w_K> for w_K
+of any K sides, among which large weights, rare on the side that made a draw, come as often as they count.
+
 The pilot has a seed of its own and no time is measured: a seed gives the same numbers everywhere. Without a
 pilot 8 views are taken where draws are annealed, which costs far more than views do, where there are fewer
 than 512 draws, for which a pilot would cost more than the views, and for bounds from reference samples; one
@@ -27,7 +30,14 @@ from edgphys.edg.core.path import log_weights
 from edgphys.edg.trained import spawned_generator
 from edgphys.edg.weights.views import harmonic_mean, redraw
 
-__all__ = ["DEFAULT", "NumberOfViews", "best_number", "number_of_views", "number_without_pilot"]
+__all__ = [
+    "DEFAULT",
+    "NumberOfViews",
+    "best_number",
+    "number_of_views",
+    "number_without_pilot",
+    "relative_variances",
+]
 
 DEFAULT = 8
 _CHOICES = (1, 2, 4, 8, 16)
@@ -122,29 +132,24 @@ def _all_sides(model: AbstractEDGModel, size: int, n_steps: int, generator: torc
 def best_number(sides: Tensor) -> int:
     """The number of least cost times variance, from log w of 16 sides, shape (16, n_draws).
 
-    The side that made the draw comes first.
-
     Examples
     --------
     >>> noise = torch.randn(16, 256, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    >>> best_number(noise), best_number(0.1 * noise + noise[0]), best_number(0.001 * noise)
-    (16, 1, 1)
+    >>> best_number(0.5 * noise), best_number(noise[:1].expand(16, -1))
+    (16, 1)
     """
-    variances = {n: _relative_variance(_weights(sides, n)) for n in _CHOICES}
+    variances = relative_variances(sides)
     if sides.shape[1] < _LEAST_EFFECTIVE * (1.0 + variances[_CHOICES[-1]]):
         return DEFAULT
     return min(_CHOICES, key=lambda n: (1 + n) * max(variances[n], _LEAST_VARIANCE))
 
 
-def _weights(sides: Tensor, n: int) -> Tensor:
-    """log w_n: the first side with as many disjoint sets of the others as there are, one after the other."""
-    if n == 1:
-        return sides[0]
-    others = [part for part in sides[1:].split(n - 1) if len(part) == n - 1]
-    return torch.cat([harmonic_mean(torch.cat([sides[:1], part])) for part in others])
-
-
-def _relative_variance(log_w: Tensor) -> float:
-    """Of w in units of its squared mean."""
-    w = torch.exp(log_w - log_w.max())
-    return float(w.var(correction=0) / w.mean() ** 2)
+def relative_variances(sides: Tensor) -> dict[int, float]:
+    """That of w_K in units of its squared mean, by K: <w_16 w_K> / <w_16>^2 - 1 over all sets of K sides."""
+    all_sides = harmonic_mean(sides)
+    variances = {}
+    for n in _CHOICES:
+        sets = torch.stack([harmonic_mean(part) for part in sides.split(n)])
+        log_square = torch.logsumexp(all_sides + sets, (0, 1)) - 2.0 * torch.logsumexp(all_sides, 0)
+        variances[n] = float(log_square.exp()) * all_sides.numel() / len(sets) - 1.0
+    return variances
