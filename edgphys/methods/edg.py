@@ -95,7 +95,7 @@ class EDGMethod(AbstractMethod):
         self.options = EDGOptions(n_samples, n_threads, model, fit, sample)
 
     def settings(self) -> dict[str, Any]:
-        """One view, which scans before version 1 had, is recorded as they did: not at all."""
+        """Those given, and the number of views unless it is 1, as in scans from before there were several."""
         settings = {"n_samples": self.options.n_samples, "n_views": "auto", **self._given}
         if settings["n_views"] == 1:
             del settings["n_views"]

@@ -20,7 +20,6 @@ from edgphys.edg import EDG
 from edgphys.edg.weights import number_of_views
 from edgphys.edg.weights.number_of_views import DEFAULT, best_number, relative_variances
 from edgphys.edg.weights.views import harmonic_mean
-from edgphys.methods.edg import EDGMethod
 from edgphys.systems import DoubleWell
 
 N_SAMPLES = 1024
@@ -172,8 +171,3 @@ def test_a_system_without_a_way_back_is_weighed_from_one_side():
 def test_another_number_is_refused(call, value, kind):
     with pytest.raises(kind, match=f"n_views must be 'auto' or an integer >= 1, got {value!r}"):
         getattr(trained_square(), call)(8, 0, n_views=value)
-
-
-def test_a_scan_records_the_number_unless_it_is_one():
-    found = [EDGMethod(given).settings().get("n_views") for given in ({}, {"n_views": 4}, {"n_views": 1})]
-    assert found == ["auto", 4, None]
