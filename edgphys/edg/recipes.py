@@ -27,7 +27,7 @@ from edgphys.edg.refinement.recipe import RefinementRecipe
 from edgphys.errors import ArgumentTypeError, ArgumentValueError
 from edgphys.systems.base import AbstractSystem
 
-__all__ = ["RECIPES", "option_names", "recipe_for"]
+__all__ = ["RECIPES", "option_names", "reason_for", "recipe_for"]
 
 RECIPES: dict[str, AbstractRecipe] = {
     recipe.name: recipe
@@ -104,3 +104,17 @@ def _chosen(
     able = [recipe for recipe in defaults if recipe.serves(system) is None]
     fitting = (recipe for recipe in able if not recipe.targets or "target" not in given)
     return next((recipe for recipe in fitting if set(given) <= set(_names(recipe))), able[-1])
+
+
+def reason_for(system: AbstractSystem, given: Mapping[str, Any], recipe: AbstractRecipe) -> str:
+    """Why the decoder is that of `recipe`, where several are there to choose from; else empty."""
+    given = {name: value for name, value in given.items() if value is not None and value != "auto"}
+    defaults = [one for one in RECIPES.values() if one.default_of == system.geometry]
+    if "decoder" in given or len(defaults) < 2:
+        return ""
+    if recipe is next(one for one in defaults if one.serves(system) is None):
+        return f"{recipe.name}: {recipe.strength}"
+    own = [name for name in given if name not in _names(defaults[0]) or name == "target"]
+    if own:
+        return f"{recipe.name}: {own[0]}={given[own[0]]!r} is an option of it"
+    return f"{recipe.name}: {defaults[0].serves(system)}"

@@ -33,7 +33,7 @@ from edgphys.edg.core.model import AbstractEDGModel
 from edgphys.edg.core.recipe import AbstractRecipe
 from edgphys.edg.core.training import History
 from edgphys.edg.fitting import fit_model
-from edgphys.edg.recipes import recipe_for
+from edgphys.edg.recipes import reason_for, recipe_for
 from edgphys.edg.targets.base import Calls
 from edgphys.edg.trained import TrainedModel
 from edgphys.edg.weights.chain import independence_chain
@@ -57,15 +57,17 @@ class EDG:
     system : AbstractSystem
         What is sampled.
     decoder : str, default "auto"
-        "field" for lattices, "particles" for clusters, "mixture" for other continuous systems; "mixture" and
-        "hamiltonian" (GHD) serve every differentiable system, without its symmetries; "refinement" draws
-        Ising spins and phi^4 fields on lattices of any size from coarse to fine.
+        "refinement" for Ising spins and phi^4 fields on lattices, drawn from coarse to fine; "field" for
+        other lattice systems, and where `target` or another option is one of its own; "particles" for
+        clusters, "mixture" for other continuous systems; "mixture" and "hamiltonian" (GHD) serve every
+        differentiable system, without its symmetries. On lattices the attribute ``decoder_reason`` of
+        datasets says why.
     start : EDG, optional
         "refinement": a trained sampler of another size or coupling, from whose laws training starts.
     target : str, default "auto"
-        Lattices: which exact partial sum is used, see `edgphys.edg.targets.registry.target_names`: for Ising
+        "field": which exact partial sum is used, see `edgphys.edg.targets.registry.target_names`: for Ising
         "decimation" (bipartite lattices) or "relaxation", for phi^4 "sublattice" (bipartite lattices) or
-        "field"; "refinement" chooses the decoder of that name.
+        "field". "refinement" chooses the decoder of that name.
     n_path_steps : int, default 8
         K of the path whose bound is trained and whose weights are the default.
     decoder_size, encoder_size : tuple of int
@@ -137,6 +139,7 @@ class EDG:
     ) -> None:
         self.system = check_system(system)
         self._recipe, self._options = recipe_for(system, {"decoder": decoder, **options})
+        self._reason = reason_for(system, {"decoder": decoder, **options}, self._recipe)
         self._start = None if start is None else _start_of(start, self._recipe)
         self.options = self._recipe.described(self._options)
         self._training: dict[str, Any] = {}
@@ -164,7 +167,7 @@ class EDG:
         counted = {name: self._training.get(name, 0) for name in ("n_energy_calls", "n_gradient_calls")}
         calls = Calls(**counted) if self._training else self.model.target.calls
         settings = _plain(self.options) | {"training": self._training}
-        return TrainedModel(self.system, self._options, settings, self.model, calls)
+        return TrainedModel(self.system, self._options, settings, self.model, calls, self._reason)
 
     def fit(
         self,

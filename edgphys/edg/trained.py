@@ -36,6 +36,8 @@ class TrainedModel:
     model : AbstractEDGModel
     calls : Calls
         What search and training have evaluated.
+    reason : str
+        Why the decoder is this one, where it was chosen among several; else empty.
     """
 
     system: AbstractSystem
@@ -43,6 +45,7 @@ class TrainedModel:
     settings: Mapping[str, Any]
     model: AbstractEDGModel
     calls: Calls
+    reason: str = ""
 
 
 @dataclass(frozen=True)

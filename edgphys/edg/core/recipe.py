@@ -72,6 +72,8 @@ class AbstractRecipe(ABC):
         Geometries of the systems that it serves (see `edgphys.systems.base.AbstractSystem`).
     default_of : str or None
         Geometry whose systems it serves unless told otherwise.
+    strength : str
+        What was measured that makes it the first choice, where there are several for a geometry.
     targets : tuple of str
         Values of the option `target` that choose this decoder where none is named.
     batch_size : int
@@ -90,6 +92,7 @@ class AbstractRecipe(ABC):
     options: ClassVar[type[ModelOptions]]
     geometries: ClassVar[tuple[str, ...]] = ("lattice", "continuous", "particles")
     default_of: ClassVar[str | None] = None
+    strength: ClassVar[str] = ""
     targets: ClassVar[tuple[str, ...]] = ()
     batch_size: ClassVar[int] = 128
     patience: ClassVar[int] = 500

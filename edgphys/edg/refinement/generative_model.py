@@ -41,6 +41,7 @@ class RefinementTarget(AbstractTarget):
     """
 
     exact_energy: ClassVar[bool] = True
+    breaks_symmetry: ClassVar[bool] = True
 
     def __init__(self, generator: LatticeGenerator) -> None:
         super().__init__()

@@ -64,6 +64,10 @@ class RefinementRecipe(AbstractRecipe):
     options = RefinementOptions
     geometries = ("lattice",)
     default_of = "lattice"
+    strength = (
+        "the sites have a law of known form; it had the largest effective sample size at the least training "
+        "time on every lattice measured (studies/lattice_records)"
+    )
     targets = ("refinement",)
     annealing = 0.4
     learning_rate = 0.02

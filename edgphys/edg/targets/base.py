@@ -85,11 +85,14 @@ class AbstractTarget(Module, ABC):
         What was asked so far, where the target counts; see `Calls`.
     can_anneal : bool
         Whether `start` gives draws of `training_system` that can be annealed to `system`.
+    breaks_symmetry : bool
+        Whether its draws are the same only on average under symmetries of the system: they are then moved.
     laws : LatticeGenerator
         Root and laws; only where sites are drawn by learned laws.
     """
 
     can_anneal: ClassVar[bool] = False
+    breaks_symmetry: ClassVar[bool] = False
     laws: Any
     system: AbstractSystem
     n_dims: int

@@ -77,6 +77,7 @@ class _RootTarget(AbstractLatticeTarget):
     """
 
     exact_energy: ClassVar[bool] = False
+    breaks_symmetry: ClassVar[bool] = True
     laws: LatticeGenerator
     relaxation: CoarseRelaxation | None
     n_calls: Tensor

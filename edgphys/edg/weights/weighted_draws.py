@@ -70,7 +70,8 @@ class _Weights:
 
         `log_density` is that of the target at ``draw.x``; `back` gives x and its log-density anew.
         """
-        if self.flow is not None:
+        # Without latents there is nothing to integrate: both kinds of weights are the ratio of densities.
+        if self.flow is not None and model.n_latent:
             return ode_log_weights(model, draw, log_density, self.generator, self.flow)
         log_w = log_weights(model, draw, log_density, self.n_steps, self.generator)
         if self.trips is not None:
@@ -137,6 +138,7 @@ def draw_samples(
     columns = {"log_weight_joint": log_w.numpy()}
     samples = run.dataset(trained, configurations, columns, settings, spent)
     samples.attrs |= {"log_weight_exact": int(options.is_exact), **unseen, **weights.spread.attrs()}
+    samples.attrs |= {"decoder_reason": trained.reason} if trained.reason else {}
     return samples
 
 
@@ -191,7 +193,7 @@ def _weighted_batch(
         return model.target.lower(move(configurations, weights.generator).to(draw.x), weights.generator)
 
     log_w = weights(model, draw, log_density, back)
-    if weights.n_views > 1:
+    if weights.n_views > 1 or model.target.breaks_symmetry:
         # The element of the view that made the draw, as uniform as those of the others.
         configurations = move(configurations, weights.generator)
     return log_w.cpu(), configurations.cpu()
