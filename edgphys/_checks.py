@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = [
     "choice",
     "count",
+    "count_or",
     "device",
     "finite",
     "flag",
@@ -93,6 +94,27 @@ def count(value: Any, name: str, least: int, most: int | None = None) -> int:
     if value < least or (most is not None and value > most):
         raise wrong(ArgumentValueError, name, allowed, value)
     return int(value)
+
+
+def count_or(word: str, value: Any, name: str, least: int) -> int | str:
+    """`value` as an int of at least `least`, or the word that leaves the number open.
+
+    Examples
+    --------
+    >>> count_or("auto", "auto", "n_views", 1)
+    'auto'
+    >>> count_or("auto", 0, "n_views", 1)
+    Traceback (most recent call last):
+    edgphys.errors.ArgumentValueError: n_views must be 'auto' or an integer >= 1, got 0
+    """
+    if isinstance(value, str) and value == word:
+        return value
+    allowed = f"{word!r} or an integer >= {least}"
+    if not _is(value, numbers.Integral):
+        raise wrong(ArgumentValueError if isinstance(value, str) else ArgumentTypeError, name, allowed, value)
+    if value < least:
+        raise wrong(ArgumentValueError, name, allowed, value)
+    return count(value, name, least)
 
 
 def whole(value: Any, name: str, least: int, most: int | None = None) -> int:

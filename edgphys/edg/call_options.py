@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from edgphys._checks import choice, count, device, positive, share
+from edgphys._checks import choice, count, count_or, device, positive, share
 from edgphys.edg.core.model_options import option, set_fields
 from edgphys.errors import ArgumentTypeError, ArgumentValueError
 
@@ -83,7 +83,7 @@ class SampleOptions:
     n_probes: int = option(1, "probes per draw, for divergence=hutchinson")
     n_ode_steps: int = option(16, "steps of the flow, for weights=ode")
     n_anneal: int | None = option(None, "rungs from the system trained on to the system itself")
-    n_views: int = option(1, "sides from which each draw is weighed, see edgphys.edg.weights.views")
+    n_views: int | str = option("auto", "sides from which each draw is weighed; auto: by a pilot")
     batch_size: int = option(1000, "draws at a time")
 
     def __post_init__(self) -> None:
@@ -93,18 +93,13 @@ class SampleOptions:
             n_probes=count(self.n_probes, "n_probes", 1),
             n_ode_steps=count(self.n_ode_steps, "n_ode_steps", 1),
             n_anneal=_count_or_none(self.n_anneal, "n_anneal", 0),
-            n_views=count(self.n_views, "n_views", 1),
+            n_views=count_or("auto", self.n_views, "n_views", 1),
             batch_size=count(self.batch_size, "batch_size", 1),
         )
         choice(self.weights, "weights", ("path", "ode"))
         choice(self.divergence, "divergence", ("exact", "hutchinson"))
-        if self.weights == "ode" and self.n_views > 1:
+        if self.weights == "ode" and self.n_views not in ("auto", 1):
             raise ArgumentValueError(f"n_views must be 1 for weights='ode', got {self.n_views}", "n_views")
-
-    @property
-    def view_settings(self) -> dict[str, int]:
-        """``n_views``, as recorded where there is more than one."""
-        return {"n_views": self.n_views} if self.n_views > 1 else {}
 
     @property
     def is_exact(self) -> bool:

@@ -267,7 +267,7 @@ class EDG:
         n_probes: int = 1,
         n_ode_steps: int = 16,
         n_anneal: int | None = None,
-        n_views: int = 1,
+        n_views: int | str = "auto",
         batch_size: int = 1000,
         progress: bool | None = None,
     ) -> xr.Dataset:
@@ -297,10 +297,13 @@ class EDG:
             system itself, an HMC trajectory each, see `edgphys.edg.weights.annealing`; 0 weighs the draws
             themselves. Default: as many as bring the variance of log w along the ladder to 0.25, at most 4000
             (their number is in the settings), and 0 where `train_at` changes nothing.
-        n_views : int
+        n_views : int or "auto"
             Sides from which each draw is weighed: symmetry element, label, latents and internal spins drawn
             anew, see `edgphys.edg.weights.views`. Exact for any number; more raise the effective sample size
             and the bound, each at the cost of one way back through the encoder. Only for path weights.
+            "auto" takes from 1 to 16, whichever has the least variance for its cost in a pilot of at most 256
+            draws, see `edgphys.edg.weights.number_of_views`; 8 without a pilot for annealed draws and for
+            fewer than 512; 1 for "ode". The number is in the settings, ``n_views``, with ``n_views_from``.
         batch_size : int
             Draws at a time; part of what the seed means.
         progress : bool, optional
@@ -336,7 +339,7 @@ class EDG:
         n_chains: int = 4,
         n_path_steps: int | None = None,
         n_anneal: int | None = None,
-        n_views: int = 1,
+        n_views: int | str = "auto",
         keep: bool = False,
         progress: bool | None = None,
     ) -> xr.Dataset:
@@ -364,7 +367,12 @@ class EDG:
         )
 
     def upper_bound(
-        self, reference: xr.Dataset, seed: int, *, n_path_steps: int | None = None, n_views: int = 1
+        self,
+        reference: xr.Dataset,
+        seed: int,
+        *,
+        n_path_steps: int | None = None,
+        n_views: int | str = "auto",
     ) -> xr.Dataset:
         """Upper bound on log Z from reference samples sent backwards through the encoder.
 
@@ -377,7 +385,7 @@ class EDG:
             MCMC samples of the same system with ``configurations`` (``keep=True``), dims (chain, draw, ...).
         seed : int
         n_path_steps, n_views
-            As for `sample`; the bound falls with the number of views.
+            As for `sample`; the bound falls with the number of views. "auto" takes 8.
 
         Returns
         -------

@@ -95,7 +95,10 @@ class EDGMethod(AbstractMethod):
         self.options = EDGOptions(n_samples, n_threads, model, fit, sample)
 
     def settings(self) -> dict[str, Any]:
-        settings = {"n_samples": self.options.n_samples, **self._given}
+        """Those given, and the number of views unless it is 1, as in scans from before there were several."""
+        settings = {"n_samples": self.options.n_samples, "n_views": "auto", **self._given}
+        if settings["n_views"] == 1:
+            del settings["n_views"]
         n_threads = self.options.n_threads
         return settings if n_threads is None else settings | {"n_threads": n_threads}
 

@@ -208,6 +208,13 @@ class AbstractSystem(AbstractEnergy):
         """
         return self._field(x).reshape(-1, *self.event_shape)
 
+    @property
+    def has_way_back(self) -> bool:
+        """Whether `from_configurations` is given, where `to_configurations` is."""
+        own, base = type(self), AbstractSystem
+        is_own = own.from_configurations is not base.from_configurations
+        return is_own or own.to_configurations is base.to_configurations
+
     def from_configurations(self, configurations: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """x, shape (n_batch, n_variables), that gives these configurations: the way back.
 
@@ -216,7 +223,7 @@ class AbstractSystem(AbstractEnergy):
         NotExactError
             If the class gives `to_configurations` only.
         """
-        if type(self).to_configurations is not AbstractSystem.to_configurations:
+        if not self.has_way_back:
             raise NotExactError(f"{self.name} must give from_configurations, the way back, got none")
         return self._field(configurations)
 

@@ -46,7 +46,7 @@ def trained(name: str, seed: int) -> dict:
     system, exact, exact_err = systems()[name]
     edg = ep.EDG(system).fit(seed=seed, progress=False)
     start = time.perf_counter()
-    samples = edg.sample(N_SAMPLES, seed=seed + 1, keep=True, progress=False)
+    samples = edg.sample(N_SAMPLES, seed=seed + 1, n_views=1, keep=True, progress=False)
     sampling = time.perf_counter() - start
     result = row(ep.estimate(samples), exact, exact_err)
     spins = samples["magnetization"].to_numpy()
@@ -70,7 +70,8 @@ def untrained(seed: int) -> dict:
     exact, edg = system.exact_results()["log_z"], ep.EDG(system).fit(seed=seed, n_steps=0)
     results = {}
     for n_path_steps in (1, 4, 16):
-        samples = edg.sample(20_000, seed=seed + n_path_steps, n_path_steps=n_path_steps, progress=False)
+        options = {"n_path_steps": n_path_steps, "n_views": 1}
+        samples = edg.sample(20_000, seed=seed + n_path_steps, progress=False, **options)
         results[f"untrained ising 4x4 T=3, K={n_path_steps}"] = row(ep.estimate(samples), exact, 0.0)
     return results
 

@@ -153,7 +153,7 @@ def one_seed(case: Case, seed: int, quick: bool) -> dict:
     edg = ep.EDG(case.system, **(case.options | small))
     edg.fit(seed=seed, **(case.fit | ({"n_steps": 3} if quick else {})), progress=False)
     n = 2000 if quick else case.n_draws
-    samples = edg.sample(n, seed=seed + 1, keep=True, batch_size=2000, progress=False)
+    samples = edg.sample(n, seed=seed + 1, n_views=1, keep=True, batch_size=2000, progress=False)
     row = edg_row(edg, samples, case.system.exact_results()["log_z"]) | populations(case, samples)
     if isinstance(case.system, ep.MuellerBrown):
         row["profile"] = profile(samples)

@@ -38,7 +38,7 @@ def variant(target: str, options: dict, seed: int, quick: bool) -> dict:
         edg.fit(seed=seed, n_steps=n_steps, annealing=ANNEALING, patience=N_STEPS, progress=False)
     except ep.errors.TrainingError as error:
         return {"failed": str(error)}
-    samples = edg.sample(n, seed=seed + 1, keep=True, progress=False)
+    samples = edg.sample(n, seed=seed + 1, n_views=1, keep=True, progress=False)
     reference = reference_draws(system, n, np.random.default_rng(12345))
     x = samples["configurations"].to_numpy()
     shares = system.responsibilities(x).mean(0) / system.mode_weights()

@@ -82,7 +82,7 @@ def line_evidence(system: ep.LogisticRegression) -> float:
 def one_split(name: str, seed: int, quick: bool) -> dict:
     system = regression(name, seed)
     edg = ep.EDG(system, n_components=4).fit(seed=seed, n_steps=3 if quick else N_STEPS, progress=False)
-    samples = edg.sample(500 if quick else N_DRAWS, seed=seed + 1, keep=True, progress=False)
+    samples = edg.sample(500 if quick else N_DRAWS, seed=seed + 1, n_views=1, keep=True, progress=False)
     n_calls = 20_000 if quick else int(samples.attrs["n_energy_calls"])
     exact, err, chains = (line_evidence(system), 0.0, None) if name == "line" else (None, 0.0, None)
     if exact is None:

@@ -70,7 +70,7 @@ def forward(edg: ep.EDG, reference: np.ndarray, seed: int) -> dict[str, float]:
         system, method="exact", seed=seed, wall_time=0.0, settings={}, n_energy_calls=0, n_gradient_calls=0
     )
     draws = xr.Dataset({"configurations": (("chain", "draw", "coordinate"), reference[None])}, attrs=attrs)
-    log_w = edg.upper_bound(draws, seed)["log_weight_reverse"].to_numpy().ravel()
+    log_w = edg.upper_bound(draws, seed, n_views=1)["log_weight_reverse"].to_numpy().ravel()
     ess = forward_ess(log_w)
     error = log_w.std(ddof=1) / np.sqrt(len(log_w))
     return {
@@ -85,7 +85,7 @@ def one_seed(name: str, seed: int, reference: np.ndarray, quick: bool) -> tuple[
     system = ep.Planar(name)
     edg = ep.EDG(system, **({"n_components": 4} if quick else {}))
     edg.fit(seed=seed, n_steps=4 if quick else None, progress=False)
-    samples = edg.sample(len(reference), seed=seed + 1, keep=True, progress=False)
+    samples = edg.sample(len(reference), seed=seed + 1, n_views=1, keep=True, progress=False)
     x, log_w = samples["configurations"].to_numpy(), samples["log_weight_joint"].to_numpy()
     result = edg_row(edg, samples, system.exact_results()["log_z"])
     result |= {"raw": distances(x, reference), "weighted": distances(x, reference, log_w)}

@@ -72,7 +72,7 @@ def test_scan_passes_on_its_options(stub, folder, capsys):
     assert json.loads(table.attrs["parameters"]) == {"temperature": 2.0, "coupling": 0.5}
     assert table.attrs["pbc"] == [0, 0]
     settings = json.loads(table.attrs["settings"])
-    assert settings["edg"] == {"n_samples": 200, "n_steps": 5}
+    assert settings["edg"] == {"n_samples": 200, "n_steps": 5, "n_views": "auto"}
     assert settings["metropolis"] == {"n_sweeps": 32, "n_chains": 2}
 
 

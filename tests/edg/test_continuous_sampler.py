@@ -208,14 +208,18 @@ def test_datasets_tell_what_their_draws_have_cost(decoder, fitted):
     # draw of ten is sent back, at the same price.
     a_draw = {"mixture": 0, "hamiltonian": 3 + 2 * (1 + 3)}[decoder]
     for _ in range(2):
-        samples = edg.sample(50, seed=0, progress=False)
+        samples = edg.sample(50, seed=0, n_views=1, progress=False)
         gradients, energies = counter.take()
         assert gradients == 55 * a_draw
         assert samples.attrs["n_gradient_calls"] == before[1] + 55 * a_draw
         assert samples.attrs["n_energy_calls"] == sum(before) + 50 + 55 * a_draw
         # Weights and observables both evaluate it: once more than counted.
         assert energies == 2 * 50
-    chain = edg.chain(40, seed=0, progress=False)
+    counter.take()
+    views = edg.sample(50, seed=0, n_views=3, progress=False)
+    assert counter.take()[1] == (2 + 2) * 50
+    assert views.attrs["n_energy_calls"] == views.attrs["n_gradient_calls"] + before[0] + 3 * 50
+    chain = edg.chain(40, seed=0, n_views=1, progress=False)
     assert chain.attrs["n_gradient_calls"] == before[1] + 88 * a_draw
     assert chain.attrs["n_energy_calls"] == sum(before) + 80 + 88 * a_draw
     edg.upper_bound(edg.chain(8, seed=0, keep=True, progress=False), seed=0)

@@ -63,13 +63,13 @@ def test_datasets_are_whole_and_survive_a_file(name, tmp_path):
     system = LATTICES[name]()
     sites = SITES.get(name, ("x", "y"))
     edg = quick_field(system)
-    samples = edg.sample(30, seed=1, keep=True, progress=False)
+    samples = edg.sample(30, seed=1, n_views=1, keep=True, progress=False)
     check_dataset(samples, system, ("draw",), tmp_path / "samples.nc")
     assert samples.sizes["draw"] == 30 and samples.attrs["method"] == "edg" and samples.attrs["seed"] == 1
     assert samples["configurations"].dims == ("draw", *sites)
     measured = system.measure(samples["configurations"].to_numpy())
     np.testing.assert_allclose(measured["energy"], samples["energy"], rtol=1e-5)
-    chain = edg.chain(40, seed=2, keep=True, progress=False)
+    chain = edg.chain(40, seed=2, n_views=1, keep=True, progress=False)
     check_dataset(chain, system, ("chain", "draw"), tmp_path / "chain.nc")
     assert dict(chain.sizes) == {"chain": 4, "draw": 10} | dict(zip(sites, system.event_shape, strict=True))
     assert chain.attrs["method"] == "edg_chain" and "log_weight_joint" not in chain

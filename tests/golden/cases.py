@@ -26,6 +26,8 @@ STABLE = ("exact", "stored")
 _CHAIN = {"n_chains": 2, "n_sweeps": 40, "n_warmup": 20, "thin": 2, "keep": True, "n_threads": 1}
 _LADDER = {"n_chains": 2, "n_sweeps": 400, "n_threads": 1}
 _MODEL = {"n_path_steps": 2, "decoder_size": (4, 2), "encoder_size": (4, 2)}
+# One view, as recorded.
+_WEIGHTS = {"n_views": 1}
 _TRAINING = {"n_steps": 3, "batch_size": 16, "device": "cpu", "progress": False}
 
 # Models whose chain and upper bound are recorded too.
@@ -118,19 +120,19 @@ def _trained(model: str, seed: int) -> ep.EDG:
 
 def _draws(seed: int, model: str, **options: Any) -> xr.Dataset:
     edg = _trained(model, seed)
-    samples = edg.sample(40, seed=seed + 1, keep=True, progress=False, **options)
+    samples = edg.sample(40, seed=seed + 1, keep=True, progress=False, **_WEIGHTS, **options)
     return samples.assign(bound=edg.history["bound"])
 
 
 def _edg_chain(seed: int, model: str, n_anneal: int | None) -> xr.Dataset:
     edg = _trained(model, seed)
-    return edg.chain(24, seed=seed + 2, n_chains=2, n_anneal=n_anneal, keep=True, progress=False)
+    return edg.chain(24, seed=seed + 2, n_chains=2, n_anneal=n_anneal, keep=True, progress=False, **_WEIGHTS)
 
 
 def _upper_bound(seed: int, model: str) -> xr.Dataset:
     edg = _trained(model, seed)
     algorithm = "random_walk" if edg.system.family == "continuous" else "metropolis"
-    return edg.upper_bound(ep.mcmc.run(edg.system, algorithm, seed=seed, **_CHAIN), seed + 3)
+    return edg.upper_bound(ep.mcmc.run(edg.system, algorithm, seed=seed, **_CHAIN), seed + 3, **_WEIGHTS)
 
 
 def _run(seed: int, system: str, algorithm: str, **options: Any) -> xr.Dataset:
@@ -143,7 +145,7 @@ def _temper(seed: int, system: Any, algorithm: str, **ladder: list[float]) -> xr
 
 def _free_energy(seed: int, system: Any, method: str) -> xr.Dataset:
     if method == "edg":
-        options = _MODEL | _TRAINING
+        options = _MODEL | _TRAINING | _WEIGHTS
         del options["progress"]
         return ep.free_energy(system, "edg", seed=seed, n_samples=50, options=options)
     return ep.free_energy(system, method, seed=seed, **_LADDER)
@@ -152,7 +154,9 @@ def _free_energy(seed: int, system: Any, method: str) -> xr.Dataset:
 def _scan(seed: int, make: Callable[..., Any], *methods: str, **couplings: list[float]) -> xr.Dataset:
     options: dict[str, Any] = {"n_samples": 50, "progress": False, "workers": 1}
     if "edg" in methods:
-        options["edg"] = {name: value for name, value in (_MODEL | _TRAINING).items() if name != "progress"}
+        options["edg"] = {
+            name: value for name, value in (_MODEL | _TRAINING | _WEIGHTS).items() if name != "progress"
+        }
     if set(methods) - {"edg", "exact"}:
         options["mcmc"] = _LADDER
     return ep.scan(make, methods=methods, seed=seed, **options, **couplings)

@@ -73,9 +73,15 @@ def test_what_is_recorded_is_what_was_given():
         "n_samples": 50,
         "n_steps": 3,
         "n_threads": 2,
+        "n_views": "auto",
     }
     assert make("wolff", {"n_sweeps": 20_000}).settings() == {"n_sweeps": 20_000}
     assert make("exact").settings() == {} and make("mbar").settings() == {}
+
+
+def test_scans_from_one_side_are_told_apart_from_others_and_record_no_number():
+    found = [make("edg", given).settings() for given in ({}, {"n_views": 4}, {"n_views": 1})]
+    assert [one.get("n_views") for one in found] == ["auto", 4, None]
 
 
 def test_beside_other_cells_one_thread_is_enough_unless_told():

@@ -60,7 +60,7 @@ def test_dims_coordinates_and_attrs(stub):
     assert table.attrs["kind"] == "scan" and table.attrs["schema_version"] == 1
     assert json.loads(table.attrs["parameters"]) == {"coupling": 1.0, "field": 0.0}
     assert json.loads(table.attrs["couplings"]) == ["temperature"]
-    assert json.loads(table.attrs["settings"]) == {"edg": {"n_samples": 200}, "exact": {}}
+    assert json.loads(table.attrs["settings"]) == {"edg": {"n_samples": 200, "n_views": "auto"}, "exact": {}}
     definitions = json.loads(table.attrs["definitions"])
     for name in table.data_vars:
         assert name.removesuffix("_err") in definitions, name

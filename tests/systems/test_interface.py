@@ -190,12 +190,15 @@ def test_no_exact_results_where_none_are_known():
 
 def test_declared_symmetries_hold(system):
     x = torch.randn(system.n_sites, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
-    groups = {"translation": system.lattice.translations, "point_group": system.lattice.point_group}
+    lattice = system.lattice
+    groups = dict.fromkeys(("translation", "periodic_translation"), lattice.translations)
+    groups["point_group"] = lattice.point_group
     for name in system.symmetries:
         moved = -x[None] if name == "z2" else x[torch.from_numpy(groups[name].astype(np.int64))]
         both = system.reduced_energy(torch.cat([x[None], moved]))
         torch.testing.assert_close(both, both[:1].expand_as(both), rtol=1e-11, atol=1e-11)
-    assert ("translation" in system.symmetries) == all(system.lattice.pbc)
+    assert ("translation" in system.symmetries) == all(lattice.pbc)
+    assert ("periodic_translation" in system.symmetries) == (any(lattice.pbc) and not all(lattice.pbc))
 
 
 def test_parameters_rebuild_the_system(system):

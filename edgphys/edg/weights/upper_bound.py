@@ -25,6 +25,7 @@ from edgphys import _checks
 from edgphys.edg.call_options import SampleOptions
 from edgphys.edg.reference import reference_configurations
 from edgphys.edg.trained import TrainedModel
+from edgphys.edg.weights.number_of_views import number_without_pilot
 from edgphys.edg.weights.views import harmonic_mean, redraw
 from edgphys.systems.provenance import sample_attrs
 
@@ -39,13 +40,16 @@ def upper_bound(
     """Log weights of reference samples, see `EDG.upper_bound`."""
     model, begin = trained.model, time.perf_counter()
     n_steps = options.n_path_steps or trained.options.n_path_steps
-    values = reference_configurations(reference, trained.system)
+    values, n_views = (
+        reference_configurations(reference, trained.system),
+        number_without_pilot(options, model),
+    )
     generator = torch.Generator(device=model.device).manual_seed(_checks.seed(seed))
     parts, before = [], model.target.calls
     flat = values.reshape(values.shape[0] * values.shape[1], -1)
     for block in np.array_split(flat, max(1, len(flat) // _BATCH)):
         states = torch.tensor(block, dtype=torch.float32, device=model.device)
-        views = redraw(model, states, options.n_views, n_steps, generator)
+        views = redraw(model, states, n_views.n, n_steps, generator)
         parts.append(harmonic_mean(views).cpu())
     log_w = torch.cat(parts).numpy().reshape(values.shape[:2])
     calls = model.target.calls_since(before) + trained.calls
@@ -54,8 +58,8 @@ def upper_bound(
         method="edg_upper_bound",
         seed=seed,
         wall_time=time.perf_counter() - begin,
-        settings={**trained.settings, "n_path_steps": n_steps, **options.view_settings},
-        n_energy_calls=len(flat) * options.n_views + calls.total,
+        settings={**trained.settings, "n_path_steps": n_steps, **n_views.settings},
+        n_energy_calls=len(flat) * n_views.n + calls.total,
         n_gradient_calls=calls.n_gradient_calls,
     )
     words = "log weight along the encoder's path; its mean is an upper bound on log_z"

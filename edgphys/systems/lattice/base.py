@@ -38,10 +38,12 @@ class AbstractLatticeSystem(AbstractSystem):
 
     Notes
     -----
-    `symmetries` is a subset of ("translation", "point_group", "z2"). "translation" means along every axis; a
-    lattice with an open axis does not declare it. `measure` gives `energy`, `magnetization`,
-    `abs_magnetization`, `magnetization_2`, `magnetization_4`, `correlator_zero`, and `correlator_min` on
-    lattices periodic along all axes; the system may add its own.
+    `symmetries` is a subset of ("translation", "periodic_translation", "point_group", "z2"). "translation"
+    means along every axis; a lattice with an open axis does not declare it, but "periodic_translation", along
+    its other axes.
+
+    `measure` gives `energy`, `magnetization`, `abs_magnetization`, `magnetization_2`, `magnetization_4`,
+    `correlator_zero`, and `correlator_min` on lattices periodic along all axes; the system may add its own.
     """
 
     geometry: ClassVar[str] = "lattice"
@@ -60,6 +62,13 @@ class AbstractLatticeSystem(AbstractSystem):
     def definitions(self) -> dict[str, str]:
         """Definition, with units, of every observable and estimate by name."""
         return {**super().definitions, **DEFINITIONS}
+
+    @property
+    def _translation_symmetry(self) -> tuple[str, ...]:
+        """What a system with the same couplings everywhere declares of translations."""
+        if all(self.lattice.pbc):
+            return ("translation",)
+        return ("periodic_translation",) if any(self.lattice.pbc) else ()
 
     @property
     def n_sites(self) -> int:
@@ -124,9 +133,11 @@ class AbstractLatticeSystem(AbstractSystem):
     def _space_group(self) -> SpaceGroup:
         from edgphys.systems.lattice.space_group import SpaceGroup  # a torch module
 
-        names = self.symmetries
+        names = set(self.symmetries)
         return SpaceGroup(
-            self.lattice, translations="translation" in names, point_operations="point_group" in names
+            self.lattice,
+            translations=bool(names & {"translation", "periodic_translation"}),
+            point_operations="point_group" in names,
         )
 
     def _measure(self, flat: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:

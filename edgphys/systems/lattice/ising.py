@@ -157,9 +157,8 @@ class Ising(AbstractLatticeSystem):
 
     @property
     def symmetries(self) -> tuple[str, ...]:
-        """Translations on a torus, the point group of the lattice, and spin reversal without field."""
-        names = ("translation",) if all(self.lattice.pbc) else ()
-        return (*names, "point_group", *(("z2",) if self.field == 0.0 else ()))
+        """Translations along periodic axes, the point group of the lattice, spin reversal without field."""
+        return (*self._translation_symmetry, "point_group", *(("z2",) if self.field == 0.0 else ()))
 
     @property
     def conditions(self) -> tuple[str, ...]:

@@ -179,8 +179,8 @@ class Phi4(AbstractLatticeSystem):
 
     @property
     def symmetries(self) -> tuple[str, ...]:
-        """Translations on a torus, the point group of the lattice, and the sign of the field."""
-        return (*(("translation",) if all(self.lattice.pbc) else ()), "point_group", "z2")
+        """Translations along periodic axes, the point group of the lattice, and the sign of the field."""
+        return (*self._translation_symmetry, "point_group", "z2")
 
     @property
     def conditions(self) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ often.
 
 from __future__ import annotations
 
+import math
 from typing import final
 
 import numpy as np
@@ -38,27 +39,35 @@ class SpaceGroup(nn.Module):
     """
 
     images: Tensor
+    rest: Tensor
 
     def __init__(self, lattice: Lattice, *, translations: bool = True, point_operations: bool = True) -> None:
         super().__init__()
         operations = np.asarray(lattice.point_group, dtype=np.int64)[: None if point_operations else 1]
-        self.extent, self._moves = lattice.extent, tuple(translations and p for p in lattice.pbc)
-        # Coordinates and sublattice of every image, axis by axis: (n_axes + 1, order, n_sites).
-        places = np.concatenate([lattice.cells, lattice.sublattices[:, None]], axis=1).astype(np.int64)
-        self.register_buffer("images", torch.from_numpy(np.moveaxis(places[operations], -1, 0).copy()))
-        self.n_sites_per_cell = lattice.n_sites_per_cell
+        strides = [
+            math.prod(lattice.extent[k + 1 :]) * lattice.n_sites_per_cell for k in range(lattice.n_axes)
+        ]
+        places = lattice.cells.astype(np.int64) * np.array(strides)
+        moved = np.flatnonzero(translations & np.array(lattice.pbc))
+        # Extent in cells, and what a step and the whole axis add to the number of a site.
+        self._axes = [(lattice.extent[k], strides[k], lattice.extent[k] * strides[k]) for k in moved]
+        # The number of an image is a sum over these axes, (n_axes, order, n_sites), and the rest.
+        images = np.moveaxis(places[:, moved][operations], -1, 0)
+        tables = {"images": images, "rest": operations - images.sum(0)}
+        for name, table in tables.items():
+            self.register_buffer(name, torch.from_numpy(table.astype(np.int32)), persistent=False)
 
     def draw(self, n: int, generator: torch.Generator) -> Tensor:
         """n independent elements, int64 (n, n_sites): ``x.gather(1, index)`` is the image of x."""
-        like = {"generator": generator, "device": self.images.device}
-        which = torch.randint(int(self.images.shape[1]), (n,), **like)
-        index = torch.zeros(n, self.images.shape[2], dtype=torch.int64, device=self.images.device)
-        for axis, (extent, moves) in enumerate(zip(self.extent, self._moves, strict=True)):
-            along = self.images[axis][which]
-            if moves:
-                along = (along + torch.randint(extent, (n, 1), **like)) % extent
-            index = index * extent + along
-        return index * self.n_sites_per_cell + self.images[-1][which]
+        like = {"generator": generator, "device": self.rest.device}
+        which = torch.randint(len(self.rest), (n,), **like)
+        index = self.rest.index_select(0, which)
+        for images, (extent, stride, length) in zip(self.images, self._axes, strict=True):
+            shift = torch.randint(extent, (n, 1), **like) * stride - length
+            along = images.index_select(0, which).add_(shift.int())
+            # Negative: not beyond the edge. Sign bits as a mask are much cheaper than a remainder.
+            index.add_(along).add_((along >> 31).bitwise_and_(length))
+        return index.long()
 
     def move(self, configurations: Tensor, generator: torch.Generator) -> Tensor:
         """Each configuration, shape (n_batch, n_sites), under an element of its own."""
