@@ -107,11 +107,13 @@ def count_or(word: str, value: Any, name: str, least: int) -> int | str:
     Traceback (most recent call last):
     edgphys.errors.ArgumentValueError: n_views must be 'auto' or an integer >= 1, got 0
     """
-    if isinstance(value, str) and value == word:
-        return value
     allowed = f"{word!r} or an integer >= {least}"
+    if isinstance(value, str):
+        if value != word:
+            raise wrong(ArgumentValueError, name, allowed, value)
+        return value
     if not _is(value, numbers.Integral):
-        raise wrong(ArgumentValueError if isinstance(value, str) else ArgumentTypeError, name, allowed, value)
+        raise wrong(ArgumentTypeError, name, allowed, value)
     if value < least:
         raise wrong(ArgumentValueError, name, allowed, value)
     return count(value, name, least)
