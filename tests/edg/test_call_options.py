@@ -13,7 +13,7 @@ from edgphys.edg.call_options import FitOptions, SampleOptions, split
 from edgphys.errors import UnknownNameError
 
 # What the caller of `EDG.fit` and `EDG.sample` gives besides.
-CALL = {"self", "seed", "n_samples", "keep", "progress", "checkpoint"}
+CALL = {"self", "seed", "n_samples", "keep", "progress", "checkpoint", "reference"}
 
 
 @pytest.mark.parametrize("kind, call", [(FitOptions, EDG.fit), (SampleOptions, EDG.sample)])
@@ -39,6 +39,7 @@ def test_every_option_has_one_line_of_help(kind):
         (FitOptions, "path_share", 1.5, ValueError),
         (FitOptions, "annealing", -0.1, ValueError),
         (FitOptions, "device", "abacus", ValueError),
+        (FitOptions, "training", "chain", UnknownNameError),
         (SampleOptions, "n_path_steps", 0, ValueError),
         (SampleOptions, "n_anneal", -1, ValueError),
         (SampleOptions, "batch_size", 0, ValueError),

@@ -125,6 +125,11 @@ class CoarseRelaxation(Module):
             2 * self.n, 0, 1, int(with_field), width, torch.Generator().manual_seed(seed), n_stacked=self.n
         )
 
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return self.root.device
+
     def soften(self, spins: Tensor, generator: torch.Generator) -> Tensor:
         """y drawn around given spins, in their dtype."""
         mean = spins @ self.root.to(spins.dtype)

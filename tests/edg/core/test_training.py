@@ -139,7 +139,7 @@ def test_a_fit_killed_and_repeated_equals_one_that_was_not(tmp_path, monkeypatch
             raise KeyboardInterrupt
         return path_bound(*arguments)
 
-    monkeypatch.setattr("edgphys.edg.fitting.path_bound", failing)
+    monkeypatch.setattr("edgphys.edg.core.recipe.path_bound", failing)
     with pytest.raises(KeyboardInterrupt):
         fitted(n_steps=12, checkpoint=path)
     assert path.exists()

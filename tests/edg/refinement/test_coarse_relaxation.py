@@ -18,9 +18,9 @@ from helpers.edg import (
 from helpers.stats import assert_off, assert_z
 
 import lattices
+from edgphys.edg.core.training import TrainingSettings, train
 from edgphys.edg.refinement.coarse_relaxation import CoarseRelaxation, fit_pair_couplings
-from edgphys.edg.refinement.law_training import LawTraining
-from edgphys.edg.refinement.model import Refinement
+from edgphys.edg.refinement.generator import LatticeGenerator
 from edgphys.edg.targets.refinement import IsingRefinementTarget
 from edgphys.systems import Ising
 
@@ -40,7 +40,9 @@ def test_couplings_are_found_again(field):
 
 def relaxation_of(n=3, field=0.0, scale=0.3):
     couplings = 0.4 * (np.ones((n, n)) - np.eye(n))
-    return perturb(CoarseRelaxation(couplings, field, width=6, seed=1), scale, seed=2)
+    return perturb(
+        CoarseRelaxation(couplings, field, with_field=field != 0.0, width=6, seed=1), scale, seed=2
+    )
 
 
 @pytest.mark.parametrize("field", [0.0, 0.2])
@@ -88,8 +90,10 @@ def test_learned_from_pairs():
     def draw(n, generator):
         return states[torch.multinomial(probabilities, n, True, generator=generator)]
 
-    relaxation = CoarseRelaxation(0.3 * (np.ones((3, 3)) - np.eye(3)), 0.1, width=12)
-    losses = relaxation.fit(draw, LawTraining(150, 256, 1e-2))
+    relaxation = CoarseRelaxation(0.3 * (np.ones((3, 3)) - np.eye(3)), 0.1, with_field=True, width=12)
+    settings = TrainingSettings(150, 256, 1e-2, 0.0, 5.0, averaging=0.9, patience=1000, seed=0)
+    bound = relaxation.bound(draw)
+    losses = train(relaxation, settings, bound, bound).losses
     assert np.mean(losses[-30:]) < np.mean(losses[:10]) - 0.05
 
 
@@ -99,8 +103,8 @@ SYSTEMS = [("chain", (12,), 0.0), ("chain", (12,), 0.3)]
 
 def target_of(name, extent, field, temperature=2.5):
     system = Ising(lattices.build(name, extent), temperature=temperature, field=field)
-    refinement = perturb(Refinement(system, width=6, seed=1), 0.1, seed=2)
-    return IsingRefinementTarget(refinement, relaxation_of(len(refinement.classes.root), field, scale=0.1))
+    laws = perturb(LatticeGenerator(system, width=6, root_width=6, seed=1), 0.1, seed=2)
+    return IsingRefinementTarget(laws, relaxation_of(laws.root.n_root, field, scale=0.1))
 
 
 @pytest.mark.statistical
@@ -129,28 +133,46 @@ def test_weights_of_an_untrained_model_average_to_z(case):
     assert_off(*jackknife_log_mean(log_w), wrong, least=50.0, max_err=0.06)
 
 
-def test_gradient_of_the_energy_is_that_of_the_soft_part():
+def test_energy_is_the_stand_in_at_coarse_spins_drawn_and_held():
     target = target_of(*SYSTEMS[0])
     y = torch.randn(3, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(8), requires_grad=True)
-    (gradient,) = torch.autograd.grad(target.energy(y).sum(), y)
+    energy = target.energy(y)
+    (gradient,) = torch.autograd.grad(energy.sum(), y)
     coarse = target.relaxation.draw(y.detach(), torch.Generator().manual_seed(0))
-    value = target.relaxation.log_prob(coarse, y) - target.relaxation.log_prob_soft(y, coarse)
-    (expected,) = torch.autograd.grad(value.sum(), y)
+    soft = target.relaxation.log_prob(coarse, y) - target.relaxation.log_prob_soft(y, coarse)
+    np.testing.assert_allclose(
+        energy.detach(), (soft - target.laws.root.log_prob(coarse)).detach(), atol=1e-10
+    )
+    (expected,) = torch.autograd.grad(soft.sum(), y)
     np.testing.assert_allclose(gradient, expected, atol=1e-10)
+    assert not torch.equal(target.energy(y), energy)  # other spins at the next call
+
+
+@pytest.mark.statistical
+@pytest.mark.parametrize("case", SYSTEMS)
+def test_stand_in_averages_to_the_marginal_of_the_root(case):
+    """exp(-energy) over the coarse spins drawn is sum_s p_r(s) N(y; M^{1/2} s, 1), by enumeration."""
+    target, generator = target_of(*case), torch.Generator().manual_seed(10)
+    states = all_spins(3)
+    for y in torch.randn(2, 3, dtype=torch.float64, generator=generator):
+        given = target.relaxation.log_prob_soft(y.expand(8, 3), states)
+        exact = float(torch.logsumexp(target.laws.root.log_prob(states) + given, 0))
+        log_density = -target.energy(y.expand(4000, 3)).detach()
+        assert_z(*jackknife_log_mean(log_density), exact, n_tests=4, max_err=0.05)
+        assert_off(*jackknife_log_mean(log_density), exact + 0.3, least=20.0, max_err=0.05)
 
 
 def test_lower_gives_the_density_of_what_it_sees():
     target = target_of(*SYSTEMS[0])
     spins = all_spins(12)[::41]
     y, log_density = target.lower(spins, torch.Generator().manual_seed(9))
-    seen = target.group.move(spins, torch.Generator().manual_seed(9))
-    coarse = target.refinement.restrict(seen)
+    coarse = target.refinement.restrict(spins)
     expected = (
         target.relaxation.log_prob_soft(y, coarse)
         - target.relaxation.log_prob(coarse, y)
         - target.system.beta * target.system.energy(spins)
-        - target.refinement.log_density(seen)
+        - target.refinement.log_density(spins)
     )
-    np.testing.assert_allclose(log_density, expected, atol=1e-9)
+    np.testing.assert_allclose(log_density, expected.detach(), atol=1e-9)
     off = y - coarse @ target.relaxation.root
     assert float(off.std()) == pytest.approx(1.0, abs=0.2)

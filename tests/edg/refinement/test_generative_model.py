@@ -117,7 +117,7 @@ def test_save_chain_and_bound(tmp_path):
 def test_refused_in_one_line():
     with pytest.raises(UnknownNameError, match="decoder must be one of"):
         ep.EDG(ep.DoubleWell(), target="refinement")
-    with pytest.raises(UnknownNameError, match="root must be one of autoregressive, got 'edge'"):
+    with pytest.raises(UnknownNameError, match="root must be one of autoregressive, edg, got 'edge'"):
         ep.EDG(SYSTEMS["chain"](), target="refinement", root="edge")
     with pytest.raises(ValueError, match="radius must be"):
         ep.EDG(SYSTEMS["chain"](), decoder="refinement", radius=0.5)
