@@ -121,5 +121,82 @@ def test_refused_in_one_line():
         ep.EDG(SYSTEMS["chain"](), target="refinement", root="edge")
     with pytest.raises(ValueError, match="radius must be"):
         ep.EDG(SYSTEMS["chain"](), decoder="refinement", radius=0.5)
-    with pytest.raises(ValueError, match="weights must be 'path'"):
-        generator_of("chain").sample(10, 1, weights="ode", progress=False)
+
+
+def test_without_latents_the_flow_has_nothing_to_do():
+    edg = generator_of("chain")
+    path, flow = (
+        edg.sample(50, 1, weights=weights, n_views=1, progress=False) for weights in ("path", "ode")
+    )
+    np.testing.assert_array_equal(path["log_weight_joint"], flow["log_weight_joint"])
+
+
+def test_draws_are_moved_by_the_space_group():
+    """All sites are alike on average, though the root is drawn first: here with laws that are far off."""
+    edg = generator_of("square", scale=1.0)
+    spins = edg.sample(4000, 2, n_views=1, keep=True, progress=False)["configurations"].to_numpy()
+    pairs = (spins * np.roll(spins, 1, axis=1)).reshape(4000, -1)
+    z = (pairs.mean(0) - pairs.mean()) / (pairs.std(0) / 4000**0.5)
+    assert np.abs(z).max() < 5.0
+    x, _ = edg.model.generator.sample(4000, torch.Generator().manual_seed(3))
+    spins = x.numpy().reshape(4000, 4, 4)
+    pairs = (spins * np.roll(spins, 1, axis=1)).reshape(4000, -1)
+    assert np.abs((pairs.mean(0) - pairs.mean()) / (pairs.std(0) / 4000**0.5)).max() > 8.0
+
+
+@pytest.mark.statistical
+def test_a_phase_taken_out_by_hand_is_seen():
+    """Two phases in a weak field; without the weaker one the weights look equal, but the witnesses do not."""
+    system = ep.Ising(lattices.build("square", (4, 4)), temperature=1.4, field=0.02)
+    edg = ep.EDG(system, decoder_size=(8, 8)).fit(0, 200, progress=False)
+    exact = system.exact_results()["log_z"]
+    before = ep.estimate(edg.sample(4000, 1, progress=False))
+    assert_z(float(before["log_z"]), float(before["log_z_err"]), exact, n_tests=1, max_err=0.02)
+    assert bool(before["reliable"])
+    with torch.no_grad():
+        edg.model.generator.root.network.fifth_bias[:, :, 0] += 5.0
+    after = ep.estimate(edg.sample(4000, 1, progress=False))
+    assert float(after["ess"]) > 0.5
+    assert float(after["log_z"]) < exact - 0.2
+    assert not bool(after["reliable"])
+    assert "no draw reached" in after.attrs["warning"]
+    lost = boltzmann(system)[1][all_spins(16).sum(1) < 0].sum()
+    assert abs(float(after["unseen_share"]) - float(lost)) < 0.12
+
+
+def log_z_by_rows(system):
+    """log Z of a torus of at most eight spins a row, by the transfer matrix; others by `exact_results`."""
+    lattice = system.lattice
+    if lattice.name != "triangular":
+        return system.exact_results()["log_z"]
+    length, width = lattice.extent
+    rows = all_spins(width).numpy()
+    within, between = np.zeros((2, width, width))
+    for first, second in lattice.bonds:
+        (row, i), (other, j) = lattice.cells[first], lattice.cells[second]
+        if row == other == 0:
+            within[i, j] += 1.0
+        if {row, other} == {0, 1}:
+            between[(i, j) if row == 0 else (j, i)] += 1.0
+    strength = system.beta * system.coupling
+    exponent = strength * (np.einsum("ai,ij,aj->a", rows, within, rows)[:, None] + rows @ between @ rows.T)
+    top = exponent.max()
+    power = np.linalg.matrix_power(np.exp(exponent - top), length)
+    return length * top + np.log(np.trace(power))
+
+
+@pytest.mark.statistical
+@pytest.mark.parametrize("case", ["frustrated", "cold chain", "cold square"])
+def test_default_settings_are_right_or_flagged(case):
+    """Systems on which earlier defaults gave a wrong log Z without a warning; few steps, exact log Z."""
+    system = {
+        "frustrated": lambda: ep.Ising(lattices.build("triangular", (6, 6)), temperature=1.0, coupling=-1.0),
+        "cold chain": lambda: ep.Ising(lattices.build("chain", (64,)), temperature=0.5),
+        "cold square": lambda: ep.Ising(lattices.build("square", (8, 8)), temperature=1.2),
+    }[case]()
+    edg = ep.EDG(system).fit(0, 250, progress=False)
+    found = ep.estimate(edg.sample(4000, 1, progress=False))
+    exact = log_z_by_rows(system)
+    off = (float(found["log_z"]) - exact) / float(found["log_z_err"])
+    assert abs(off) < 3.5 or not bool(found["reliable"])
+    assert float(found["ess"]) > 0.5
