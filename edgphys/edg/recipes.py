@@ -112,7 +112,7 @@ def reason_for(system: AbstractSystem, given: Mapping[str, Any], recipe: Abstrac
     defaults = [one for one in RECIPES.values() if one.default_of == system.geometry]
     if "decoder" in given or len(defaults) < 2:
         return ""
-    if recipe is next(one for one in defaults if one.serves(system) is None):
+    if recipe is defaults[0]:
         return f"{recipe.name}: {recipe.strength}"
     own = [name for name in given if name not in _names(defaults[0]) or name == "target"]
     if own:

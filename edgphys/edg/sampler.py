@@ -416,7 +416,8 @@ class EDG:
         """
         path = check_target(path, "path", overwrite)
         options = _plain(self.options)
-        storage.write(path, self.system, options, self._training, self._history, self.model, overwrite)
+        state = (self.system, options, self._training, self._history, self.model)
+        storage.write(path, *state, overwrite, self._reason)
 
     @classmethod
     def load(
@@ -448,7 +449,7 @@ class EDG:
             check_system(system)
         content = storage.read(path, system)
         edg = cls(content.system, **content.options)
-        edg._training, edg._history = content.trained, content.history
+        edg._training, edg._history, edg._reason = content.trained, content.history, content.reason
         model = edg._build(content.trained.get("seed", 0), content.weights)
         model.load_state_dict(content.weights)
         edg._model = model.to(_checks.device(device)).eval()

@@ -45,6 +45,7 @@ class Content:
     trained: dict[str, Any]
     history: History
     weights: dict[str, torch.Tensor]
+    reason: str = ""
 
 
 def write(
@@ -55,6 +56,7 @@ def write(
     history: History,
     model: AbstractEDGModel,
     overwrite: bool,
+    reason: str = "",
 ) -> None:
     """Write atomically; the caller has checked the path."""
     arrays, plain = _arrays_and_plain(system.lattice)
@@ -67,6 +69,7 @@ def write(
         "rebuilt": registry.rebuilds(system),
         "text": json.dumps(text),
         "lattice": arrays,
+        "decoder_reason": reason,
         "weights": {name: value.cpu() for name, value in model.state_dict().items()},
     }
     write_whole(path, lambda file: torch.save(content, file), overwrite)
@@ -133,7 +136,8 @@ def read(path: Path, system: AbstractSystem | None = None) -> Content:
         system = registry.build(content["system"], _lattice(content, plain), **parameters)
     elif not _is_same(system, content):
         raise DatasetError(f"system must be the one that {path} was saved with, got {system!r}", "system")
-    return Content(system, options, trained, History(**history), content["weights"])
+    reason = content.get("decoder_reason", "")
+    return Content(system, options, trained, History(**history), content["weights"], reason)
 
 
 def _content(path: Path) -> dict[str, Any]:

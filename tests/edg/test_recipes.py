@@ -23,6 +23,7 @@ from edgphys.edg.field.model import EDGModel
 from edgphys.edg.mixture import gaussian_mixture as mixture
 from edgphys.edg.mixture.model import ContinuousModel
 from edgphys.edg.recipes import RECIPES, option_names, recipe_for
+from edgphys.edg.refinement.generative_model import RefinementModel
 from edgphys.errors import ArgumentTypeError, EdgphysError, UnknownNameError
 from edgphys.systems import Harmonic, Ising, LennardJones, ManyWell, Phi4, Planar, Potential
 
@@ -72,8 +73,42 @@ def fit(**options):
 # What is chosen.
 
 
+class Own(Ising):
+    """Another energy under the name of the Ising model: no law of its sites is known."""
+
+    def reduced_energy(self, x):
+        return 1.1 * super().reduced_energy(x)
+
+
+REASONS = {
+    "first choice": ({}, "refinement: the sites have a law of known form"),
+    "target": ({"target": "decimation"}, "field: target='decimation' is an option of it"),
+    "named": ({"decoder": "field"}, None),
+}
+
+
+@pytest.mark.parametrize("case", REASONS)
+def test_datasets_say_why_the_decoder_was_chosen(case):
+    options, reason = REASONS[case]
+    attrs = EDG(ising(), **options).sample(2, 0, n_views=1, progress=False).attrs
+    assert attrs.get("decoder_reason", "").startswith(reason or "") and ("decoder_reason" in attrs) == bool(
+        reason
+    )
+    own = EDG(Own(lattices.build("chain", (4,)), temperature=2.0)).sample(2, 0, n_views=1, progress=False)
+    assert "has no law for the sites" in own.attrs["decoder_reason"]
+    assert "decoder_reason" not in ready().sample(2, 0, n_views=1, progress=False).attrs
+
+
 DEFAULTS = {
-    "lattice": (ising, {}, "field", EDGModel),
+    "lattice": (ising, {}, "refinement", RefinementModel),
+    "lattice, partial sum": (ising, {"target": "decimation"}, "field", EDGModel),
+    "lattice, paper": (ising, {"form": "paper"}, "field", EDGModel),
+    "lattice, own energy": (
+        lambda: Own(lattices.build("chain", (6,)), temperature=2.0),
+        {},
+        "field",
+        EDGModel,
+    ),
     "lattice, mixture": (ising, {"decoder": "mixture"} | TINY, "mixture", ContinuousModel),
     "planar": (lambda: Planar("mog2"), TINY, "mixture", ContinuousModel),
     "auto": (lambda: Planar("mog2"), {"decoder": "auto"} | TINY, "mixture", ContinuousModel),
@@ -183,13 +218,18 @@ def test_models_live_where_they_are_put(device):
         assert np.isfinite(edg.upper_bound(chain, seed=0)["log_weight_reverse"]).all()
 
 
-def test_every_geometry_has_one_default_that_serves_it():
+def test_every_geometry_has_a_default_that_serves_all_of_it():
     found = {}
     for recipe in RECIPES.values():
         if recipe.default_of is not None:
-            assert recipe.default_of in recipe.geometries and recipe.default_of not in found
-            found[recipe.default_of] = recipe.name
-    assert found == {"lattice": "field", "continuous": "mixture", "particles": "particles"}
+            assert recipe.default_of in recipe.geometries
+            found.setdefault(recipe.default_of, []).append(recipe.name)
+    assert found == {
+        "lattice": ["refinement", "field"],
+        "continuous": ["mixture"],
+        "particles": ["particles"],
+    }
+    assert RECIPES["field"].serves(Own(lattices.build("chain", (6,)), temperature=2.0)) is None
     assert "takes systems of geometry particles" in RECIPES["particles"].serves(harmonic())
     assert RECIPES["mixture"].serves(ising()) is None
 
@@ -230,7 +270,7 @@ REFUSED = {
     "particles on a lattice": (
         make(ising, decoder="particles"),
         UnknownNameError,
-        "decoder must be one of auto, field, mixture, hamiltonian, refinement, got 'particles'",
+        "decoder must be one of auto, refinement, field, mixture, hamiltonian, got 'particles'",
     ),
     "decoder type": (make(harmonic, decoder=3), UnknownNameError, "decoder must be one .*, got 3"),
     "decoder list": (make(harmonic, decoder=["mixture"]), UnknownNameError, "decoder must be one"),

@@ -60,9 +60,13 @@ class RoundTrips:
         best = torch.topk(both[0], min(self.n_wanted, len(both[0]))).indices
         self._kept = tuple(part[best] for part in both)
 
-    def unseen(self, model: AbstractEDGModel, n_steps: int) -> dict[str, int]:
-        """``n_sent_back``, and ``n_unseen`` of them whose weight is above all those that were added."""
-        witnesses = model.target.witnesses()
+    def unseen(
+        self, model: AbstractEDGModel, n_steps: int, witnesses: Tensor | None = None
+    ) -> dict[str, int]:
+        """``n_sent_back``, and ``n_unseen`` of them whose weight is above all those that were added.
+
+        `witnesses`, configurations of the system, are sent back in place of draws.
+        """
         if witnesses is not None:
             moved = model.target.system.random_symmetry(witnesses.double(), self._generator)
             x, log_density = model.target.lower(moved, self._generator)

@@ -130,7 +130,7 @@ def draw_samples(
     settings = {"n_samples": n_samples, "batch_size": options.batch_size, "weights": options.weights}
     settings |= {"n_path_steps": n_steps} if flow is None else flow.settings
     settings |= views.settings
-    unseen = trips.unseen(model, n_steps)
+    unseen = trips.unseen(model, n_steps, model.target.witnesses())
     spent = model.target.calls_since(before) + Calls(views.n_more_energies(n_samples))
     if annealing is not None:
         settings |= {"n_anneal": annealing.n_rungs, "ess_start": annealing.start_share()}
