@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -60,13 +61,19 @@ def fit_model(
 ) -> Fitted:
     """Train from the physical start, see `EDG.fit`."""
     training = _where_from(recipe, options, reference)
-    settings = _settings(system, recipe, model_options, _checks.seed(seed), options, training)
-    path = None if checkpoint is None else check_target(checkpoint, "checkpoint")
-    check_energy(system)
     configurations = None
     if reference is not None:
         values = reference_configurations(reference, system)
         configurations = torch.from_numpy(values.reshape(values.shape[0] * values.shape[1], -1))
+    begun = None if start is None else list(start.state_dict().values())
+    of = {
+        "training": training,
+        "reference": _digest(None if configurations is None else [configurations]),
+        "start": _digest(begun),
+    }
+    settings = _settings(system, recipe, model_options, _checks.seed(seed), options, of)
+    path = None if checkpoint is None else check_target(checkpoint, "checkpoint")
+    check_energy(system)
     begin = time.perf_counter()
     with ProgressBar("training", settings.n_steps, progress) as bar:
 
@@ -117,17 +124,17 @@ def _settings(
     model_options: ModelOptions,
     seed: int,
     options: FitOptions,
-    training: str,
+    of: dict[str, Any],
 ) -> TrainingSettings:
-    """Options with the decoder's defaults; `subject` tells a checkpoint what it belongs to."""
+    """Options with the decoder's defaults; `subject` tells a checkpoint what it belongs to, `of` included."""
     n_steps, size, patience, path = options.n_steps, options.batch_size, options.patience, options.path_share
     subject = [system.identity(), recipe.described(model_options)]
     if len(recipe.trainings) > 1:  # several stages: each has settings of its own, so all are told here
-        subject.append({"training": training, "n_steps": n_steps, "batch_size": size})
+        subject.append(asdict(options) | of | {"device": None})
     rate = recipe.learning_rate if options.learning_rate is None else options.learning_rate
     return TrainingSettings(
         n_steps=recipe.default_steps(system, model_options) if n_steps is None else n_steps,
-        batch_size=recipe.default_batch_size(system, training) if size is None else size,
+        batch_size=recipe.default_batch_size(system, of["training"]) if size is None else size,
         learning_rate=rate,
         path_share=recipe.path_share(model_options) if path is None else path,
         annealing=recipe.annealing if options.annealing is None else options.annealing,
@@ -137,6 +144,16 @@ def _settings(
         seed=seed,
         subject=json.dumps(subject),
     )
+
+
+def _digest(tensors: list[Tensor] | None) -> str | None:
+    """A number that tells whether tensors are the same."""
+    if tensors is None:
+        return None
+    total = hashlib.sha256()
+    for tensor in tensors:
+        total.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return total.hexdigest()
 
 
 def check_energy(system: AbstractSystem) -> None:

@@ -273,19 +273,20 @@ def train_stages(
         Number of the first of them, where another model was trained before.
     """
     history, done = History() if before is None else before, 0
-    begin = stage_of(checkpoint, stages[0].settings) if stages else 0
-    for number, stage in enumerate(stages, first):
-        if number >= begin:
+    numbered = [replace(stage.settings, stage=number) for number, stage in enumerate(stages, first)]
+    begin = stage_of(checkpoint, numbered[0]) if stages else 0
+    for settings, stage in zip(numbered, stages, strict=True):
+        if settings.stage >= begin:
             history = train(
                 model,
-                replace(stage.settings, stage=number),
+                settings,
                 stage.first,
                 stage.second,
                 checkpoint=checkpoint,
                 on_step=lambda step, loss, offset=done: on_step(offset + step, loss),
                 before=history,
             )
-        done += stage.settings.n_steps
+        done += settings.n_steps
     return history
 
 

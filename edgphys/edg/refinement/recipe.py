@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from typing import Any, cast, final
 
 from edgphys._checks import choice, number
-from edgphys.edg.core.bounds import continuous_bound
 from edgphys.edg.core.model import AbstractEDGModel
 from edgphys.edg.core.model_options import ModelOptions, option, set_fields
 from edgphys.edg.core.recipe import AbstractRecipe, TrainingJob
@@ -18,6 +17,7 @@ from edgphys.edg.refinement.law_stages import batch_size_for, law_stages
 from edgphys.edg.refinement.laws_of import has_law
 from edgphys.edg.refinement.reference import Reference
 from edgphys.edg.refinement.root_edg import fit_with_root, laws_among, root_model, root_target
+from edgphys.errors import ArgumentValueError
 from edgphys.systems.lattice.base import AbstractLatticeSystem
 
 __all__ = ["RefinementOptions", "RefinementRecipe"]
@@ -104,16 +104,13 @@ class RefinementRecipe(AbstractRecipe):
     def default_batch_size(self, system, training):
         return batch_size_for(system.n_variables, training)
 
-    def first_bound(self, model, options):
-        return continuous_bound
-
     def path_share(self, options):
         return 0.5 if options.root == "edg" else 0.0
 
     def fit(self, job: TrainingJob) -> tuple[AbstractEDGModel, History, dict[str, Any]]:
         laws = _laws(job.system, job.options, job.settings.seed).to(job.device)
         if job.start is not None:
-            laws.start_from(job.start.target.laws)
+            _take_over(laws, job.start.target.laws)
         reference = Reference(job)
         if job.options.root == "autoregressive":
             model = RefinementModel(laws, job.options.n_path_steps)
@@ -123,6 +120,17 @@ class RefinementRecipe(AbstractRecipe):
             model, history = fit_with_root(job, laws, reference)
         laws.witnesses = reference.witnesses().to(job.device)
         return model, history, {"training": job.training, **reference.told}
+
+
+def _take_over(laws: LatticeGenerator, other: LatticeGenerator) -> None:
+    """Start from the laws of another sampler, if at least one of them fits."""
+    kept = laws.refinement.start_from(other.refinement)
+    if kept and len(kept) == laws.refinement.n_classes:
+        raise ArgumentValueError(
+            "start must have laws of the shapes of this EDG (family, lattice, radius, decoder_size), "
+            f"got none that fits, of {other.system!r}",
+            "start",
+        )
 
 
 def _laws(system: Any, options: RefinementOptions, seed: int) -> LatticeGenerator:

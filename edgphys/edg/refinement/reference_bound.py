@@ -18,7 +18,7 @@ from edgphys.systems.lattice.space_group import SpaceGroup
 
 __all__ = ["ReferenceBound"]
 
-# Configurations in a step, at most, for the root and for a coarse level.
+# Configurations in a step, for the root and for a coarse level, at most, or as many as for the finest.
 _MOST = 512
 
 
@@ -45,7 +45,7 @@ class ReferenceBound:
         n_most = max(sizes.values(), default=len(classes.root))
 
         def batch(n_sites: int) -> Tensor:
-            return self._batch(min(n_batch * n_most // n_sites, _MOST), generator)
+            return self._batch(max(n_batch, min(n_batch * n_most // n_sites, _MOST)), generator)
 
         x = batch(len(classes.root))
         loss = -root.mean_log_prob(refinement.restrict(x), refinement.root_moments(x)).mean()

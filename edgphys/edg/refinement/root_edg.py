@@ -16,7 +16,7 @@ from torch import Tensor
 
 from edgphys.edg.core.bounds import continuous_bound, path_bound
 from edgphys.edg.core.recipe import TrainingJob
-from edgphys.edg.core.training import History, Stage, saved_weights, stage_of, train_stages
+from edgphys.edg.core.training import History, Stage, TrainingSettings, saved_weights, stage_of, train_stages
 from edgphys.edg.field.model import EDGModel
 from edgphys.edg.refinement.generative_model import RefinementModel
 from edgphys.edg.refinement.generator import LatticeGenerator
@@ -30,7 +30,6 @@ _LAWS, _SOFTENING = 1.0 / 3.0, 0.1
 # Runs on the coarse sites alone, whose steps are cheap: p_0, and the root.
 _SOFT = {"batch_size": 512, "learning_rate": 1e-2, "path_share": 0.0, "annealing": 0.0}
 _ROOT = {"batch_size": 256, "learning_rate": 3e-3, "max_gradient": 5.0, "annealing": 0.0}
-_RELAXATION = "target.relaxation."
 
 RootTarget = IsingRefinementTarget | Phi4RefinementTarget
 Weights = Mapping[str, Tensor]
@@ -49,7 +48,7 @@ def root_target(
         Hidden units of p_0 for each spin.
     seed : int
     weights : mapping, optional
-        Of the whole model, where it is to be loaded.
+        Of the whole model, or of the target, where they are to be loaded.
     """
     return _TARGETS[laws.system.family](laws, width, seed, weights)
 
@@ -57,7 +56,7 @@ def root_target(
 def _of_spins(laws: LatticeGenerator, width: int, seed: int, weights: Weights | None) -> RootTarget:
     relaxation = fit_relaxation(laws, width, seed)
     if weights is not None:
-        relaxation.load_state_dict(_part(weights, _RELAXATION))
+        relaxation.load_state_dict(_part_of_target(weights, "relaxation."))
     return IsingRefinementTarget(laws, relaxation.to(laws.device))
 
 
@@ -78,12 +77,12 @@ def root_model(target: RootTarget, options: Any, seed: int) -> EDGModel:
 
 def laws_among(weights: Weights) -> dict[str, Tensor]:
     """Root and laws among the weights of a model with an EDG root, or of its target alone."""
-    whole = _part(weights, "target.laws.")
-    return whole or _part(weights, "laws.")
+    return _part_of_target(weights, "laws.")
 
 
-def _part(weights: Weights, prefix: str) -> dict[str, Tensor]:
-    return {name.removeprefix(prefix): w for name, w in weights.items() if name.startswith(prefix)}
+def _part_of_target(weights: Weights, prefix: str) -> dict[str, Tensor]:
+    of_target = {name.removeprefix("target."): weight for name, weight in weights.items()}
+    return {name.removeprefix(prefix): w for name, w in of_target.items() if name.startswith(prefix)}
 
 
 def fit_with_root(
@@ -101,7 +100,7 @@ def fit_with_root(
     n_laws, n_soft, n_root = _split(job.settings.n_steps)
     settings = replace(job.settings, n_steps=n_laws, path_share=0.0)
     stages, checkpoint = law_stages(laws, job.training, settings, reference), job.checkpoint
-    history, done = History(), 0
+    saved, history, done = None, History(), 0
 
     def go_on(model: Any, stages: list[Stage], first: int) -> None:
         nonlocal history, done
@@ -116,12 +115,13 @@ def fit_with_root(
         )
         done += sum(stage.settings.n_steps for stage in stages)
 
-    if checkpoint is not None and stage_of(checkpoint, settings) >= len(stages):
-        laws.load_state_dict(laws_among(saved_weights(checkpoint, settings)))
+    if checkpoint is not None and stage_of(checkpoint, stages[0].settings) >= len(stages):
+        saved = saved_weights(checkpoint, stages[0].settings)
+        laws.load_state_dict(laws_among(saved))
         done = n_laws
     else:
         go_on(RefinementModel(laws), stages, 0)
-    target = root_target(laws, width=job.options.decoder_size[1], seed=settings.seed)
+    target = root_target(laws, width=job.options.decoder_size[1], seed=settings.seed, weights=saved)
     soft = _softening(target, replace(settings, n_steps=n_soft, **_SOFT))
     go_on(target, soft, len(stages))
     target.requires_grad_(False)
@@ -136,7 +136,7 @@ def _split(n_steps: int) -> tuple[int, int, int]:
     return n_laws, n_soft, n_steps - n_laws - n_soft
 
 
-def _softening(target: RootTarget, settings: Any) -> list[Stage]:
+def _softening(target: RootTarget, settings: TrainingSettings) -> list[Stage]:
     """The run that learns p_0; none for fields."""
     if target.relaxation is None:
         return []

@@ -75,3 +75,16 @@ def test_each_sample_has_its_own_condition():
     both = stacked(c, bump=bumps(condition, 8))
     for k in range(4):
         np.testing.assert_allclose(stacked.one(k, c[k], bumps(condition, 8))[0], both[0][k], atol=1e-12)
+
+
+def test_odd_to_rounding_with_edges_and_bumps():
+    """In float32 too, as laws use it: both parts at a condition, with missing sites."""
+    net, c = network(n_edges=3, n_bumps=8).float(), window(4, 6).float()
+    edges = torch.randint(2, (6, 3), generator=torch.Generator().manual_seed(3)).float()
+    bump = bumps(torch.linspace(-0.9, 0.9, 4), 8)[:, None]
+    odd, even = net(c, edges, bump)
+    minus_odd, same_even = net(-c, edges, bump)
+    np.testing.assert_allclose(minus_odd, -odd, atol=2e-6)
+    np.testing.assert_allclose(same_even, even, atol=2e-6)
+    for other in (net(c, 1.0 - edges, bump), net(c, edges, bump.flip(0))):
+        assert all((a - b).abs().max() > 1e-4 for a, b in zip(other, (odd, even), strict=True))
