@@ -48,11 +48,11 @@ class RoundTrips:
     def __init__(self, n_wanted: int, rng: np.random.Generator, generator: torch.Generator) -> None:
         self.n_wanted, self._rng, self._generator = n_wanted, rng, generator
         self._kept: tuple[Tensor, ...] | None = None
-        self._largest = -np.inf
+        self._largest, self._dtype = -np.inf, torch.float32
 
     def add(self, x: Tensor, log_density: Tensor, log_weights: Tensor) -> None:
         """Draws as the model sees them, with the log-density of the target there, and their log weights."""
-        self._largest = max(self._largest, float(log_weights.max()))
+        self._largest, self._dtype = max(self._largest, float(log_weights.max())), x.dtype
         # The largest of log w + Gumbel noise: chosen by weight, none twice (Efraimidis and Spirakis).
         keys = log_weights + torch.from_numpy(self._rng.gumbel(size=len(x))).to(log_weights)
         new = (keys, x, log_density)
@@ -69,7 +69,7 @@ class RoundTrips:
         """
         if witnesses is not None:
             moved = model.target.system.random_symmetry(witnesses.double(), self._generator)
-            x, log_density = model.target.lower(moved, self._generator)
+            x, log_density = model.target.lower(moved.to(self._dtype), self._generator)
         elif self._kept is None or not len(self._kept[0]):
             return {"n_sent_back": 0, "n_unseen": 0}
         else:
