@@ -82,11 +82,14 @@ class AbstractEDGModel(Module, ABC):
         Number of Gaussian latents.
     n_path_steps : int
         K that the trained variances of the path kernel belong to.
+    n_labels : int
+        Values of c whose shares may be set anew for sampling, see `with_label_shares`; 1 if none.
     """
 
     target: Module
     n_latent: int
     n_path_steps: int
+    n_labels: int = 1
 
     @property
     @abstractmethod
@@ -103,6 +106,17 @@ class AbstractEDGModel(Module, ABC):
         """
         check_no_condition(condition)
         return self
+
+    def with_label_shares(self, shares: Tensor) -> AbstractEDGModel:
+        """The same model, drawing its labels with other probabilities, shape (n_labels,): weights stay exact.
+
+        Only where `n_labels` is more than 1.
+        """
+        return self
+
+    def label_number(self, label: Tensor) -> Tensor:
+        """int64 from 0 to ``n_labels - 1``, shape (n_batch,)."""
+        return torch.zeros(len(label), dtype=torch.int64, device=label.device)
 
     @abstractmethod
     def draw(self, n_samples: int, generator: torch.Generator) -> Draw:

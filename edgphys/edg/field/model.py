@@ -11,6 +11,7 @@ metastable phase cannot be dropped.
 
 from __future__ import annotations
 
+import copy
 import math
 from typing import final
 
@@ -49,6 +50,9 @@ class EDGModel(AbstractEDGModel):
     schedule : {"angle", "sub-vp", "vp-linear"}
         "angle" is the default form, the others are the paper's, with its score network.
     """
+
+    n_labels = 3
+    _shares: Tensor | None = None
 
     def __init__(
         self,
@@ -105,11 +109,23 @@ class EDGModel(AbstractEDGModel):
 
     def label_probabilities(self) -> Tensor:
         """p(g) for g = -1, 0, +1, shape (3,)."""
+        if self._shares is not None:
+            return self._shares
         mixed = _LEAST + (1.0 - 2.0 * _LEAST) * torch.sigmoid(10.0 * self.mixed_logit)
         minus = 0.5
         if not self.target.symmetric:
             minus = _LEAST + (1.0 - 2.0 * _LEAST) * torch.sigmoid(10.0 * self.opposite_logit)
         return torch.stack([(1.0 - mixed) * minus, mixed, (1.0 - mixed) * (1.0 - minus)])
+
+    def with_label_shares(self, shares: Tensor) -> EDGModel:
+        """Both phases alike where the target is symmetric."""
+        other = copy.copy(self)
+        shares = 0.5 * (shares + shares.flip(0)) if self.target.symmetric else shares
+        other._shares = (shares / shares.sum()).to(self.path_log_variance)
+        return other
+
+    def label_number(self, label: Tensor) -> Tensor:
+        return label.long() + 1
 
     def log_prior_label(self, sign: Tensor) -> Tensor:
         """log p(g), shape (n_batch,)."""

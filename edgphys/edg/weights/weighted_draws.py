@@ -2,14 +2,14 @@
 """Weighted draws of a model: path weights or those of the flow, annealed to the system where asked.
 
 Every random step has a seed of its own, spawned from that of the call: the draws and their weights (none),
-the ladder of the annealing (2), the draws that are sent back (3) and the pilot that chooses the number of
-views (4); that of the chain is (1).
+the ladder of the annealing (2), the draws that are sent back (3), the pilots that choose the number of views
+(4) and the shares of the labels (7); that of the chain is (1), those of training are (5) and (6).
 """
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -24,6 +24,7 @@ from edgphys.edg.core.path import log_weights
 from edgphys.edg.targets.base import Calls
 from edgphys.edg.trained import Run, TrainedModel, spawned_generator
 from edgphys.edg.weights.annealing import Annealing
+from edgphys.edg.weights.label_shares import with_best_shares
 from edgphys.edg.weights.number_of_views import number_of_views
 from edgphys.edg.weights.ode import Flow, ode_log_weights
 from edgphys.edg.weights.round_trip import RoundTrips
@@ -116,7 +117,10 @@ def draw_samples(
     run, model = Run("edg", seed, keep, time.perf_counter()), trained.model
     before = model.target.calls
     annealing = _annealing(trained, options.n_anneal, seed)
-    views = number_of_views(model, options, n_samples, n_steps, seed, annealed=annealing is not None)
+    annealed = annealing is not None
+    model, shares, n_pilot = with_best_shares(model, options, n_samples, n_steps, seed, annealed=annealed)
+    trained = replace(trained, model=model)
+    views = number_of_views(model, options, n_samples, n_steps, seed, annealed=annealed)
     generator = torch.Generator(device=model.device).manual_seed(seed)
     trips = _round_trips(model, min(_MOST_ROUND_TRIPS, n_samples // 10), seed)
     weights = _Weights(n_steps, generator, flow, trips, views.n)
@@ -129,9 +133,9 @@ def draw_samples(
     log_w, configurations = (torch.cat(column) for column in zip(*parts, strict=True))
     settings = {"n_samples": n_samples, "batch_size": options.batch_size, "weights": options.weights}
     settings |= {"n_path_steps": n_steps} if flow is None else flow.settings
-    settings |= views.settings
+    settings |= views.settings | shares
     unseen = trips.unseen(model, n_steps, model.target.witnesses())
-    spent = model.target.calls_since(before) + Calls(views.n_more_energies(n_samples))
+    spent = model.target.calls_since(before) + Calls(views.n_more_energies(n_samples) + n_pilot)
     if annealing is not None:
         settings |= {"n_anneal": annealing.n_rungs, "ess_start": annealing.start_share()}
         spent = spent + Calls(n_gradient_calls=annealing.n_gradient_calls)
