@@ -5,10 +5,10 @@ a and c are odd, b and d even in the rest of the field; b and d start from the s
 keeps its sign. The family contains the exact conditional density of phi^4 (c = 0, b and d those of -V) and,
 unlike a Gaussian mixture, is right where the field is nearly a spin.
 
-The density is tabulated on equidistant nodes and log-linear between them, with exponential tails beyond, so
-that normaliser, density and inverse distribution function are closed forms, of full support, and weights
-exact. A piece from l to l + d of height h has the mass h exp(max) (1 - exp(-|d|)) / |d|; a tail of slope s
-has exp(end) / |s|.
+The density is evaluated on equidistant nodes and linear between them, with exponential tails beyond, so that
+normaliser, density and inverse distribution function are closed forms, of full support, and weights exact.
+The sum over the nodes converges exponentially to the integral; the density differs from that of the family by
+the square of the step. A tail of slope s has the mass exp(end) / |s|.
 
 Given all neighbours the normaliser is I of `SiteIntegral`.
 """
@@ -135,67 +135,58 @@ class QuarticLaw(AbstractLaw):
 
 
 class _Table:
-    """Log-linear pieces of a batch of laws, unnormalised, and the log of their masses.
-
-    The masses are those of the pieces from left to right, then of the left and the right tail.
-    """
+    """Densities of a batch of laws, unnormalised, by their logarithms at the nodes; variables in units."""
 
     def __init__(self, law: QuarticLaw, coefficients: Tensor) -> None:
         nodes = law.nodes.to(coefficients.dtype)
-        self.first, self.last, self.step = float(nodes[0]), float(nodes[-1]), law.step
-        powers = torch.stack([nodes, nodes**2, nodes**3, nodes**4])
-        self.height = coefficients @ powers
-        self.rise = self.height.diff(dim=-1)
-        slopes = coefficients @ torch.stack([torch.ones_like(nodes), 2 * nodes, 3 * nodes**2, 4 * nodes**3])
-        self.left, self.right = (
-            slopes[..., 0].clamp(min=_LEAST_SLOPE),
-            slopes[..., -1].clamp(max=-_LEAST_SLOPE),
-        )
-        top = torch.maximum(self.height[..., 1:], self.height[..., :-1])
-        pieces = top + torch.log(_mean_exp(self.rise)) + math.log(self.step)
-        tails = [self.height[..., 0] - torch.log(self.left), self.height[..., -1] - torch.log(-self.right)]
-        self.log_mass = torch.cat([pieces, torch.stack(tails, dim=-1)], dim=-1)
-        self.log_total = torch.logsumexp(self.log_mass, dim=-1)
+        self.coefficients, self.step = coefficients, law.step
+        self.first, self.last, self.n_pieces = float(nodes[0]), float(nodes[-1]), len(nodes) - 1
+        height = coefficients @ torch.stack([nodes, nodes**2, nodes**3, nodes**4])
+        self.top = height.detach().amax(dim=-1)
+        self.density = torch.exp(height - self.top[..., None])
+        ends = nodes[[0, -1]]
+        slopes = coefficients @ torch.stack([torch.ones_like(ends), 2 * ends, 3 * ends**2, 4 * ends**3])
+        self.left = slopes[..., 0].clamp(min=_LEAST_SLOPE)
+        self.right = slopes[..., 1].clamp(max=-_LEAST_SLOPE)
+        self.tails = torch.stack([self.density[..., 0] / self.left, -self.density[..., -1] / self.right], -1)
+        inside = self.step * (self.density.sum(-1) - 0.5 * (self.density[..., 0] + self.density[..., -1]))
+        self.log_total = self.top + torch.log(inside + self.tails.sum(-1))
+
+    def _height(self, x: Tensor) -> Tensor:
+        """Logarithm of the density of the family, unnormalised."""
+        a, b, c, d = self.coefficients.unbind(-1)
+        return x * (a + x * (b + x * (c + x * d)))
 
     def log_density(self, x: Tensor) -> Tensor:
         """At x, shape (...)."""
-        place = (x - self.first) / self.step
-        piece = place.floor().long().clamp(0, self.rise.shape[-1] - 1)
-        inside = _at(self.height, piece) + (place - piece) * _at(self.rise, piece)
-        left = self.height[..., 0] + self.left * (x - self.first)
-        right = self.height[..., -1] + self.right * (x - self.last)
+        piece = ((x.detach() - self.first) / self.step).floor().clamp(0, self.n_pieces - 1)
+        low = self.first + piece * self.step
+        part = ((x - low) / self.step).clamp(0.0, 1.0)
+        start, end = self._height(low), self._height(low + self.step)
+        top = torch.maximum(start, end).detach()
+        inside = top + torch.log((1.0 - part) * torch.exp(start - top) + part * torch.exp(end - top))
+        left = start + self.left * (x - self.first)
+        right = end + self.right * (x - self.last)
         height = torch.where(x < self.first, left, torch.where(x > self.last, right, inside))
         return height - self.log_total
 
     @torch.no_grad()
     def draw(self, generator: torch.Generator) -> Tensor:
         """A piece by its mass, then a point in it."""
-        like = {"generator": generator, "dtype": self.height.dtype, "device": self.height.device}
-        cumulative = torch.softmax(self.log_mass, dim=-1).cumsum(-1)
-        level = torch.rand((*self.log_total.shape, 1), **like) * cumulative[..., -1:]
-        n_pieces = self.rise.shape[-1]
-        chosen = torch.searchsorted(cumulative, level, right=True)[..., 0].clamp(max=n_pieces + 1)
-        uniform = 1.0 - torch.rand(self.log_total.shape, **like)  # in (0, 1]
+        like = {"generator": generator, "dtype": self.density.dtype, "device": self.density.device}
+        pieces = 0.5 * self.step * (self.density[..., 1:] + self.density[..., :-1])
+        cumulative = torch.cat([pieces, self.tails], dim=-1).cumsum(-1)
+        level = torch.rand((*self.top.shape, 1), **like) * cumulative[..., -1:]
+        n_pieces = self.n_pieces
+        chosen = torch.searchsorted(cumulative, level, right=True).clamp(max=n_pieces + 1)
+        uniform = 1.0 - torch.rand(self.top.shape, **like)  # in (0, 1]
         piece = chosen.clamp(max=n_pieces - 1)
-        rise = _at(self.rise, piece)
-        flat = rise.abs() < 1e-9
-        part = torch.log1p(uniform * torch.expm1(rise)) / torch.where(flat, 1.0, rise)
-        x = self.first + (piece + torch.where(flat, uniform, part)) * self.step
-        x = torch.where(chosen == n_pieces, self.first + torch.log(uniform) / self.left, x)
-        return torch.where(chosen == n_pieces + 1, self.last + torch.log(uniform) / self.right, x)
-
-
-def _at(values: Tensor, index: Tensor) -> Tensor:
-    return values.gather(-1, index[..., None])[..., 0]
-
-
-def _mean_exp(rise: Tensor) -> Tensor:
-    """(1 - exp(-r)) / r at r = |rise|, with a right derivative at small r."""
-    r = rise.abs()
-    small = r < (1e-3 if rise.dtype == torch.float64 else 3e-2)
-    safe = torch.where(small, torch.ones_like(r), r)
-    series = 1.0 - r * (0.5 - r * (1.0 / 6.0 - r / 24.0))
-    return torch.where(small, series, -torch.expm1(-safe) / safe)
+        start, end = (self.density.gather(-1, piece + k)[..., 0] for k in (0, 1))
+        # The root of  start t + (end - start) t^2 / 2 = uniform (start + end) / 2  without cancellation.
+        part = uniform * (start + end) / (start + torch.sqrt(start**2 + uniform * (end**2 - start**2)))
+        x = self.first + (piece[..., 0] + part) * self.step
+        x = torch.where(chosen[..., 0] == n_pieces, self.first + torch.log(uniform) / self.left, x)
+        return torch.where(chosen[..., 0] == n_pieces + 1, self.last + torch.log(uniform) / self.right, x)
 
 
 def _size(lowest: float, quadratic: float, quartic: float) -> tuple[float, float]:

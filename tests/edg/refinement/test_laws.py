@@ -90,7 +90,7 @@ def test_draws_at_other_coefficients_are_found():
 def test_quartic_law_contains_the_exact_one(system):
     """At a = h and the site's own potential the table is exp(-V + h x) / I up to the square of its step."""
     errors = []
-    for n_nodes in (48, 191):
+    for n_nodes in (96, 381):
         law = QuarticLaw(*system, n_nodes=n_nodes)
         around = torch.tensor([0.0, 0.4, -1.1], dtype=torch.float64) * law.scale
         odd = torch.stack([law.pair * around * law.scale, torch.zeros(3)], dim=1)
