@@ -26,6 +26,7 @@ from torch import Tensor
 import edgphys as ep
 import lattices
 from edgphys.edg.core.path import log_weights
+from edgphys.edg.weights.label_shares import best_shares
 from edgphys.edg.weights.views import ViewSpread, harmonic_mean, redraw_by
 from studies.common import hardware
 
@@ -55,8 +56,6 @@ class Case:
         Each of them at most the last.
     reference : str
         Where the true log Z comes from: "exact", "mbar" or "" for nowhere.
-    start : str
-        Case whose trained sampler this one starts from.
     """
 
     system: Callable[[], Any]
@@ -66,7 +65,6 @@ class Case:
     batch_size: int = 500
     views: tuple[int, ...] = (1, 8, 32)
     reference: str = "exact"
-    start: str = ""
 
 
 def ising(name: str = "square", extent: tuple[int, ...] = (16, 16), pbc: bool = True, **more) -> Callable:
@@ -110,6 +108,10 @@ CASES: dict[str, Case] = {
     "cubic": Case(ising("cubic", (8, 8, 8)), fit=FREE, reference="mbar", batch_size=250),
     "open": Case(ising(pbc=False), fit=FREE, reference="mbar"),
     "field": Case(ising(field=0.1), fit=FREE, reference="mbar"),
+    "ising-16-energy": Case(ising(), fit=FREE),
+    "ising-16-both": Case(ising(), fit={"training": "both"}),
+    "phi4-12-energy": Case(phi4(12, 5.276), fit=FREE, reference="mbar"),
+    "phi4-12-both": Case(phi4(12, 5.276), fit={"training": "both"}, reference="mbar"),
     **{f"kappa-{k}": Case(hopping(k), reference="mbar") for k in (0.2, 0.25, 0.27, 0.3)},
 }
 
@@ -118,6 +120,8 @@ def log_weights_of(edg: ep.EDG, case: Case, seed: int, spread: ViewSpread) -> Te
     """log w of single views, float64, shape (n_views, n_draws): the view that made the draw first."""
     model, n_steps = edg.model, edg.model.n_path_steps
     generator = torch.Generator(device=model.device).manual_seed(seed)
+    if model.n_labels > 1:  # as `EDG.sample` does where it chooses the number of views
+        model = model.with_label_shares(best_shares(model, n_steps, generator))
     parts = []
     with torch.no_grad():
         for _ in range(case.n_draws // case.batch_size):

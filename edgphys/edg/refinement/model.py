@@ -75,7 +75,7 @@ class Refinement(Module):
         seed: int = 0,
     ) -> None:
         super().__init__()
-        self.system, self.n_bumps = system, n_bumps
+        self.system, self.n_bumps, self.radius = system, n_bumps, float(radius)
         self.law: AbstractLaw = law_of(system)
         self.classes = split_sites(system.lattice, n_colours)
         self.means = SiteMeans(self.classes, self.law)
@@ -238,7 +238,7 @@ class Refinement(Module):
         """Take over the laws of a refinement of another size or coupling.
 
         A class takes the law of its own name, or, on a level that the other lattice does not have, that of
-        the coarsest level there is.
+        the coarsest level there is; none with windows of another radius.
 
         Returns
         -------
@@ -251,7 +251,7 @@ class Refinement(Module):
             names = [_key(replace(one, level=level)) for level in levels]
             found = [other.networks[name] for name in names if name in other.networks]
             mine = self.networks[_key(one)]
-            if found and found[0].shapes == mine.shapes:
+            if found and self.radius == other.radius and found[0].shapes == mine.shapes:
                 mine.load_state_dict(found[0].state_dict())
             else:
                 kept.append(one.name)
