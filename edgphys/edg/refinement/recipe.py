@@ -123,7 +123,7 @@ class RefinementRecipe(AbstractRecipe):
 
 
 def _take_over(laws: LatticeGenerator, other: LatticeGenerator) -> None:
-    """Start from the laws of another sampler, if at least one of them fits."""
+    """Start from the laws of another sampler, if at least one of them fits, and from its root if it does."""
     kept = laws.refinement.start_from(other.refinement)
     if kept and len(kept) == laws.refinement.n_classes:
         raise ArgumentValueError(
@@ -131,6 +131,9 @@ def _take_over(laws: LatticeGenerator, other: LatticeGenerator) -> None:
             f"got none that fits, of {other.system!r}",
             "start",
         )
+    mine, its = laws.root.network, other.root.network
+    if mine.shapes == its.shapes:
+        mine.load_state_dict(its.state_dict())
 
 
 def _laws(system: Any, options: RefinementOptions, seed: int) -> LatticeGenerator:
