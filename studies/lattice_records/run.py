@@ -27,6 +27,7 @@ import edgphys as ep
 import lattices
 from edgphys.edg.core.model import AbstractEDGModel
 from edgphys.edg.core.path import log_weights
+from edgphys.edg.weights.label_shares import best_shares
 from edgphys.edg.weights.views import ViewSpread, harmonic_mean, redraw_by
 from studies.common import hardware
 from studies.lattice_records.tables import figures, measured
@@ -117,9 +118,14 @@ CASES: dict[str, Case] = {
 
 
 def log_weights_of(model: AbstractEDGModel, case: Case, seed: int, spread: ViewSpread) -> Tensor:
-    """log w of single views, float64, shape (n_views, n_draws): the view that made the draw first."""
+    """log w of single views, float64, shape (n_views, n_draws): the view that made the draw first.
+
+    Labels are drawn as often as a pilot finds best, as in `EDG.sample` where it is free to choose.
+    """
     n_steps, system = model.n_path_steps, model.target.system
     generator = torch.Generator(device=model.device).manual_seed(seed)
+    if model.n_labels > 1:
+        model = model.with_label_shares(best_shares(model, n_steps, generator))
     parts = []
     with torch.no_grad():
         for _ in range(case.n_draws // case.batch_size):
