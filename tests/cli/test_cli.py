@@ -370,7 +370,11 @@ def test_python_of_the_readme_runs(stub, folder):
 
 def test_larger_lattices_of_the_readme_run(folder):
     text = readme_blocks("python")[1]
-    for words, fewer in {"n_steps=800": "n_steps=2", "10_000": "20"}.items():
+    for words, fewer in {
+        "(seed=0)": "(seed=0, n_steps=2)",
+        "n_steps=350": "n_steps=2",
+        "10_000": "20",
+    }.items():
         assert words in text
         text = text.replace(words, fewer)
     names = {}
