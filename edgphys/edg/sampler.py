@@ -10,8 +10,8 @@ pair into a bound on log Z for training and into unbiased importance weights for
 `edgphys.edg.core.bounds` and `edgphys.edg.core.path`). On lattices most sites, or all, are drawn from local
 laws of known density instead, which leave nothing to infer (`edgphys.edg.refinement`).
 
-The class documents and delegates: models are built by `edgphys.edg.recipes`, trained by `edgphys.edg.fitting`,
-and drawn from by `edgphys.edg.weights`.
+The class documents and delegates: models are built by `edgphys.edg.recipes`, trained by
+`edgphys.edg.fitting`, and drawn from by `edgphys.edg.weights`.
 
 References
 ----------
