@@ -17,7 +17,7 @@ Options = Annotated[
     typer.Option(
         "--option",
         metavar="NAME=VALUE",
-        help="Setting of the algorithm, or of edg, such as decoder_size=32,2 or "
+        help="Setting of the algorithm, or of edg, such as training=energy, decoder_size=32,2 or "
         "'train_at={\"temperature\":2}'; repeat.",
     ),
 ]

@@ -11,6 +11,7 @@ import typer
 
 from edgphys.cli.run_arguments import RunArguments, duration
 from edgphys.cli.system_arguments import SystemArguments
+from edgphys.cli.values import parse_options
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -35,6 +36,14 @@ def scan(
         int | None, typer.Option(help="Cells computed at a time; one for each CPU by default.")
     ] = None,
     device: Annotated[str | None, typer.Option(help="Torch device of edg: cpu, cuda.")] = None,
+    option: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--option",
+            metavar="NAME=VALUE",
+            help="Setting of edg, such as training=energy, root=edg, n_views=8 or decoder=field; repeat.",
+        ),
+    ] = None,
     run: RunArguments,
 ) -> None:
     """Estimate free energies and observables over a grid of couplings, by several methods.
@@ -54,7 +63,7 @@ def scan(
         out=run.out,
         overwrite=run.overwrite,
         n_samples=n_samples,
-        edg=_given_only(n_steps=n_steps, device=device),
+        edg=parse_options(option) | _given_only(n_steps=n_steps, device=device),
         mcmc=_given_only(n_sweeps=n_sweeps, n_chains=n_chains),
         progress=not run.quiet,
         workers=workers,

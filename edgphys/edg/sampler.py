@@ -7,8 +7,11 @@
 
 A decoder turns Gaussian latents z into x in one shot; a diffusion model of z given x, its encoder, turns the
 pair into a bound on log Z for training and into unbiased importance weights for sampling (see
-`edgphys.edg.core.bounds` and `edgphys.edg.core.path`). The class documents and delegates: models are built by
-`edgphys.edg.recipes`, trained by `edgphys.edg.fitting`, and drawn from by `edgphys.edg.weights`.
+`edgphys.edg.core.bounds` and `edgphys.edg.core.path`). On lattices most sites, or all, are drawn from local
+laws of known density instead, which leave nothing to infer (`edgphys.edg.refinement`).
+
+The class documents and delegates: models are built by `edgphys.edg.recipes`, trained by
+`edgphys.edg.fitting`, and drawn from by `edgphys.edg.weights`.
 
 References
 ----------
@@ -69,11 +72,11 @@ class EDG:
         "decimation" (bipartite lattices) or "relaxation", for phi^4 "sublattice" (bipartite lattices) or
         "field". "refinement" chooses the decoder of that name.
     n_path_steps : int, default 8
-        K of the path whose bound is trained and whose weights are the default.
+        K of the path whose bound is trained and whose weights are the default; 1 for an autoregressive root.
     decoder_size, encoder_size : tuple of int
         Channels (width) and blocks (depth) of the two networks; default (16, 3) each on lattices, (64, 2)
-        for "mixture" and "hamiltonian", (8, 8) and (16, 2) for "particles". For "refinement" the hidden units
-        of the laws and of the root, (48, 64), and no encoder.
+        for "mixture" and "hamiltonian", (8, 8) and (16, 2) for "particles". For "refinement" the first are
+        hidden units of the laws and of the root, (48, 64), the second those of an EDG root, (16, 2).
     radius : float, default 4
         "refinement": of the window that the law of a site sees, in units of the spacing of its level.
     root : {"autoregressive", "edg"}
@@ -110,8 +113,8 @@ class EDG:
     options : dict
         Those above that the decoder has, with their defaults.
     model : AbstractEDGModel
-        Before `fit`, the physical start (Hartree on lattices, a Gaussian mixture for few variables), whose
-        weights are already unbiased.
+        Before `fit`, the physical start (sites without neighbours for "refinement", Hartree for "field", a
+        Gaussian mixture for few variables), whose weights are already unbiased.
     history : Dataset
         Minus the loss at every step, a noisy lower bound on log Z; empty before `fit`.
 
@@ -195,7 +198,8 @@ class EDG:
             Most optimiser steps. Default: enough for a small system, see `default_steps`.
         batch_size : int, optional
             Decoder samples in a step, at least one per label; default 128, for few variables 256. For
-            "refinement" configurations of the reference, default 8 to 128 by the size of the lattice.
+            "refinement" configurations of the reference, default 8 to 128 by the size of the lattice, or
+            samples of the laws, 32 to 256, for training="energy".
         reference : Dataset, optional
             "refinement": MCMC samples of the system with ``configurations`` (``keep=True``), dims (chain,
             draw, ...), from which root and laws are learned.
@@ -207,7 +211,7 @@ class EDG:
             Largest, of Adam. Default: 3e-3; 0.02 for "refinement".
         path_share : float, optional
             Part of the run, at its end, spent on the K-step path bound, in [0, 1]. Default: 0.5, and 0 for
-            the paper's form, which has no such part.
+            the paper's form and an autoregressive root, which have no such part.
         annealing : float, optional
             Part of the run, at its beginning, in which the energy is scaled by a factor that rises from 0.1
             to 1, in [0, 1]. Default: 0; 0.4 for "refinement".
@@ -307,6 +311,7 @@ class EDG:
             "auto" takes from 1 to 16, whichever has the least variance for its cost in a pilot of at most 256
             draws, see `edgphys.edg.weights.number_of_views`; 8 without a pilot for annealed draws and for
             fewer than 512; 1 for "ode". The number is in the settings, ``n_views``, with ``n_views_from``.
+            With "auto" a pilot also chooses how often each label is drawn, ``label_shares``.
         batch_size : int
             Draws at a time; part of what the seed means.
         progress : bool, optional
@@ -318,7 +323,8 @@ class EDG:
             Dim ``draw``: observables, ``reduced_energy`` (of the configuration) and ``log_weight_joint``,
             float64; ``configurations`` with `keep`. attrs ``n_sent_back`` and ``n_unseen``: of a tenth of the
             draws, those whose latents the encoder draws anew outside of what the decoder reaches, see
-            `edgphys.edg.weights.round_trip`; `estimate` judges the weights by them too. With three or more
+            `edgphys.edg.weights.round_trip`; for "refinement" of configurations of a chain, those of a larger
+            weight than any draw; `estimate` judges the weights by them too. With three or more
             views ``log_weight_variance_within`` draws, which more views take away, and
             ``log_weight_variance_between`` them, which only training does.
         """

@@ -2,7 +2,7 @@
 """Learned partial sums on lattices of all sizes: effective sample sizes with 1, 8 and 32 views, log Z, cost.
 
     python -m studies.lattice_records.run --case ising-16 phi4-12 --seed 0 1 2
-    python -m studies.lattice_records.run --table
+    python -m studies.lattice_records.table
 
 Every line of ``results.jsonl`` is one training, drawn from once: the K views of a draw are the first K of
 32, so that one set of draws gives all K. A case and seed that are there already are not run again.
@@ -25,10 +25,12 @@ from torch import Tensor
 
 import edgphys as ep
 import lattices
+from edgphys.edg.core.model import AbstractEDGModel
 from edgphys.edg.core.path import log_weights
 from edgphys.edg.weights.label_shares import best_shares
 from edgphys.edg.weights.views import ViewSpread, harmonic_mean, redraw_by
 from studies.common import hardware
+from studies.lattice_records.tables import figures, measured
 
 T_C = {
     "square": 2.0 / math.log(1.0 + math.sqrt(2.0)),
@@ -116,11 +118,14 @@ CASES: dict[str, Case] = {
 }
 
 
-def log_weights_of(edg: ep.EDG, case: Case, seed: int, spread: ViewSpread) -> Tensor:
-    """log w of single views, float64, shape (n_views, n_draws): the view that made the draw first."""
-    model, n_steps = edg.model, edg.model.n_path_steps
+def log_weights_of(model: AbstractEDGModel, case: Case, seed: int, spread: ViewSpread) -> Tensor:
+    """log w of single views, float64, shape (n_views, n_draws): the view that made the draw first.
+
+    Labels are drawn as often as a pilot finds best, as in `EDG.sample` where it is free to choose.
+    """
+    n_steps, system = model.n_path_steps, model.target.system
     generator = torch.Generator(device=model.device).manual_seed(seed)
-    if model.n_labels > 1:  # as `EDG.sample` does where it chooses the number of views
+    if model.n_labels > 1:
         model = model.with_label_shares(best_shares(model, n_steps, generator))
     parts = []
     with torch.no_grad():
@@ -129,7 +134,7 @@ def log_weights_of(edg: ep.EDG, case: Case, seed: int, spread: ViewSpread) -> Te
             log_density, configurations = model.target.lift(draw.x, generator)
 
             def back(flat=configurations, like=draw.x):
-                moved = edg.system.random_symmetry(flat, generator).to(like)
+                moved = system.random_symmetry(flat, generator).to(like)
                 return model.target.lower(moved, generator)
 
             first = log_weights(model, draw, log_density, n_steps, generator)
@@ -146,7 +151,7 @@ def run(name: str, seed: int, **fit: Any) -> dict[str, Any]:
     begin = time.process_time()
     edg.fit(seed, progress=False, **case.fit, **fit)
     middle, spread = time.process_time(), ViewSpread()
-    log_w = log_weights_of(edg, case, 1000 + seed, spread)
+    log_w = log_weights_of(edg.model, case, 1000 + seed, spread)
     end = time.process_time()
     told = json.loads(edg.sample(2, 0, n_views=1).attrs["settings"])["training"]
     n_sites = edg.system.n_variables
@@ -173,38 +178,13 @@ def run(name: str, seed: int, **fit: Any) -> dict[str, Any]:
     return record
 
 
-def figures(log_w: Tensor) -> dict[str, float]:
-    """Kish's effective sample size as a share, log Z with its error, and the bound."""
-    w = torch.exp(log_w - log_w.max())
-    mean, n = w.mean(), len(w)
-    return {
-        "ess": float(w.sum() ** 2 / (w**2).sum()) / n,
-        "log_z": float(log_w.max() + torch.log(mean)),
-        "log_z_err": float(w.std() / mean) / math.sqrt(n),
-        "elbo": float(log_w.mean()),
-        "elbo_err": float(log_w.std()) / math.sqrt(n),
-    }
-
-
-def read() -> list[dict[str, Any]]:
-    """All records so far."""
-    return [json.loads(line) for line in RESULTS.read_text().splitlines()] if RESULTS.exists() else []
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--case", nargs="+", choices=list(CASES), default=list(CASES), help="default: all")
     parser.add_argument("--seed", nargs="+", type=int, default=[0, 1, 2], help="of the training")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    for seed in arguments.seed:
-        for name in arguments.case:
-            if any(r["case"] == name and r["seed"] == seed for r in read()):
-                continue
-            record = run(name, seed)
-            with RESULTS.open("a") as file:
-                file.write(json.dumps(record) + "\n")
-            print({key: value for key, value in record.items() if key != "hardware"}, flush=True)
+    measured(RESULTS, arguments.case, arguments.seed, run)
 
 
 if __name__ == "__main__":

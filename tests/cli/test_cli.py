@@ -63,6 +63,7 @@ def test_scan_show_plot(stub, folder, capsys):
 
 def test_scan_passes_on_its_options(stub, folder, capsys):
     words_of = "--coupling 0.5 --field 0,0.1 --temperature 2.0 --seed 7 --n-steps 5 --quiet --out scan.nc"
+    words_of += " --option batch_size=64 --option n_steps=9"
     methods = ["--method", "metropolis", "--n-sweeps", "32", "--n-chains", "2", "--open"]
     assert main([*SCAN, *methods, *words_of.split()]) == 0
     out, err = capsys.readouterr()
@@ -72,7 +73,7 @@ def test_scan_passes_on_its_options(stub, folder, capsys):
     assert json.loads(table.attrs["parameters"]) == {"temperature": 2.0, "coupling": 0.5}
     assert table.attrs["pbc"] == [0, 0]
     settings = json.loads(table.attrs["settings"])
-    assert settings["edg"] == {"n_samples": 200, "n_steps": 5, "n_views": "auto"}
+    assert settings["edg"] == {"n_samples": 200, "n_steps": 5, "batch_size": 64, "n_views": "auto"}
     assert settings["metropolis"] == {"n_sweeps": 32, "n_chains": 2}
 
 
@@ -369,7 +370,11 @@ def test_python_of_the_readme_runs(stub, folder):
 
 def test_larger_lattices_of_the_readme_run(folder):
     text = readme_blocks("python")[1]
-    for words, fewer in {"n_steps=800": "n_steps=2", "10_000": "20"}.items():
+    for words, fewer in {
+        "(seed=0)": "(seed=0, n_steps=2)",
+        "n_steps=350": "n_steps=2",
+        "10_000": "20",
+    }.items():
         assert words in text
         text = text.replace(words, fewer)
     names = {}

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -13,6 +15,7 @@ from edgphys import dataset
 from edgphys.cli.app import main
 
 EDG = "free-energy planar --method edg --out a.nc"
+SCAN = "scan ising --extent 4 --temperature 2.5 --method edg --out a.nc"
 ISING = ["ising", "--extent", "4", "--temperature", "2.5", "--quiet"]
 
 
@@ -133,6 +136,20 @@ def test_the_file_of_an_unfinished_command_is_named_and_kept(folder, capsys, mon
     assert (folder / "a.nc.chains").read_bytes() == before
 
 
+@pytest.mark.parametrize("command", ["scan", "free-energy"])
+def test_settings_of_edg_reach_it_by_name(folder, command):
+    words = "ising --extent 4 --temperature 2.5 --method edg --n-samples 50 --quiet --out a.nc"
+    options = ["n_steps=2", "training=energy", "root=edg", "n_views=2"]
+    assert main([command, *words.split(), *(word for one in options for word in ("--option", one))]) == 0
+    told = json.loads(dataset.read("a.nc").attrs["settings"])
+    told = told["edg"] if command == "scan" else told | {"training": told["training"]["training"]}
+    assert {name: told[name] for name in ("training", "root", "n_views")} == {
+        "training": "energy",
+        "root": "edg",
+        "n_views": 2,
+    }
+
+
 def test_a_scan_of_a_system_without_a_lattice(folder, capsys):
     assert main("scan double-well --temperature 1 --method wolff --out a.nc".split()) == 2
     names = "edg, random_walk, mala, hmc, mcmc, mbar, ti, exact"
@@ -190,6 +207,9 @@ def test_a_scan_of_a_system_without_a_lattice(folder, capsys):
         (f"{EDG} --n-samples 0", "--n-samples must be an integer >= 2, got 0"),
         (f"{EDG} --option weights=foo", "--option weights must be one of path, ode, got 'foo'"),
         (f"{EDG} --option n_anneal=-2", "--option n_anneal must be an integer >= 0, got -2"),
+        (f"{SCAN} --option training=foo", "--option training must be one of auto, energy, chains, both"),
+        (f"{SCAN} --option root=foo", "--option root must be one of autoregressive, edg, got 'foo'"),
+        (f"{SCAN} --option n_views=0", "--option n_views must be"),
         (f"{EDG} --option decoder_size=32", "--option decoder_size must be 2 integers"),
     ],
 )

@@ -45,7 +45,8 @@ class ReferenceBound:
         n_most = max(sizes.values(), default=len(classes.root))
 
         def batch(n_sites: int) -> Tensor:
-            return self._batch(max(n_batch, min(n_batch * n_most // n_sites, _MOST)), generator)
+            n = n_batch * n_most // n_sites
+            return self._batch(min(max(n, n_batch), _MOST_TIMES * n_batch), generator)
 
         x = batch(len(classes.root))
         loss = -root.mean_log_prob(refinement.restrict(x), refinement.root_moments(x)).mean()
