@@ -58,6 +58,8 @@ class Case:
         Each of them at most the last.
     reference : str
         Where the true log Z comes from: "exact", "mbar" or "" for nowhere.
+    start : str
+        Case of a smaller lattice from whose trained sampler the training starts; its time is counted.
     """
 
     system: Callable[[], Any]
@@ -67,6 +69,7 @@ class Case:
     batch_size: int = 500
     views: tuple[int, ...] = (1, 8, 32)
     reference: str = "exact"
+    start: str = ""
 
 
 def ising(name: str = "square", extent: tuple[int, ...] = (16, 16), pbc: bool = True, **more) -> Callable:
@@ -91,7 +94,9 @@ CASES: dict[str, Case] = {
     "ising-16": Case(ising()),
     "ising-32": Case(ising(extent=(32, 32)), batch_size=250),
     "ising-64": Case(ising(extent=(64, 64)), **LARGE),
-    "ising-128": Case(ising(extent=(128, 128)), batch_size=40, views=(1, 8)),
+    "ising-128": Case(
+        ising(extent=(128, 128)), fit={"n_steps": 300}, batch_size=40, views=(1, 8), start="ising-32"
+    ),
     "ising-8-edg": Case(ising(extent=(8, 8)), EDG_ROOT),
     "ising-16-edg": Case(ising(), EDG_ROOT),
     "ising-32-edg": Case(ising(extent=(32, 32)), EDG_ROOT, batch_size=250),
@@ -144,12 +149,18 @@ def log_weights_of(model: AbstractEDGModel, case: Case, seed: int, spread: ViewS
     return torch.cat(parts, dim=1)
 
 
+def trained(case: Case, seed: int, **fit: Any) -> ep.EDG:
+    """The sampler of a case, and before it that of the case it starts from."""
+    start = trained(CASES[case.start], seed) if case.start else None
+    edg = ep.EDG(case.system(), target="refinement", start=start, **case.options)
+    return edg.fit(seed, progress=False, **case.fit, **fit)
+
+
 def run(name: str, seed: int, **fit: Any) -> dict[str, Any]:
     """One training and its draws."""
     case = CASES[name]
-    edg = ep.EDG(case.system(), target="refinement", **case.options)
     begin = time.process_time()
-    edg.fit(seed, progress=False, **case.fit, **fit)
+    edg = trained(case, seed, **fit)
     middle, spread = time.process_time(), ViewSpread()
     log_w = log_weights_of(edg.model, case, 1000 + seed, spread)
     end = time.process_time()

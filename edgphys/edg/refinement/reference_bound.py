@@ -18,8 +18,9 @@ from edgphys.systems.lattice.space_group import SpaceGroup
 
 __all__ = ["ReferenceBound"]
 
-# Configurations in a step, for the root and for a coarse level, at most, or as many as for the finest.
-_MOST = 512
+# Configurations in a step for the root and for a coarse level, at most, over those for the finest: each is
+# moved as a whole, which costs as much on every level.
+_MOST_TIMES = 4
 
 
 class ReferenceBound:
