@@ -12,10 +12,13 @@ import pytest
 import scipy.integrate
 import scipy.special
 import scipy.stats
+from helpers.edg import boltzmann
 from helpers.stats import assert_z
 
 import edgphys as ep
+import lattices
 from studies.common import merge, pm, table, z_score
+from studies.lattice_records import transfer_matrix
 from studies.molecular.wells import EDGES, cases, exact_population, exact_profile
 from studies.paper_tables.logistic import line_evidence, regression
 from studies.paper_tables.targets import NAMES, distances, reference_draws
@@ -92,3 +95,21 @@ def test_numbers_and_tables(tmp_path):
     path = tmp_path / "results.json"
     path.write_text('{"results": {"x": {"n": 1}, "y": {"n": 2}}}')
     assert merge(path, {"y": {"n": 3}}) == {"x": {"n": 1}, "y": {"n": 3}}
+
+
+@pytest.mark.parametrize("temperature", [1.5, 4.0])
+@pytest.mark.parametrize(
+    ("name", "length", "pbc"),
+    [("triangular", 3, True), ("honeycomb", 2, True), ("kagome", 2, True), ("open_square", 4, False)],
+)
+def test_transfer_matrices_sum_all_states(name, length, pbc, temperature):
+    lattice = lattices.build(name.removeprefix("open_"), (length, length), pbc, allow_double_bonds=True)
+    exact = boltzmann(ep.Ising(lattice, temperature=temperature))[2]
+    found = getattr(transfer_matrix, name)
+    assert found(1.0 / temperature, length) == pytest.approx(exact, abs=1e-10)
+    assert abs(found(1.1 / temperature, length) - exact) > 1e-3
+
+
+def test_transfer_matrix_of_a_frustrated_triangle():
+    system = ep.Ising(lattices.build("triangular", (3, 3)), temperature=1.0, coupling=-1.0)
+    assert transfer_matrix.triangular(-1.0, 3) == pytest.approx(boltzmann(system)[2], abs=1e-10)
