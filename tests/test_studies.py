@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Helpers of the studies of continuous systems: exact draws, MMD with its floor, exact profile and evidence.
+"""Helpers of the studies: exact draws, MMD with its floor, profiles, evidence, sums over sites, tables.
 
 Exact draws are judged by Kolmogorov-Smirnov against the distribution function by quadrature; a target of
 another width must fail.
@@ -12,13 +12,14 @@ import pytest
 import scipy.integrate
 import scipy.special
 import scipy.stats
-from helpers.edg import boltzmann
 from helpers.stats import assert_z
 
 import edgphys as ep
 import lattices
 from studies.common import merge, pm, table, z_score
-from studies.lattice_records import transfer_matrix
+from studies.lattice_records.site_sums import log_z_by_sites, log_z_by_triangles
+from studies.lattice_records.table import judge
+from studies.lattice_records.tables import describe, put
 from studies.molecular.wells import EDGES, cases, exact_population, exact_profile
 from studies.paper_tables.logistic import line_evidence, regression
 from studies.paper_tables.targets import NAMES, distances, reference_draws
@@ -97,19 +98,56 @@ def test_numbers_and_tables(tmp_path):
     assert merge(path, {"y": {"n": 3}}) == {"x": {"n": 1}, "y": {"n": 3}}
 
 
-@pytest.mark.parametrize("temperature", [1.5, 4.0])
-@pytest.mark.parametrize(
-    ("name", "length", "pbc"),
-    [("triangular", 3, True), ("honeycomb", 2, True), ("kagome", 2, True), ("open_square", 4, False)],
-)
-def test_transfer_matrices_sum_all_states(name, length, pbc, temperature):
-    lattice = lattices.build(name.removeprefix("open_"), (length, length), pbc, allow_double_bonds=True)
-    exact = boltzmann(ep.Ising(lattice, temperature=temperature))[2]
-    found = getattr(transfer_matrix, name)
-    assert found(1.0 / temperature, length) == pytest.approx(exact, abs=1e-10)
-    assert abs(found(1.1 / temperature, length) - exact) > 1e-3
+SMALL = {
+    "triangular": {"extent": (3, 4), "coupling": -1.0},
+    "square": {"extent": (3, 5), "pbc": False, "field": 0.3},
+    "honeycomb": {"extent": (3, 3)},
+    "kagome": {"extent": (2, 3), "pbc": False, "field": -0.2},
+    "cubic": {"extent": (2, 3, 3), "pbc": False},
+}
 
 
-def test_transfer_matrix_of_a_frustrated_triangle():
-    system = ep.Ising(lattices.build("triangular", (3, 3)), temperature=1.0, coupling=-1.0)
-    assert transfer_matrix.triangular(-1.0, 3) == pytest.approx(boltzmann(system)[2], abs=1e-10)
+@pytest.mark.parametrize("name", SMALL)
+def test_sum_over_sites_is_that_of_enumeration(name):
+    options = dict(SMALL[name])
+    lattice = lattices.build(name, options.pop("extent"), options.pop("pbc", True))
+    system = ep.Ising(lattice, temperature=1.3, **options)
+    assert log_z_by_sites(system) == pytest.approx(system.exact_results()["log_z"], rel=1e-12)
+
+
+@pytest.mark.parametrize("name", ["honeycomb", "kagome"])
+def test_sum_by_triangles_is_the_sum_over_sites(name):
+    system = ep.Ising(lattices.build(name, (3, 3)), temperature=1.7)
+    assert log_z_by_triangles(system) == pytest.approx(log_z_by_sites(system), rel=1e-12)
+    assert abs(log_z_by_triangles(system.replace(temperature=1.71)) - log_z_by_sites(system)) > 1e-2
+
+
+def record(seed, log_z, elbo=-0.1, **more):
+    return {"case": "phi4-32", "seed": seed, "ess_1": 1.0, "elbo_1": elbo, "elbo_err_1": 0.01} | {
+        "log_z_1": log_z,
+        "log_z_err_1": 0.01,
+        **more,
+    }
+
+
+def test_pulls_are_against_what_is_known_and_else_against_the_other_seeds():
+    exact = judge([record(0, 0.02, log_z_true=0.0, log_z_true_err=0.0)], {}, 1)
+    assert exact.pulls == pytest.approx([2.0]) and exact.gaps == pytest.approx([0.1])
+    assert exact.excess == pytest.approx([-10.0])
+    three = judge([record(seed, value) for seed, value in enumerate((0.0, 0.0, 0.03))], {}, 1)
+    assert three.pulls[2] == pytest.approx(0.03 / (0.01 * np.sqrt(1.5)))
+    assert judge([record(0, 0.0)], {}, 1).pulls == []
+    assert judge([record(0, 0.0, elbo=0.2, log_z_true=0.0, log_z_true_err=0.0)], {}, 1).excess[0] > 3.0
+
+
+def test_cells_and_blocks_of_the_tables(tmp_path):
+    assert describe([0.5, 0.6, 0.7], 2) == "0.60 (0.20)" and describe([0.5, 0.6], 2) == "0.50, 0.60"
+    path = tmp_path / "README.md"
+    path.write_text("a <!-- x -->old<!-- /x --> b")
+    for text in ("| 1 |", "| 2 |"):
+        put("x", text, True, path)
+    assert path.read_text() == "a <!-- x -->\n\n| 2 |\n\n<!-- /x --> b"
+    put("x", "unseen", False, path)
+    assert "unseen" not in path.read_text()
+    with pytest.raises(ValueError, match="must have"):
+        put("y", "", True, path)

@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: MIT
-"""log Z of cases for which the package has no exact one: transfer matrices, or MBAR from tempered chains.
+"""log Z of the cases of which the package knows none: by sums over the sites, and by MBAR.
 
     python -m studies.lattice_records.references [--case NAME ...] [--seconds 120] [--error 0.003]
 
-Planar Ising tori of twelve cells and the open square are summed exactly. The path of MBAR is that of
-`edgphys.free_energy`: the coupling J of the Ising model, or the hopping term of phi^4, from 0 to its value,
-with swaps between the rungs, so that no rung hangs in one phase. Independent runs are averaged until the
-error is small enough or the CPU time is spent. Cases that are in ``references.json`` already are not run
-again.
+Where the lattice is narrow enough the sum over all states is done, one site after the other (`site_sums`):
+exact, and MBAR stands beside it as a check. Elsewhere MBAR is the reference, from tempered chains on the way
+from free sites.
+
+The path is that of `edgphys.free_energy`: the coupling J of the Ising model, or the hopping term of phi^4,
+from 0 to its value, with swaps between the rungs, so that no rung hangs in one phase. Independent runs are
+averaged until the error is small enough or the CPU time is spent. Cases that are in ``references.json``
+already are not run again.
 """
 
 from __future__ import annotations
@@ -19,25 +22,29 @@ import time
 from typing import Any
 
 import edgphys as ep
-from studies.common import hardware
-from studies.lattice_records import transfer_matrix
-from studies.lattice_records.run import CASES, T_C
-from studies.lattice_records.tables import FOLDER
+from studies.common import hardware, pm, table, z_score
+from studies.lattice_records.run import CASES
+from studies.lattice_records.site_sums import log_z_by_sites, log_z_by_triangles
+from studies.lattice_records.tables import FOLDER, put
 
 FILE = FOLDER / "references.json"
 NAMES = [name for name, case in CASES.items() if case.reference == "mbar"]
+SUMS = dict.fromkeys(("open", "triangular", "triangular-frustrated"), log_z_by_sites)
+SUMS |= dict.fromkeys(("honeycomb", "kagome"), log_z_by_triangles)
 _N_CHAINS, _N_SWEEPS = 4, 5000
-EXACT = {
-    "triangular": lambda: transfer_matrix.triangular(1.0 / T_C["triangular"], 12),
-    "triangular-frustrated": lambda: transfer_matrix.triangular(-1.0, 12),
-    "honeycomb": lambda: transfer_matrix.honeycomb(1.0 / T_C["honeycomb"], 12),
-    "kagome": lambda: transfer_matrix.kagome(1.0 / T_C["kagome"], 12),
-    "open": lambda: transfer_matrix.open_square(1.0 / T_C["square"], 16),
-}
 
 
-def reference(name: str, seconds: float, error: float, n_sweeps: int = _N_SWEEPS) -> dict[str, Any]:
-    """log Z of one case: the mean of as many runs as it takes, or as `seconds` of CPU time give."""
+def reference(name: str, seconds: float, error: float) -> dict[str, Any]:
+    """log Z of one case with its error, zero where it is a sum, and MBAR's."""
+    found, begin = by_mbar(name, seconds, error), time.process_time()
+    if name not in SUMS:
+        return {"log_z": found["log_z"], "log_z_err": found["log_z_err"], "mbar": found}
+    exact = SUMS[name](CASES[name].system())
+    return {"log_z": exact, "log_z_err": 0.0, "sum_cpu_s": time.process_time() - begin, "mbar": found}
+
+
+def by_mbar(name: str, seconds: float, error: float, n_sweeps: int = _N_SWEEPS) -> dict[str, Any]:
+    """The mean of as many runs as it takes, or as `seconds` of CPU time give."""
     system, runs, costs, seed = CASES[name].system(), [], [], 0
     _try(system, 100, 0)  # compiles
     while True:
@@ -91,23 +98,41 @@ def _try(system: Any, n_sweeps: int, seed: int) -> dict[str, Any] | None:
     }
 
 
+def reference_table(there: dict[str, Any]) -> str:
+    """Both, and what they cost."""
+    rows = []
+    for name in NAMES:
+        if name not in there:
+            continue
+        one, mbar = there[name], there[name]["mbar"]
+        is_sum = "sum_cpu_s" in one
+        z = z_score(mbar["log_z"], mbar["log_z_err"], one["log_z"]) if is_sum else math.nan
+        exact = [f"{one['log_z']:.8g}", f"{one['sum_cpu_s']:.0f}"] if is_sum else ["", ""]
+        size = f"{mbar['n_runs']} x {mbar['n_chains']} x {mbar['n_sweeps']}"
+        pull = f"{z:+.1f}" if is_sum else ""
+        cost = [size, f"{mbar['n_rungs']:.0f}", f"{mbar['cpu_s']:.0f}"]
+        rows.append([name, *exact, pm(mbar["log_z"], mbar["log_z_err"]), pull, *cost])
+    header = ["case", "sum", "CPU s", "MBAR", "z", "runs x chains x sweeps", "rungs", "CPU s"]
+    return table(header, rows)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--case", nargs="+", choices=NAMES, default=NAMES, help="default: all")
     parser.add_argument("--seconds", type=float, default=120.0, help="CPU time for a case, about")
     parser.add_argument("--error", type=float, default=0.003, help="of log Z, at which runs end")
+    parser.add_argument("--table", action="store_true", help="no runs, only the table")
+    parser.add_argument("--readme", action="store_true", help="put the table into README.md too")
     arguments = parser.parse_args()
-    for name in arguments.case:
+    for name in () if arguments.table else arguments.case:
         there = json.loads(FILE.read_text()) if FILE.exists() else {}
         if name in there:
             continue
-        if name in EXACT:
-            found = {"log_z": EXACT[name](), "log_z_err": 0.0, "warning": "", "method": "transfer matrix"}
-        else:
-            found = reference(name, arguments.seconds, arguments.error) | {"method": "mbar"}
-        there[name] = found | {"hardware": hardware()}
+        there[name] = reference(name, arguments.seconds, arguments.error) | {"hardware": hardware()}
         FILE.write_text(json.dumps(there, indent=1) + "\n")
         print(name, there[name], flush=True)
+    if FILE.exists():
+        put("references", reference_table(json.loads(FILE.read_text())), arguments.readme)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@
     python -m studies.lattice_records.table [--results results.jsonl] [--readme]
 
 A cell has the mean over the seeds of the training and, in brackets, largest minus smallest; all values
-where there are fewer than three. The true log Z is exact, or MBAR's of ``references.json``; where a case has
+where there are fewer than three. The true log Z is exact, or that of ``references.json``; where a case has
 neither, that of the other seeds, weighted by their errors.
 """
 
@@ -67,7 +67,7 @@ GOALS: dict[str, Goal] = {
 def truth(
     record: Record, others: list[Record], references: dict[str, Any], k: int
 ) -> tuple[float, float] | None:
-    """log Z and its error, from the exact result, from MBAR, or from the other seeds at as many views."""
+    """log Z and its error: exact, from the references, or from the other seeds at as many views."""
     if "log_z_true" in record:
         return record["log_z_true"], record["log_z_true_err"]
     name = record["case"]
@@ -192,7 +192,12 @@ def true_value(group: list[Record], references: dict[str, Any]) -> str:
     if "log_z_true" in first:
         return f"{first['log_z_true']:.5f}"
     known = references.get(first["case"]) if CASES[first["case"]].reference else None
-    return "other seeds" if known is None else f"{pm(known['log_z'], known['log_z_err'])}, MBAR"
+    if known is None:
+        return "other seeds"
+    way = "sum" if known["log_z_err"] == 0.0 else "MBAR"
+    return (
+        f"{pm(known['log_z'], known['log_z_err']) if way == 'MBAR' else format(known['log_z'], '.5f')}, {way}"
+    )
 
 
 def summary(records: list[Record], references: dict[str, Any]) -> str:

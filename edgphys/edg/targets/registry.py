@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Which target a lattice system is sampled through; see `edgphys.edg.targets.base` for what a target is."""
+"""Targets by which the field decoder samples a lattice; what one is: `edgphys.edg.targets.base`."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def _serving(system: AbstractSystem) -> dict[str, type[AbstractLatticeTarget]]:
 
 
 def target_names(system: AbstractSystem) -> tuple[str, ...]:
-    """Names of the targets there are for a lattice system, the default first.
+    """Names of the targets of the field decoder for a lattice system, its default first.
 
     Examples
     --------
