@@ -113,10 +113,14 @@ def _models() -> dict[str, tuple[Any, dict[str, Any]]]:
 # ------------------------------------------------------------------------------------------- the computations
 
 
+def _decoder(system: Any) -> dict[str, str]:
+    """The decoder of the records of lattices."""
+    return {} if system.lattice is None else {"decoder": "field"}
+
+
 def _trained(model: str, seed: int) -> ep.EDG:
     system, options = _models()[model]
-    decoder = {} if system.lattice is None else {"decoder": "field"}
-    return ep.EDG(system, **decoder | _MODEL | options).fit(seed=seed, **_TRAINING)
+    return ep.EDG(system, **_decoder(system) | _MODEL | options).fit(seed=seed, **_TRAINING)
 
 
 def _draws(seed: int, model: str, **options: Any) -> xr.Dataset:
@@ -146,7 +150,7 @@ def _temper(seed: int, system: Any, algorithm: str, **ladder: list[float]) -> xr
 
 def _free_energy(seed: int, system: Any, method: str) -> xr.Dataset:
     if method == "edg":
-        options = _MODEL | _TRAINING | _WEIGHTS
+        options = _decoder(system) | _MODEL | _TRAINING | _WEIGHTS
         del options["progress"]
         return ep.free_energy(system, "edg", seed=seed, n_samples=50, options=options)
     return ep.free_energy(system, method, seed=seed, **_LADDER)
@@ -155,9 +159,9 @@ def _free_energy(seed: int, system: Any, method: str) -> xr.Dataset:
 def _scan(seed: int, make: Callable[..., Any], *methods: str, **couplings: list[float]) -> xr.Dataset:
     options: dict[str, Any] = {"n_samples": 50, "progress": False, "workers": 1}
     if "edg" in methods:
-        options["edg"] = {
-            name: value for name, value in (_MODEL | _TRAINING | _WEIGHTS).items() if name != "progress"
-        }
+        first = make(*(values[0] for values in couplings.values()))
+        all_options = _decoder(first) | _MODEL | _TRAINING | _WEIGHTS
+        options["edg"] = {name: value for name, value in all_options.items() if name != "progress"}
     if set(methods) - {"edg", "exact"}:
         options["mcmc"] = _LADDER
     return ep.scan(make, methods=methods, seed=seed, **options, **couplings)
