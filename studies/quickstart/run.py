@@ -22,7 +22,7 @@ def main() -> None:
         lambda temperature: ep.Ising(lattice, temperature=temperature),
         methods=["edg", "wolff", "exact"],
         seed=0,
-        edg={"n_views": 1},
+        edg={"decoder": "field", "n_views": 1},
         out=FOLDER / "quickstart.nc",
         overwrite=True,
         temperature=TEMPERATURES,
