@@ -34,13 +34,11 @@ SUMS |= dict.fromkeys(("honeycomb", "kagome"), log_z_by_triangles)
 _N_CHAINS, _N_SWEEPS = 4, 5000
 
 
-def reference(name: str, seconds: float, error: float) -> dict[str, Any]:
-    """log Z of one case with its error, zero where it is a sum, and MBAR's."""
-    found, begin = by_mbar(name, seconds, error), time.process_time()
-    if name not in SUMS:
-        return {"log_z": found["log_z"], "log_z_err": found["log_z_err"], "mbar": found}
-    exact = SUMS[name](CASES[name].system())
-    return {"log_z": exact, "log_z_err": 0.0, "sum_cpu_s": time.process_time() - begin, "mbar": found}
+def by_sum(name: str) -> dict[str, float]:
+    """log Z of one case, exact."""
+    begin = time.process_time()
+    log_z = SUMS[name](CASES[name].system())
+    return {"log_z": log_z, "log_z_err": 0.0, "sum_cpu_s": time.process_time() - begin}
 
 
 def by_mbar(name: str, seconds: float, error: float, n_sweeps: int = _N_SWEEPS) -> dict[str, Any]:
@@ -102,35 +100,54 @@ def reference_table(there: dict[str, Any]) -> str:
     """Both, and what they cost."""
     rows = []
     for name in NAMES:
-        if name not in there:
-            continue
-        one, mbar = there[name], there[name]["mbar"]
-        is_sum = "sum_cpu_s" in one
-        z = z_score(mbar["log_z"], mbar["log_z_err"], one["log_z"]) if is_sum else math.nan
-        exact = [f"{one['log_z']:.8g}", f"{one['sum_cpu_s']:.0f}"] if is_sum else ["", ""]
-        size = f"{mbar['n_runs']} x {mbar['n_chains']} x {mbar['n_sweeps']}"
-        pull = f"{z:+.1f}" if is_sum else ""
-        cost = [size, f"{mbar['n_rungs']:.0f}", f"{mbar['cpu_s']:.0f}"]
-        rows.append([name, *exact, pm(mbar["log_z"], mbar["log_z_err"]), pull, *cost])
+        if name in there:
+            rows.append([name, *_of_sum(there[name]), *_of_mbar(there[name])])
     header = ["case", "sum", "CPU s", "MBAR", "z", "runs x chains x sweeps", "rungs", "CPU s"]
     return table(header, rows)
+
+
+def _of_sum(one: dict[str, Any]) -> list[str]:
+    return [f"{one['log_z']:.8g}", f"{one['sum_cpu_s']:.0f}"] if "sum_cpu_s" in one else ["", ""]
+
+
+def _of_mbar(one: dict[str, Any]) -> list[str]:
+    if "mbar" not in one:
+        return [""] * 5
+    mbar = one["mbar"]
+    z = z_score(mbar["log_z"], mbar["log_z_err"], one["log_z"])
+    size = f"{mbar['n_runs']} x {mbar['n_chains']} x {mbar['n_sweeps']}"
+    pull = f"{z:+.1f}" if "sum_cpu_s" in one else ""
+    return [
+        pm(mbar["log_z"], mbar["log_z_err"]),
+        pull,
+        size,
+        f"{mbar['n_rungs']:.0f}",
+        f"{mbar['cpu_s']:.0f}",
+    ]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--case", nargs="+", choices=NAMES, default=NAMES, help="default: all")
-    parser.add_argument("--seconds", type=float, default=120.0, help="CPU time for a case, about")
+    parser.add_argument(
+        "--seconds", type=float, default=120.0, help="CPU time of MBAR for a case, about; 0: only sums"
+    )
     parser.add_argument("--error", type=float, default=0.003, help="of log Z, at which runs end")
     parser.add_argument("--table", action="store_true", help="no runs, only the table")
     parser.add_argument("--readme", action="store_true", help="put the table into README.md too")
     arguments = parser.parse_args()
     for name in () if arguments.table else arguments.case:
         there = json.loads(FILE.read_text()) if FILE.exists() else {}
-        if name in there:
-            continue
-        there[name] = reference(name, arguments.seconds, arguments.error) | {"hardware": hardware()}
-        FILE.write_text(json.dumps(there, indent=1) + "\n")
-        print(name, there[name], flush=True)
+        found = dict(there.get(name, {}))
+        if name in SUMS and "sum_cpu_s" not in found:
+            found |= by_sum(name)
+        if arguments.seconds > 0.0 and "mbar" not in found:
+            mbar = by_mbar(name, arguments.seconds, arguments.error)
+            found = {"log_z": mbar["log_z"], "log_z_err": mbar["log_z_err"]} | found | {"mbar": mbar}
+        if found and found != there.get(name):
+            there[name] = found | {"hardware": hardware()}
+            FILE.write_text(json.dumps(there, indent=1) + "\n")
+            print(name, there[name], flush=True)
     if FILE.exists():
         put("references", reference_table(json.loads(FILE.read_text())), arguments.readme)
 
