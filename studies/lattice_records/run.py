@@ -86,7 +86,7 @@ def hopping(kappa: float) -> Callable:
     return lambda: ep.Phi4(lattices.build("square", (16, 16)), kappa=kappa, lam=0.022)
 
 
-FREE = {"training": "energy"}
+FREE = {"training": "energy", "n_steps": 2000}
 EDG_ROOT = {"root": "edg"}
 LARGE: dict[str, Any] = {"batch_size": 100}
 CASES: dict[str, Case] = {
@@ -115,9 +115,9 @@ CASES: dict[str, Case] = {
     "cubic": Case(ising("cubic", (8, 8, 8)), fit=FREE, reference="mbar", batch_size=250),
     "open": Case(ising(pbc=False), fit=FREE, reference="mbar"),
     "field": Case(ising(field=0.1), fit=FREE, reference="mbar"),
-    "ising-16-energy": Case(ising(), fit=FREE),
+    "ising-16-energy": Case(ising(), fit={"training": "energy"}),
     "ising-16-both": Case(ising(), fit={"training": "both"}),
-    "phi4-12-energy": Case(phi4(12, 5.276), fit=FREE, reference="mbar"),
+    "phi4-12-energy": Case(phi4(12, 5.276), fit={"training": "energy"}, reference="mbar"),
     "phi4-12-both": Case(phi4(12, 5.276), fit={"training": "both"}, reference="mbar"),
     **{f"kappa-{k}": Case(hopping(k), reference="mbar") for k in (0.2, 0.25, 0.27, 0.3)},
 }
