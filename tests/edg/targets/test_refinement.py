@@ -69,7 +69,7 @@ def test_lift_averages_to_the_marginal_density():
         assert_z(*jackknife_log_mean(log_density), exact[k], n_tests=4, max_err=0.03)
     assert np.abs(wrong - exact).max() > 0.2
     k = int(np.argmax(np.abs(wrong - exact)))
-    log_density, _ = target.lift(coarse[k].expand(12000, 3), generator)
+    log_density, _ = target.lift(coarse[k].expand(18000, 3), generator)
     assert_off(*jackknife_log_mean(log_density), wrong[k], least=30.0, max_err=0.03)
 
 

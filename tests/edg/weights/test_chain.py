@@ -30,7 +30,7 @@ __all__ = ["short_search"]  # a fixture for all tests here
 
 def chain_scores(edg, seed):
     """(estimate, err, exact, limit of the error) of two observables of a chain."""
-    found = estimate(edg.chain(16000, seed=seed, n_chains=8, progress=False))
+    found = estimate(edg.chain(16000, seed=seed, n_chains=8, n_views=1, progress=False))
     limits = {"energy": 0.3, "abs_magnetization": 0.02}
     return [
         (float(found[name]), float(found[f"{name}_err"]), exact_square()[name], limits[name])
