@@ -186,7 +186,10 @@ def log_z_by_rows(system):
 
 
 @pytest.mark.statistical
-@pytest.mark.parametrize("case", ["frustrated", "cold chain", "cold square"])
+@pytest.mark.parametrize(
+    "case",
+    ["frustrated", *(pytest.param(name, marks=pytest.mark.slow) for name in ("cold chain", "cold square"))],
+)
 def test_default_settings_are_right_or_flagged(case):
     """Systems on which earlier defaults gave a wrong log Z without a warning; few steps, exact log Z."""
     system = {
