@@ -185,11 +185,11 @@ def log_z_by_rows(system):
     return length * top + np.log(np.trace(power))
 
 
+COLD = [pytest.param(name, marks=pytest.mark.slow) for name in ("cold chain", "cold square")]
+
+
 @pytest.mark.statistical
-@pytest.mark.parametrize(
-    "case",
-    ["frustrated", *(pytest.param(name, marks=pytest.mark.slow) for name in ("cold chain", "cold square"))],
-)
+@pytest.mark.parametrize("case", ["frustrated", *COLD])
 def test_default_settings_are_right_or_flagged(case):
     """Systems on which earlier defaults gave a wrong log Z without a warning; few steps, exact log Z."""
     system = {
