@@ -41,8 +41,8 @@ class Reference:
     """
 
     def __init__(self, job: TrainingJob) -> None:
-        self._system, self._seed, self._configurations = job.system, job.settings.seed, job.reference
-        self._is_given = job.reference is not None
+        self._system, self._seed, self._given = job.system, job.settings.seed, job.reference
+        self._configurations = job.reference
         # Each step for the finest level takes a batch; four looks at a draw, moved every time, are as good.
         wanted = job.settings.n_steps * job.settings.batch_size // 4
         most = min(_MOST, max(_FEWEST, _MOST_SITES // job.system.n_variables))
@@ -57,11 +57,11 @@ class Reference:
 
     def witnesses(self) -> Tensor:
         """Some of the configurations that were given, or of chains of their own; float32 or int8."""
-        if self._is_given:
-            every = max(1, len(self._configurations) // _N_WITNESSES)
-            chosen = self._configurations[::every][:_N_WITNESSES]
-        else:
+        if self._given is None:
             chosen = self._run_chains(_WITNESSES, _N_WITNESSES, _THIN_WITNESSES)
+        else:
+            every = max(1, len(self._given) // _N_WITNESSES)
+            chosen = self._given[::every][:_N_WITNESSES]
         return chosen.float() if chosen.is_floating_point() else chosen
 
     def _run_chains(self, spawn_key: tuple[int], n_draws: int, thin: int) -> Tensor:
