@@ -73,11 +73,7 @@ def recipe_for(system: AbstractSystem, given: Mapping[str, Any]) -> tuple[Abstra
         raise ArgumentTypeError(
             f"{unknown[0]} is no option of EDG; there are {', '.join(option_names())}", unknown[0]
         )
-    given = {
-        name: value
-        for name, value in given.items()
-        if value is not None and not (isinstance(value, str) and value == "auto")
-    }
+    given = _asked(given)
     defaults = [recipe for recipe in RECIPES.values() if recipe.default_of == system.geometry]
     able = [recipe.name for recipe in RECIPES.values() if recipe.serves(system) is None]
     name = given.pop("decoder", None) or _chosen(system, given, defaults).name
@@ -94,6 +90,15 @@ def recipe_for(system: AbstractSystem, given: Mapping[str, Any]) -> tuple[Abstra
     return recipe, recipe.complete(system, recipe.options(**given))
 
 
+def _asked(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Options that are not left to the recipe."""
+    return {
+        name: value
+        for name, value in given.items()
+        if value is not None and not (isinstance(value, str) and value == "auto")
+    }
+
+
 def _chosen(
     system: AbstractSystem, given: Mapping[str, Any], defaults: list[AbstractRecipe]
 ) -> AbstractRecipe:
@@ -108,7 +113,7 @@ def _chosen(
 
 def reason_for(system: AbstractSystem, given: Mapping[str, Any], recipe: AbstractRecipe) -> str:
     """Why the decoder is that of `recipe`, where several are there to choose from; else empty."""
-    given = {name: value for name, value in given.items() if value is not None and value != "auto"}
+    given = _asked(given)
     defaults = [one for one in RECIPES.values() if one.default_of == system.geometry]
     if "decoder" in given or len(defaults) < 2:
         return ""

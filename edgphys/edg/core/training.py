@@ -234,8 +234,10 @@ def train(
         If the loss is not finite, or the checkpoint belongs to another run.
     """
     run = _Run(model, settings, History() if before is None else before)
-    if stage_of(checkpoint, settings) == settings.stage and checkpoint is not None and checkpoint.exists():
-        run.restore(_read_checkpoint(checkpoint, settings))
+    if checkpoint is not None and checkpoint.exists():
+        state = _read_checkpoint(checkpoint, settings)
+        if _stage_in(state) == settings.stage:
+            run.restore(state)
     switch = 1.0 - settings.path_share
     while settings.n_steps and run.position < 1.0 - 1e-9:
         # The small margin keeps rounding of the position from moving the switch by a step.
@@ -311,7 +313,12 @@ def stage_of(checkpoint: Path | None, settings: TrainingSettings) -> int:
     """
     if checkpoint is None or not checkpoint.exists():
         return 0
-    return int(_read_checkpoint(checkpoint, settings)["settings"].get("stage", 0))
+    return _stage_in(_read_checkpoint(checkpoint, settings))
+
+
+def _stage_in(state: dict) -> int:
+    """Number of the stage; files of before have none."""
+    return int(state["settings"].get("stage", 0))
 
 
 def _check_finite(loss: Loss, step: int) -> None:

@@ -40,10 +40,8 @@ def upper_bound(
     """Log weights of reference samples, see `EDG.upper_bound`."""
     model, begin = trained.model, time.perf_counter()
     n_steps = options.n_path_steps or trained.options.n_path_steps
-    values, n_views = (
-        reference_configurations(reference, trained.system),
-        number_without_pilot(options, model),
-    )
+    values = reference_configurations(reference, trained.system)
+    n_views = number_without_pilot(options, model)
     generator = torch.Generator(device=model.device).manual_seed(_checks.seed(seed))
     parts, before = [], model.target.calls
     flat = values.reshape(values.shape[0] * values.shape[1], -1)
