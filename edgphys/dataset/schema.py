@@ -6,6 +6,9 @@
                                                  optional configurations (draw dims, site dims)
     estimates  none                              <name>, <name>_err, diagnostics
     scan       (method, <scanned couplings>)     the same, NaN where a method gives none
+    curve      (<coupling>,)                     the same; <name>_covariance (<coupling>, <coupling>_other);
+                                                 of the nodes that were sampled log_z_node (<coupling>_node,)
+                                                 and derivative (<coupling>_between,)
     correlation  (distance,)                     correlation, correlation_err, tau_int
     profile    none, or one such as (energy,)    <name>, <name>_err over it; numbers of no dim
     distance   none                              <name>, <name>_err: samples against a reference
@@ -64,6 +67,7 @@ _REQUIRED = {
     "bound": (*_ABOUT, "seed"),
     "distance": ("method",),
     "rungs": ("method",),
+    "curve": (*GEOMETRY, "parameters", "definitions", "couplings", "method", "seed"),
 }
 LISTS = ("extent", "pbc")  # netCDF gives a list of one number back as a number
 JSON_ATTRS = {
@@ -200,6 +204,24 @@ def _check_scan(ds: xr.Dataset) -> None:
         _check_variable(name, variable, dims)
 
 
+def _check_curve(ds: xr.Dataset) -> None:
+    couplings = json.loads(ds.attrs["couplings"])
+    if len(couplings) != 1:
+        raise DatasetError(f"attr couplings of kind curve must name one coupling, got {couplings}")
+    (coupling,) = couplings
+    node, between = f"{coupling}_node", f"{coupling}_between"
+    for name in (coupling, f"{coupling}_other", node, between):
+        if name not in ds.coords or name not in ds.dims:
+            raise DatasetError(f"curve must have the dimension and coordinate {name}, which is missing")
+    _check_pairs(ds)
+    for name, variable in ds.data_vars.items():
+        if str(name).endswith("_covariance"):
+            _check_variable(name, variable, (coupling, f"{coupling}_other"))
+        else:
+            others = [dims for dims in ((node,), (between,)) if variable.dims == dims]
+            _check_variable(name, variable, others[0] if others else (coupling,))
+
+
 def _check_profile(ds: xr.Dataset) -> None:
     """Profiles, correlations, times, rungs: numbers over one dim, or of none."""
     kind = ds.attrs["kind"]
@@ -276,5 +298,6 @@ _CHECKS = {
     "times": _check_profile,
     "bound": _check_bound,
     "rungs": _check_profile,
+    "curve": _check_curve,
 }
 KINDS = tuple(_CHECKS)

@@ -37,6 +37,7 @@ from edgphys.edg.core.conditions import Conditions
 from edgphys.edg.core.model import AbstractEDGModel
 from edgphys.edg.core.recipe import AbstractRecipe
 from edgphys.edg.core.training import History
+from edgphys.edg.curve import draw_curve
 from edgphys.edg.fitting import fit_model
 from edgphys.edg.recipes import reason_for, recipe_for
 from edgphys.edg.targets.base import Calls
@@ -421,6 +422,67 @@ class EDG:
         return independence_chain(
             trained, n_samples, seed, options, n_chains=n_chains, keep=keep, progress=progress
         )
+
+    def curve(
+        self,
+        values: Any,
+        n_samples: int = 10_000,
+        seed: int = 1,
+        *,
+        n_nodes: int = 24,
+        n_path_steps: int | None = None,
+        n_anneal: int | None = None,
+        n_views: int | str = "auto",
+        batch_size: int = 1000,
+        progress: bool | None = None,
+    ) -> xr.Dataset:
+        """Estimates over a range of one coupling, at any number of values, from draws that serve them all.
+
+        Draws are made at `n_nodes` couplings from the first to the last value, and each is weighed for every
+        value, see `edgphys.estimators.curves.pooled`: unbiased at nodes and between, more precise than
+        as many draws at single points, and smooth.
+
+        Parameters
+        ----------
+        values : array, or dict of str to array
+            Of the one coupling of `conditions`; a dict names one of several. Inside its range.
+        n_samples : int
+            In all, at least 16 for every node; as many as the nodes can share evenly are drawn.
+        seed : int
+        n_nodes : int
+            Couplings at which to draw, equidistant in 1/T for a temperature; neighbours must overlap, which
+            ``ess_count`` in between shows. One, if there is one value.
+        n_path_steps, n_anneal, n_views, batch_size, progress
+            As for `sample`.
+
+        Returns
+        -------
+        Dataset
+            Of kind "curve". Dim of the name of the coupling, ascending: ``log_z``, ``free_energy``,
+            ``energy`` and all else that `edgphys.estimate` gives, with ``<name>_err``, and the diagnostics of
+            the weights; ``log_z_covariance`` and ``energy_covariance``, as values of the curve share their
+            draws. The check: ``log_z_node`` and its slopes, ``derivative``, by the weights of each node
+            alone, against the energies of all draws, ``derivative_average`` = -<dU/dc>, in units of the error
+            of the difference; see `edgphys.estimators.curves.nodes`. attr ``warning``: why not to trust it.
+
+        Raises
+        ------
+        ArgumentValueError
+            If the sampler has no conditions, there are no values, or one is not finite or outside the range.
+
+        Examples
+        --------
+        >>> import lattices
+        >>> from edgphys.systems import Ising
+        >>> system = Ising(lattices.build("chain", (6,)), temperature=2.0)
+        >>> edg = EDG(system, conditions={"temperature": (1.5, 3.0)}).fit(seed=0, n_steps=2)
+        >>> curve = edg.curve([1.5, 2.0, 2.5], 200, seed=1, n_nodes=3)
+        >>> curve["energy"].dims, curve["log_z_covariance"].shape
+        (('temperature',), (3, 3))
+        """
+        options = {"n_path_steps": n_path_steps, "n_anneal": n_anneal, "n_views": n_views}
+        options |= {"batch_size": batch_size}
+        return draw_curve(self, values, n_samples, seed, n_nodes=n_nodes, options=options, progress=progress)
 
     def upper_bound(
         self,

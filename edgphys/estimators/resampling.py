@@ -14,7 +14,15 @@ from collections.abc import Callable
 
 import numpy as np
 
-__all__ = ["N_BLOCKS", "block_sums", "bootstrap", "jackknife", "leave_one_out", "weighted_averages"]
+__all__ = [
+    "N_BLOCKS",
+    "block_sums",
+    "bootstrap",
+    "jackknife",
+    "jackknife_changes",
+    "leave_one_out",
+    "weighted_averages",
+]
 
 N_BLOCKS = 500  # at most: the relative error of a jackknife error is 1/sqrt(2 blocks), 3 %
 
@@ -132,6 +140,35 @@ def jackknife(
     usable = np.isfinite(estimate) & np.isfinite(err)
     no_error = np.where(np.isfinite(plain), np.inf, np.nan)
     return np.where(usable, estimate, plain), np.where(usable, err, no_error)
+
+
+def jackknife_changes(
+    sums: np.ndarray, sizes: np.ndarray, statistic: Callable[[np.ndarray], np.ndarray]
+) -> np.ndarray:
+    """What each block does to the statistics: r with err^2 = sum r^2, and covariances r.T @ r.
+
+    Parameters
+    ----------
+    sums, sizes, statistic
+        As for `jackknife`.
+
+    Returns
+    -------
+    array, shape (n_blocks, n_out)
+
+    Examples
+    --------
+    >>> x = np.array([[1.0, 2.0, 3.0, 6.0], [2.0, 4.0, 6.0, 12.0]])
+    >>> sums = block_sums(np.vstack([np.ones(4), x]), 4)
+    >>> r = jackknife_changes(sums, sums[:, 0], lambda s: s[..., 1:] / s[..., :1])
+    >>> bool(np.allclose(r.T @ r, np.cov(x) / 4))
+    True
+    """
+    with np.errstate(invalid="ignore", over="ignore"):
+        change = statistic(sums.sum(axis=0)) - statistic(leave_one_out(sums))
+        others = (sizes.sum() / sizes - 1.0)[:, None]
+        correction = (others / (others + 1.0) * change).sum(axis=0)
+        return (others * change - correction) / np.sqrt(others * len(sums))
 
 
 def weighted_averages(
