@@ -56,7 +56,8 @@ def condition_ranges(systems: Sequence[Any], preferred: Sequence[str] = ()) -> R
     first = systems[0]
     if not all(type(one) is type(first) for one in systems):
         raise ArgumentValueError("the points have systems of several classes", "make_system")
-    every = {name: [one.couplings[name] for one in systems] for name in first.conditions}
+    shared = [name for name in first.conditions if all(name in one.couplings for one in systems)]
+    every = {name: [one.couplings[name] for one in systems] for name in shared}
     varying = sorted((name for name in every if len(set(every[name])) > 1), key=lambda n: n not in preferred)
     for size in range(len(varying) + 1):
         for names in itertools.combinations(varying, size):

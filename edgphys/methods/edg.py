@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
 """The energy-based diffusion generator as a method: trained, then weighted draws at each point.
 
-One model is trained for all points of a scan where these differ only in couplings that a model can be
-conditioned on (`conditions` of the system, and a decoder that takes them), for the range that they cover. Else,
-and with the option ``per_point``, every point trains a model of its own. For few points far apart that may be
-cheaper; one model serves any number of them, and is the same wherever in its range the points are.
+One model is trained for all points of a scan, for the range that they cover, where they differ only in
+couplings that it can be conditioned on (`conditions` of the system, and a decoder that takes them). Else, and
+with the option ``per_point``, every point trains a model of its own. For a few points far apart that may be
+cheaper; one model serves any number of points, and is the same wherever in its range they are.
 
 Torch computes a cell on the CPU with a fixed number of threads (option ``n_threads``, default 1, the fastest
 for small lattices): another number sums in another order, which changes the last digits and, through
@@ -175,8 +175,8 @@ class EDGMethod(AbstractMethod):
         conditions = Conditions.of(systems[0], self.options.model["conditions"])
         for name in condition_ranges(systems, tuple(conditions.ranges)):
             if name not in conditions.ranges:
-                words = f"conditions must have a range of {name}, in which the points differ, got {conditions}"
-                raise ArgumentValueError(words, "conditions")
+                words = f"conditions must have a range of {name}, in which the points differ"
+                raise ArgumentValueError(f"{words}, got {conditions}", "conditions")
         for system in systems:
             conditions.couplings(system, {})
         return dict(conditions.ranges)

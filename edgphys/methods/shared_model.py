@@ -38,7 +38,7 @@ class SharedModel:
     n_points: int
 
     def draws(self, system: Any, n_samples: int, seed: int, options: Mapping[str, Any]) -> xr.Dataset:
-        """Weighted draws at the couplings of `system`; they count their share of the calls of the training."""
+        """Weighted draws at the couplings of `system`; they count a share of the calls of the training."""
         point = {name: system.couplings[name] for name in self.edg.conditions}
         samples = self.edg.at(**point).sample(n_samples, seed=seed, progress=False, **options)
         training = json.loads(samples.attrs["settings"])["training"]

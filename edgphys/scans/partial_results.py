@@ -2,8 +2,8 @@
 """Finished cells of a scan on disk, so that a killed scan goes on where it stopped.
 
 Beside the output file ``NAME`` a folder ``NAME.partial`` holds ``scan.json`` (what the scan is: system,
-settings, seed) and one JSON file per finished cell, each complete or absent; beside them the states of what is
-being trained, and a trained model that all points share. The folder goes when the dataset is written.
+settings, seed) and one JSON file per finished cell, each complete or absent; beside them states of trainings,
+and a trained model that all points share. The folder goes when the dataset is written.
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ class ScanProgress:
         self._bar.__exit__(*exception)
 
     def plan(self, plans: Mapping[str, str]) -> None:
-        """What methods, by name, are going to prepare for all points; nothing of those with nothing to say."""
+        """What methods, by name, are going to prepare for all points, of those that have a plan."""
         for method, words in plans.items():
             if words:
                 self._bar.say(f"{method}: {words}")

@@ -8,8 +8,9 @@ The result is one `xarray.Dataset` with dims ``(method, <scanned couplings>)``: 
 ``_err`` zero. Energies are total, ``k_B = 1``; the definition of each variable is in its attrs.
 
 Each cell (method, point) depends on the seed, the method, the point and the method's settings only, see
-`edgphys.scans.points`; these tell the ranges of a model that all points share. So a scan may be killed and resumed, extended by points or methods, or computed in
-parallel, with the same numbers to the last bit on one kind of machine.
+`edgphys.scans.points`; the settings tell the ranges of a model that all points share. So a scan may be killed
+and resumed, extended by points or methods, or computed in parallel, with the same numbers to the last bit on
+one kind of machine.
 """
 
 from __future__ import annotations
