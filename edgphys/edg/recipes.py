@@ -14,10 +14,11 @@ On lattices the options that are given decide too: a target or an option of one 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 from edgphys._checks import choice
+from edgphys.edg.core.conditions import Conditions
 from edgphys.edg.core.model_options import ModelOptions
 from edgphys.edg.core.recipe import AbstractRecipe
 from edgphys.edg.field.recipe import FieldRecipe
@@ -87,7 +88,20 @@ def recipe_for(system: AbstractSystem, given: Mapping[str, Any]) -> tuple[Abstra
             f"got {foreign}={given[foreign]!r}",
             foreign,
         )
-    return recipe, recipe.complete(system, recipe.options(**given))
+    options = recipe.options(**given)
+    return recipe, recipe.complete(system, replace(options, conditions=_ranges(system, recipe, options)))
+
+
+def _ranges(system: AbstractSystem, recipe: AbstractRecipe, options: ModelOptions) -> Any:
+    """The checked conditions; None if there are none."""
+    conditions = Conditions.of(system, options.conditions)
+    if conditions and not recipe.conditional:
+        able = ", ".join(one.name for one in RECIPES.values() if one.conditional)
+        raise ArgumentValueError(
+            f"conditions must be left out for decoder={recipe.name!r} (they need {able}), got {conditions}",
+            "conditions",
+        )
+    return dict(conditions.ranges) or None
 
 
 def _asked(given: Mapping[str, Any]) -> dict[str, Any]:

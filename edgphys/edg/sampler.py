@@ -20,6 +20,7 @@ Wang, Guo, Wu, Zhou, arXiv:2401.02080 (Neural Networks 194 (2026) 108126).
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ from edgphys import _checks
 from edgphys._files import check_target
 from edgphys.edg import storage
 from edgphys.edg.call_options import FitOptions, SampleOptions
+from edgphys.edg.core.conditions import Conditions
 from edgphys.edg.core.model import AbstractEDGModel
 from edgphys.edg.core.recipe import AbstractRecipe
 from edgphys.edg.core.training import History
@@ -65,6 +67,11 @@ class EDG:
         clusters, "mixture" for other continuous systems; "mixture" and "hamiltonian" (GHD) serve every
         differentiable system, without its symmetries. On lattices the attribute ``decoder_reason`` of
         datasets says why.
+    conditions : dict of str to (float, float), optional
+        Ranges of couplings, such as ``{"temperature": (1.8, 3.2)}``, for which one model is trained; names
+        are those of ``system.conditions``. It is then asked at one of them, `at` or ``sample(...,
+        temperature=2.4)``; by default at that of `system`. "refinement" with an autoregressive root,
+        "mixture" and "particles" take them.
     start : EDG, optional
         "refinement": a trained sampler of another size or coupling, from whose laws training starts.
     target : str, default "auto"
@@ -145,6 +152,7 @@ class EDG:
         self._reason = reason_for(system, {"decoder": decoder, **options}, self._recipe)
         self._start = None if start is None else _start_of(start, self._recipe)
         self.options = self._recipe.described(self._options)
+        self._conditions = Conditions(self._options.conditions or {})
         self._training: dict[str, Any] = {}
         self._history = History()
         self._model: AbstractEDGModel | None = None
@@ -160,6 +168,36 @@ class EDG:
         return self._model
 
     @property
+    def conditions(self) -> dict[str, tuple[float, float]]:
+        """Ranges of the couplings that the model is for; empty if it is for those of the system alone."""
+        return dict(self._conditions.ranges)
+
+    def at(self, **couplings: float) -> EDG:
+        """The same sampler with `system` at other couplings of its range; they share the model.
+
+        Raises
+        ------
+        ArgumentTypeError
+            If one of them is no condition of the sampler.
+        ArgumentValueError
+            If one is outside the range.
+
+        Examples
+        --------
+        >>> import lattices
+        >>> from edgphys.systems import Ising
+        >>> system = Ising(lattices.build("chain", (6,)), temperature=2.0)
+        >>> EDG(system, conditions={"temperature": (1.0, 3.0)}).at(temperature=1.5).system.temperature
+        1.5
+        """
+        if not couplings:
+            return self
+        other = copy.copy(self)
+        other.system = self.system.replace(**self._conditions.couplings(self.system, couplings))
+        other._model = self.model
+        return other
+
+    @property
     def history(self) -> xr.Dataset:
         """Minus the loss at every training step: a noisy lower bound on log Z, dim ``step``."""
         attrs = {"definition": f"minus the training loss, one batch: {self._recipe.objective}"}
@@ -170,7 +208,9 @@ class EDG:
         counted = {name: self._training.get(name, 0) for name in ("n_energy_calls", "n_gradient_calls")}
         calls = Calls(**counted) if self._training else self.model.target.calls
         settings = _plain(self.options) | {"training": self._training}
-        return TrainedModel(self.system, self._options, settings, self.model, calls, self._reason)
+        couplings = self._conditions.couplings(self.system, {})
+        model = self.model.at_couplings(couplings) if couplings else self.model
+        return TrainedModel(self.system, self._options, settings, model, calls, self._reason)
 
     def fit(
         self,
@@ -277,6 +317,7 @@ class EDG:
         n_views: int | str = "auto",
         batch_size: int = 1000,
         progress: bool | None = None,
+        **couplings: float,
     ) -> xr.Dataset:
         """Independent draws with importance weights.
 
@@ -316,6 +357,8 @@ class EDG:
             Draws at a time; part of what the seed means.
         progress : bool, optional
             Bar on stderr. Default: when stderr is a terminal.
+        **couplings : float
+            Where a sampler with `conditions` is asked, see `at`.
 
         Returns
         -------
@@ -338,7 +381,9 @@ class EDG:
             n_views=n_views,
             batch_size=batch_size,
         )
-        return draw_samples(self._trained, n_samples, seed, options, keep=keep, progress=progress)
+        return draw_samples(
+            self.at(**couplings)._trained, n_samples, seed, options, keep=keep, progress=progress
+        )
 
     def chain(
         self,
@@ -351,6 +396,7 @@ class EDG:
         n_views: int | str = "auto",
         keep: bool = False,
         progress: bool | None = None,
+        **couplings: float,
     ) -> xr.Dataset:
         """Independence Metropolis on the joint space, exact for any network; see `edgphys.edg.weights.chain`.
 
@@ -362,7 +408,7 @@ class EDG:
         seed : int
         n_chains : int
             Each with its own proposals.
-        n_path_steps, n_anneal, n_views, keep, progress
+        n_path_steps, n_anneal, n_views, keep, progress, **couplings
             As for `sample`.
 
         Returns
@@ -371,8 +417,9 @@ class EDG:
             Dims ``(chain, draw)``, observables and ``reduced_energy``; ``acceptance`` in the settings.
         """
         options = SampleOptions(n_path_steps=n_path_steps, n_anneal=n_anneal, n_views=n_views)
+        trained = self.at(**couplings)._trained
         return independence_chain(
-            self._trained, n_samples, seed, options, n_chains=n_chains, keep=keep, progress=progress
+            trained, n_samples, seed, options, n_chains=n_chains, keep=keep, progress=progress
         )
 
     def upper_bound(
@@ -382,6 +429,7 @@ class EDG:
         *,
         n_path_steps: int | None = None,
         n_views: int | str = "auto",
+        **couplings: float,
     ) -> xr.Dataset:
         """Upper bound on log Z from reference samples sent backwards through the encoder.
 
@@ -393,7 +441,7 @@ class EDG:
         reference : Dataset
             MCMC samples of the same system with ``configurations`` (``keep=True``), dims (chain, draw, ...).
         seed : int
-        n_path_steps, n_views
+        n_path_steps, n_views, **couplings
             As for `sample`; the bound falls with the number of views. "auto" takes 8.
 
         Returns
@@ -407,7 +455,7 @@ class EDG:
             If `reference` has no configurations, or they are of another size or system.
         """
         options = SampleOptions(n_path_steps=n_path_steps, n_views=n_views)
-        return upper_bound(self._trained, reference, seed, options)
+        return upper_bound(self.at(**couplings)._trained, reference, seed, options)
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> None:
         """Write system, options and weights to one file.

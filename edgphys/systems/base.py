@@ -97,6 +97,11 @@ class AbstractSystem(AbstractEnergy):
         return ()
 
     @property
+    def couplings(self) -> dict[str, float]:
+        """Values of the `conditions`."""
+        return {name: self.parameters[name] for name in self.conditions}
+
+    @property
     def definitions(self) -> dict[str, str]:
         """Definition, with units, of every observable and estimate by name."""
         return {

@@ -6,14 +6,16 @@
 c is a discrete label (phases, basins; there may be only one), z are the Gaussian latents. The score of the
 diffused posterior is ``-z_t + alpha H``, so ``<z0 | z_t, x> = alpha z_t + sigma^2 H``.
 
-A model of a range of couplings draws them with the rest of a batch (`condition`); `AbstractEDGModel.at` fixes
-them and gives a model like any other. Weights and bounds know of nothing else.
+A model of a range of couplings draws them with the rest of a training batch (`condition`), whose bound takes
+the model `at` them. `AbstractEDGModel.at_couplings` fixes them and gives a model like any other: weights know
+of nothing else.
 """
 
 from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -105,6 +107,13 @@ class AbstractEDGModel(Module, ABC):
             If the model is of one set of couplings and others are asked for.
         """
         check_no_condition(condition)
+        return self
+
+    def at_couplings(self, couplings: Mapping[str, float]) -> AbstractEDGModel:
+        """An ordinary model at one set of couplings of its range, whose target is that of the system there.
+
+        Shares its weights; itself for a model that is of one set of couplings.
+        """
         return self
 
     def with_label_shares(self, shares: Tensor) -> AbstractEDGModel:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -32,6 +33,9 @@ class ModelOptions:
         K of the path whose bound is trained and whose weights are the default.
     decoder_size, encoder_size : tuple of int
         Channels (width) and blocks (depth) of the two networks.
+    conditions : dict of str to (float, float), or None
+        Ranges of the couplings that one model is for, see `edgphys.edg.core.conditions`; None for those of
+        the system alone.
 
     Raises
     ------
@@ -42,6 +46,7 @@ class ModelOptions:
     n_path_steps: int = option(8, "steps of the path whose bound is trained")
     decoder_size: tuple[int, int] = option((16, 3), "width and depth of the decoder's network")
     encoder_size: tuple[int, int] = option((16, 3), "width and depth of the encoder's network")
+    conditions: Mapping[str, tuple[float, float]] | None = option(None, "ranges of couplings for one model")
 
     def __post_init__(self) -> None:
         axes = ("channels", "blocks")

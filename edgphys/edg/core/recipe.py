@@ -86,6 +86,8 @@ class AbstractRecipe(ABC):
         Largest rate of Adam unless told, and norm at which gradients are clipped.
     trainings : tuple of str
         Where it can learn from, the default first: "energy" is the energy of the system alone.
+    conditional : bool
+        Whether one model can serve a range of couplings.
     """
 
     name: ClassVar[str]
@@ -101,6 +103,7 @@ class AbstractRecipe(ABC):
     learning_rate: ClassVar[float] = 3e-3
     max_gradient: ClassVar[float] = 5.0
     trainings: ClassVar[tuple[str, ...]] = ("energy",)
+    conditional: ClassVar[bool] = False
 
     def serves(self, system: AbstractSystem) -> str | None:
         """None, or what keeps this decoder from the system."""

@@ -30,7 +30,7 @@ Shanahan, Phys. Rev. D 100, 034515 (2019), arXiv:1904.12072 ("flow" convention).
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, ClassVar, final
+from typing import TYPE_CHECKING, Any, ClassVar, Self, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -141,7 +141,7 @@ class Phi4(AbstractLatticeSystem):
         self._bonds = BondSums(lattice)
 
     @classmethod
-    def from_mass(cls, lattice: Lattice, m2: float, lam: float, convention: str) -> Phi4:
+    def from_mass(cls, lattice: Lattice, m2: float, lam: float, convention: str) -> Self:
         """The system with bare mass squared `m2` and quartic coupling `lam` in one of two conventions.
 
         Parameters
@@ -185,8 +185,46 @@ class Phi4(AbstractLatticeSystem):
 
     @property
     def conditions(self) -> tuple[str, ...]:
-        """A model may be conditioned on every coupling it was made from."""
-        return tuple(self.parameters)
+        """A model may be conditioned on every coupling it was made from, `from_mass` included."""
+        return (*self.parameters, *(("m2", "lam") if self._convention else ()))
+
+    @property
+    def couplings(self) -> dict[str, float]:
+        """Values of the `conditions`."""
+        return self.parameters | self._by_mass()
+
+    @property
+    def _convention(self) -> str | None:
+        """The one of `from_mass` that the hopping is of; None if it is of none."""
+        if "hop" not in self.parameters or not all(self.lattice.pbc):
+            return None
+        return {1.0: "flow", 0.5: "standard"}.get(self.hop)
+
+    def _by_mass(self) -> dict[str, float]:
+        """m2 and lam as `from_mass` takes them, if there is a convention."""
+        n_axes = len(self.lattice.extent)
+        if self._convention is None:
+            return {}
+        if self._convention == "flow":
+            return {"m2": self.quadratic - 2.0 * n_axes, "lam": self.quartic}
+        return {"m2": 2.0 * (self.quadratic - n_axes), "lam": 24.0 * self.quartic}
+
+    def replace(self, **changes: Any) -> Self:
+        """The same system on the same lattice with some parameters changed.
+
+        Those of `from_mass` too, if its hopping is that of a convention.
+
+        Examples
+        --------
+        >>> import lattices
+        >>> system = Phi4.from_mass(lattices.build("square", (6, 6)), m2=-4.0, lam=8.0, convention="flow")
+        >>> system.replace(lam=5.0).parameters
+        {'hop': 1.0, 'quadratic': 0.0, 'quartic': 5.0}
+        """
+        by_mass = self._by_mass()
+        if not by_mass or not set(changes) <= set(by_mass):
+            return super().replace(**changes)
+        return type(self).from_mass(self.lattice, **by_mass | changes, convention=self._convention)
 
     @property
     def definitions(self) -> dict[str, str]:
