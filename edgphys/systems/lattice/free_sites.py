@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 __all__ = ["draw_fields", "draw_spins"]
 
 
-def draw_spins(local_field: float, shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.float64]:
+def draw_spins(local_field: float, shape: tuple[int, ...], rng: np.random.Generator) -> NDArray:
     """Independent spins +1 and -1 in a reduced field b, float64.
 
     Examples
