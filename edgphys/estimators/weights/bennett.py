@@ -20,9 +20,10 @@ series f(c - log w); all of them are averaged. The error follows from the respon
 
 by the scatter of the independent draws and the Gamma method for the chains.
 
-The slope is 1 for draws of p and pi, whatever they are, and nothing in the equation asks for it. Its
+The slope is 1 for draws of p and pi, whatever they are, and nothing in the equation asks for it. A large
 distance from 1 in standard errors, ``mismatch``, tells weights that belong to no pair of densities: another
-space on one side, a chain of another system, or one that is not in equilibrium.
+space on one side, a chain of another system, or one that is not in equilibrium. Where the overlap is small,
+a small one tells little.
 
 References
 ----------
@@ -50,6 +51,8 @@ __all__ = ["BennettResult", "bennett"]
 _N_ROUNDS = 3
 # Nats beyond the largest and the smallest weight at which all draws are on one side of the root.
 _MARGIN = 50.0
+# Equal weights leave a slope that differs from 1 by rounding only.
+_ROUNDING = 1e-12
 
 
 @dataclass(frozen=True)
@@ -203,4 +206,4 @@ def _mismatch(f: _Shares, b: _Shares) -> float:
     by_root = (b.bend - f.bend) / slope
     of_chains = gamma_method(b.deviation - by_root * b.relative)
     err = _error(f.deviation + by_root * f.relative, of_chains)
-    return (slope - 1.0) / err if err > 0.0 else 0.0
+    return (slope - 1.0) / err if err > _ROUNDING else 0.0
