@@ -110,19 +110,17 @@ def bennett(forward: NDArray[np.float64], backward: NDArray[np.float64]) -> Benn
     >>> abs(result.log_z) < 3 * result.err, 0.01 < result.err < 0.05, round(result.overlap, 1)
     (True, True, 0.2)
     """
-    _check(forward, "forward"), _check(backward, "backward")
-    n_backward = float(backward.size)
-    for _ in range(_N_ROUNDS):
-        log_ratio = math.log(n_backward / forward.size)
-        centre = _root(forward, backward, log_ratio)
-        f, b = _shares(forward - centre), _shares(centre - backward)
-        chain = gamma_method(b.relative)
-        n_backward = backward.size / (2.0 * chain.tau_int)
-    slope = f.slope + b.slope
-    log_z = centre + log_ratio
+    _check(forward, "forward")
+    _check(backward, "backward")
+    tau_int = 0.5
+    for _ in range(_N_ROUNDS - 1):
+        _, _, b = _solved(forward, backward, tau_int)
+        tau_int = gamma_method(b.relative).tau_int
+    log_z, f, b = _solved(forward, backward, tau_int)
+    chain, slope = gamma_method(b.relative), f.slope + b.slope
     return BennettResult(
         log_z=log_z,
-        err=_error(f.relative / slope, gamma_method(b.relative / slope)),
+        err=_error(f.relative, chain) / slope,
         overlap=float(expit(forward - log_z).mean() + expit(log_z - backward).mean()) / 2.0,
         n_forward=f.count,
         n_backward=b.count / (2.0 * chain.tau_int),
@@ -138,6 +136,15 @@ def _check(log_w: NDArray[np.float64], name: str) -> None:
         raise ArgumentValueError(
             f"{name} must be log weights, at least one finite, got {n_bad} NaN of {log_w.size}", name
         )
+
+
+def _solved(
+    forward: NDArray[np.float64], backward: NDArray[np.float64], tau_int: float
+) -> tuple[float, _Shares, _Shares]:
+    """log Z, and f on both sides, for chains of this autocorrelation."""
+    log_ratio = math.log(backward.size / (2.0 * tau_int) / forward.size)
+    centre = _root(forward, backward, log_ratio)
+    return centre + log_ratio, _shares(forward - centre), _shares(centre - backward)
 
 
 def _log_mean(values: NDArray[np.float64]) -> float:
