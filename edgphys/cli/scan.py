@@ -35,6 +35,10 @@ def scan(
     workers: Annotated[
         int | None, typer.Option(help="Cells computed at a time; one for each CPU by default.")
     ] = None,
+    per_point: Annotated[
+        bool,
+        typer.Option("--per-point", help="Train edg at each point; by default once for all, where it can."),
+    ] = False,
     device: Annotated[str | None, typer.Option(help="Torch device of edg: cpu, cuda.")] = None,
     option: Annotated[
         list[str] | None,
@@ -63,7 +67,7 @@ def scan(
         out=run.out,
         overwrite=run.overwrite,
         n_samples=n_samples,
-        edg=parse_options(option) | _given_only(n_steps=n_steps, device=device),
+        edg=parse_options(option) | _given_only(n_steps=n_steps, per_point=per_point or None, device=device),
         mcmc=_given_only(n_sweeps=n_sweeps, n_chains=n_chains),
         progress=not run.quiet,
         workers=workers,

@@ -4,6 +4,7 @@
 A scan asks a method only for what is declared here:
 
     check(systems) -> refuses what it cannot serve      before anything is computed
+    for_all(systems, points) -> itself, with a plan     what it is going to share is part of its settings
     prepare(systems, seed) -> artefact                  once for all points: a training, a ladder they share
     run(system, seed, artefact) -> estimates            once for each point
 
@@ -67,6 +68,8 @@ class AbstractMethod(ABC):
         has none.
     options : frozen dataclass or None
         Its settings, checked when they are made.
+    plan : str
+        A line that tells readers what `prepare` is going to do; "" if there is nothing to tell.
 
     Examples
     --------
@@ -83,6 +86,7 @@ class AbstractMethod(ABC):
     look: Look | None = None
     argument: ClassVar[str] = ""
     options: Any = None
+    plan: str = ""
 
     def settings(self) -> dict[str, Any]:
         """What a dataset records of the settings; cells are shared by scans that agree in it.
@@ -113,10 +117,21 @@ class AbstractMethod(ABC):
         """The same method where other cells use the other CPUs: the same numbers, with one thread."""
         return self
 
+    def for_all(self, systems: Sequence[Any], points: Sequence[Mapping[str, float]]) -> Self:
+        """The same method for a scan of these systems at these points of the grid, in the same order.
+
+        Its settings say all that a cell depends on, so that cells are shared by scans that agree in them.
+        """
+        return self
+
     def prepare(
         self, systems: Sequence[Any], seed: np.random.SeedSequence, checkpoint: str | None = None
     ) -> Any:
-        """What all points of a scan share, from all their systems; handed to every `run`."""
+        """What all points of a scan share, from all their systems; handed to every `run`.
+
+        `checkpoint` is a file that a long computation may keep its state in, and its result: it stays until
+        the scan is complete.
+        """
         return None
 
     @abstractmethod

@@ -1,5 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""The energy-based diffusion generator as a method: trained at the point, then weighted draws.
+"""The energy-based diffusion generator as a method: trained, then weighted draws at each point.
+
+One model is trained for all points of a scan, for the range that they cover, where they differ only in
+couplings that it can be conditioned on (`conditions` of the system, and a decoder that takes them). Else, and
+with the option ``per_point``, every point trains a model of its own. For a few points far apart that may be
+cheaper; one model serves any number of points, and is the same wherever in its range they are.
 
 Torch computes a cell on the CPU with a fixed number of threads (option ``n_threads``, default 1, the fastest
 for small lattices): another number sums in another order, which changes the last digits and, through
@@ -8,15 +13,18 @@ training, the samples.
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
-from edgphys._checks import count
+from edgphys._checks import count, instance
 from edgphys.errors import ArgumentValueError, NotExactError
 from edgphys.methods.base import AbstractMethod, Look, seed_words
+from edgphys.methods.condition_ranges import Ranges, condition_ranges, range_words
+from edgphys.methods.shared_model import SharedModel, middle, shared_model
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,6 +43,8 @@ class EDGOptions:
         Weighted draws, at least 2: one has no error.
     n_threads : int or None
         Threads of torch in a cell of a scan; None: 1.
+    per_point : bool
+        A model for each point of a scan, even where one could serve all.
     model, fit, sample : dict
         Options of `EDG`, `EDG.fit` and `EDG.sample`, see `edgphys.edg.call_options.split`.
 
@@ -48,6 +58,7 @@ class EDGOptions:
 
     n_samples: int = 10_000
     n_threads: int | None = None
+    per_point: bool = False
     model: Mapping[str, Any] = field(default_factory=dict)
     fit: Mapping[str, Any] = field(default_factory=dict)
     sample: Mapping[str, Any] = field(default_factory=dict)
@@ -59,6 +70,10 @@ class EDGOptions:
         count(self.n_samples, "n_samples", 2)
         if self.n_threads is not None:
             count(self.n_threads, "n_threads", 1)
+        instance(self.per_point, "per_point", bool, "True or False")
+        if self.per_point and self.model.get("conditions") is not None:
+            words = f"conditions must be left out with per_point, got {self.model['conditions']!r}"
+            raise ArgumentValueError(words, "conditions")
         draws = SampleOptions(**self.sample)
         flow_of(draws, self.model.get("encoder") != "gaussian")
         if not draws.is_exact:
@@ -67,13 +82,14 @@ class EDGOptions:
 
 
 class EDGMethod(AbstractMethod):
-    """An energy-based diffusion generator, trained and sampled at each point.
+    """An energy-based diffusion generator, trained for all points of a scan or at each, sampled at each.
 
     Parameters
     ----------
     given : mapping
-        Options of `EDG`, its ``fit`` and its ``sample``.
-    n_samples, n_threads : int
+        Options of `EDG`, its ``fit`` and its ``sample``. With ``conditions`` one model is trained for these
+        ranges, wherever in them the points are.
+    n_samples, n_threads, per_point
         See `EDGOptions`.
     """
 
@@ -87,18 +103,26 @@ class EDGMethod(AbstractMethod):
         *,
         n_samples: int = 10_000,
         n_threads: int | None = None,
+        per_point: bool = False,
     ) -> None:
         from edgphys.edg.call_options import split
 
         self._given = dict(given or {})
         model, fit, sample = split(self._given)
-        self.options = EDGOptions(n_samples, n_threads, model, fit, sample)
+        self.options = EDGOptions(n_samples, n_threads, per_point, model, fit, sample)
+        self._ranges: Ranges = {}  # of the one model for all points; none for a model per point
 
     def settings(self) -> dict[str, Any]:
-        """Those given, and the number of views unless it is 1, as in scans from before there were several."""
+        """Those given, the number of views, and the ranges of one model for all points.
+
+        Without views if it is one, and without ranges for a model per point, as in scans from before there
+        were several views, and one model.
+        """
         settings = {"n_samples": self.options.n_samples, "n_views": "auto", **self._given}
         if settings["n_views"] == 1:
             del settings["n_views"]
+        if self._ranges:
+            settings["conditions"] = {name: list(ends) for name, ends in self._ranges.items()}
         n_threads = self.options.n_threads
         return settings if n_threads is None else settings | {"n_threads": n_threads}
 
@@ -119,11 +143,76 @@ class EDGMethod(AbstractMethod):
         on_gpu = device(self.options.fit.get("device")).type == "cuda"
         return 1 if on_gpu else n_cpus // (self.options.n_threads or 1)
 
+    def for_all(self, systems: Sequence[Any], points: Sequence[Mapping[str, float]]) -> Self:
+        """With one model for all points, if they differ in conditions only and the decoder takes these.
+
+        Raises
+        ------
+        ArgumentValueError
+            If ``conditions`` are given and a point is outside of them.
+        """
+        planned = copy.copy(self)
+        planned._ranges, planned.plan = self._planned(systems, tuple(points[0]))
+        return planned
+
+    def _planned(self, systems: Sequence[Any], names: tuple[str, ...]) -> tuple[Ranges, str]:
+        """The ranges of one model, and words for what is trained."""
+        if self.options.model.get("conditions") is not None:
+            ranges = self._given_ranges(systems)
+        elif self.options.per_point or len(systems) < 2:
+            return {}, f"a model per point ({len(systems)} points)" if len(systems) > 1 else ""
+        else:
+            try:
+                ranges = condition_ranges(systems, names)
+                self._check_model(systems[0], ranges)
+            except ArgumentValueError as error:
+                return {}, f"a model per point: {error}"
+        return ranges, f"one model for {range_words(ranges)} ({len(systems)} points)" if ranges else ""
+
+    def _given_ranges(self, systems: Sequence[Any]) -> Ranges:
+        from edgphys.edg.core.conditions import Conditions
+
+        conditions = Conditions.of(systems[0], self.options.model["conditions"])
+        for name in condition_ranges(systems, tuple(conditions.ranges)):
+            if name not in conditions.ranges:
+                words = f"conditions must have a range of {name}, in which the points differ"
+                raise ArgumentValueError(f"{words}, got {conditions}", "conditions")
+        for system in systems:
+            conditions.couplings(system, {})
+        return dict(conditions.ranges)
+
+    def _check_model(self, system: Any, ranges: Ranges) -> None:
+        """Whether the decoder takes the ranges."""
+        from edgphys.edg import EDG
+
+        if ranges:
+            EDG(middle(system, ranges), **self._model_options(ranges))
+
+    def _model_options(self, ranges: Ranges) -> dict[str, Any]:
+        return {**self.options.model, "conditions": ranges}
+
+    def prepare(
+        self, systems: Sequence[Any], seed: np.random.SeedSequence, checkpoint: str | None = None
+    ) -> SharedModel | None:
+        """The one model for all points, if there is one: the trained one if that is beside `checkpoint`."""
+        if not self._ranges:
+            return None
+        model, (word, *_) = self._model_options(self._ranges), seed_words(seed, 3)
+        system = middle(systems[0], self._ranges)
+        with _torch_threads(self.options.n_threads or 1):
+            return shared_model(system, model, self.options.fit, word, len(systems), checkpoint)
+
     def run(
         self, system: Any, seed: np.random.SeedSequence, artefact: Any = None, checkpoint: str | None = None
     ) -> xr.Dataset:
+        words = seed_words(seed, 3)
         with _torch_threads(self.options.n_threads or 1):
-            return self.estimates(system, *seed_words(seed, 3), checkpoint=checkpoint, progress=False)
+            if artefact is None:
+                return self.estimates(system, *words, checkpoint=checkpoint, progress=False)
+            from edgphys.estimators import estimate
+
+            samples = artefact.draws(system, self.options.n_samples, words[1], self.options.sample)
+            return estimate(samples, seed=words[2])
 
     def estimates(
         self,

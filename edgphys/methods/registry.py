@@ -31,7 +31,7 @@ class _Entry:
 
 
 def _edg(options: Mapping[str, Any]) -> EDGMethod:
-    own = {name: options[name] for name in ("n_samples", "n_threads") if name in options}
+    own = {name: options[name] for name in ("n_samples", "n_threads", "per_point") if name in options}
     return EDGMethod({name: value for name, value in options.items() if name not in own}, **own)
 
 

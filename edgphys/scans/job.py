@@ -59,18 +59,23 @@ class Job:
         """`done` with the cells that it lacks, each kept in `partial` as soon as it is finished."""
         todo = {key: cell for key, cell in self.wanted.items() if key not in done}
         done = dict(done)
-        with self.progress, closing(self._results(todo, partial)) as results:
+        with self.progress:
+            self.progress.plan({cell.method.name: cell.method.plan for cell in self.wanted.values()})
             self.progress.begin(len(self.wanted), len(self.wanted) - len(todo))
-            for key, result in results:
-                done[key] = result
-                if partial is not None:
-                    partial.add(*key, result)
-                self.progress.finish(key[0], point_label(todo[key].point), result["values"]["wall_time"])
+            artefacts = self._prepare({key[0] for key in todo}, partial)
+            with closing(self._results(todo, artefacts, partial)) as results:
+                for key, result in results:
+                    done[key] = result
+                    if partial is not None:
+                        partial.add(*key, result)
+                    label, seconds = point_label(todo[key].point), result["values"]["wall_time"]
+                    self.progress.finish(key[0], label, seconds)
         return done
 
-    def _results(self, todo: dict[Key, Cell], partial: PartialScan | None) -> _Results:
+    def _results(
+        self, todo: dict[Key, Cell], artefacts: dict[str, Any], partial: PartialScan | None
+    ) -> _Results:
         """Results of the cells of `todo` in the order in which they are finished."""
-        artefacts = self._prepare({key[0] for key in todo}, partial)
         n_workers = self._n_workers(len(todo))
         if n_workers > 1:
             todo = {key: replace(cell, method=cell.method.beside_others()) for key, cell in todo.items()}
@@ -94,7 +99,8 @@ class Job:
         for name, every in cells.items():
             checkpoint = None if partial is None else partial.checkpoint(name, "")
             seed = seed_sequence(every[0].seed, name, {})
-            artefacts[name] = every[0].method.prepare([cell.system for cell in every], seed, checkpoint)
+            with self.progress.preparing(name):
+                artefacts[name] = every[0].method.prepare([cell.system for cell in every], seed, checkpoint)
         return artefacts
 
     def _n_workers(self, n_cells: int) -> int:

@@ -2,8 +2,8 @@
 """Finished cells of a scan on disk, so that a killed scan goes on where it stopped.
 
 Beside the output file ``NAME`` a folder ``NAME.partial`` holds ``scan.json`` (what the scan is: system,
-settings, seed) and one JSON file per finished cell, each complete or absent. The folder goes when the dataset
-is written.
+settings, seed) and one JSON file per finished cell, each complete or absent; beside them states of trainings,
+and a trained model that all points share. The folder goes when the dataset is written.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ __all__ = ["PartialScan", "disagreement"]
 
 # Where a scan runs, not what it computes.
 _FREE_SETTINGS = {"device", "n_threads"}
+# What it means that a setting is absent, where that is not its default.
+_ABSENT = {"conditions": "a model per point"}
 
 
 class PartialScan:
@@ -134,9 +136,8 @@ def disagreement(old: dict[str, Any], new: dict[str, Any]) -> str:
             continue
         for name in sorted((set(here) | set(there)) - _FREE_SETTINGS):
             if here.get(name) != there.get(name):
-                return (
-                    f"{name} of {method} is {_words(there.get(name))} there and {_words(here.get(name))} here"
-                )
+                before, now = (_words(one.get(name, _ABSENT.get(name))) for one in (there, here))
+                return f"{name} of {method} is {before} there and {now} here"
     return ""
 
 

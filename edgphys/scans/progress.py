@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterator, Mapping
 from typing import Self
 
 from edgphys._progress import ProgressBar
@@ -32,12 +33,28 @@ class ScanProgress:
     def __exit__(self, *exception: object) -> None:
         self._bar.__exit__(*exception)
 
+    def plan(self, plans: Mapping[str, str]) -> None:
+        """What methods, by name, are going to prepare for all points, of those that have a plan."""
+        for method, words in plans.items():
+            if words:
+                self._bar.say(f"{method}: {words}")
+
     def begin(self, total: int, finished: int) -> None:
         """Cells in all, and those that an earlier scan has finished."""
         self._total, self._finished = total, finished
         self._bar.update(finished, total=total)
         if finished:
             self._bar.say(f"{finished} of {total} cells were finished before")
+
+    @contextlib.contextmanager
+    def preparing(self, method: str) -> Iterator[None]:
+        """While the method prepares what all points share."""
+        self.start(method, "for all points")
+        try:
+            yield
+        finally:
+            self._at_work.clear()
+            self._describe()
 
     def start(self, method: str, label: str) -> None:
         """The cell of `method` at the point `label` begins."""

@@ -8,8 +8,9 @@ The result is one `xarray.Dataset` with dims ``(method, <scanned couplings>)``: 
 ``_err`` zero. Energies are total, ``k_B = 1``; the definition of each variable is in its attrs.
 
 Each cell (method, point) depends on the seed, the method, the point and the method's settings only, see
-`edgphys.scans.points`; so a scan may be killed and resumed, extended by points or methods, or computed in
-parallel, with the same numbers to the last bit on one kind of machine.
+`edgphys.scans.points`; the settings tell the ranges of a model that all points share. So a scan may be killed
+and resumed, extended by points or methods, or computed in parallel, with the same numbers to the last bit on
+one kind of machine.
 """
 
 from __future__ import annotations
@@ -78,7 +79,10 @@ def scan(
         Weighted samples of ``edg`` at each point, at least 2.
     edg : dict, optional
         Options of `EDG`, of its ``fit`` and of its ``sample`` (``n_steps``, ``batch_size``, ``device``, ...),
-        and ``n_threads``, torch threads of a cell on the CPU, 1 by default; see `edgphys.methods.edg`.
+        and ``n_threads``, torch threads of a cell on the CPU, 1 by default; see `edgphys.methods.edg`. One
+        model is trained for the range that the points cover, where they differ in nothing else; with
+        ``per_point=True`` one for each point, with ``conditions={"temperature": (1.5, 3.5)}`` one for a
+        range of your own, to which points may be added later.
     mcmc : dict, optional
         Options of `edgphys.mcmc.run` (``n_chains``, ``n_sweeps``, ``n_warmup``, ``thin``, ``n_threads``,
         ``options``), for ladders of `edgphys.free_energy`. Like `edg`, only with a method that takes them.
@@ -127,6 +131,7 @@ def scan(
     make = Maker(make_system, grid.names)
     systems = [make(point) for point in grid.points]
     check_methods(made, systems)
+    made = tuple(method.for_all(systems, grid.points) for method in made)
     attrs = describe(systems, grid, made, seed)
     cells = cells_wanted(made, grid.points, systems, seed)
     job = Job(cells, ScanProgress(progress), workers, scheduler)

@@ -78,6 +78,22 @@ def test_scan_passes_on_its_options(stub, folder, capsys):
 
 
 @pytest.mark.parametrize(
+    ("options", "line", "n_trained"),
+    [
+        ([], "edg: one model for temperature 2 to 3 (3 points)", 1),
+        (["--per-point"], "edg: a model per point (3 points)", 3),
+        (["--option", "per_point=true"], "edg: a model per point (3 points)", 3),
+        (["--coupling", "1:2:2"], "edg: a model per point: the points differ in more than", 6),
+    ],
+)
+def test_the_first_line_says_what_a_scan_trains(monkeypatch, capsys, options, line, n_trained):
+    stub = install_stub_edg(monkeypatch, conditional=True)
+    assert main([*GOOD, *options]) == 0
+    assert capsys.readouterr().err.startswith(line)
+    assert len(stub.trained) == n_trained
+
+
+@pytest.mark.parametrize(
     "couplings",
     ["--kappa 0.1:0.2:2 --lam 0.022", "--m2 1.0,2.0 --lam 0.5 --convention flow", "--kappa 0.2 --lam 0.02"],
 )

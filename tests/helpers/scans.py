@@ -3,13 +3,16 @@
 
 from __future__ import annotations
 
+import copy
 import json
+from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
 import xarray as xr
 
 import edgphys.edg
+from edgphys.errors import ArgumentValueError, DatasetError
 
 __all__ = ["StubEDG", "install_stub_edg", "stub_scan"]
 
@@ -21,20 +24,48 @@ class StubEDG:
     ----------
     log : list of (temperature or kappa, fit seed, sample seed)
         Every call of `sample`, over all instances.
+    trained : list of (temperature or kappa, fit seed)
+        Every call of `fit`.
+    conditional : bool
+        Whether a model takes conditions.
     fail_at : int or None
         Number of the call of `sample` that raises `failure`.
     """
 
     log: ClassVar[list[tuple[float, int, int]]] = []
+    trained: ClassVar[list[tuple[float, int]]] = []
+    conditional: ClassVar[bool] = False
     fail_at: int | None = None
     failure: BaseException = KeyboardInterrupt()
 
-    def __init__(self, system, *, n_path_steps=8):
-        self.system = system
+    def __init__(self, system, *, n_path_steps=8, conditions=None):
+        if conditions and not self.conditional:
+            raise ArgumentValueError(f"conditions must be left out here, got {conditions}", "conditions")
+        self.system, self.conditions = system, conditions or {}
 
     def fit(self, seed, n_steps=None, batch_size=None, *, device=None, progress=None, checkpoint=None):
+        type(self).trained.append((next(iter(self.system.parameters.values())), seed))
         self.fit_seed = seed
         return self
+
+    def at(self, **couplings):
+        other = copy.copy(self)
+        other.system = self.system.replace(**couplings)
+        return other
+
+    def save(self, path, *, overwrite):
+        Path(path).write_text(json.dumps([self.conditions, self.fit_seed, self.system.parameters]))
+
+    @classmethod
+    def load(cls, path, *, system, device):
+        try:
+            conditions, seed, parameters = json.loads(Path(path).read_text())
+        except ValueError as error:
+            raise DatasetError(f"{path} is no sampler") from error
+        assert parameters == system.parameters
+        edg = cls(system, conditions=conditions)
+        edg.fit_seed = seed
+        return edg
 
     def sample(self, n_samples, seed, *, n_path_steps=None, keep=False, batch_size=1000, progress=None):
         cls = type(self)
@@ -48,15 +79,15 @@ class StubEDG:
         from edgphys.systems import sample_attrs
 
         attrs = sample_attrs(
-            self.system, method="edg", seed=seed, wall_time=0.0, settings={}, n_energy_calls=n_samples,
-            n_gradient_calls=0,
+            self.system, method="edg", seed=seed, wall_time=0.0, settings={"training": {}},
+            n_energy_calls=n_samples, n_gradient_calls=0,
         )  # fmt: skip
         return xr.Dataset(variables, attrs=json.loads(json.dumps(attrs)))
 
 
-def install_stub_edg(monkeypatch) -> type[StubEDG]:
+def install_stub_edg(monkeypatch, *, conditional=False) -> type[StubEDG]:
     """Put a fresh `StubEDG` where ``from edgphys.edg import EDG`` finds it."""
-    stub = type("EDG", (StubEDG,), {"log": [], "fail_at": None})
+    stub = type("EDG", (StubEDG,), {"log": [], "trained": [], "fail_at": None, "conditional": conditional})
     monkeypatch.setattr(edgphys.edg, "EDG", stub)
     return stub
 

@@ -1,0 +1,251 @@
+# SPDX-License-Identifier: MIT
+"""One model for all points of a scan: when there is one, what it says, how it resumes, what is not mixed.
+
+The sampler is a stub (helpers/scans.py) but for the last tests, which train on 4 x 4 sites.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+import xarray as xr
+from helpers.scans import install_stub_edg
+
+import edgphys as ep
+import lattices
+from edgphys.errors import DatasetError
+
+TEMPERATURES = [2.0, 2.5, 3.0]
+ONE_MODEL = {"n_samples": 200, "n_views": "auto", "conditions": {"temperature": [2.0, 3.0]}}
+
+
+@pytest.fixture
+def stub(monkeypatch):
+    return install_stub_edg(monkeypatch, conditional=True)
+
+
+def make(temperature, field=0.0, coupling=1.0):
+    lattice = lattices.build("square", (3, 3))
+    return ep.Ising(lattice, temperature=temperature, field=field, coupling=coupling)
+
+
+def run(methods=("edg", "exact"), seed=0, make=make, **options):
+    """One cell after the other unless told otherwise, so that tests may count on the order."""
+    if "scheduler" not in options:
+        options = {"workers": 1} | options
+    options = {"n_samples": 200} | options
+    if not set(options) & {"temperature", "field", "coupling", "t"}:
+        options["temperature"] = TEMPERATURES
+    return ep.scan(make, methods=methods, seed=seed, **options)
+
+
+def settings(table):
+    return json.loads(table.attrs["settings"])["edg"]
+
+
+def assert_same(one: xr.Dataset, other: xr.Dataset) -> None:
+    """All numbers agree to the last bit, times apart."""
+    assert set(one.data_vars) == set(other.data_vars)
+    for name in set(one.data_vars) - {"wall_time"}:
+        xr.testing.assert_equal(one[name].drop_attrs(), other[name].drop_attrs())
+
+
+# ------------------------------------------------------------------------------------- when there is one
+
+
+def test_one_model_is_trained_in_the_middle_and_asked_at_every_point(stub, capsys):
+    table = run(progress=True)
+    assert capsys.readouterr().err.splitlines()[0] == "edg: one model for temperature 2 to 3 (3 points)"
+    ((trained_at, fit_seed),) = stub.trained
+    assert trained_at == 2.5
+    assert [call[:2] for call in stub.log] == [(t, fit_seed) for t in TEMPERATURES]
+    assert len({call[2] for call in stub.log}) == 3
+    assert settings(table) == ONE_MODEL
+
+
+def test_the_order_of_the_points_does_not_matter(stub):
+    there, back = run(), run(temperature=TEMPERATURES[::-1])
+    assert_same(there, back.sortby("temperature"))
+    assert stub.trained[0] == stub.trained[1]
+
+
+def test_per_point_trains_as_ever(stub, capsys):
+    table = run(edg={"per_point": True}, progress=True)
+    assert capsys.readouterr().err.splitlines()[0] == "edg: a model per point (3 points)"
+    assert [trained_at for trained_at, _ in stub.trained] == TEMPERATURES
+    assert settings(table) == {"n_samples": 200, "n_views": "auto"}
+
+
+def test_a_point_has_the_seeds_that_it_has_alone(stub):
+    """A model per point, and one for all, share the seeds of the draws, not that of the training."""
+    run(methods=["edg"])
+    run(methods=["edg"], edg={"per_point": True})
+    one_model, per_point = stub.log[:3], stub.log[3:]
+    assert [call[2] for call in one_model] == [call[2] for call in per_point]
+    assert one_model[0][1] not in {call[1] for call in per_point}
+
+
+def test_one_point_says_nothing(stub, capsys):
+    assert "conditions" not in settings(run(temperature=[2.5], progress=True))
+    assert "edg:" not in capsys.readouterr().err
+
+
+def test_two_couplings_are_two_conditions(stub, capsys):
+    table = run(temperature=[2.0, 3.0], field=[0.1, 0.0], progress=True)
+    words = "edg: one model for temperature 2 to 3 and field 0 to 0.1 (4 points)"
+    assert capsys.readouterr().err.splitlines()[0] == words
+    assert settings(table)["conditions"] == {"temperature": [2.0, 3.0], "field": [0.0, 0.1]}
+    assert len(stub.trained) == 1
+
+
+def test_couplings_that_move_together_are_found(stub):
+    table = run(make=lambda t: make(t, field=0.1 * t), t=[2.0, 3.0])
+    assert set(settings(table)["conditions"]) == {"temperature", "field"}
+
+
+@pytest.mark.parametrize(
+    ("couplings", "reason"),
+    [
+        ({"coupling": [1.0, 2.0], "temperature": [2.0]}, "the points differ in more than temperature and"),
+        ({"coupling": [1.0, 2.0], "temperature": [2.0, 3.0]}, "the points differ in more than"),
+    ],
+)
+def test_more_than_conditions_falls_back_with_a_word(stub, capsys, couplings, reason):
+    table = run(progress=True, **couplings)
+    assert capsys.readouterr().err.splitlines()[0].startswith(f"edg: a model per point: {reason}")
+    assert "conditions" not in settings(table) and len(stub.trained) == len(stub.log)
+
+
+def test_a_decoder_without_conditions_falls_back_with_a_word(monkeypatch, capsys):
+    stub = install_stub_edg(monkeypatch)
+    run(progress=True)
+    first = capsys.readouterr().err.splitlines()[0]
+    assert first.startswith("edg: a model per point: conditions must be left out")
+    assert len(stub.trained) == 3
+
+
+def test_quiet_says_nothing(stub, capsys):
+    run(progress=False)
+    assert capsys.readouterr() == ("", "")
+
+
+# ----------------------------------------------------------------------------------- ranges of one's own
+
+
+def test_points_may_be_added_within_a_range_that_was_given(stub, tmp_path):
+    options = {"edg": {"conditions": {"temperature": (1.5, 3.5)}}, "out": tmp_path / "scan.nc"}
+    run(temperature=[2.0], **options)
+    assert [trained_at for trained_at, _ in stub.trained] == [2.5]
+    table = run(temperature=[2.0, 3.5], **options)
+    assert [call[0] for call in stub.log] == [2.0, 3.5] and len(set(stub.trained)) == 1
+    assert settings(table)["conditions"] == {"temperature": [1.5, 3.5]}
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"edg": {"conditions": {"temperature": (2.2, 3.5)}}}, r"must be in \[2.2, 3.5\], .*got 2 \(that"),
+        ({"edg": {"conditions": {"field": (0.0, 0.1)}}}, "conditions must have a range of temperature"),
+        ({"edg": {"conditions": {"coupling": (1.0, 2.0)}}}, "conditions must be among temperature, field"),
+        ({"edg": {"conditions": {"temperature": (3.0, 2.0)}}}, r"a pair \(low, high\) of numbers"),
+        ({"edg": {"conditions": {"temperature": (1.0, 9.0)}}, "coupling": [1.0, 2.0], "temperature": [2.0]},
+         "the points differ in more than temperature and field"),
+        ({"edg": {"conditions": {"temperature": (1.0, 9.0)}, "per_point": True}},
+         "conditions must be left out with per_point"),
+        ({"edg": {"per_point": "yes"}}, "per_point must be True or False, got str"),
+        ({"methods": ["exact"], "edg": {"per_point": True}}, "per_point must be left out where no method"),
+    ],
+)  # fmt: skip
+def test_wrong_ranges_are_refused_before_anything_is_trained(stub, tmp_path, options, message):
+    with pytest.raises((ValueError, TypeError), match=message):
+        run(out=tmp_path / "scan.nc", **options)
+    assert not stub.trained and not list(tmp_path.iterdir())
+
+
+# ------------------------------------------------------------------------------------- workers, on disk
+
+
+@pytest.mark.parametrize("workers", [2, 40, None])
+def test_results_do_not_depend_on_the_number_of_workers(stub, workers):
+    assert_same(run(workers=workers), run())
+
+
+def test_dask_gives_the_same_numbers(stub):
+    from distributed import Client
+
+    with Client(processes=False, n_workers=1, threads_per_worker=2, dashboard_address=None) as client:
+        assert_same(run(scheduler=client), run())
+
+
+def interrupted(stub, path, after=1, **options):
+    stub.fail_at = after
+    with pytest.raises(KeyboardInterrupt):
+        run(out=path, **options)
+    stub.fail_at = None
+    stub.log.clear()
+    stub.trained.clear()
+
+
+def test_a_finished_training_is_not_repeated(stub, tmp_path):
+    path = tmp_path / "scan.nc"
+    interrupted(stub, path)
+    assert len(list((tmp_path / "scan.nc.partial").glob("cell-edg-*.model"))) == 1
+    table = run(out=path)
+    assert not stub.trained and [call[0] for call in stub.log] == [2.5, 3.0]
+    assert_same(table, run())
+    assert [file.name for file in tmp_path.iterdir()] == ["scan.nc"]
+
+
+def test_a_damaged_model_is_trained_again(stub, tmp_path):
+    path = tmp_path / "scan.nc"
+    interrupted(stub, path)
+    next((tmp_path / "scan.nc.partial").glob("cell-edg-*.model")).write_text("{")
+    assert_same(run(out=path), run())
+    assert len(stub.trained) == 2
+
+
+def test_points_within_the_range_are_added_without_training_while_unfinished(stub, tmp_path):
+    path, temperatures = tmp_path / "scan.nc", [3.0, 2.25, 2.0, 2.5]
+    interrupted(stub, path)
+    assert_same(run(out=path, temperature=temperatures), run(temperature=temperatures))
+    assert len(stub.trained) == 1
+
+
+def test_nothing_is_trained_for_cells_of_other_methods(stub, tmp_path):
+    path = tmp_path / "scan.nc"
+    run(methods=["edg"], out=path)
+    stub.trained.clear()
+    run(out=path)
+    assert not stub.trained
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "words"),
+    [
+        ({"edg": {"per_point": True}}, {}, "a model per point there and {temperature: [2.0, 3.0]} here"),
+        ({}, {"edg": {"per_point": True}}, "{temperature: [2.0, 3.0]} there and a model per point here"),
+        (
+            {},
+            {"temperature": [2.0, 4.0]},
+            "{temperature: [2.0, 3.0]} there and {temperature: [2.0, 4.0]} here",
+        ),
+    ],
+)
+def test_cells_of_other_models_are_not_mixed(stub, tmp_path, before, after, words):
+    words = re.escape(f"(conditions of edg is {words})")
+    interrupted(stub, tmp_path / "scan.nc", **before)
+    with pytest.raises(DatasetError, match=f"another unfinished scan {words}"):
+        run(out=tmp_path / "scan.nc", **after)
+    run(out=tmp_path / "scan.nc", overwrite=True, **before)
+    with pytest.raises(DatasetError, match=f"another scan {words}"):
+        run(out=tmp_path / "scan.nc", **after)
+
+
+def test_scans_of_before_go_on_with_a_model_per_point(stub, tmp_path):
+    """Their headers are those of `per_point`."""
+    interrupted(stub, tmp_path / "scan.nc", edg={"per_point": True})
+    header = json.loads((tmp_path / "scan.nc.partial" / "scan.json").read_text())
+    assert header["settings"]["edg"] == {"n_samples": 200, "n_views": "auto"}
+    assert_same(run(out=tmp_path / "scan.nc", edg={"per_point": True}), run(edg={"per_point": True}))
