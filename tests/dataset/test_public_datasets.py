@@ -46,6 +46,12 @@ def trained():
     return ep.EDG(system()).fit(seed=0, n_steps=2, progress=False)
 
 
+@functools.cache
+def conditional():
+    edg = ep.EDG(system(), conditions={"temperature": (1.5, 2.5)})
+    return edg.fit(seed=0, n_steps=2, progress=False)
+
+
 def normal(seed):
     return np.random.default_rng(seed).standard_normal(50)
 
@@ -58,6 +64,7 @@ def exact():
 
 MAKERS = {
     "EDG.sample": lambda: trained().sample(20, seed=1),
+    "EDG.curve": lambda: conditional().curve([1.8, 2.2], 64, seed=1, n_nodes=2),
     "EDG.chain": lambda: trained().chain(200, seed=1),
     "EDG.upper_bound": lambda: trained().upper_bound(chains(), seed=1),
     "autocorrelation_times": lambda: estimators.autocorrelation_times(chains()),

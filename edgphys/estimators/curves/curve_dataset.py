@@ -27,6 +27,7 @@ _WORDS = {
     "ess": "Kish effective sample size of the pooled weights at this value, as a fraction of all draws",
     "ess_count": "Kish effective sample size of the pooled weights at this value, (sum w)^2 / sum w^2",
     "max_weight": "largest pooled weight at this value as a share of the sum",
+    "pareto_k": "tail index of all joint weights, over the mean weight of their node (arXiv:1507.02646)",
     "log_z_node": "log_z from the draws of this node alone",
     "log_z_node_deviation": "log_z_node less log_z by the energies of all draws, over the error of this",
     "derivative": "slope of log_z_node from one node to the next, over {scale}",

@@ -18,6 +18,7 @@ import xarray as xr
 from edgphys.estimators.curves.pooled import Pool
 from edgphys.estimators.derived import Primaries, derived, read_primaries
 from edgphys.estimators.resampling import N_BLOCKS, block_sums, jackknife, jackknife_changes
+from edgphys.estimators.weights.pareto import pareto_k
 from edgphys.estimators.weights.weighted_estimates import reliability, weight_diagnostics
 from edgphys.observables import SHIFTED
 
@@ -58,8 +59,11 @@ def curve_values(pool: Pool, points: Iterable[xr.Dataset], unseen: dict[str, flo
         ``unseen_share`` and its error, or nothing: goes into the judgement of the weights.
     """
     rows, changes, reasons = [], [], []
+    # Of the joint weights: pooled ones are bounded but for these, and ties among them pass for a tail.
+    tail = {"pareto_k": pareto_k(pool.log_relative.ravel())}
     for point in points:
         found, change = _at_value(pool, point)
+        found |= tail
         why = reliability(found | unseen)
         rows.append(found | {"reliable": float(not why)})
         changes.append(change)

@@ -68,6 +68,8 @@ class Pool:
         Summand n of d_k, so that d_k is the mean over n: independent rows, each from a draw of every node.
     log_base : array, shape (n_nodes, n)
         log of w_in h_i exp(U_i): less U_j and log n, the weights of coupling j.
+    log_relative : array, shape (n_nodes, n)
+        log of w_in over the mean weight of the node.
 
     Raises
     ------
@@ -89,6 +91,7 @@ class Pool:
         n = log_weights.shape[1]
         if n < LEAST_DRAWS:
             raise ValueError(f"draw must hold at least {LEAST_DRAWS} draws of every node, got {n}")
+        self.log_relative = log_weights - logsumexp(log_weights, axis=1, keepdims=True) + np.log(n)
         halves = slice(0, n // 2), slice(n // 2, n)
         self.log_base, self.differences = np.empty(log_weights.shape), np.empty(log_weights.shape)
         self._halves = []
