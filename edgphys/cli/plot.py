@@ -16,7 +16,7 @@ __all__ = ["plot"]
 
 
 def plot(
-    file: Annotated[Path, typer.Argument(help="A scan.")],
+    file: Annotated[Path, typer.Argument(help="A scan or a curve.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Picture to write: png, pdf or svg.")],
     variable: Annotated[
         list[str] | None, typer.Option("--variable", "-v", help="Result to draw; repeat.")
@@ -24,15 +24,15 @@ def plot(
     overwrite: Overwrite = False,
     traceback: Traceback = False,
 ) -> None:
-    """Draw a scan: results with error bars, residuals beneath."""
+    """Draw a scan or a curve: results with error bars, residuals beneath."""
     start = time.perf_counter()
     from edgphys import dataset
     from edgphys.report import figure
 
     table = dataset.read(file)
-    if table.attrs["kind"] != "scan":
+    if table.attrs["kind"] not in ("scan", "curve"):
         raise DatasetError(
-            f"file must be a scan to be drawn, got {file} of kind {table.attrs['kind']!r}; "
+            f"file must be a scan or a curve to be drawn, got {file} of kind {table.attrs['kind']!r}; "
             f"edgphys show {file} prints it"
         )
     figure.plot(table, variable or None, path=output, overwrite=overwrite)

@@ -14,9 +14,10 @@ __all__ = ["show"]
 
 
 def show(
-    file: Annotated[Path, typer.Argument(help="A scan, samples, a ladder or estimates.")],
+    file: Annotated[Path, typer.Argument(help="A scan, a curve, samples, a ladder or estimates.")],
     variable: Annotated[
-        list[str] | None, typer.Option("--variable", "-v", help="Result of a scan to show; repeat.")
+        list[str] | None,
+        typer.Option("--variable", "-v", help="Result of a scan or a curve to show; repeat."),
     ] = None,
     traceback: Traceback = False,
 ) -> None:

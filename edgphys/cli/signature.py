@@ -11,12 +11,22 @@ from collections.abc import Callable, Iterator
 from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
-__all__ = ["Without", "with_fields"]
+__all__ = ["MayLack", "Without", "with_fields"]
 
 
 @dataclass(frozen=True)
 class Without:
     """Fields of a record that a command does not offer, as in ``Annotated[Record, Without("m2")]``."""
+
+    names: tuple[str, ...]
+
+    def __init__(self, *names: str) -> None:
+        object.__setattr__(self, "names", names)
+
+
+@dataclass(frozen=True)
+class MayLack:
+    """Fields of a record that one may leave out, then None, as in ``Annotated[Record, MayLack("x")]``."""
 
     names: tuple[str, ...]
 
@@ -53,11 +63,13 @@ def with_fields(function: Callable[..., None]) -> Callable[..., None]:
     hints = get_type_hints(function, include_extras=True)
     options, records = [], {}
     for name, parameter in inspect.signature(function).parameters.items():
-        records[name], left_out = _record_of(hints[name])
+        records[name], left_out, may_lack = _record_of(hints[name])
         if records[name] is None:
             options.append(_option(name, hints[name], parameter.default))
-        else:
-            options += [option for option in _fields_of(records[name]) if option.name not in left_out]
+            continue
+        for option in _fields_of(records[name]):
+            if option.name not in left_out:
+                options.append(option.replace(default=None) if option.name in may_lack else option)
 
     def command(**given: Any) -> None:
         # A record may be called as one of its fields is.
@@ -71,19 +83,22 @@ def with_fields(function: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-def _record_of(hint: Any) -> tuple[type | None, tuple[str, ...]]:
-    """The record that a parameter is, None for an option, and the fields that are left out."""
-    left_out: tuple[str, ...] = ()
+def _record_of(hint: Any) -> tuple[type | None, tuple[str, ...], tuple[str, ...]]:
+    """The record that a parameter is, None for an option; its fields left out, and those that may lack."""
+    marks = []
     if get_origin(hint) is Annotated:
         hint, *marks = get_args(hint)
-        left_out = tuple(name for mark in marks if isinstance(mark, Without) for name in mark.names)
-    return (hint if isinstance(hint, type) and is_dataclass(hint) else None), left_out
+    left_out, may_lack = (
+        tuple(name for mark in marks if isinstance(mark, kind) for name in mark.names)
+        for kind in (Without, MayLack)
+    )
+    return (hint if isinstance(hint, type) and is_dataclass(hint) else None), left_out, may_lack
 
 
 def _fields_of(record: type) -> Iterator[inspect.Parameter]:
     hints = get_type_hints(record, include_extras=True)
     for field in fields(record):
-        inner, _ = _record_of(hints[field.name])
+        inner, *_ = _record_of(hints[field.name])
         if inner is None:
             yield _option(field.name, hints[field.name], _default_of(field))
         else:
@@ -102,7 +117,7 @@ def _build(record: type, given: dict[str, Any]) -> Any:
     hints = get_type_hints(record, include_extras=True)
     values = {}
     for field in fields(record):
-        inner, _ = _record_of(hints[field.name])
+        inner, *_ = _record_of(hints[field.name])
         if inner is not None:
             values[field.name] = _build(inner, given)
         elif field.name in given:

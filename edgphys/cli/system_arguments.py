@@ -19,7 +19,7 @@ from edgphys.errors import UnknownNameError
 if TYPE_CHECKING:
     from edgphys.systems import AbstractSystem
 
-__all__ = ["COUPLINGS", "Maker", "SystemArguments", "typed"]
+__all__ = ["COUPLINGS", "CouplingArguments", "Maker", "SystemArguments", "typed"]
 
 _PANEL = "Couplings"
 
@@ -67,11 +67,9 @@ class Maker:
 
 
 @dataclass(frozen=True)
-class SystemArguments:
-    """What is typed about a system; None where not given."""
+class CouplingArguments:
+    """Values of parameters, as they are typed; None where not given."""
 
-    system: Annotated[str, typer.Argument(help="Name of a system; edgphys systems lists them.")]
-    lattice: LatticeArguments
     couplings: _Couplings  # pyright: ignore[reportInvalidTypeForm]
     parameter: Annotated[
         list[str] | None,
@@ -83,6 +81,28 @@ class SystemArguments:
             rich_help_panel=_PANEL,
         ),
     ] = None
+
+    def given(self) -> dict[str, str]:
+        """The text of every parameter that is given."""
+        given = {name: text for name, text in vars(self.couplings).items() if text is not None}
+        for name, text in parse_pairs(self.parameter or (), "--parameter", "name=values"):
+            if name in given:
+                raise ValueError(f"--parameter must not give a parameter twice, got {name!r} again")
+            given[name] = text
+        return given
+
+    def values(self) -> dict[str, list[float]]:
+        """The values of every parameter that is given, all of them numbers."""
+        return {name: parse_values(text, typed(name)) for name, text in self.given().items()}
+
+
+@dataclass(frozen=True)
+class SystemArguments:
+    """What is typed about a system; None where not given."""
+
+    system: Annotated[str, typer.Argument(help="Name of a system; edgphys systems lists them.")]
+    lattice: LatticeArguments
+    parameters: CouplingArguments
     convention: Annotated[
         str | None, typer.Option(help="flow or standard, with --m2.", rich_help_panel=_PANEL)
     ] = None
@@ -99,7 +119,7 @@ class SystemArguments:
         from edgphys import systems
 
         name = self.system.replace("-", "_")  # hyphens may stand for underscores
-        given = self._given()
+        given = self.parameters.given()
         records = {record.name: record for record in systems.available()}
         if name not in records:
             raise UnknownNameError(f"system must be one of {', '.join(records)}, got {name!r}")
@@ -152,15 +172,6 @@ class SystemArguments:
             if len(listed) > 1 and maker.lattice is None:
                 _check_same([maker(**first | {name: value}) for value in listed], name, listed, use)
         return maker, values
-
-    def _given(self) -> dict[str, str]:
-        """The text of every parameter that is given."""
-        given = {name: text for name, text in vars(self.couplings).items() if text is not None}
-        for name, text in parse_pairs(self.parameter or (), "--parameter", "name=values"):
-            if name in given:
-                raise ValueError(f"--parameter must not give a parameter twice, got {name!r} again")
-            given[name] = text
-        return given
 
 
 def _check_same(systems: list[AbstractSystem], name: str, listed: list[float], use: str) -> None:

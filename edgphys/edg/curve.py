@@ -79,10 +79,12 @@ class _Nodes:
 
     @property
     def unseen(self) -> dict[str, float]:
-        """Of all draws that were sent back."""
+        """Of all that was sent back, less those that lie above all n draws of their node by chance."""
         names = ("n_sent_back", "n_unseen")
         sums = {name: sum(int(one.attrs.get(name, 0)) for one in self.samples) for name in names}
-        return unseen_share(xr.Dataset(attrs=sums))
+        found = unseen_share(xr.Dataset(attrs=sums))
+        by_chance = 1.0 / (self.samples[0].sizes["draw"] + 1)
+        return found and found | {"unseen_share": max(0.0, found["unseen_share"] - by_chance)}
 
 
 def draw_curve(

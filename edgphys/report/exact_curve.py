@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import xarray as xr
     from numpy.typing import NDArray
 
-__all__ = ["exact_curve"]
+__all__ = ["builder", "exact_curve"]
 
 _MOST, _LEAST = 200, 20  # points of a line
 _SECONDS = 5.0  # that one may take
@@ -56,7 +56,7 @@ def exact_curve(
     if float(known["wall_time"].min()) * (known.sizes[x_name] + _LEAST) > _SECONDS:
         return None
     try:
-        rows = _rows(known, x_name, _builder(table, fixed))
+        rows = _rows(known, x_name, builder(table, fixed))
     except (TypeError, ValueError, EdgphysError):  # a system or a lattice of one's own
         return None
     x = sorted(rows)
@@ -78,8 +78,8 @@ def _rows(known: xr.Dataset, x_name: str, build: Callable[..., Any]) -> dict[flo
     return rows | {value: build(**{x_name: value}).exact_results() for value in more}
 
 
-def _builder(table: xr.Dataset, fixed: dict[str, float]) -> Callable[..., Any]:
-    """Makes the system of the scan from the couplings that are not fixed."""
+def builder(table: xr.Dataset, fixed: dict[str, float]) -> Callable[..., Any]:
+    """Makes the system of a scan or curve from the couplings that are not fixed."""
     import lattices
     from edgphys.systems import registry
 

@@ -20,6 +20,7 @@ import numpy as np
 from edgphys._files import check_target, write_whole
 from edgphys.errors import ArgumentValueError, DatasetError
 from edgphys.report.comparison import check_scan, has_result, looks, results_of, sampled_methods
+from edgphys.report.curve_results import as_scan
 from edgphys.report.panel import Curve, curves_of, draw_panel, method_style, passed
 
 if TYPE_CHECKING:
@@ -38,12 +39,13 @@ def plot(
     *,
     overwrite: bool = False,
 ) -> Figure:
-    """Draw a scan.
+    """Draw a scan, or a curve.
 
     Parameters
     ----------
     table : xarray.Dataset
-        Result of `edgphys.scan`.
+        Result of `edgphys.scan` or of `edgphys.EDG.curve`; a curve has the exact results beside it, where the
+        system is one that ships and has some.
     variables : sequence of str, optional
         Results to draw; all there are by default.
     path : path, optional
@@ -60,7 +62,7 @@ def plot(
     Raises
     ------
     DatasetError
-        If `table` is no scan, or `path` cannot be written.
+        If `table` is neither, or `path` cannot be written.
     UnknownNameError
         If a variable is not in `table`.
     ValueError
@@ -69,6 +71,7 @@ def plot(
     from matplotlib.figure import Figure
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
+    table = as_scan(table) if table.attrs.get("kind") == "curve" else table
     couplings = check_scan(table)
     target = None if path is None else _check_path(Path(path), overwrite)
     names = results_of(table, variables, skip="log_z" if has_result(table, "free_energy") else "free_energy")

@@ -35,6 +35,7 @@ _COUPLINGS = {
 }
 _MAX_CURVES = 4
 _LINES = ("-", "--", "-.", ":")
+_MOST_MARKERS = 40  # of a line with a band: beyond, only points that failed their tests are marked
 _SIGMA_CLIP = 5.0  # residuals beyond are drawn at the edge as arrows, so that one does not flatten all others
 
 
@@ -167,12 +168,18 @@ def _draw_values(axes: Axes, table: xr.Dataset, name: str, curve: Curve, scale: 
         colour, marker = method_style(table, method)
         if _has_one_model(table, method) and x.size > 1:
             _draw_band(axes, x, y, err, colour, curve.line)
+            y = _marked(y, good)
         _draw_points(axes, x + shift, y, err, good, colour, marker)
 
 
 def _has_one_model(table: xr.Dataset, method: str) -> bool:
     """Whether all points share one model, so that its results are a curve."""
     return bool(json.loads(table.attrs.get("settings", "{}")).get(method, {}).get("conditions"))
+
+
+def _marked(y: np.ndarray, good: np.ndarray) -> np.ndarray:
+    """NaN where a point of a line gets no marker."""
+    return y if y.size <= _MOST_MARKERS else np.where(good, np.nan, y)
 
 
 def _draw_band(axes: Axes, x: np.ndarray, y: np.ndarray, err: np.ndarray, colour: str, line: str) -> None:
@@ -218,7 +225,11 @@ def _draw_residuals(axes: Axes, table: xr.Dataset, name: str, reference: str, cu
             x = curve.x(table) + shifts[method]
             z = curve.take(z_scores(table, name, method, reference))
             inside = np.where(np.abs(z) <= _SIGMA_CLIP, z, np.nan)
-            _draw_points(axes, x, inside, np.ones_like(z), curve.take(passed(table, method)), colour, marker)
+            good = curve.take(passed(table, method))
+            if _has_one_model(table, method) and x.size > _MOST_MARKERS:
+                axes.plot(x, inside, color=colour, linewidth=1.0, linestyle=curve.line)
+                inside = _marked(inside, good)
+            _draw_points(axes, x, inside, np.ones_like(z), good, colour, marker)
             _draw_arrows(axes, x, z, colour)
             beyond = np.nanmax(np.abs(z), initial=0.0) > _SIGMA_CLIP
             top = _SIGMA_CLIP if beyond else np.nanmax(np.abs(inside), initial=0.0)

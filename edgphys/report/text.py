@@ -12,6 +12,7 @@ from rich.console import Console
 from edgphys.dataset.schema import KINDS
 from edgphys.report.comparison import check_scan, has_result, results_of, sampled_methods, troubles
 from edgphys.report.console import empty_table, new_console, plain_value
+from edgphys.report.curve_results import check_line, curve_table
 from edgphys.report.dataset_tables import estimates_table, exact_of, ladder_tables, notes_on, profile_table
 from edgphys.report.scan_tables import diagnostics_table, results_table
 
@@ -29,14 +30,14 @@ def print_dataset(
 ) -> None:
     """Print a dataset of any kind.
 
-    A scan, estimates, samples (their estimates), a ladder (each rung), a bound (its mean), anything else line
-    by line.
+    A scan, estimates, samples (their estimates), a ladder (each rung), a curve (some of its values), a bound
+    (its mean), anything else line by line.
 
     Parameters
     ----------
     result : xarray.Dataset
     variables : list of str, optional
-        Of a scan, as for `print_scan`.
+        Of a scan or a curve, as for `print_scan`.
     exact : dict, optional
         Exact values to set beside the estimates; those of the shipped system by default.
     console : rich.console.Console, optional
@@ -49,6 +50,11 @@ def print_dataset(
     console.print(_heading(result), highlight=False, soft_wrap=True)
     if kind == "ladder":
         console.print(ladder_tables(empty_table(f"{result.attrs['method']}, rungs of the ladder"), result))
+        notes_on(result, console)
+        return
+    if kind == "curve":
+        console.print(curve_table(empty_table(str(result.attrs["method"])), result, variables))
+        console.print(check_line(result), highlight=False, soft_wrap=True)
         notes_on(result, console)
         return
     if kind == "bound":

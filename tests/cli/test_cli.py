@@ -268,7 +268,8 @@ def test_wrong_scan_is_one_line_and_no_file(stub, folder, capsys, options, messa
         ("show good.nc -v entropy", "variables must be among log_z, .*got 'entropy'"),
         (
             "plot estimates.nc -o a.png",
-            "must be a scan to be drawn, got estimates.nc of kind 'estimates'; edgphys show estimates.nc",
+            "must be a scan or a curve to be drawn, got estimates.nc of kind 'estimates'; "
+            "edgphys show estimates.nc",
         ),
         ("plot good.nc", "Missing option"),
         ("plot good.nc -o missing/a.png", "folder missing does not exist"),
@@ -371,7 +372,7 @@ def test_commands_of_the_readme_run(stub, folder):
 
 
 def test_python_of_the_readme_runs(stub, folder):
-    first, _, _, chains = readme_blocks("python")
+    first, *_, chains = readme_blocks("python")
     names = {"stub": stub}
     exec(compile(first.replace("ep.EDG", "stub"), "README.md", "exec"), names)
     assert sorted(file.name for file in folder.iterdir()) == ["scan.nc", "scan.png"]
@@ -382,6 +383,22 @@ def test_python_of_the_readme_runs(stub, folder):
         names,
     )
     assert "log_z" in names["log_z"] and (folder / "chains.npz").exists()
+
+
+def test_curves_of_the_readme_run(folder):
+    text = readme_blocks("python")[2]
+    for words, fewer in {
+        "(seed=0)": "(seed=0, n_steps=2)",
+        "10_000, ": "400, n_views=1, ",
+        "(16, 16)": "(4, 4)",
+        "200)": "5)",
+    }.items():
+        assert words in text
+        text = text.replace(words, fewer)
+    names = {}
+    exec(compile(f"import edgphys as ep, lattices, numpy as np\n{text}", "README.md", "exec"), names)
+    assert names["curve"].sizes["temperature"] == 5
+    assert sorted(file.name for file in folder.iterdir()) == ["curve.png", "model.pt"]
 
 
 def test_larger_lattices_of_the_readme_run(folder):

@@ -220,3 +220,66 @@ def test_wrong_command_is_one_line_and_writes_nothing(folder, capsys, command, m
     assert err.startswith("edgphys: error: ") and err.count("\n") == 1 and message in err
     assert not out and [file.name for file in folder.iterdir()] == ["there.nc"]
     assert (folder / "there.nc").read_text() == "kept"
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    """A generator for temperatures from 1.5 to 3."""
+    path = tmp_path_factory.mktemp("models") / "model.pt"
+    system = ep.Ising(lattices.build("chain", (4,)), temperature=2.0)
+    edg = ep.EDG(system, conditions={"temperature": (1.5, 3.0)})
+    edg.fit(seed=0, n_steps=2, progress=False).save(path)
+    return path
+
+
+def test_a_curve_of_a_saved_generator(folder, model, capsys):
+    command = ["curve", str(model), "--temperature", "1.6:2.8:4", "--n-samples", "160", "--n-nodes", "4"]
+    assert main([*command, "--option", "n_views=2", "--seed", "3", "--quiet", "--out", "curve.nc"]) == 0
+    out = capsys.readouterr().out
+    assert "log_z" in out and "Draws from 4 nodes" in out and "wrote curve.nc" in out
+    written = dataset.read("curve.nc")
+    same = ep.EDG.load(model).curve([1.6, 2.0, 2.4, 2.8], 160, seed=3, n_nodes=4, n_views=2)
+    xr.testing.assert_identical(written.drop_attrs(), same.drop_attrs())
+    assert [file.name for file in folder.iterdir()] == ["curve.nc"]
+    assert main(["show", "curve.nc", "-v", "energy"]) == 0
+    assert main(["plot", "curve.nc", "-v", "energy", "-o", "curve.png"]) == 0
+    assert (folder / "curve.png").exists()
+
+
+def test_draws_of_a_saved_generator(model, capsys):
+    command = ["sample", "--algorithm", "edg", "--model", str(model), "--temperature", "2.4"]
+    assert main([*command, "--n-samples", "60", "--seed", "5", "--quiet", "--keep", "--out", "draws.nc"]) == 0
+    assert "ess" in capsys.readouterr().out
+    written = dataset.read("draws.nc")
+    same = ep.EDG.load(model).sample(60, seed=5, keep=True, temperature=2.4)
+    xr.testing.assert_identical(written.drop_attrs(), same.drop_attrs())
+    assert written.attrs["temperature"] == 2.4
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (
+            "curve MODEL --temperature 1:2:3",
+            "--temperature must be in [1.5, 3], for which the model is, got 1",
+        ),
+        ("curve MODEL --temperature 2:2.5", "--temperature must be start:stop:count, or a number"),
+        ("curve MODEL --field 0:1:3", "values must be a dict of one of temperature to an array, got field"),
+        ("curve MODEL", "one coupling must have several values, as in --temperature 1.8:3.2:200, got none"),
+        ("curve MODEL --temperature 2:3:3 --n-samples 9", "--n-samples must be an integer >= 384, got 9"),
+        ("curve nowhere.pt --temperature 2:3:3", "there is no file nowhere.pt"),
+        ("sample --model MODEL --temperature 5", "--temperature must be in [1.5, 3], for which the model is"),
+        ("sample --model MODEL --temperature 2:3:3", "--temperature must be one value here, got 3; a curve"),
+        ("sample --model MODEL --n-sweeps 5", "--n-sweeps belongs to Markov chains, not to --model, got 5"),
+        ("sample --model MODEL --algorithm wolff", "--algorithm must be edg with --model, got 'wolff'"),
+        ("sample ising --model MODEL", "SYSTEM must be left out with --model, which is of one, got 'ising'"),
+        ("sample --algorithm edg", "--model must be given for --algorithm edg: a generator that"),
+        ("sample ising --extent 4 --temperature 2 --n-samples 5", "--n-samples belongs to --model, got 5"),
+        ("sample", "SYSTEM must be given (edgphys systems lists them), or --model, a trained generator"),
+    ],
+)
+def test_what_is_wrong_with_a_generator_is_one_line(folder, model, capsys, words, message):
+    assert main([*words.replace("MODEL", str(model)).split(), "--out", "a.nc"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("edgphys: error: ") and message in line
+    assert not list(folder.iterdir())
