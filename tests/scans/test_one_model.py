@@ -280,6 +280,7 @@ def test_every_point_agrees_with_enumeration():
             assert_z(value, error, float(exact["log_z"][(i + 1) % 3]), n_tests=3, max_err=0.05)
 
 
+@pytest.mark.slow
 def test_workers_share_the_trained_model():
     assert_same(small(workers=3), small())
 
@@ -313,6 +314,7 @@ def test_it_travels_to_other_processes():
     assert float(here["log_z"]) == float(there["log_z"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("moment", ["*.pt", "*.json"], ids=["in training", "in drawing"])
 def test_a_scan_that_was_killed_goes_on_to_the_same_bits(tmp_path, monkeypatch, moment):
     """Ctrl-C when the first state of the training, or the first cell, is on disk."""
