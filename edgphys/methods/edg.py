@@ -129,13 +129,12 @@ class EDGMethod(AbstractMethod):
     def check(self, systems: Sequence[Any]) -> None:
         """Options of the model, which depend on the system."""
         from edgphys.edg import EDG
+        from edgphys.edg.call_options import not_annealed
 
         for system in systems:
-            EDG(system, **self.options.model)
-            n_anneal = self.options.sample.get("n_anneal")
-            if n_anneal and system.lattice is not None:
-                words = f"n_anneal must be 0 for the system {system.name}, got {n_anneal}"
-                raise ArgumentValueError(words, "n_anneal")
+            edg, n_anneal = EDG(system, **self.options.model), self.options.sample.get("n_anneal")
+            if n_anneal and not edg.can_anneal:
+                raise not_annealed(system.name, n_anneal)
 
     def cells_at_once(self, n_cpus: int) -> int:
         from edgphys._checks import device
