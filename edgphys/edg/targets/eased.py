@@ -12,7 +12,6 @@ moved along a ladder between them, `edgphys.mcmc.annealing.ladder`, from the wei
 
 from __future__ import annotations
 
-import copy
 from typing import ClassVar, final
 
 import torch
@@ -97,6 +96,6 @@ def towards(model: AbstractEDGModel, system: AbstractSystem) -> AbstractEDGModel
     system : AbstractSystem
         On the same lattice, of the same kind.
     """
-    other = copy.copy(model)
-    other.__dict__["_modules"] = {**model._modules, "target": EasedTarget(model.target, system)}  # pyright: ignore[reportArgumentType]
+    other = model.twin()
+    other.target = EasedTarget(model.target, system)  # pyright: ignore[reportArgumentType]
     return other
