@@ -109,14 +109,11 @@ class Conditions:
         return [_encoded(name, couplings[name], one) for name, one in self.ranges.items()]
 
     def nodes(self, n: int) -> list[dict[str, float]]:
-        """About `n` couplings, equidistant as `encoded`, the ends included; a grid for several of them."""
-        along = max(2, round(n ** (1.0 / max(1, len(self.ranges)))))
-        axes = [[_decoded(name, u, one) for u in np.linspace(-1.0, 1.0, along)] for name, one in self._items]
+        """`n` couplings, equidistant as `encoded`, the ends included; `n` along each of several: a grid."""
+        axes = [
+            [_decoded(name, u, ends) for u in np.linspace(-1.0, 1.0, n)] for name, ends in self.ranges.items()
+        ]
         return [dict(zip(self.ranges, values, strict=True)) for values in itertools.product(*axes)]
-
-    @property
-    def _items(self) -> list[tuple[str, tuple[float, float]]]:
-        return list(self.ranges.items())
 
 
 def _range(system: AbstractSystem, name: Any, given: Any) -> tuple[float, float]:
