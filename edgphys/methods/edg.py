@@ -244,9 +244,9 @@ class EDGMethod(AbstractMethod):
         begin = time.perf_counter()
         edg = self.sampler(system, fit_seed, artefact, checkpoint, progress=progress)
         samples = edg.sample(self.options.n_samples, seed=draw_seed, progress=progress, **self.options.sample)
-        if artefact is not None:
-            artefact.count_share(samples)
         table = estimate(samples, seed=estimate_seed)
+        if artefact is not None:
+            artefact.count_share(table)
         table.attrs["wall_time"] = time.perf_counter() - begin
         return table
 

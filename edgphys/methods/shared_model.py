@@ -41,14 +41,15 @@ class SharedModel:
         """The generator at the couplings of `system`."""
         return self.edg.at(**{name: system.couplings[name] for name in self.edg.conditions})
 
-    def count_share(self, result: xr.Dataset) -> None:
-        """Change the counts of a result at one point: they hold a share of the calls of the training."""
-        training = json.loads(result.attrs["settings"])["training"]
+    def count_share(self, table: xr.Dataset) -> None:
+        """Let estimates at one point count their share of what training took, in place of all of it."""
+        training = json.loads(table.attrs["settings"])["training"]
         n_energy, n_gradient = (training.get(f"n_{kind}_calls", 0) for kind in ("energy", "gradient"))
         others = 1.0 - 1.0 / self.n_points
         # The energy is evaluated with every gradient.
-        result.attrs["n_energy_calls"] -= round(others * (n_energy + n_gradient))
-        result.attrs["n_gradient_calls"] -= round(others * n_gradient)
+        table.attrs["n_energy_calls"] -= round(others * (n_energy + n_gradient))
+        table.attrs["n_gradient_calls"] -= round(others * n_gradient)
+        table.attrs["shared_time"] = training.get("training_time", 0.0) / self.n_points
 
 
 def middle(system: Any, ranges: Ranges) -> Any:

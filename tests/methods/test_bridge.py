@@ -52,6 +52,18 @@ def test_a_scan_has_it_beside_the_others_with_options_of_both_kinds():
     assert json.loads(table.attrs["algorithms"])["bridge temperature=2"] == "wolff"
 
 
+@pytest.mark.statistical
+def test_one_model_serves_all_points_of_a_scan():
+    options = {"n_samples": 2000, "edg": {"n_steps": 2}, "mcmc": {"n_sweeps": 600}}
+    methods = ["bridge", "exact"]
+    table = ep.scan(ising, temperature=[2.2, 2.6, 3.0], methods=methods, seed=6, workers=1, **options)
+    estimate, exact = (table.sel({"method": name}) for name in methods)
+    for k in range(3):
+        log_z, err = float(estimate["log_z"][k]), float(estimate["log_z_err"][k])
+        assert_z(log_z, err, float(exact["log_z"][k]), n_tests=3, max_err=0.05)
+    assert json.loads(table.attrs["settings"])["bridge"]["conditions"] == {"temperature": [2.2, 3.0]}
+
+
 def test_configurations_are_as_many_as_draws_unless_told():
     method = make("bridge", {"n_samples": 8000, "n_sweeps": 4000, "n_chains": 2})
     reference = method._reference(ising(), 1, False)
