@@ -478,6 +478,7 @@ class EDG:
         n_views: int | str = "auto",
         batch_size: int = 1000,
         progress: bool | None = None,
+        **couplings: float,
     ) -> xr.Dataset:
         """log Z from draws and from reference samples sent backwards, by Bennett's acceptance ratio.
 
@@ -493,7 +494,7 @@ class EDG:
             Draws of the generator, at least 2.
         seed : int
             Of the draws, which are those of `sample`, and of the way back.
-        n_path_steps, n_views, batch_size, progress
+        n_path_steps, n_views, batch_size, progress, **couplings
             As for `sample`; the reference is weighed from as many sides. Nothing is annealed.
 
         Returns
@@ -513,7 +514,7 @@ class EDG:
             If its chains have fewer than 16 draws.
         """
         options = SampleOptions(n_path_steps=n_path_steps, n_views=n_views, batch_size=batch_size)
-        return bridge(self._trained, reference, n_samples, seed, options, progress=progress)
+        return bridge(self.at(**couplings)._trained, reference, n_samples, seed, options, progress=progress)
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> None:
         """Write system, options and weights to one file.
