@@ -37,17 +37,19 @@ class SharedModel:
     edg: Any
     n_points: int
 
-    def draws(self, system: Any, n_samples: int, seed: int, options: Mapping[str, Any]) -> xr.Dataset:
-        """Weighted draws at the couplings of `system`; they count a share of the calls of the training."""
-        point = {name: system.couplings[name] for name in self.edg.conditions}
-        samples = self.edg.at(**point).sample(n_samples, seed=seed, progress=False, **options)
-        training = json.loads(samples.attrs["settings"])["training"]
+    def at(self, system: Any) -> Any:
+        """The generator at the couplings of `system`."""
+        return self.edg.at(**{name: system.couplings[name] for name in self.edg.conditions})
+
+    def count_share(self, table: xr.Dataset) -> None:
+        """Let estimates at one point count their share of what training took, in place of all of it."""
+        training = json.loads(table.attrs["settings"])["training"]
         n_energy, n_gradient = (training.get(f"n_{kind}_calls", 0) for kind in ("energy", "gradient"))
         others = 1.0 - 1.0 / self.n_points
         # The energy is evaluated with every gradient.
-        samples.attrs["n_energy_calls"] -= round(others * (n_energy + n_gradient))
-        samples.attrs["n_gradient_calls"] -= round(others * n_gradient)
-        return samples
+        table.attrs["n_energy_calls"] -= round(others * (n_energy + n_gradient))
+        table.attrs["n_gradient_calls"] -= round(others * n_gradient)
+        table.attrs["shared_time"] = training.get("training_time", 0.0) / self.n_points
 
 
 def middle(system: Any, ranges: Ranges) -> Any:
