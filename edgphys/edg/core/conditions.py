@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -108,15 +108,15 @@ class Conditions:
         """Numbers in [-1, 1], in the order of `ranges`: what networks see."""
         return [_encoded(name, couplings[name], one) for name, one in self.ranges.items()]
 
+    def decoded(self, numbers: Sequence[float]) -> dict[str, float]:
+        """Inverse of `encoded`."""
+        pairs = zip(self.ranges.items(), numbers, strict=True)
+        return {name: _decoded(name, u, one) for (name, one), u in pairs}
+
     def nodes(self, n: int) -> list[dict[str, float]]:
         """About `n` couplings, equidistant as `encoded`, the ends included; a grid for several of them."""
-        along = max(2, round(n ** (1.0 / max(1, len(self.ranges)))))
-        axes = [[_decoded(name, u, one) for u in np.linspace(-1.0, 1.0, along)] for name, one in self._items]
-        return [dict(zip(self.ranges, values, strict=True)) for values in itertools.product(*axes)]
-
-    @property
-    def _items(self) -> list[tuple[str, tuple[float, float]]]:
-        return list(self.ranges.items())
+        along = np.linspace(-1.0, 1.0, max(2, round(n ** (1.0 / max(1, len(self.ranges))))))
+        return [self.decoded(u) for u in itertools.product(along, repeat=len(self.ranges))]
 
 
 def _range(system: AbstractSystem, name: Any, given: Any) -> tuple[float, float]:

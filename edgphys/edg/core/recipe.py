@@ -137,6 +137,10 @@ class AbstractRecipe(ABC):
         """Objective of the first part of the training."""
         return continuous_bound
 
+    def last_bound(self, model: AbstractEDGModel, options: Any) -> Bound:
+        """Objective of the second part."""
+        return path_bound
+
     def path_share(self, options: Any) -> float:
         """Part of the training spent on the path bound, unless told."""
         return 0.5
@@ -144,8 +148,6 @@ class AbstractRecipe(ABC):
     def fit(self, job: TrainingJob) -> tuple[AbstractEDGModel, History, dict[str, Any]]:
         """A trained model, its history, and what datasets say of the training besides the settings."""
         model = self.build(job.system, job.options, job.settings.seed, None).to(job.device)
-        first = self.first_bound(model, job.options)
-        history = train(
-            model, job.settings, first, path_bound, checkpoint=job.checkpoint, on_step=job.on_step
-        )
+        first, last = self.first_bound(model, job.options), self.last_bound(model, job.options)
+        history = train(model, job.settings, first, last, checkpoint=job.checkpoint, on_step=job.on_step)
         return model, history, {}

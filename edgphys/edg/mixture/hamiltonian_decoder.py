@@ -32,6 +32,7 @@ from torch import Tensor, nn
 
 from edgphys.edg.core.module import Module
 from edgphys.edg.core.networks import Perceptron
+from edgphys.edg.core.substitution import with_tensors
 from edgphys.edg.mixture.decoder import Frames
 from edgphys.edg.mixture.gaussian_mixture import GaussianMixture
 
@@ -95,6 +96,12 @@ class HamiltonianDecoder(Module):
         self.kick = Perceptron(2 * d + extra, 2 * d, width, depth, generator)
         self.drift = Perceptron(d + extra, 2 * d, width, depth, generator)
         self.spread = Perceptron(2 * d + self.n_labels, 1, width, depth, generator)
+
+    def driven_by(self, gradient: Callable[[Tensor], Tensor]) -> HamiltonianDecoder:
+        """The decoder with the force of another energy; all weights are shared."""
+        other = with_tensors(self, {})
+        other._gradient = gradient
+        return other
 
     def linear_theory(self) -> tuple[Tensor, Tensor]:
         """Amplitude of each latent in y, (n_labels, n_groups, n_dims), and noise, in a Gaussian basin."""

@@ -11,6 +11,7 @@ whole x.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import final
 
 import torch
@@ -18,6 +19,7 @@ from torch import Tensor, nn
 
 from edgphys.edg.core.model import AbstractEDGModel, Decoded, Draw, log_normal
 from edgphys.edg.core.module import Module
+from edgphys.edg.core.substitution import with_tensors
 from edgphys.edg.mixture.encoder import ContinuousEncoder
 from edgphys.edg.targets.continuous import AbstractCountedTarget
 
@@ -72,6 +74,12 @@ class ContinuousModel(AbstractEDGModel):
     @property
     def device(self) -> torch.device:
         return self.label_logits.device
+
+    def at_couplings(self, couplings: Mapping[str, float]) -> ContinuousModel:
+        other = with_tensors(self, {})
+        other.target = self.target.at(couplings)
+        other.decoder = self.decoder.driven_by(other.target.gradient)
+        return other
 
     def _blocks(self, values: Tensor) -> Tensor:
         return values.reshape(len(values) * self.n_blocks, -1)

@@ -32,6 +32,7 @@ from torch import Tensor, nn
 
 from edgphys.edg.core.model import log_normal
 from edgphys.edg.core.module import Module
+from edgphys.edg.core.substitution import with_tensors
 from edgphys.edg.mixture.hamiltonian_decoder import bounded_exp
 
 __all__ = ["HamiltonianSteps"]
@@ -60,6 +61,12 @@ class HamiltonianSteps(Module):
         self.log_force = nn.Parameter(torch.zeros(n_steps))
         self.log_momentum = nn.Parameter(torch.zeros(n_steps))
         self.register_buffer("longest", torch.tensor(_LONGEST_FORCE * stiffness))
+
+    def driven_by(self, gradient: Callable[[Tensor], Tensor]) -> HamiltonianSteps:
+        """The steps with another gradient; all weights are shared."""
+        other = with_tensors(self, {})
+        other._gradient = gradient
+        return other
 
     def force(self, y: Tensor) -> Tensor:
         """Gradient of U, cut to a finite length."""

@@ -21,6 +21,7 @@ sees is X = (x_K, v'_1, .., v'_K), and the encoder undoes the steps first.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any, final
 
 import numpy as np
@@ -31,6 +32,7 @@ from edgphys.edg.core.bounds import Loss
 from edgphys.edg.core.model import AbstractEDGModel, Decoded, Draw, log_normal
 from edgphys.edg.core.module import Module
 from edgphys.edg.core.networks import TimeEmbedding
+from edgphys.edg.core.substitution import with_tensors
 from edgphys.edg.mixture.gaussian_mixture import walk
 from edgphys.edg.particles.decoder import ParticleDecoder
 from edgphys.edg.particles.hamiltonian_steps import HamiltonianSteps
@@ -118,6 +120,14 @@ class ParticleModel(AbstractEDGModel):
     @property
     def device(self) -> torch.device:
         return self.path_log_variance.device
+
+    def at_couplings(self, couplings: Mapping[str, float]) -> ParticleModel:
+        # The system trained on stays, and with it all that the networks know of an energy.
+        other = with_tensors(self, {})
+        other.target = self.target.at(couplings)
+        if other.steps is not None:
+            other.steps = other.steps.driven_by(other.target.force)
+        return other
 
     def _latents(self, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         dtype = self.path_log_variance.dtype
