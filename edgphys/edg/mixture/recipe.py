@@ -218,7 +218,7 @@ class AbstractMixtureRecipe(AbstractRecipe):
         """The decoder of one block."""
 
     def default_steps(self, system, options):
-        return 1000
+        return 2000 if _free(options) else 1000
 
     def first_bound(self, model, options):
         bound = super().first_bound(model, options)

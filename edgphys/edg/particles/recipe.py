@@ -104,8 +104,8 @@ def _train_at(system: AbstractSystem, options: ParticleOptions) -> dict[str, flo
     train_at = eased(system, options.train_at)
     if not set(ranges) <= set(train_at):
         raise ArgumentValueError(
-            f"train_at must name {', '.join(ranges)}: decoder='particles' trains at one value of each condition "
-            f"and anneals its draws to the others; got {train_at}",
+            f"train_at must name {', '.join(ranges)}: decoder='particles' trains at one value of each "
+            f"condition, from which its draws are annealed to the others; got {train_at}",
             "train_at",
         )
     return train_at
