@@ -51,7 +51,8 @@ class Observable:
         What the number is, with units.
     role : str
         "estimate" (in every dataset of estimates), "own" (an estimate that some systems have), "primary" (a
-        column per draw only), "diagnostic" (of weights or chains), "ladder" (of a ladder) or "cost".
+        column per draw only), "diagnostic" (of weights or chains), "ladder" (of a ladder), "bridge" (of a
+        bridge) or "cost".
     title, symbol, unit : str
         For pictures: words, TeX, and unit: "energy", or as it is written.
     scale : str
@@ -294,6 +295,24 @@ _LADDER = _plain(
         "log_z_quadrature": "difference of two quadrature rules in log_z, part of log_z_err",
     },
 )
+_BOUNDS = {
+    "log_z_upper": "mean of the log weight of reference configurations: an upper bound on log_z in nats",
+    "gap": "log_z_upper - elbo: what the two bounds leave open, in nats",
+}
+_BRIDGE = tuple(
+    Observable(name, text, "bridge", scale="total", in_picture=False, joint=True)
+    for name, text in _BOUNDS.items()
+) + _plain(
+    "bridge",
+    {
+        "bridge_overlap": "chance that a draw of the model might be one of the reference, were there equally "
+        "many of both; 1/2 at best",
+        "n_bridge": "effective draws in the overlap, of the side with fewer",
+        "ess_reverse": "Kish effective sample size of the inverse weights of the reference, as a fraction",
+        "mismatch": "how far the two sides are from belonging to one pair of densities, in standard errors",
+    },
+    joint=("bridge_overlap", "n_bridge", "ess_reverse", "mismatch"),
+)
 _COSTS = _plain(
     "cost",
     {
@@ -304,7 +323,7 @@ _COSTS = _plain(
 )
 
 TABLE: dict[str, Observable] = {
-    each.name: each for each in (*_ESTIMATES, *_PER_DRAW, *_DIAGNOSTICS, *_LADDER, *_COSTS)
+    each.name: each for each in (*_ESTIMATES, *_PER_DRAW, *_DIAGNOSTICS, *_LADDER, *_BRIDGE, *_COSTS)
 }
 ESTIMATES = tuple(each.name for each in _ESTIMATES if each.role == "estimate")
 PRIMARIES = (

@@ -15,6 +15,9 @@ from edgphys.systems.base import AbstractSystem
 
 __all__ = ["reference_configurations"]
 
+# Lattices of one shape may differ in the first and the last of these.
+_GEOMETRY = ("lattice", "extent", "pbc")
+
 
 def reference_configurations(reference: Any, system: AbstractSystem) -> NDArray:
     """Those of the reference, shape (n_chains, n_draws, *event_shape), if they are of the system."""
@@ -40,4 +43,8 @@ def reference_configurations(reference: Any, system: AbstractSystem) -> NDArray:
     of = [reference.attrs.get(name) for name in ("system", "parameters")]
     if of != [system.name, json.dumps(system.parameters)]:
         raise refused(f"be of {system!r}, got samples of {of[0]} with parameters {of[1]}")
+    shape = system.attrs()
+    for name in _GEOMETRY:
+        if name in shape and not np.array_equal(reference.attrs.get(name, shape[name]), shape[name]):
+            raise refused(f"be on a lattice with {name} {shape[name]}, got {reference.attrs[name]}")
     return values

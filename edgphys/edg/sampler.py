@@ -41,6 +41,7 @@ from edgphys.edg.fitting import fit_model
 from edgphys.edg.recipes import reason_for, recipe_for
 from edgphys.edg.targets.base import Calls
 from edgphys.edg.trained import TrainedModel
+from edgphys.edg.weights.bridge import bridge
 from edgphys.edg.weights.chain import independence_chain
 from edgphys.edg.weights.upper_bound import upper_bound
 from edgphys.edg.weights.weighted_draws import draw_samples
@@ -456,6 +457,53 @@ class EDG:
         """
         options = SampleOptions(n_path_steps=n_path_steps, n_views=n_views)
         return upper_bound(self.at(**couplings)._trained, reference, seed, options)
+
+    def bridge(
+        self,
+        reference: xr.Dataset,
+        n_samples: int = 10_000,
+        seed: int = 4,
+        *,
+        n_path_steps: int | None = None,
+        n_views: int | str = "auto",
+        batch_size: int = 1000,
+        progress: bool | None = None,
+    ) -> xr.Dataset:
+        """log Z from draws and from reference samples sent backwards, by Bennett's acceptance ratio.
+
+        Where few draws carry all weight, or a phase was lost, it still gives log Z with an honest error; see
+        `edgphys.edg.weights.bridge`.
+
+        Parameters
+        ----------
+        reference : Dataset
+            MCMC samples of the same system with ``configurations`` (``keep=True``), dims (chain, draw, ...),
+            that training has not seen.
+        n_samples : int
+            Draws of the generator, at least 2.
+        seed : int
+            Of the draws, which are those of `sample`, and of the way back.
+        n_path_steps, n_views, batch_size, progress
+            As for `sample`; the reference is weighed from as many sides. Nothing is annealed.
+
+        Returns
+        -------
+        Dataset
+            Of kind "estimates": ``log_z`` and ``free_energy`` with errors that know the autocorrelation of
+            the chains, the bounds ``elbo`` and ``log_z_upper`` and their ``gap``; ``ess`` of the draws and
+            ``ess_reverse`` of the reference, ``bridge_overlap``, ``n_bridge`` and ``mismatch``, by which
+            ``reliable`` is judged; all other estimates are those of the reference. n_energy_calls count
+            training, both sides, and the reference.
+
+        Raises
+        ------
+        ValueError
+            If `reference` has no configurations, or they are of another size or system.
+        ShortChainError
+            If its chains have fewer than 16 draws.
+        """
+        options = SampleOptions(n_path_steps=n_path_steps, n_views=n_views, batch_size=batch_size)
+        return bridge(self._trained, reference, n_samples, seed, options, progress=progress)
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> None:
         """Write system, options and weights to one file.

@@ -24,7 +24,7 @@ from edgphys.estimators.draws import draw_dims
 from edgphys.estimators.weights.weighted_estimates import estimate_weighted
 from edgphys.observables import DIAGNOSTICS, ESTIMATES, TABLE, table
 
-__all__ = ["estimate", "estimates_from_exact"]
+__all__ = ["estimate", "estimates_from_exact", "with_log_z"]
 
 
 def estimate(samples: xr.Dataset, *, seed: int = 0, refuse_short: bool = False) -> xr.Dataset:
@@ -118,6 +118,36 @@ def estimates_from_exact(values: Mapping[str, float], attrs: Mapping[str, Any]) 
         filled.setdefault("free_energy", -float(attrs["temperature"]) * filled["log_z"])
     errors = {f"{name}_err": 0.0 for name, value in filled.items() if np.isfinite(value)}
     return _assemble(filled | errors, {"method": "exact", "warning": "", **attrs})
+
+
+def with_log_z(table: xr.Dataset, values: Mapping[str, float], warning: str) -> xr.Dataset:
+    """Estimates of chains, changed in place, with log_z and its diagnostics as something else gives them.
+
+    Parameters
+    ----------
+    table : Dataset
+        As `estimate` gives.
+    values : mapping of name -> float
+        ``log_z`` and ``log_z_err``, from which free energies follow, and other names of the table of
+        observables, with or without errors.
+    warning : str
+        Why they are not to be trusted; put before the reasons that `table` has.
+    """
+    temperature = float(table.attrs["temperature"])
+    values = {
+        **values,
+        "free_energy": -temperature * values["log_z"],
+        "free_energy_err": temperature * values["log_z_err"],
+    }
+    definitions = json.loads(table.attrs["definitions"])
+    definitions |= {name: TABLE[name].definition for name in TABLE if name in values and name not in table}
+    for name, value in values.items():
+        words = definitions.get(name, f"one standard error of {name.removesuffix('_err')}")
+        attrs = dict(table[name].attrs) if name in table else {"definition": words}
+        table[name] = ((), float(value), attrs)
+    reasons = [text for text in (warning, table.attrs["warning"]) if text]
+    table.attrs |= {"warning": "; ".join(reasons), "definitions": json.dumps(definitions)}
+    return table
 
 
 def _own_names(attrs: Mapping[str, Any]) -> tuple[str, ...]:

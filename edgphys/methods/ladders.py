@@ -30,7 +30,6 @@ from numpy.typing import NDArray
 from edgphys._checks import count, number
 from edgphys.methods.base import AbstractMethod, Look, make_options, seed_words
 from edgphys.methods.chains import check_counts, why_no_chains
-from edgphys.observables import LADDER, TABLE
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -231,26 +230,13 @@ class LadderMethod(AbstractMethod):
 
 def _with_log_z(samples: xr.Dataset, values: dict[str, float], warning: str, method: str) -> xr.Dataset:
     """Estimates of the samples with log Z put in."""
-    from edgphys.estimators import estimate
+    from edgphys.estimators.estimate import estimate, with_log_z
 
-    table = estimate(samples)
-    temperature = float(samples.attrs["temperature"])
-    values = values | {
-        "free_energy": -temperature * values["log_z"],
-        "free_energy_err": temperature * values["log_z_err"],
-    }
-    for name, value in values.items():
-        attrs = dict(table[name].attrs) if name in table else {"definition": TABLE[name].definition}
-        table[name] = ((), float(value), attrs)
-    definitions = json.loads(table.attrs["definitions"])
-    definitions |= {name: TABLE[name].definition for name in LADDER if name in values}
+    table = with_log_z(estimate(samples), values, warning)
     settings = json.loads(table.attrs["settings"]) | {"chains": samples.attrs["method"]}
-    reasons = [text for text in (warning, table.attrs["warning"]) if text]
     table.attrs |= {
         "method": method,
         "algorithm": samples.attrs["method"],
-        "warning": "; ".join(reasons),
-        "definitions": json.dumps(definitions),
         "settings": json.dumps(settings),
     }
     return table

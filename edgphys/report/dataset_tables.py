@@ -46,8 +46,10 @@ def estimates_table(view: Table, estimates: xr.Dataset, exact: dict[str, float])
     view.add_section()
     for name in names:
         value, record = _value(estimates, name), observables.record(name, estimates.attrs)
-        if record.role in ("diagnostic", "ladder") and record.in_table and not math.isnan(value):
-            view.add_row(name, f"{value:.5g}", *([""] * (2 if exact else 0)))
+        if record.role in ("diagnostic", "ladder", "bridge") and record.in_table and not math.isnan(value):
+            err = _value(estimates, f"{name}_err") if record.scale == "total" else math.nan
+            words = f"{value:.5g}" if math.isnan(err) else format_value(value, err)
+            view.add_row(name, words, *([""] * (2 if exact else 0)))
     return view
 
 
