@@ -72,7 +72,8 @@ class EDG:
         Ranges of couplings, such as ``{"temperature": (1.8, 3.2)}``, for which one model is trained; names
         are those of ``system.conditions``. It is then asked at one of them, `at` or ``sample(...,
         temperature=2.4)``; by default at that of `system`. "refinement" with an autoregressive root,
-        "mixture" and "particles" take them.
+        "mixture", "hamiltonian" and "particles" take them; "particles", and all where `train_at` names them,
+        train at one value, from which draws are annealed.
     start : EDG, optional
         "refinement": a trained sampler of another size or coupling, from whose laws training starts.
     target : str, default "auto"
