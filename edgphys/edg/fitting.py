@@ -61,6 +61,11 @@ def fit_model(
 ) -> Fitted:
     """Train from the physical start, see `EDG.fit`."""
     training = _where_from(recipe, options, reference)
+    if reference is not None and model_options.conditions:
+        raise ArgumentValueError(
+            "reference must be None for a sampler with conditions: it runs its own chains; got a dataset",
+            "reference",
+        )
     configurations = None
     if reference is not None:
         values = reference_configurations(reference, system)

@@ -300,7 +300,7 @@ class EDG:
         """Optimiser steps that `fit` takes unless told.
 
         On lattices 600 up to 64 sites, growing with the square root; for "refinement" 1000 up to 256 sites,
-        growing with the fourth root, and three times as many with an EDG root.
+        growing with the fourth root, three times as many with an EDG root, 1.5 times with conditions.
         """
         return self._recipe.default_steps(self.system, self._options)
 

@@ -205,14 +205,11 @@ class EDGMethod(AbstractMethod):
     def run(
         self, system: Any, seed: np.random.SeedSequence, artefact: Any = None, checkpoint: str | None = None
     ) -> xr.Dataset:
-        words = seed_words(seed, 3)
+        fit_seed, *seeds = seed_words(seed, 3)
         with _torch_threads(self.options.n_threads or 1):
             if artefact is None:
-                return self.estimates(system, *words, checkpoint=checkpoint, progress=False)
-            from edgphys.estimators import estimate
-
-            samples = artefact.draws(system, self.options.n_samples, words[1], self.options.sample)
-            return estimate(samples, seed=words[2])
+                return self.estimates(system, fit_seed, *seeds, checkpoint=checkpoint, progress=False)
+            return artefact.estimates(system, self.options.n_samples, seeds, self.options.sample)
 
     def estimates(
         self,

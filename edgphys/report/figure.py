@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
 """The picture of a scan: a panel for each result against the scanned coupling, residuals in sigma beneath.
 
-Methods have fixed colours (Okabe and Ito's, told apart by colour-blind readers) and markers, the exact result
-is a thin line through the scanned points. Open markers are cells that did not pass their tests of convergence
-or reliability. Figures are made without pyplot, so nothing global changes and no display is needed.
+Methods have fixed colours (Okabe and Ito's, told apart by colour-blind readers) and markers; the exact result
+is a thin line, and a method whose points share one model a line with a band of one standard error. Open
+markers are cells that did not pass their tests of convergence or reliability. Figures are made without
+pyplot, so nothing global changes and no display is needed.
 """
 
 from __future__ import annotations

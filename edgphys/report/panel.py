@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""One panel of the picture of a scan: a result against the scanned coupling, residuals in sigma beneath."""
+"""One panel of the picture of a scan: a result against the scanned coupling, residuals in sigma beneath.
+
+Exact results are a line, and so are those of a method whose points share one model, with a band of one
+standard error.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +15,7 @@ import numpy as np
 
 from edgphys.observables import record
 from edgphys.report.comparison import has_result, looks, reference_method, sampled_methods, z_scores
+from edgphys.report.exact_curve import exact_curve
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -35,11 +40,15 @@ _SIGMA_CLIP = 5.0  # residuals beyond are drawn at the edge as arrows, so that o
 
 @dataclass(frozen=True)
 class Curve:
-    """The scanned points along one coupling, the others held: x, and how to select from the table."""
+    """The scanned points along one coupling, the others held: x, and how to select from the table.
+
+    `exact` are the exact results between the points, see `edgphys.report.exact_curve`.
+    """
 
     x_name: str
     fixed: dict[str, float]
     line: str
+    exact: tuple[np.ndarray, dict[str, np.ndarray]] | None = None
 
     def x(self, table: xr.Dataset) -> np.ndarray:
         return np.sort(table[self.x_name].values)
@@ -66,7 +75,7 @@ def curves_of(table: xr.Dataset, couplings: tuple[str, ...]) -> list[Curve]:
     curves = []
     for index in np.ndindex(*shape):
         fixed = {name: float(table[name].values[i]) for name, i in zip(others, index, strict=True)}
-        curves.append(Curve(x_name, fixed, _LINES[len(curves)]))
+        curves.append(Curve(x_name, fixed, _LINES[len(curves)], exact_curve(table, x_name, fixed)))
     return curves
 
 
@@ -141,24 +150,45 @@ def _draw_values(axes: Axes, table: xr.Dataset, name: str, curve: Curve, scale: 
     shown = looks(table)
     guide = reference_method(table, name) or next(one for one in shown if has_result(table, name, one))
     y = curve.take(table[name].where(~np.isinf(table[f"{name}_err"])).sel({"method": guide})) * scale
-    if shown[guide].is_exact:
+    if shown[guide].is_exact and curve.exact is not None and name in curve.exact[1]:
+        dense, results = curve.exact
+        axes.plot(dense, results[name] * scale, color="0.15", linewidth=0.9, linestyle=curve.line)
+    elif shown[guide].is_exact:
         # A line through one point would be invisible, hence the marker.
         marker = "_" if x.size == 1 else None
         axes.plot(x, y, color="0.15", linewidth=0.9, linestyle=curve.line, marker=marker, markersize=16)
     else:
         colour = method_style(table, guide)[0]
         axes.plot(x, y, color=colour, linewidth=0.7, alpha=0.6, linestyle=curve.line)
-    for method, shift in zip(methods, _shifts(x, len(methods)), strict=True):
+    for method, shift in _shifts(table, x, methods).items():
         y = curve.take(table[name].sel({"method": method})) * scale
         err = curve.take(table[f"{name}_err"].sel({"method": method})) * scale
         good = curve.take(passed(table, method))
-        _draw_points(axes, x + shift, y, err, good, *method_style(table, method))
+        colour, marker = method_style(table, method)
+        if _has_one_model(table, method) and x.size > 1:
+            _draw_band(axes, x, y, err, colour, curve.line)
+        _draw_points(axes, x + shift, y, err, good, colour, marker)
 
 
-def _shifts(x: np.ndarray, count: int) -> np.ndarray:
-    """Small sideways shifts, so that methods that agree do not hide each other."""
+def _has_one_model(table: xr.Dataset, method: str) -> bool:
+    """Whether all points share one model, so that its results are a curve."""
+    return bool(json.loads(table.attrs.get("settings", "{}")).get(method, {}).get("conditions"))
+
+
+def _draw_band(axes: Axes, x: np.ndarray, y: np.ndarray, err: np.ndarray, colour: str, line: str) -> None:
+    y = np.where(np.isinf(err), np.nan, y)
+    axes.fill_between(x, y - err, y + err, color=colour, alpha=0.2, linewidth=0)
+    axes.plot(x, y, color=colour, linewidth=0.8, alpha=0.8, linestyle=line)
+
+
+def _shifts(table: xr.Dataset, x: np.ndarray, methods: list[str]) -> dict[str, float]:
+    """Small sideways shifts, so that methods that agree do not hide each other; none for curves."""
     step = min(0.09 * np.diff(x).min(), 0.012 * np.ptp(x)) if x.size > 1 else 0.01 * max(abs(x[0]), 1.0)
-    return step * (np.arange(count) - (count - 1) / 2)
+    shifts = step * (np.arange(len(methods)) - (len(methods) - 1) / 2)
+    return {
+        method: 0.0 if _has_one_model(table, method) else float(shift)
+        for method, shift in zip(methods, shifts, strict=True)
+    }
 
 
 def _draw_points(
@@ -178,7 +208,7 @@ def _draw_residuals(axes: Axes, table: xr.Dataset, name: str, reference: str, cu
     axes.axhspan(-1, 1, color="0.86", linewidth=0, zorder=0)
     axes.axhline(0, color="0.15", linewidth=0.8, zorder=1)
     methods = [method for method in sampled_methods(table) if has_result(table, name, method)]
-    shifts = dict(zip(methods, _shifts(curves[0].x(table), len(methods)), strict=True))
+    shifts = _shifts(table, curves[0].x(table), methods)
     largest = 3.2
     for method in methods:
         if method == reference:

@@ -11,7 +11,11 @@ system at hand is ordered; swaps between the rungs carry configurations over it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
 
 __all__ = ["ReferencePath"]
 
@@ -31,6 +35,9 @@ class ReferencePath:
     knots : tuple of float
         Values in between, growing, at which thermodynamic integration needs a rung: averages vary steeply
         there. Beyond the last some terms of the action have no average at the reference.
+    draw : callable, optional
+        ``draw(n, rng)`` gives n independent configurations of the reference, float64 (n, n_variables); None
+        where the path is of use to ladders of chains only.
 
     Examples
     --------
@@ -46,3 +53,6 @@ class ReferencePath:
     last: float
     log_z: float
     knots: tuple[float, ...] = ()
+    draw: Callable[[int, np.random.Generator], NDArray[np.float64]] | None = field(
+        default=None, compare=False, repr=False
+    )

@@ -3,12 +3,16 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 import pytest
 from helpers.scans import stub_scan
 
 import edgphys as ep
+import lattices
 from edgphys.errors import DatasetError, UnknownNameError
+from edgphys.report import exact_curve
 from edgphys.report.comparison import format_value, reference_method, troubles, z_scores
 
 
@@ -135,6 +139,87 @@ def test_nothing_global_is_touched(tmp_path):
     before = dict(matplotlib.rcParams)
     ep.plot(stub_scan(), path=tmp_path / "scan.pdf")
     assert dict(matplotlib.rcParams) == before
+
+
+# --------------------------------------------------------------------------------------------------- curves
+
+
+def exact_scan(make=None, **couplings):
+    lattice = lattices.build("square", (4, 4))
+    make = make or functools.partial(ep.Ising, lattice)
+    return ep.scan(make, methods=["exact"], seed=0, **couplings or {"temperature": [3.0, 2.0, 2.5]})
+
+
+def exact_line(table, name="energy"):
+    figure = ep.plot(table, [name])
+    (line,) = figure.subfigs[0].axes[0].lines
+    return line.get_xydata()
+
+
+@pytest.fixture
+def patient(monkeypatch):
+    """However busy the machine is."""
+    monkeypatch.setattr(exact_curve, "_SECONDS", 1e6)
+
+
+def test_exact_results_are_a_smooth_line(patient):
+    xy = exact_line(exact_scan())
+    assert len(xy) > 200 and {2.0, 2.5, 3.0} <= set(xy[:, 0])
+    for x, y in xy[::50]:
+        system = ep.Ising(lattices.build("square", (4, 4)), temperature=x)
+        np.testing.assert_allclose(16 * y, system.exact_results()["energy"])
+
+
+def test_second_coupling_has_smooth_lines_too(patient):
+    table = exact_scan(temperature=[2.0, 3.0], field=[0.0, 0.3])
+    lines = ep.plot(table, ["energy"]).subfigs[0].axes[0].lines
+    system = ep.Ising(lattices.build("square", (4, 4)), temperature=2.0, field=0.3)
+    assert len(lines) == 2 and len(lines[1].get_xdata()) > 100
+    np.testing.assert_allclose(16 * lines[1].get_ydata()[0], system.exact_results()["energy"])
+
+
+def test_a_system_without_a_lattice_has_a_smooth_line(patient):
+    assert len(exact_line(exact_scan(ep.Harmonic, temperature=[1.0, 2.0]))) == 200
+
+
+def doubled(temperature):
+    """Not the system that its attributes tell of."""
+    system = ep.Ising(lattices.build("square", (4, 4)), temperature=temperature)
+    system.exact_results = lambda: {"energy": -2.0}
+    return system
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        lambda: exact_scan(doubled),
+        lambda: exact_scan(lambda t: ep.Ising(lattices.build("square", (4, 4)), temperature=t), t=[1, 2, 3]),
+        lambda: exact_scan().assign_attrs(system="mine"),
+        lambda: exact_scan().assign_attrs(lattice="penrose"),
+        lambda: exact_scan().drop_vars("wall_time"),
+        lambda: exact_scan().assign(wall_time=lambda table: table["wall_time"] + 1e5),
+    ],
+    ids=["another system", "another name", "no system", "no lattice", "no time", "too slow"],
+)
+def test_where_the_system_cannot_be_had_the_line_joins_the_points(patient, table):
+    assert len(exact_line(table())) == 3
+
+
+def test_a_method_of_one_model_is_a_curve_with_a_band():
+    table = stub_scan()
+    assert not panels(ep.plot(table, ["energy"]))["energy per site"][0].collections[2:]
+    table.attrs["settings"] = '{"edg": {"conditions": {"temperature": [2.0, 2.6]}}}'
+    table["energy_err"][0, 1] = np.inf
+    upper, lower = panels(ep.plot(table, ["energy"]))["energy per site"]
+    values, errors = (table[name].values[0] / 64 for name in ("energy", "energy_err"))
+    (curve,) = (line for line in upper.lines if line.get_color() == "#0072B2" and line.get_linestyle() == "-")
+    np.testing.assert_allclose(curve.get_ydata()[[0, 2, 3]], values[[0, 2, 3]])
+    assert np.isnan(curve.get_ydata()[1])
+    (band,) = (one for one in upper.collections if one.get_alpha() == 0.2)
+    heights = np.concatenate([path.vertices[:, 1] for path in band.get_paths()])
+    np.testing.assert_allclose(heights.min(), (values - errors)[3])
+    for axes in (upper, lower):  # markers are on the curve
+        np.testing.assert_allclose(points(axes)[0][:, 0], table["temperature"].values[[0, 2, 3]])
 
 
 @pytest.mark.parametrize(

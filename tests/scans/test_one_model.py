@@ -7,15 +7,22 @@ The sampler is a stub (helpers/scans.py) but for the last tests, which train on 
 from __future__ import annotations
 
 import json
+import pickle
 import re
+import signal
+import threading
+import time
 
+import numpy as np
 import pytest
 import xarray as xr
 from helpers.scans import install_stub_edg
+from helpers.stats import assert_z
 
 import edgphys as ep
 import lattices
 from edgphys.errors import DatasetError
+from edgphys.methods.shared_model import SharedModel
 
 TEMPERATURES = [2.0, 2.5, 3.0]
 ONE_MODEL = {"n_samples": 200, "n_views": "auto", "conditions": {"temperature": [2.0, 3.0]}}
@@ -249,3 +256,92 @@ def test_scans_of_before_go_on_with_a_model_per_point(stub, tmp_path):
     header = json.loads((tmp_path / "scan.nc.partial" / "scan.json").read_text())
     assert header["settings"]["edg"] == {"n_samples": 200, "n_views": "auto"}
     assert_same(run(out=tmp_path / "scan.nc", edg={"per_point": True}), run(edg={"per_point": True}))
+
+
+# ------------------------------------------------------------------------------------- a real training
+
+
+def small(out=None, workers=1, n_steps=20, **options):
+    lattice = lattices.build("square", (4, 4))
+    options = {"methods": ["edg", "exact"], "n_samples": 1000, "temperature": [1.8, 2.4, 3.2]} | options
+    options |= {"seed": 0, "edg": {"n_steps": n_steps, "device": "cpu"}, "workers": workers, "out": out}
+    return ep.scan(lambda t: ep.Ising(lattice, temperature=t), **options)
+
+
+@pytest.mark.statistical
+def test_every_point_agrees_with_enumeration():
+    """Weights are unbiased for any network; two wrong points show that the test could fail."""
+    table = small()
+    edg, exact = (table.sel({"method": name}) for name in ("edg", "exact"))
+    for i in range(3):
+        value, error = float(edg["log_z"][i]), float(edg["log_z_err"][i])
+        assert_z(value, error, float(exact["log_z"][i]), n_tests=3, max_err=0.05)
+        with pytest.raises(AssertionError):
+            assert_z(value, error, float(exact["log_z"][(i + 1) % 3]), n_tests=3, max_err=0.05)
+
+
+@pytest.mark.slow
+def test_workers_share_the_trained_model():
+    assert_same(small(workers=3), small())
+
+
+def test_the_points_share_what_training_took():
+    system = ep.Ising(lattices.build("chain", (6,)), temperature=2.0)
+    edg = ep.EDG(system, conditions={"temperature": (1.0, 3.0)}).fit(seed=0, n_steps=3, device="cpu")
+    alone, shared = (SharedModel(edg, n).estimates(system, 100, (1, 2), {}).attrs for n in (1, 4))
+    before = json.loads(edg.sample(10, seed=0).attrs["settings"])["training"]
+    assert shared["shared_time"] == before["training_time"] / 4 == alone["shared_time"] / 4
+    n_energy, n_gradient = (before.get(f"n_{kind}_calls", 0) for kind in ("energy", "gradient"))
+    saved = {name: alone[name] - shared[name] for name in ("n_energy_calls", "n_gradient_calls")}
+    assert saved == {
+        "n_energy_calls": round(0.75 * (n_energy + n_gradient)),
+        "n_gradient_calls": round(0.75 * n_gradient),
+    }
+    assert saved["n_energy_calls"] > 100
+
+
+def test_it_travels_to_other_processes():
+    from edgphys.methods.edg import EDGMethod
+
+    lattice = lattices.build("square", (4, 4))
+    systems = [ep.Ising(lattice, temperature=t) for t in (2.0, 3.0)]
+    method = EDGMethod({"n_steps": 3, "device": "cpu"}, n_samples=100)
+    method = method.for_all(systems, [{"temperature": 2.0}, {"temperature": 3.0}])
+    artefact = method.prepare(systems, np.random.SeedSequence(0))
+    seed = np.random.SeedSequence(1)
+    copied = pickle.loads(pickle.dumps(artefact))
+    here, there = (method.run(systems[0], seed, one) for one in (artefact, copied))
+    assert float(here["log_z"]) == float(there["log_z"])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("moment", ["*.pt", "*.json"], ids=["in training", "in drawing"])
+def test_a_scan_that_was_killed_goes_on_to_the_same_bits(tmp_path, monkeypatch, moment):
+    """Ctrl-C when the first state of the training, or the first cell, is on disk."""
+    from edgphys.edg.core import training
+
+    monkeypatch.setattr(training, "_CHECKPOINT_EVERY", 10)
+    path, n_steps = tmp_path / "scan.nc", 60
+
+    def interrupt():
+        while not list(tmp_path.glob(f"scan.nc.partial/cell-edg-{moment}")):
+            time.sleep(0.001)
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    interrupter = threading.Thread(target=interrupt, daemon=True)
+    interrupter.start()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            small(path, n_steps=n_steps)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    interrupter.join()
+    trained = list(tmp_path.glob("scan.nc.partial/cell-edg-*.model"))
+    assert len(trained) == (moment == "*.json")
+    if trained:  # what is trained is not trained again
+        monkeypatch.setattr(ep.EDG, "fit", None)
+    resumed = small(path, n_steps=n_steps)
+    monkeypatch.undo()
+    assert_same(resumed, small(n_steps=n_steps))
+    assert [file.name for file in tmp_path.iterdir()] == ["scan.nc"]

@@ -383,7 +383,8 @@ def small_training(workers, out=None, n_steps=5):
     def chain(temperature):
         return ep.Ising(lattices.build("chain", (6,)), temperature=temperature)
 
-    options = {"edg": {"n_steps": n_steps, "device": "cpu"}, "n_samples": 100, "seed": 0}
+    edg = {"n_steps": n_steps, "device": "cpu", "per_point": True}
+    options = {"edg": edg, "n_samples": 100, "seed": 0}
     return ep.scan(chain, methods=["edg"], temperature=[1.0, 2.0], workers=workers, out=out, **options)
 
 

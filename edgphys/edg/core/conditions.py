@@ -114,9 +114,9 @@ class Conditions:
         return {name: _decoded(name, u, one) for (name, one), u in pairs}
 
     def nodes(self, n: int) -> list[dict[str, float]]:
-        """About `n` couplings, equidistant as `encoded`, the ends included; a grid for several of them."""
-        along = np.linspace(-1.0, 1.0, max(2, round(n ** (1.0 / max(1, len(self.ranges))))))
-        return [self.decoded(u) for u in itertools.product(along, repeat=len(self.ranges))]
+        """`n` couplings, equidistant as `encoded`, the ends included; `n` along each of several: a grid."""
+        numbers = itertools.product(np.linspace(-1.0, 1.0, n), repeat=len(self.ranges))
+        return [self.decoded(one) for one in numbers]
 
 
 def _range(system: AbstractSystem, name: Any, given: Any) -> tuple[float, float]:

@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import copy
+from typing import TYPE_CHECKING, Any, Self
 
 from torch import nn
 
@@ -16,3 +17,10 @@ class Module(nn.Module):
     if TYPE_CHECKING:
 
         def __getattr__(self, name: str) -> Any: ...
+
+    def twin(self) -> Self:
+        """Another of the same weights and parts, whose attributes may be set without touching these."""
+        other = copy.copy(self)
+        for name in ("_parameters", "_buffers", "_modules"):
+            object.__setattr__(other, name, dict(getattr(self, name)))
+        return other

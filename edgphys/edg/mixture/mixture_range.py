@@ -22,6 +22,7 @@ from edgphys.edg.targets.continuous import AbstractCountedTarget
 
 __all__ = ["MixtureRange", "explore_range"]
 
+# About so many mixtures, the middle of the range among them where there is one.
 _N_NODES = 9
 
 
@@ -86,7 +87,9 @@ def explore_range(
     n_blocks, n_components, rng
         As for `explore`.
     """
-    nodes, n_axes = conditions.nodes(_N_NODES), len(conditions.ranges)
+    n_axes = len(conditions.ranges)
+    n_along = max(2, round(_N_NODES ** (1.0 / n_axes)))
+    nodes = conditions.nodes(n_along)
     places = np.array([conditions.encoded(node) for node in nodes])
     there = target.at(conditions.decoded([0.0] * n_axes))
     middle = explore(there, n_blocks, n_components, rng)
@@ -99,6 +102,6 @@ def explore_range(
         found[int(k)] = follow(near, there, n_blocks, rng)
         target.add_calls(there.calls)
     mixtures = [found[k] for k in range(len(nodes))]
-    grid = (round(len(nodes) ** (1.0 / n_axes)),) * n_axes
+    grid = (n_along,) * n_axes
     columns = zip(*((np.log(m.weights), m.means, m.factors) for m in mixtures), strict=True)
     return MixtureRange(*(torch.from_numpy(np.stack(one)).unflatten(0, grid) for one in columns))

@@ -11,6 +11,8 @@ baseline, written as weights of the samples whose value is 1: with d = log q - (
 
     share = 1 + d - mean(d),      grad <share f> = <(f - <f>) grad log q> .
 
+A model of a range of couplings takes the mean over the samples at one coupling.
+
 References
 ----------
 Wu, Wang, Zhang, Phys. Rev. Lett. 122, 080602 (2019) (reverse KL with a baseline for autoregressive networks).
@@ -18,17 +20,22 @@ Wu, Wang, Zhang, Phys. Rev. Lett. 122, 080602 (2019) (reverse KL with a baseline
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar, final
 
 import torch
 from torch import Tensor
 
-from edgphys.edg.core.model import AbstractEDGModel, Decoded, Draw, check_no_condition
+from edgphys.edg.core.model import AbstractEDGModel, Decoded, Draw
+from edgphys.edg.refinement.couplings import CouplingRange
 from edgphys.edg.refinement.generator import LatticeGenerator
 from edgphys.edg.refinement.model import Refinement
 from edgphys.edg.targets.base import AbstractTarget
 
 __all__ = ["RefinementModel", "RefinementTarget"]
+
+# Samples of a training batch at one coupling, at least.
+_GROUP = 16
 
 
 @final
@@ -62,9 +69,10 @@ class RefinementTarget(AbstractTarget):
         return self.laws.witnesses if len(self.laws.witnesses) else None
 
     def energy(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
-        """Minus the log-weight of x."""
-        check_no_condition(condition)
-        return -self.refinement.log_marginal(x)
+        """Minus the log-weight of x; a condition is the number of a node of the range, for each sample."""
+        every = self.laws.range
+        couplings = None if condition is None or every is None else every.at(condition[:, 0])
+        return -self.refinement.log_marginal(x, couplings=couplings)
 
     @torch.no_grad()
     def lift(self, x: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -110,12 +118,35 @@ class RefinementModel(AbstractEDGModel):
         x, log_rest = self.generator.refinement.draw_learned(coarse, generator)
         return Draw(*self._nothing(n_samples), x, log_root + log_rest)
 
+    def at(self, condition: Tensor | None) -> RefinementModel:
+        """Itself: there are no latents to infer, at no coupling."""
+        return self
+
+    def at_couplings(self, couplings: Mapping[str, float]) -> RefinementModel:
+        return RefinementModel(self.generator.at_couplings(couplings), self.n_path_steps)
+
     def decode(self, n_batch: int, generator: torch.Generator) -> Decoded:
+        every = self.generator.range
+        if every is not None:
+            return self._decode_range(every, n_batch, generator)
         x, log_prob = self.generator.draw_learned(n_batch, generator)
         value = log_prob.detach()
         score = log_prob - value
         share = 1.0 + score - score.mean()
         return Decoded(*self._nothing(n_batch), x, share, (share * value).mean())
+
+    def _decode_range(self, every: CouplingRange, n_batch: int, generator: torch.Generator) -> Decoded:
+        """Groups of samples at one coupling, each with a baseline of its own: log Z differs between them."""
+        n_groups = max(1, n_batch // _GROUP)
+        group = torch.arange(n_batch, device=self.device) * n_groups // n_batch
+        node = every.draw(n_groups, generator)[group]
+        x, log_prob = self.generator.draw_learned(n_batch, generator, every.at(node))
+        value = log_prob.detach()
+        score, count = log_prob - value, torch.bincount(group)
+        mean = (score.new_zeros(n_groups).index_add(0, group, score) / count)[group]
+        # The mean holds the sample itself, which takes a share of 1 / count from its gradient.
+        share = 1.0 + (score - mean) * (count / (count - 1.0).clamp(min=1.0))[group]
+        return Decoded(*self._nothing(n_batch), x, share, (share * value).mean(), node[:, None])
 
     def drive(self, z: Tensor, x: Tensor, sigma: Tensor, label: Tensor) -> Tensor:
         return z

@@ -3,17 +3,21 @@
 
     q(x) = p_root(x_root) q(x | x_root),      w(x) = exp(-beta E(x)) / q(x),      E[w] = Z
 
-for any networks, trained or not.
+for any networks, trained or not. One generator may serve a range of couplings: all its methods then take
+those of each sample, and `LatticeGenerator.at_couplings` fixes them.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import final
 
 import torch
 from torch import Tensor
 
+from edgphys.edg.core.conditions import Conditions
 from edgphys.edg.core.module import Module
+from edgphys.edg.refinement.couplings import CouplingRange, Couplings
 from edgphys.edg.refinement.model import Refinement
 from edgphys.edg.refinement.root_autoregressive import AutoregressiveRoot
 from edgphys.systems.lattice.base import AbstractLatticeSystem
@@ -23,20 +27,24 @@ __all__ = ["LatticeGenerator"]
 
 @final
 class LatticeGenerator(Module):
-    """Root and refinement of one system.
+    """Root and refinement of one system, or of one at a range of couplings.
 
     Parameters
     ----------
     system : AbstractLatticeSystem
-    radius, width, n_colours, n_bumps, seed
+    conditions : Conditions, optional
+        The range.
+    radius, width, n_colours, seed
         As in `Refinement`.
     root_width : int
         Hidden units for each root site.
 
     Attributes
     ----------
+    range : CouplingRange or None
     witnesses : tensor, shape (n_witnesses, n_sites)
-        Configurations of a chain, kept with the weights to show what the laws have lost; none at first.
+        Configurations of chains, kept with the weights to show what the laws have lost; none at first. Of a
+        range, as many from each of its nodes in turn.
 
     Examples
     --------
@@ -58,18 +66,32 @@ class LatticeGenerator(Module):
         width: int = 48,
         root_width: int = 64,
         n_colours: int = 2,
-        n_bumps: int = 0,
+        conditions: Conditions | None = None,
         seed: int = 0,
     ) -> None:
         super().__init__()
+        self.range = CouplingRange(system, conditions) if conditions else None
+        form, n_bumps = (self.range.form, self.range.n_bumps) if self.range else (None, 0)
         self.refinement = Refinement(
-            system, radius=radius, width=width, n_colours=n_colours, n_bumps=n_bumps, seed=seed
+            system, radius=radius, width=width, n_colours=n_colours, form=form, n_bumps=n_bumps, seed=seed
         )
         self.root = AutoregressiveRoot(
             self.refinement.classes, self.refinement.law, width=root_width, n_bumps=n_bumps, seed=seed + 1
         )
 
         self.register_buffer("witnesses", torch.zeros(0, system.lattice.n_sites))
+
+    def at_couplings(self, couplings: Mapping[str, float]) -> LatticeGenerator:
+        """An ordinary generator at one set of couplings of the range; it shares the weights."""
+        assert self.range is not None
+        system, given = self.range.at_couplings(couplings)
+        other = self.twin()
+        other.range, other.refinement = None, self.refinement.at(system, given)
+        other.root = self.root.at(given)
+        if len(self.witnesses):
+            near = self.range.nearest(couplings)
+            other.witnesses = self.witnesses.unflatten(0, (len(self.range.systems), -1))[near]
+        return other
 
     def _load_from_state_dict(self, state_dict, prefix, *more):
         """As torch does it; the number of witnesses is that of the state."""
@@ -90,26 +112,26 @@ class LatticeGenerator(Module):
 
     @torch.no_grad()
     def sample(
-        self, n_samples: int, generator: torch.Generator, condition: Tensor | None = None
+        self, n_samples: int, generator: torch.Generator, couplings: Couplings | None = None
     ) -> tuple[Tensor, Tensor]:
         """Configurations, float64, shape (n_samples, n_sites), and log q."""
-        coarse, log_root = self.root.draw(n_samples, generator, condition)
-        configurations, log_rest = self.refinement.sample(coarse, generator, condition)
+        coarse, log_root = self.root.draw(n_samples, generator, couplings)
+        configurations, log_rest = self.refinement.sample(coarse, generator, couplings)
         return configurations, log_root + log_rest
 
     def draw_learned(
-        self, n_samples: int, generator: torch.Generator, condition: Tensor | None = None
+        self, n_samples: int, generator: torch.Generator, couplings: Couplings | None = None
     ) -> tuple[Tensor, Tensor]:
         """All but the exact sites, float32, and log q with the gradient of the laws: what training needs."""
-        coarse, _ = self.root.draw(n_samples, generator, condition, dtype=torch.float32)
-        configurations, log_rest = self.refinement.draw_learned(coarse, generator, condition)
+        coarse, _ = self.root.draw(n_samples, generator, couplings, dtype=torch.float32)
+        configurations, log_rest = self.refinement.draw_learned(coarse, generator, couplings)
         # One parallel evaluation has a shorter way back than the sequence of draws.
-        return configurations, self.root.log_prob(coarse, condition) + log_rest
+        return configurations, self.root.log_prob(coarse, couplings) + log_rest
 
-    def log_prob(self, configurations: Tensor, condition: Tensor | None = None) -> Tensor:
+    def log_prob(self, configurations: Tensor, couplings: Couplings | None = None) -> Tensor:
         """log q of given configurations, in their dtype, shape (n_batch,)."""
         coarse = self.refinement.restrict(configurations)
-        return self.root.log_prob(coarse, condition) + self.refinement.log_density(configurations, condition)
+        return self.root.log_prob(coarse, couplings) + self.refinement.log_density(configurations, couplings)
 
     def log_weight(self, configurations: Tensor, log_prob: Tensor) -> Tensor:
         """log w of configurations whose log q is known, shape (n_batch,)."""

@@ -10,18 +10,30 @@ density is exact, ``exp(local(x) + pair x s - log_normaliser(s))`` with s the su
 
 Laws are learned by log q averaged over x at its exact density given other sites, on a grid of values. The
 average is linear in a few moments of x (`moments`), which the reference gives once for all.
+
+Laws of several couplings may be stacked (`stacked`) and taken out one for each sample of a batch (`rows`):
+their parameters are then tensors of shape (n_batch, 1) in place of numbers.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import ClassVar, Self
 
 import torch
 from torch import Tensor
 
 from edgphys.edg.core.module import Module
 
-__all__ = ["AbstractLaw"]
+__all__ = ["AbstractLaw", "spread"]
+
+
+def spread(parameter: float | Tensor, x: Tensor) -> float | Tensor:
+    """A parameter as it multiplies `x`; one with a value for each sample runs along the first dimension."""
+    if not torch.is_tensor(parameter):
+        return parameter
+    return parameter.reshape(len(parameter), *[1] * (x.dim() - 1))
 
 
 class AbstractLaw(Module, ABC):
@@ -37,13 +49,30 @@ class AbstractLaw(Module, ABC):
         Coefficient of the bonds.
     grid : float64 tensor, shape (n_grid,)
         All values of a variable, or equidistant ones on which its density is summed.
+    by_coupling : tuple of str
+        Names of the attributes that depend on the coupling.
     """
 
+    by_coupling: ClassVar[tuple[str, ...]]
     n_odd: int
     n_even: int
     scale: float
-    pair: float
+    pair: float | Tensor
     grid: Tensor
+
+    def stacked(self, laws: Sequence[Self]) -> Self:
+        """`laws` of several couplings as one; they agree in all that does not depend on them; see `rows`."""
+        stack = self.twin()
+        for name in self.by_coupling:
+            setattr(stack, name, torch.tensor([[getattr(law, name)] for law in laws]))
+        return stack
+
+    def rows(self, index: Tensor) -> Self:
+        """Of a stack, those of one number per sample, int64, shape (n_batch,)."""
+        chosen = self.twin()
+        for name in self.by_coupling:
+            setattr(chosen, name, getattr(self, name).to(index.device)[index])
+        return chosen
 
     @abstractmethod
     def log_prob(self, x: Tensor, odd: Tensor, even: Tensor) -> Tensor:
@@ -81,10 +110,15 @@ class AbstractLaw(Module, ABC):
         grid = self.grid.to(neighbour_sum)
         return self.log_normaliser(neighbour_sum[..., None] + times[:, None].to(grid) * grid)
 
+    def log_weight_on_grid(self, field: Tensor) -> Tensor:
+        """``local(x) + pair x f`` at all values of the grid, shape (n_batch, n) -> (n_batch, n, n_grid)."""
+        grid = self.grid.to(field)[None]
+        return self.local(grid)[:, None] + (spread(self.pair, grid) * grid)[:, None] * field[..., None]
+
     @abstractmethod
     def draw_exact(self, neighbour_sum: Tensor, generator: torch.Generator) -> Tensor:
         """Values given all neighbours, elementwise."""
 
     def exact_log_prob(self, x: Tensor, neighbour_sum: Tensor) -> Tensor:
         """Log-density of x given all neighbours, elementwise."""
-        return self.local(x) + self.pair * x * neighbour_sum - self.log_normaliser(neighbour_sum)
+        return self.local(x) + spread(self.pair, x) * x * neighbour_sum - self.log_normaliser(neighbour_sum)

@@ -3,30 +3,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from edgphys.edg.refinement.law import AbstractLaw
-from edgphys.edg.refinement.quartic_law import QuarticLaw
+from edgphys.edg.refinement.quartic_law import QuarticLaw, field_size
 from edgphys.edg.refinement.spin_law import SpinLaw
 from edgphys.errors import UnknownNameError
 from edgphys.systems import Ising, Phi4, registry
 from edgphys.systems.base import AbstractSystem
 from edgphys.systems.lattice.base import AbstractLatticeSystem
 
-__all__ = ["has_law", "law_of"]
+__all__ = ["common_form", "has_law", "law_of"]
 
 
-def _spins(system: Ising) -> SpinLaw:
-    return SpinLaw(system.beta * system.coupling, system.beta * system.field)
+def _spin_law(system: Ising, with_field: bool | None) -> SpinLaw:
+    return SpinLaw(system.beta * system.coupling, system.beta * system.field, with_field)
 
 
-def _fields(system: Phi4) -> QuarticLaw:
-    degree = int(system.lattice.coordination.max())
-    return QuarticLaw(system.quadratic, system.quartic, system.hop, degree)
+def _quartic_law(system: Phi4, size: tuple[float, float] | None) -> QuarticLaw:
+    return QuarticLaw(system.quadratic, system.quartic, system.hop, _degree(system), size=size)
 
 
-_LAWS: dict[str, Callable[[Any], AbstractLaw]] = {"ising": _spins, "phi4": _fields}
+def _largest(systems: Sequence[Phi4]) -> tuple[float, float]:
+    sizes = [field_size(one.quadratic, one.quartic, one.hop, _degree(one)) for one in systems]
+    scale = max(scale for scale, _ in sizes)
+    return scale, max(scale * end for scale, end in sizes) / scale
+
+
+def _degree(system: Phi4) -> int:
+    return int(system.lattice.coordination.max())
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """How laws of a family are made, and the form that serves several of its systems."""
+
+    law: Callable[[Any, Any], AbstractLaw]
+    common_form: Callable[[Any], Any]
+
+
+_LAWS = {
+    "ising": _Kind(_spin_law, lambda systems: any(one.field != 0.0 for one in systems)),
+    "phi4": _Kind(_quartic_law, _largest),
+}
 
 
 def has_law(system: AbstractSystem) -> bool:
@@ -34,8 +55,14 @@ def has_law(system: AbstractSystem) -> bool:
     return system.family in _LAWS and registry.rebuilds(system)
 
 
-def law_of(system: AbstractLatticeSystem) -> AbstractLaw:
+def law_of(system: AbstractLatticeSystem, form: Any = None) -> AbstractLaw:
     """The law of the sites of `system`.
+
+    Parameters
+    ----------
+    system : AbstractLatticeSystem
+    form : optional
+        What laws of several couplings have in common, see `common_form`; default: what suits this one.
 
     Raises
     ------
@@ -45,4 +72,9 @@ def law_of(system: AbstractLatticeSystem) -> AbstractLaw:
     if not has_law(system):
         words = f"system must be of family {' or '.join(_LAWS)}, with its own energy; got {system!r}"
         raise UnknownNameError(words, "system")
-    return _LAWS[system.family](system)
+    return _LAWS[system.family].law(system, form)
+
+
+def common_form(systems: Sequence[AbstractLatticeSystem]) -> Any:
+    """What one network can serve at the couplings of all: whether it has an even part, or a scale."""
+    return _LAWS[systems[0].family].common_form(systems)

@@ -11,7 +11,7 @@ class; the density of a given configuration takes no order and is one parallel e
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import final
+from typing import Any, final
 
 import numpy as np
 import torch
@@ -19,9 +19,10 @@ from torch import Tensor, nn
 
 from edgphys.edg.core.module import Module
 from edgphys.edg.refinement.classes import SiteClass, split_sites
-from edgphys.edg.refinement.law import AbstractLaw
+from edgphys.edg.refinement.couplings import Couplings
+from edgphys.edg.refinement.law import AbstractLaw, spread
 from edgphys.edg.refinement.laws_of import law_of
-from edgphys.edg.refinement.network import OddEvenNetwork, bumps
+from edgphys.edg.refinement.network import OddEvenNetwork
 from edgphys.edg.refinement.site_means import SiteMeans
 from edgphys.edg.refinement.windows import Window, neighbour_table, windows_of
 from edgphys.systems.lattice.base import AbstractLatticeSystem
@@ -42,15 +43,19 @@ class Refinement(Module):
         Hidden units of the networks.
     n_colours : int
         Along each axis, see `split_sites`.
+    form : optional
+        Of the laws, see `law_of`.
     n_bumps : int
-        Of the condition; 0 for a system at one coupling.
+        By which networks know the coupling; 0 for a system at one coupling.
     seed : int
         Of the initial weights.
 
     Attributes
     ----------
+    couplings : Couplings
+        Those of `system`; most methods take others, one for each sample of a batch.
     law : AbstractLaw
-        Shared by all classes; the networks give its coefficients.
+        Theirs, shared by all classes; the networks give its coefficients.
     classes : Classes
     networks : ModuleDict
         One per learned class, by its name.
@@ -71,14 +76,16 @@ class Refinement(Module):
         radius: float = 4.0,
         width: int = 48,
         n_colours: int = 2,
+        form: Any = None,
         n_bumps: int = 0,
         seed: int = 0,
     ) -> None:
         super().__init__()
-        self.system, self.n_bumps, self.radius = system, n_bumps, float(radius)
-        self.law: AbstractLaw = law_of(system)
+        self.system, self.radius = system, float(radius)
+        self.law: AbstractLaw = law_of(system, form)
+        self.bump: Tensor | None = None
         self.classes = split_sites(system.lattice, n_colours)
-        self.means = SiteMeans(self.classes, self.law)
+        self.means = SiteMeans(self.classes)
         generator = torch.Generator().manual_seed(seed)
         self.networks = nn.ModuleDict()
         for number, window in enumerate(windows_of(self.classes, radius)):
@@ -112,6 +119,17 @@ class Refinement(Module):
         self.register_buffer(f"_edges_{number}", edges, persistent=False)
 
     @property
+    def couplings(self) -> Couplings:
+        """Those of `system`."""
+        return Couplings(self.law, self.bump)
+
+    def at(self, system: AbstractLatticeSystem, couplings: Couplings) -> Refinement:
+        """The same laws for a system at other couplings."""
+        other = self.twin()
+        other.system, other.law, other.bump = system, couplings.law, couplings.bump
+        return other
+
+    @property
     def n_sites(self) -> int:
         """Sites of the whole lattice."""
         return self.system.lattice.n_sites
@@ -127,7 +145,7 @@ class Refinement(Module):
 
     @torch.no_grad()
     def sample(
-        self, coarse: Tensor, generator: torch.Generator, condition: Tensor | None = None
+        self, coarse: Tensor, generator: torch.Generator, couplings: Couplings | None = None
     ) -> tuple[Tensor, Tensor]:
         """Draw the rest of the lattice.
 
@@ -136,8 +154,7 @@ class Refinement(Module):
         coarse : float64 tensor, shape (n_batch, n_root)
         generator : torch.Generator
             On its device.
-        condition : tensor, shape (n_batch,), optional
-            In [-1, 1].
+        couplings : Couplings, optional
 
         Returns
         -------
@@ -145,11 +162,12 @@ class Refinement(Module):
         log_density : float64 tensor, shape (n_batch,)
             log q of all but the root.
         """
-        configurations, total = self.draw_learned(coarse, generator, condition)
+        law = (couplings or self.couplings).law
+        configurations, total = self.draw_learned(coarse, generator, couplings)
         around = self._around_exact(configurations)
-        x = self.law.draw_exact(around, generator)
+        x = law.draw_exact(around, generator)
         configurations[:, self.exact] = x
-        return configurations, total + self.law.exact_log_prob(x, around).sum(1)
+        return configurations, total + law.exact_log_prob(x, around).sum(1)
 
     def complete(self, configurations: Tensor, generator: torch.Generator) -> Tensor:
         """A copy with the exact sites drawn from their density given all others."""
@@ -157,25 +175,28 @@ class Refinement(Module):
         return configurations.index_copy(1, self.exact, x.to(configurations.dtype))
 
     def draw_learned(
-        self, coarse: Tensor, generator: torch.Generator, condition: Tensor | None = None
+        self, coarse: Tensor, generator: torch.Generator, couplings: Couplings | None = None
     ) -> tuple[Tensor, Tensor]:
         """As `sample`, but the exact sites stay 0: their sum or integral is in `log_marginal`.
 
         In the dtype of `coarse`; log_density carries the gradient of the laws, at fixed configurations.
         """
+        given = couplings or self.couplings
         padded = coarse.new_zeros(len(coarse), self.n_sites + 1)
         padded[:, self.root] = coarse
         seen = (padded / self.law.scale).float()
         total = coarse.new_zeros(len(coarse))
         for number in range(self.n_classes):
             sites = self.get_buffer(f"_sites_{number}")
-            odd, even = self._coefficients(number, seen, condition)
-            x, log_prob = self.law.draw(odd.to(coarse.dtype), even.to(coarse.dtype), generator)
+            odd, even = self._coefficients(number, seen, given)
+            x, log_prob = given.law.draw(odd.to(coarse.dtype), even.to(coarse.dtype), generator)
             padded[:, sites], seen[:, sites] = x, (x / self.law.scale).float()
             total = total + log_prob.sum(1)
         return padded[:, :-1], total
 
-    def log_marginal(self, configurations: Tensor, power: float = 1.0) -> Tensor:
+    def log_marginal(
+        self, configurations: Tensor, power: float = 1.0, couplings: Couplings | None = None
+    ) -> Tensor:
         """Log-weight of all but the exact sites, with these summed or integrated out, shape (n_batch,).
 
         Parameters
@@ -184,54 +205,60 @@ class Refinement(Module):
             Their exact sites are not looked at.
         power : float
             Factor of the coupling between sites.
+        couplings : Couplings, optional
         """
-        x, (first, second) = configurations, self.inner_bonds
+        law, x = (couplings or self.couplings).law, configurations
+        first, second = self.inner_bonds
         bonds = (x[:, first] * x[:, second]).sum(1)
-        local = self.law.local(x[:, self.inner]).sum(1) + power * self.law.pair * bonds
-        return local + self.law.log_normaliser(power * self._around_exact(x)).sum(1)
+        local = law.local(x[:, self.inner]).sum(1) + power * spread(law.pair, bonds) * bonds
+        return local + law.log_normaliser(power * self._around_exact(x)).sum(1)
 
-    def log_density(self, configurations: Tensor, condition: Tensor | None = None) -> Tensor:
+    def log_density(self, configurations: Tensor, couplings: Couplings | None = None) -> Tensor:
         """log q of all but the root at given configurations, in their dtype, shape (n_batch,).
 
         Parameters
         ----------
         configurations : float32 or float64 tensor, shape (n_batch, n_sites)
-        condition : tensor, shape (n_batch,), optional
+        couplings : Couplings, optional
         """
-        total = self.learned_log_density(configurations, range(self.n_classes), condition)
-        around = self._around_exact(configurations)
-        return total + self.law.exact_log_prob(configurations[:, self.exact], around).sum(1)
+        total = self.learned_log_density(configurations, range(self.n_classes), couplings)
+        around, law = self._around_exact(configurations), (couplings or self.couplings).law
+        return total + law.exact_log_prob(configurations[:, self.exact], around).sum(1)
 
     def learned_log_density(
-        self, configurations: Tensor, numbers: range | list[int], condition: Tensor | None = None
+        self, configurations: Tensor, numbers: range | list[int], couplings: Couplings | None = None
     ) -> Tensor:
         """The part of some learned classes in `log_density`, differentiable: what is trained."""
+        given = couplings or self.couplings
         seen = nn.functional.pad((configurations / self.law.scale).float(), (0, 1))
         total = torch.zeros(len(configurations), dtype=configurations.dtype, device=configurations.device)
         for number in numbers:
             x = configurations[:, self.get_buffer(f"_sites_{number}")]
-            total = total + self.law.log_prob(x, *self._coefficients(number, seen, condition)).sum(1)
+            total = total + given.law.log_prob(x, *self._coefficients(number, seen, given)).sum(1)
         return total
 
     def mean_log_prob(
-        self, configurations: Tensor, numbers: range | list[int], condition: Tensor | None = None
+        self, configurations: Tensor, numbers: range | list[int], couplings: Couplings | None = None
     ) -> Tensor:
         """`learned_log_density` with each site averaged given all that is not exact, see `means`.
 
         The same mean over exact configurations, with less noise: what is trained by reference.
         """
+        given = couplings or self.couplings
         seen = nn.functional.pad((configurations / self.law.scale).float(), (0, 1))
         around = self._around_exact(configurations)
         total = torch.zeros(len(configurations), device=configurations.device)
         for number in numbers:
-            moments = self.means.moments(configurations, around, self.get_buffer(f"_sites_{number}"))
-            coefficients = self._coefficients(number, seen, condition)
-            total = total + self.law.mean_log_prob(moments, *coefficients).sum(1)
+            sites = self.get_buffer(f"_sites_{number}")
+            moments = self.means.moments(given.law, configurations, around, sites)
+            coefficients = self._coefficients(number, seen, given)
+            total = total + given.law.mean_log_prob(moments, *coefficients).sum(1)
         return total
 
-    def root_moments(self, configurations: Tensor) -> Tensor:
+    def root_moments(self, configurations: Tensor, couplings: Couplings | None = None) -> Tensor:
         """Mean moments of the root's sites, shape (n_batch, n_root, n_moments)."""
-        return self.means.moments(configurations, self._around_exact(configurations), self.root)
+        law, around = (couplings or self.couplings).law, self._around_exact(configurations)
+        return self.means.moments(law, configurations, around, self.root)
 
     @torch.no_grad()
     def start_from(self, other: Refinement) -> list[str]:
@@ -257,11 +284,11 @@ class Refinement(Module):
                 kept.append(one.name)
         return kept
 
-    def _coefficients(self, number: int, seen: Tensor, condition: Tensor | None) -> tuple[Tensor, Tensor]:
+    def _coefficients(self, number: int, seen: Tensor, given: Couplings) -> tuple[Tensor, Tensor]:
         """Of one class, from the padded field in units of the law's scale."""
         table = self.get_buffer(f"_table_{number}")
         window = seen.index_select(1, table.reshape(-1)).unflatten(1, table.shape)
-        bump = None if condition is None else bumps(condition.float(), self.n_bumps)[:, None]
+        bump = None if given.bump is None else given.bump[:, None]
         return self.networks[_key(self.classes.learned[number])](
             window, self.get_buffer(f"_edges_{number}"), bump
         )

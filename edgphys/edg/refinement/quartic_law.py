@@ -16,15 +16,16 @@ Given all neighbours the normaliser is I of `SiteIntegral`.
 from __future__ import annotations
 
 import math
-from typing import final
+from collections.abc import Sequence
+from typing import Any, ClassVar, Self, final
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from edgphys.edg.refinement.law import AbstractLaw
+from edgphys.edg.refinement.law import AbstractLaw, spread
 from edgphys.edg.targets.site_integral import SiteIntegral
 
-__all__ = ["QuarticLaw"]
+__all__ = ["QuarticLaw", "field_size"]
 
 _NODES = 96
 # Values for averages over densities: the trapezoid rule converges exponentially.
@@ -52,23 +53,41 @@ class QuarticLaw(AbstractLaw):
     degree : int
         Most neighbours of a site.
     n_nodes : int
+    size : (float, float), optional
+        Of a variable, and of the nodes in units of it, see `field_size`; default: by it.
+
+    Attributes
+    ----------
+    size : (float, float)
     """
 
+    by_coupling: ClassVar[tuple[str, ...]] = ("pair", "quadratic", "quartic")
+    quadratic: float | Tensor
+    quartic: float | Tensor
+    sites: Any
     nodes: Tensor
     grid: Tensor
     powers: Tensor
     fine: Tensor
 
     def __init__(
-        self, quadratic: float, quartic: float, hop: float, degree: int, n_nodes: int = _NODES
+        self,
+        quadratic: float,
+        quartic: float,
+        hop: float,
+        degree: int,
+        n_nodes: int = _NODES,
+        size: tuple[float, float] | None = None,
     ) -> None:
         super().__init__()
         self.n_odd, self.n_even, self.pair = 2, 2, 2.0 * float(hop)
         self.quadratic, self.quartic = float(quadratic), float(quartic)
-        self.scale, end = _size(quadratic - abs(hop) * degree, quadratic, quartic)
+        self.size = field_size(quadratic, quartic, hop, degree) if size is None else size
+        self.scale, end = self.size
         # Fields of neighbours at the end of the nodes: almost all draws are served by the table.
-        largest = abs(self.pair) * degree * end * self.scale + 1e-3
-        self.site = SiteIntegral(quadratic, quartic, largest=largest)
+        largest = 2.0 * abs(hop) * degree * end * self.scale + 1e-3
+        self.sites = nn.ModuleList([SiteIntegral(quadratic, quartic, largest=largest)])
+        self.row: Tensor | None = None
         nodes = torch.linspace(-end, end, n_nodes, dtype=torch.float64)
         self.register_buffer("nodes", nodes, persistent=False)
         self.step = float(nodes[1] - nodes[0])
@@ -79,6 +98,17 @@ class QuarticLaw(AbstractLaw):
         n_fine = math.ceil((degree + 1) * end * self.scale / self.spacing)
         sums = self.spacing * torch.arange(-n_fine, n_fine + 1, dtype=torch.float64)
         self.register_buffer("fine", self.log_normaliser(sums).float(), persistent=False)
+
+    def stacked(self, laws: Sequence[Self]) -> Self:
+        stack = super().stacked(laws)
+        stack.fine = torch.stack([law.fine for law in laws])
+        stack.sites = nn.ModuleList([site for law in laws for site in law.sites])
+        return stack
+
+    def rows(self, index: Tensor) -> Self:
+        chosen = super().rows(index)
+        chosen.row = index
+        return chosen
 
     def log_prob(self, x: Tensor, odd: Tensor, even: Tensor) -> Tensor:
         """Log-density of the tabulated law, tails included."""
@@ -106,11 +136,18 @@ class QuarticLaw(AbstractLaw):
 
     def local(self, x: Tensor) -> Tensor:
         """-V."""
-        return -x * x * (self.quadratic + self.quartic * x * x)
+        return -x * x * (spread(self.quadratic, x) + spread(self.quartic, x) * x * x)
 
     def log_normaliser(self, neighbour_sum: Tensor) -> Tensor:
         """log I."""
-        return self.site.log_integral(self.pair * neighbour_sum)
+        given = spread(self.pair, neighbour_sum) * neighbour_sum
+        if self.row is None:
+            return self.sites[0].log_integral(given)
+        total = torch.empty_like(given)
+        for k in self.row.unique().tolist():
+            here = self.row == k
+            total[here] = self.sites[k].log_integral(given[here]).to(total)
+        return total
 
     def log_normaliser_on_grid(self, neighbour_sum: Tensor, times: Tensor) -> Tensor:
         """By linear interpolation, with one weight for all values, float32."""
@@ -118,19 +155,24 @@ class QuarticLaw(AbstractLaw):
         index = first.floor()
         part = (first - index)[..., None].float()
         steps = _FINER * times.long()[:, None] * torch.arange(len(self.grid), device=times.device)
-        middle = len(self.fine) // 2
-        index = (index.long()[..., None] + steps + middle).clamp(0, len(self.fine) - 2)
-        low = self.fine[index]
-        return low + part * (self.fine[index + 1] - low)
+        n_fine = self.fine.shape[-1]
+        middle = n_fine // 2
+        index = (index.long()[..., None] + steps + middle).clamp(0, n_fine - 2)
+        if self.row is not None:
+            index = index + n_fine * self.row[:, None, None]
+        fine = self.fine.flatten()
+        low = fine[index]
+        return low + part * (fine[index + 1] - low)
 
     def draw_exact(self, neighbour_sum: Tensor, generator: torch.Generator) -> Tensor:
         """By rejection."""
-        return self.site.draw(self.pair * neighbour_sum, generator)
+        return self.sites[0].draw(self.pair * neighbour_sum, generator)
 
     def _coefficients(self, odd: Tensor, even: Tensor) -> Tensor:
         """a, b, c, d for the variable in units of `scale`, shape (..., 4)."""
-        b = even[..., 0] - self.quadratic * self.scale**2
-        d = -self.quartic * self.scale**4 * torch.nn.functional.softplus(even[..., 1] + _SOFTPLUS_ONE)
+        b, d = even.unbind(-1)
+        b = b - spread(self.quadratic, b) * self.scale**2
+        d = -spread(self.quartic, d) * self.scale**4 * nn.functional.softplus(d + _SOFTPLUS_ONE)
         return torch.stack([odd[..., 0], b, odd[..., 1], d], dim=-1)
 
 
@@ -189,12 +231,14 @@ class _Table:
         return torch.where(chosen[..., 0] == n_pieces + 1, self.last + torch.log(uniform) / self.right, x)
 
 
-def _size(lowest: float, quadratic: float, quartic: float) -> tuple[float, float]:
+def field_size(quadratic: float, quartic: float, hop: float, degree: int) -> tuple[float, float]:
     """Size of a variable, and in its units the end of the nodes, from the potential of a uniform field.
 
-    That potential, ``lowest x^2 + quartic x^4``, is a site's share of the action of a uniform field, the
-    least for its size. Where it has no minimum (free fields on open lattices) the site's own stands in.
+    That potential, ``(quadratic - |hop| degree) x^2 + quartic x^4``, is a site's share of the action of a
+    uniform field, the least for its size. Where it has no minimum (free fields on open lattices) the site's
+    own stands in.
     """
+    lowest = quadratic - abs(hop) * degree
     if quartic == 0.0 and lowest <= 0.0:
         lowest = quadratic
     square = _square_at(_HEIGHT, lowest, quartic)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, cast, final
 
 from edgphys._checks import choice, number
+from edgphys.edg.core.conditions import Conditions
 from edgphys.edg.core.model import AbstractEDGModel
 from edgphys.edg.core.model_options import ModelOptions, option, set_fields
 from edgphys.edg.core.recipe import AbstractRecipe, TrainingJob
@@ -23,6 +24,8 @@ from edgphys.systems.lattice.base import AbstractLatticeSystem
 __all__ = ["RefinementOptions", "RefinementRecipe"]
 
 _ROOTS = ("autoregressive", "edg")
+# Steps for a range of couplings over those for one.
+_RANGE_TIMES = 1.5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +76,7 @@ class RefinementRecipe(AbstractRecipe):
     learning_rate = 0.02
     max_gradient = 20.0
     trainings = ("chains", "energy", "both")
+    conditional = True
     # It does not end early: without a reference the loss rises with the coupling.
     patience = 1_000_000
     objective = "log q averaged over configurations of a reference, or a lower bound on log_z up to its noise"
@@ -84,6 +88,10 @@ class RefinementRecipe(AbstractRecipe):
         return why_not
 
     def complete(self, system, options):
+        if options.conditions and options.root != "autoregressive":
+            raise ArgumentValueError(
+                f"root must be 'autoregressive' for a sampler with conditions, got {options.root!r}", "root"
+            )
         if options.root == "autoregressive":
             return replace(options, n_path_steps=1, encoder_size=(1, 1))
         return options
@@ -99,6 +107,8 @@ class RefinementRecipe(AbstractRecipe):
 
     def default_steps(self, system, options):
         n_laws = round(1000 * max(1.0, system.n_variables / 256) ** 0.25)
+        if options.conditions:
+            n_laws = round(_RANGE_TIMES * n_laws)
         return n_laws if options.root == "autoregressive" else 3 * n_laws
 
     def default_batch_size(self, system, training):
@@ -111,7 +121,7 @@ class RefinementRecipe(AbstractRecipe):
         laws = _laws(job.system, job.options, job.settings.seed).to(job.device)
         if job.start is not None:
             _take_over(laws, job.start.target.laws)
-        reference = Reference(job)
+        reference = Reference(job, [job.system] if laws.range is None else laws.range.systems)
         if job.options.root == "autoregressive":
             model = RefinementModel(laws, job.options.n_path_steps)
             stages = law_stages(laws, job.training, job.settings, reference)
@@ -143,5 +153,6 @@ def _laws(system: Any, options: RefinementOptions, seed: int) -> LatticeGenerato
         radius=options.radius,
         width=width,
         root_width=root_width,
+        conditions=Conditions(options.conditions or {}),
         seed=seed,
     )

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from edgphys.edg.core.bounds import Loss
 from edgphys.edg.refinement.classes import Classes
+from edgphys.edg.refinement.couplings import Couplings
 from edgphys.edg.refinement.generator import LatticeGenerator
 from edgphys.systems.lattice.space_group import SpaceGroup
 
@@ -31,7 +32,7 @@ class ReferenceBound:
     generator : LatticeGenerator
         What is trained, on its device.
     configurations : tensor, shape (n_configurations, n_sites)
-        Any dtype.
+        Any dtype. For a range of couplings, as many from each of its nodes in turn.
     """
 
     def __init__(self, generator: LatticeGenerator, configurations: Tensor) -> None:
@@ -45,21 +46,30 @@ class ReferenceBound:
         sizes = _sites_by_level(classes)
         n_most = max(sizes.values(), default=len(classes.root))
 
-        def batch(n_sites: int) -> Tensor:
+        def batch(n_sites: int) -> tuple[Tensor, Couplings | None]:
             n = n_batch * n_most // n_sites
             return self._batch(min(max(n, n_batch), _MOST_TIMES * n_batch), generator)
 
-        x = batch(len(classes.root))
-        loss = -root.mean_log_prob(refinement.restrict(x), refinement.root_moments(x)).mean()
+        x, given = batch(len(classes.root))
+        moments = refinement.root_moments(x, given)
+        loss = -root.mean_log_prob(refinement.restrict(x), moments, given).mean()
         for level, n_sites in sizes.items():
             numbers = [k for k, one in enumerate(classes.learned) if one.level == level]
-            loss = loss - refinement.mean_log_prob(batch(n_sites), numbers).mean()
+            x, given = batch(n_sites)
+            loss = loss - refinement.mean_log_prob(x, numbers, given).mean()
         return Loss(torch.zeros_like(loss), loss)
 
-    def _batch(self, n: int, generator: torch.Generator) -> Tensor:
-        reference = self._reference
-        chosen = torch.randint(len(reference), (n,), generator=generator, device=reference.device)
-        return self._group.move(reference[chosen].float(), generator)
+    def _batch(self, n: int, generator: torch.Generator) -> tuple[Tensor, Couplings | None]:
+        """Configurations, moved, and the couplings that they are from."""
+        reference, every, given = self._reference, self._laws.range, None
+        like = {"generator": generator, "device": reference.device}
+        if every is None:
+            chosen = torch.randint(len(reference), (n,), **like)
+        else:
+            node, n_each = every.draw(n, generator), len(reference) // len(every.systems)
+            chosen = node * n_each + torch.randint(n_each, (n,), **like)
+            given = every.at(node)
+        return self._group.move(reference[chosen].float(), generator), given
 
 
 def _sites_by_level(classes: Classes) -> dict[int, int]:

@@ -17,8 +17,9 @@ from torch import Tensor
 
 from edgphys.edg.core.module import Module
 from edgphys.edg.refinement.classes import Classes
+from edgphys.edg.refinement.couplings import Couplings
 from edgphys.edg.refinement.law import AbstractLaw
-from edgphys.edg.refinement.network import OddEvenNetwork, bumps
+from edgphys.edg.refinement.network import OddEvenNetwork
 
 __all__ = ["AutoregressiveRoot"]
 
@@ -34,7 +35,7 @@ class AutoregressiveRoot(Module):
     width : int
         Hidden units for each site.
     n_bumps : int
-        Of the condition.
+        As in `Refinement`.
     seed : int
         Of the initial weights.
     """
@@ -47,7 +48,8 @@ class AutoregressiveRoot(Module):
         self, classes: Classes, law: AbstractLaw, *, width: int = 64, n_bumps: int = 0, seed: int = 0
     ) -> None:
         super().__init__()
-        self.law, self.n_bumps, self.n_root = law, n_bumps, len(classes.root)
+        self.law, self.n_root = law, len(classes.root)
+        self.bump: Tensor | None = None
         order = _far_apart(classes)
         self.register_buffer("order", torch.from_numpy(order), persistent=False)
         self.register_buffer("back", torch.from_numpy(np.argsort(order)), persistent=False)
@@ -65,40 +67,52 @@ class AutoregressiveRoot(Module):
             n_bumps=n_bumps,
         )
 
-    def log_prob(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
-        """Log-density of root values, in their dtype, shape (n_batch, n_root) -> (n_batch,)."""
-        x = x[:, self.order]
-        windows = self.mask * (x / self.law.scale).float()
-        odd, even = self.network(windows, bump=self._bump(condition))
-        return self.law.log_prob(x.T, odd, even).sum(0)
+    @property
+    def couplings(self) -> Couplings:
+        """Those of the system; most methods take others, one for each sample of a batch."""
+        return Couplings(self.law, self.bump)
 
-    def mean_log_prob(self, x: Tensor, moments: Tensor, condition: Tensor | None = None) -> Tensor:
+    def at(self, couplings: Couplings) -> AutoregressiveRoot:
+        """The same root at other couplings."""
+        other = self.twin()
+        other.law, other.bump = couplings.law, couplings.bump
+        return other
+
+    def log_prob(self, x: Tensor, couplings: Couplings | None = None) -> Tensor:
+        """Log-density of root values, in their dtype, shape (n_batch, n_root) -> (n_batch,)."""
+        given, x = couplings or self.couplings, x[:, self.order]
+        odd, even = self._coefficients(x, given)
+        return given.law.log_prob(x, odd, even).sum(1)
+
+    def mean_log_prob(self, x: Tensor, moments: Tensor, couplings: Couplings | None = None) -> Tensor:
         """`log_prob` with each site averaged, given its mean moments, shape (n_batch, n_root, n_moments)."""
-        windows = self.mask * (x[:, self.order] / self.law.scale).float()
-        odd, even = self.network(windows, bump=self._bump(condition))
-        return self.law.mean_log_prob(moments[:, self.order].transpose(0, 1), odd, even).sum(0)
+        given = couplings or self.couplings
+        odd, even = self._coefficients(x[:, self.order], given)
+        return given.law.mean_log_prob(moments[:, self.order], odd, even).sum(1)
+
+    def _coefficients(self, x: Tensor, given: Couplings) -> tuple[Tensor, Tensor]:
+        """Of all sites in their order, shape (n_batch, n_root, n_odd) and (n_batch, n_root, n_even)."""
+        odd, even = self.network(self.mask * (x / self.law.scale).float(), bump=given.bump)
+        return odd.transpose(0, 1), even.transpose(0, 1)
 
     @torch.no_grad()
     def draw(
         self,
         n_samples: int,
         generator: torch.Generator,
-        condition: Tensor | None = None,
+        couplings: Couplings | None = None,
         dtype: torch.dtype = torch.float64,
     ) -> tuple[Tensor, Tensor]:
         """Root values, shape (n_samples, n_root), and their log-density."""
         like = {"dtype": dtype, "device": self.mask.device}
         x, total = torch.zeros(n_samples, self.n_root, **like), torch.zeros(n_samples, **like)
-        bump = self._bump(condition)
+        given = couplings or self.couplings
         for k in range(self.n_root):
             seen = (x[:, :k] / self.law.scale).float()
-            odd, even = self.network.one(k, seen, bump)
-            x[:, k], log_prob = self.law.draw(odd.to(dtype), even.to(dtype), generator)
+            odd, even = self.network.one(k, seen, given.bump)
+            x[:, k], log_prob = given.law.draw(odd.to(dtype), even.to(dtype), generator)
             total = total + log_prob
         return x[:, self.back], total
-
-    def _bump(self, condition: Tensor | None) -> Tensor | None:
-        return None if condition is None else bumps(condition.float(), self.n_bumps)
 
 
 def _far_apart(classes: Classes) -> NDArray[np.int64]:

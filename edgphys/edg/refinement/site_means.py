@@ -36,16 +36,14 @@ class SiteMeans(Module):
     Parameters
     ----------
     classes : Classes
-    law : AbstractLaw
     """
 
     inner: Tensor
     exact: Tensor
     times: Tensor
 
-    def __init__(self, classes: Classes, law: AbstractLaw) -> None:
+    def __init__(self, classes: Classes) -> None:
         super().__init__()
-        self._law = [law]  # that of the refinement, not a second copy in the state
         n_sites = classes.lattice.n_sites
         around = neighbour_table(classes.lattice, np.arange(n_sites))
         position = np.full(n_sites + 1, len(classes.exact))
@@ -64,25 +62,28 @@ class SiteMeans(Module):
             self.register_buffer(name, torch.from_numpy(np.ascontiguousarray(table)), persistent=False)
 
     @torch.no_grad()
-    def moments(self, configurations: Tensor, around_exact: Tensor, sites: Tensor) -> Tensor:
+    def moments(
+        self, law: AbstractLaw, configurations: Tensor, around_exact: Tensor, sites: Tensor
+    ) -> Tensor:
         """Of `sites`, none of them exact, shape (n_batch, len(sites), n_moments).
 
         Parameters
         ----------
+        law : AbstractLaw
+            Of all sites.
         configurations : tensor, shape (n_batch, n_sites)
             Their exact sites are not looked at.
         around_exact : tensor, shape (n_batch, n_exact)
             Sum over the neighbours of every exact site.
         sites : int64 tensor
         """
-        law = self._law[0]
-        x, grid = configurations.index_select(1, sites), law.grid.to(configurations)
+        x = configurations.index_select(1, sites)
         padded, rest = nn.functional.pad(configurations, (0, 1)), nn.functional.pad(around_exact, (0, 1))
         field = torch.zeros_like(x)
         for inner in self.inner[:, sites]:
             field = field + padded.index_select(1, inner)
-        height = law.local(grid) + law.pair * grid * field[..., None]
+        height = law.log_weight_on_grid(field)
         for near, times in zip(self.exact[:, sites], self.times[:, sites].to(x), strict=True):
             others = rest.index_select(1, near) - times * x
             height = height + law.log_normaliser_on_grid(others, times)
-        return torch.softmax(height, dim=-1) @ law.moments(grid)
+        return torch.softmax(height, dim=-1) @ law.moments(law.grid.to(x))

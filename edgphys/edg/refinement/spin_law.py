@@ -12,7 +12,7 @@ from typing import ClassVar, final
 import torch
 from torch import Tensor, nn
 
-from edgphys.edg.refinement.law import AbstractLaw
+from edgphys.edg.refinement.law import AbstractLaw, spread
 from edgphys.systems.lattice.ising import log_2cosh
 
 __all__ = ["SpinLaw"]
@@ -26,6 +26,8 @@ class SpinLaw(AbstractLaw):
     ----------
     reduced_coupling, reduced_field : float
         beta J and beta h.
+    with_field : bool, optional
+        Whether the coefficient has an even part; default: if there is a field.
 
     Examples
     --------
@@ -36,12 +38,13 @@ class SpinLaw(AbstractLaw):
     """
 
     scale: ClassVar[float] = 1.0
+    by_coupling: ClassVar[tuple[str, ...]] = ("pair", "bias")
     grid: Tensor
 
-    def __init__(self, reduced_coupling: float, reduced_field: float) -> None:
+    def __init__(self, reduced_coupling: float, reduced_field: float, with_field: bool | None = None) -> None:
         super().__init__()
         self.pair, self.bias = float(reduced_coupling), float(reduced_field)
-        self.n_odd, self.n_even = 1, int(self.bias != 0.0)
+        self.n_odd, self.n_even = 1, int(self.bias != 0.0 if with_field is None else with_field)
         self.register_buffer("grid", torch.tensor([-1.0, 1.0], dtype=torch.float64), persistent=False)
 
     def log_prob(self, x: Tensor, odd: Tensor, even: Tensor) -> Tensor:
@@ -65,18 +68,21 @@ class SpinLaw(AbstractLaw):
 
     def local(self, x: Tensor) -> Tensor:
         """beta h s."""
-        return self.bias * x
+        return spread(self.bias, x) * x
 
     def log_normaliser(self, neighbour_sum: Tensor) -> Tensor:
         """log 2 cosh."""
-        return log_2cosh(self.pair * neighbour_sum + self.bias)
+        return log_2cosh(self._given(neighbour_sum))
 
     def draw_exact(self, neighbour_sum: Tensor, generator: torch.Generator) -> Tensor:
         """The heat bath."""
-        return _spins(self.pair * neighbour_sum + self.bias, generator)
+        return _spins(self._given(neighbour_sum), generator)
+
+    def _given(self, neighbour_sum: Tensor) -> Tensor:
+        return spread(self.pair, neighbour_sum) * neighbour_sum + spread(self.bias, neighbour_sum)
 
     def _coefficient(self, odd: Tensor, even: Tensor) -> Tensor:
-        return odd[..., 0] + even.sum(-1) + self.bias
+        return odd[..., 0] + even.sum(-1) + spread(self.bias, odd[..., 0])
 
 
 def _log_prob(spins: Tensor, coefficient: Tensor) -> Tensor:

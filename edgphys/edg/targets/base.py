@@ -169,13 +169,21 @@ class AbstractTarget(Module, ABC):
         """
         return None
 
-    def start(self, x: Tensor) -> tuple[Tensor, Tensor]:
+    def start_witnesses(self) -> Tensor | None:
+        """Those of `training_system`, in its variables; where `can_anneal`."""
+        return None
+
+    def start(self, x: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """float64 variables of `training_system`, and their log-density there; where `can_anneal`."""
         raise NotImplementedError(f"{type(self).__name__} has nothing to anneal from")
 
     def lower_start(self, x: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """`lower` for variables of `training_system`, as `start` gives them; where `can_anneal`."""
         raise NotImplementedError(f"{type(self).__name__} has nothing to anneal from")
+
+    def finish(self, x: Tensor) -> Tensor:
+        """Configurations of `system`, flat, from variables that were annealed to it; where `can_anneal`."""
+        return self.system.to_configurations(x, None).flatten(1)
 
 
 class AbstractLatticeTarget(AbstractTarget):

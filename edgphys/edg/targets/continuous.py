@@ -117,12 +117,12 @@ class ContinuousTarget(AbstractCountedTarget):
     def _gradient(self, x: Tensor) -> Tensor:
         return self.training_system.gradient(x)
 
-    def start(self, x: Tensor) -> tuple[Tensor, Tensor]:
+    def start(self, x: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         x = x.double()
         return x, -self.training_system.reduced_energy(x)
 
     def lower_start(self, x: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        return x, self.start(x)[1]
+        return x, self.start(x, generator)[1]
 
     def lift(self, x: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         x = x.double()
@@ -181,10 +181,10 @@ class PhaseSpaceTarget(AbstractCountedTarget):
         self.n_gradient_calls += len(x)
         return self._inner._gradient(x)
 
-    def start(self, x: Tensor) -> tuple[Tensor, Tensor]:
+    def start(self, x: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """As for the system alone; the log-density is that of X."""
         x, log_momenta = self._parts(x)
-        x, log_density = self._inner.start(x)
+        x, log_density = self._inner.start(x, generator)
         return x, log_density + log_momenta
 
     def lift(self, x: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:

@@ -61,15 +61,23 @@ class RoundTrips:
         self._kept = tuple(part[best] for part in both)
 
     def unseen(
-        self, model: AbstractEDGModel, n_steps: int, witnesses: Tensor | None = None
+        self,
+        model: AbstractEDGModel,
+        n_steps: int,
+        witnesses: Tensor | None = None,
+        *,
+        annealed: bool = False,
     ) -> dict[str, int]:
         """``n_sent_back``, and ``n_unseen`` of them whose weight is above all those that were added.
 
-        `witnesses`, configurations of the system, are sent back in place of draws.
+        `witnesses`, configurations of the system, are sent back in place of draws; with `annealed` they are
+        of the system at the start of the ladder, and so are all weights.
         """
         if witnesses is not None:
-            moved = model.target.system.random_symmetry(witnesses.double(), self._generator)
-            x, log_density = model.target.lower(moved.to(self._dtype), self._generator)
+            target = model.target
+            lower = target.lower_start if annealed else target.lower
+            moved = target.training_system.random_symmetry(witnesses.double(), self._generator)
+            x, log_density = lower(moved.to(self._dtype), self._generator)
         elif self._kept is None or not len(self._kept[0]):
             return {"n_sent_back": 0, "n_unseen": 0}
         else:

@@ -23,13 +23,14 @@ from edgphys.edg.core.model import AbstractEDGModel, Draw
 from edgphys.edg.core.path import log_weights
 from edgphys.edg.targets.base import Calls
 from edgphys.edg.trained import Run, TrainedModel, spawned_generator
-from edgphys.edg.weights.annealing import Annealing
 from edgphys.edg.weights.label_shares import with_best_shares
 from edgphys.edg.weights.number_of_views import number_of_views
 from edgphys.edg.weights.ode import Flow, ode_log_weights
 from edgphys.edg.weights.round_trip import RoundTrips
 from edgphys.edg.weights.views import Back, ViewSpread, harmonic_mean, redraw_by
 from edgphys.errors import ArgumentValueError
+from edgphys.mcmc.annealing.ladder import Annealing
+from edgphys.mcmc.annealing.walkers_of import walkers_of
 
 __all__ = ["draw_samples", "flow_of"]
 
@@ -134,11 +135,12 @@ def draw_samples(
     settings = {"n_samples": n_samples, "batch_size": options.batch_size, "weights": options.weights}
     settings |= {"n_path_steps": n_steps} if flow is None else flow.settings
     settings |= views.settings | shares
-    unseen = trips.unseen(model, n_steps, model.target.witnesses())
+    witnesses = model.target.start_witnesses() if annealed else model.target.witnesses()
+    unseen = trips.unseen(model, n_steps, witnesses, annealed=annealed)
     spent = model.target.calls_since(before) + Calls(views.n_more_energies(n_samples) + n_pilot)
     if annealing is not None:
         settings |= {"n_anneal": annealing.n_rungs, "ess_start": annealing.start_share()}
-        spent = spent + Calls(n_gradient_calls=annealing.n_gradient_calls)
+        spent = spent + Calls(annealing.n_energy_calls, annealing.n_gradient_calls)
     columns = {"log_weight_joint": log_w.numpy()}
     samples = run.dataset(trained, configurations, columns, settings, spent)
     samples.attrs |= {"log_weight_exact": int(options.is_exact), **unseen, **weights.spread.attrs()}
@@ -162,16 +164,17 @@ def _annealing(trained: TrainedModel, n_rungs: int | None, seed: int) -> Anneali
         )
     pilot, production = np.random.SeedSequence(seed, spawn_key=(2,)).spawn(2)
     weights = _Weights(trained.options.n_path_steps, spawned_generator(pilot, model.device))
-    x, log_w = _start_batch(model, _N_PILOT, weights)
-    ladder = (model.target.training_system, system, n_rungs)
-    return Annealing(*ladder, x, log_w, np.random.default_rng(pilot), np.random.default_rng(production))
+    ends = model.target.training_system, system
+    start = _start_batch(model, _N_PILOT, weights)
+    rngs = np.random.default_rng(pilot), np.random.default_rng(production)
+    return Annealing(walkers_of(*ends), *ends, n_rungs, *start, *rngs)
 
 
 @torch.no_grad()
 def _start_batch(model: AbstractEDGModel, size: int, weights: _Weights) -> tuple[np.ndarray, np.ndarray]:
     """Draws, float64, with log weights for the system trained on."""
     draw = model.draw(size, weights.generator)
-    x, log_density = model.target.start(draw.x)
+    x, log_density = model.target.start(draw.x, weights.generator)
 
     def back() -> tuple[Tensor, Tensor]:
         return model.target.lower_start(x.to(draw.x), weights.generator)
@@ -187,8 +190,7 @@ def _weighted_batch(
     model = trained.model
     if annealing is not None:
         x, log_w = annealing(*_start_batch(model, size, weights))
-        configurations = trained.system.to_configurations(torch.from_numpy(x), None).flatten(1)
-        return torch.from_numpy(log_w), configurations
+        return torch.from_numpy(log_w), model.target.finish(torch.from_numpy(x))
     draw = model.draw(size, weights.generator)
     log_density, configurations = model.target.lift(draw.x, weights.generator)
     move = trained.system.random_symmetry

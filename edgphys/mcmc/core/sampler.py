@@ -181,6 +181,16 @@ class AbstractSampler(abc.ABC):
         the system.
         """
 
+    def sweep_each(self, chains: ChainState, tuned: dict[str, float], kept) -> None:
+        """One sweep of many chains, held by one state with an axis in front of those of a chain.
+
+        `kept`, shape (n_chains, n_variables), takes their configurations in the order of the system.
+        """
+        rows = np.empty((1, self.n_columns))
+        for k in range(len(kept)):
+            parts = chains.configuration[k], chains.rng[k], chains.counts[k], chains.tuning[k]
+            self.advance(ChainState(*parts), tuned, 1, rows, kept[k : k + 1])
+
     def report(self, states: list[ChainState]) -> dict[str, float]:
         """Diagnostics over all chains since the warm-up, for the settings stored with the data."""
         attempted = sum(int(s.counts[ATTEMPTED]) for s in states)
@@ -217,6 +227,10 @@ class AbstractLatticeSampler(AbstractSampler):
         else:
             values = self._ordered() * (1 if index % 4 == 1 else -1)
         return ChainState(self.layout.store(values.astype(self.kept_dtype())), new_state(kernel_seed))
+
+    def place(self, state: ChainState, values: np.ndarray) -> None:
+        """Put the chain at a configuration in the order of the lattice, shape (n_sites,)."""
+        state.configuration = self.layout.store(values.astype(self.kept_dtype()))
 
     def unpack(self, state: ChainState) -> np.ndarray:
         values = np.empty_like(state.configuration[:-1])

@@ -94,6 +94,12 @@ class AbstractIsingLocal(AbstractIsingSampler):
             state.rng = np.concatenate([lanes, state.rng])
         return state
 
+    def place(self, state: ChainState, values: np.ndarray) -> None:
+        if self._kernel is None:
+            super().place(state, values)
+        else:
+            state.configuration = self._kernel.pack(values.astype(np.int8))
+
     def unpack(self, state: ChainState) -> np.ndarray:
         packed = self._kernel
         return super().unpack(state) if packed is None else packed.unpack(state.configuration)

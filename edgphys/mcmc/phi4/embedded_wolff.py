@@ -26,6 +26,7 @@ from numba import njit
 
 from edgphys import _checks
 from edgphys.mcmc.core.sampler import CLUSTERS, VISITED, ChainState
+from edgphys.mcmc.core.spectrum import keep_configuration
 from edgphys.mcmc.ising.clusters import sweep_length as clusters
 from edgphys.mcmc.phi4.base import measure_field
 from edgphys.mcmc.phi4.reflections import AbstractPhi4Reflecting, cycle, tuning_cycle
@@ -66,9 +67,14 @@ class Phi4EmbeddedWolff(AbstractPhi4Reflecting):
         return super().freeze(states) | {"clusters_per_sweep": n_clusters}
 
     def advance(self, state: ChainState, tuned: dict[str, float], thin: int, rows, kept) -> None:
+        _sample(*self._args(state), self._steps(tuned), self._probe(), thin, rows, kept)
+
+    def sweep_each(self, chains: ChainState, tuned: dict[str, float], kept) -> None:
+        _sweep_each(*self._args(chains), self._steps(tuned), self.layout.order, kept)
+
+    def _steps(self, tuned: dict[str, float]) -> tuple:
         numbers_of = int(self.options["n_local"]), int(self.options["n_over"]), tuned["clusters_per_sweep"]
-        steps = tuned["width"], tuned["slope"], *numbers_of
-        _sample(*self._args(state), steps, self._probe(), thin, rows, kept)
+        return tuned["width"], tuned["slope"], *numbers_of
 
     def report(self, states: list[ChainState]) -> dict[str, float]:
         grown = sum(int(s.counts[CLUSTERS]) for s in states)
@@ -129,16 +135,31 @@ def _warm_up(phi, rng, counts, neighbours, action, tuning, n_over, n_sweeps):
 
 
 @njit(nogil=True, cache=True)
-def _sample(phi, rng, counts, neighbours, action, steps, probe, thin, rows, kept):
+def _sweep(phi, rng, counts, neighbours, action, steps, members, inside):
+    """One sweep; `members` and `inside` as for `_flip_cluster`."""
     width, slope, n_local, n_over, mean_clusters = steps
+    for _ in range(n_local):
+        cycle(phi, rng, counts, neighbours, action, (width, slope), n_over)
+    n_clusters = clusters.draw_number(rng, mean_clusters)
+    for _ in range(n_clusters):
+        counts[VISITED] += _flip_cluster(phi, rng, neighbours, action[0], members, inside)
+    counts[CLUSTERS] += n_clusters
+
+
+@njit(nogil=True, cache=True)
+def _sweep_each(phi, rng, counts, neighbours, action, steps, order, kept):
+    n_sites = neighbours.shape[0]
+    members, inside = np.empty(n_sites, np.uint32), np.zeros(n_sites + 1, np.bool_)
+    for k in range(phi.shape[0]):
+        _sweep(phi[k], rng[k], counts[k], neighbours, action, steps, members, inside)
+        keep_configuration(phi[k], order, kept[k])
+
+
+@njit(nogil=True, cache=True)
+def _sample(phi, rng, counts, neighbours, action, steps, probe, thin, rows, kept):
     n_sites = neighbours.shape[0]
     members, inside = np.empty(n_sites, np.uint32), np.zeros(n_sites + 1, np.bool_)
     for draw in range(rows.shape[0]):
         for _ in range(thin):
-            for _ in range(n_local):
-                cycle(phi, rng, counts, neighbours, action, (width, slope), n_over)
-            n_clusters = clusters.draw_number(rng, mean_clusters)
-            for _ in range(n_clusters):
-                counts[VISITED] += _flip_cluster(phi, rng, neighbours, action[0], members, inside)
-            counts[CLUSTERS] += n_clusters
+            _sweep(phi, rng, counts, neighbours, action, steps, members, inside)
         measure_field(phi, probe, rows[draw], kept[draw] if kept.shape[0] > 0 else kept[:0].ravel())

@@ -38,6 +38,7 @@ from numpy.typing import NDArray
 from edgphys._checks import finite, positive
 from edgphys._lazy import LazyModule
 from edgphys.systems.lattice.base import AbstractLatticeSystem, check_lattice
+from edgphys.systems.lattice.free_sites import draw_spins
 from edgphys.systems.lattice.hopping import BondSums
 from edgphys.systems.lattice.ising_exact import exact_names, exact_values
 from edgphys.systems.lattice.measurements import DEFINITIONS
@@ -270,7 +271,10 @@ class Ising(AbstractLatticeSystem):
         """J from 0: free spins, log Z = n_sites log(2 cosh(beta h))."""
         local = abs(self.beta * self.field)
         log_z = self.n_sites * (local + math.log1p(math.exp(-2.0 * local)))
-        return ReferencePath("coupling", 0.0, self.coupling, log_z)
+        return ReferencePath("coupling", 0.0, self.coupling, log_z, draw=self._draw_free)
+
+    def _draw_free(self, n: int, rng: np.random.Generator) -> NDArray[np.float64]:
+        return draw_spins(self.beta * self.field, (n, self.n_sites), rng)
 
     @property
     def exact(self) -> tuple[str, ...]:

@@ -39,6 +39,7 @@ from edgphys._checks import finite
 from edgphys._lazy import LazyModule
 from edgphys.observables import definitions
 from edgphys.systems.lattice.base import AbstractLatticeSystem, check_lattice
+from edgphys.systems.lattice.free_sites import draw_fields
 from edgphys.systems.lattice.hopping import BondSums, is_hypercubic
 from edgphys.systems.lattice.measurements import DEFINITIONS
 from edgphys.systems.lattice.phi4_exact import exact_names, exact_values
@@ -268,7 +269,11 @@ class Phi4(AbstractLatticeSystem):
     def reference(self) -> ReferencePath:
         """kappa (or hop) from 0: free sites, log Z = n_sites log int exp(-quadratic x^2 - quartic x^4) dx."""
         name = "kappa" if "kappa" in self.parameters else "hop"
-        return ReferencePath(name, 0.0, self.hop, self.n_sites * self._log_site_integral())
+        log_z = self.n_sites * self._log_site_integral()
+        return ReferencePath(name, 0.0, self.hop, log_z, draw=self._draw_free)
+
+    def _draw_free(self, n: int, rng: np.random.Generator) -> NDArray[np.float64]:
+        return draw_fields(self.quadratic, self.quartic, (n, self.n_sites), rng)
 
     def _log_site_integral(self) -> float:
         """By the trapezoidal rule, exact to rounding."""

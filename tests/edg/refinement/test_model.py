@@ -179,18 +179,6 @@ def test_weights_of_spins_average_to_z(case):
     assert_off(*jackknife_log_mean(model.log_weight(spins, log_prob)), wrong, least=20.0, max_err=0.02)
 
 
-def test_answer_moves_with_the_condition():
-    model = generator_of(ising(*SPINS[0]), n_bumps=8)
-    states = all_spins(12)
-    low, high = (model.log_prob(states, torch.full((len(states),), v)) for v in (-0.9, 0.8))
-    assert float((low - high).abs().mean()) > 0.01
-    for log_prob in (low, high):
-        assert float(torch.logsumexp(log_prob, 0)) == pytest.approx(0.0, abs=1e-6)
-    condition = torch.linspace(-1.0, 1.0, 50)
-    spins, log_prob = model.sample(50, torch.Generator().manual_seed(8), condition)
-    np.testing.assert_allclose(model.log_prob(spins, condition), log_prob, atol=1e-5)
-
-
 @pytest.mark.parametrize("name", ["square", "triangular"])
 def test_laws_serve_a_larger_lattice(name):
     """At the levels that both have the laws are the same; a coarser one takes the coarsest there is."""

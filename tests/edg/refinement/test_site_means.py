@@ -48,7 +48,7 @@ def moments(refinement, configurations):
     x = configurations.clone()
     x[:, refinement.exact] = 7.0  # not looked at
     sites = torch.from_numpy(sites_not_exact(refinement))
-    return refinement.means.moments(x, refinement._around_exact(x), sites)
+    return refinement.means.moments(refinement.law, x, refinement._around_exact(x), sites)
 
 
 @pytest.mark.parametrize("name", SPINS)

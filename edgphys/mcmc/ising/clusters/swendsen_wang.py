@@ -82,6 +82,9 @@ class IsingSwendsenWang(AbstractClusterSampler):
     def advance(self, state: ChainState, tuned: dict[str, float], thin: int, rows, kept) -> None:
         _sample(*self._args(state), self._measures(), thin, rows, kept)
 
+    def sweep_each(self, chains: ChainState, tuned: dict[str, float], kept) -> None:
+        _sweep_each(*self._args(chains), kept)
+
     def _args(self, state: ChainState) -> tuple:
         scratch = make_scratch(self.layout.n_sites, len(self.layout.bonds))
         return state.configuration, state.rng, state.counts, self._rule, scratch
@@ -180,6 +183,13 @@ def _sweeps(spins, rng, counts, rule, scratch, n_sweeps):
         counts[CLUSTERS] += n_clusters
         counts[VISITED] += spins.size - 1
     return n_clusters
+
+
+@njit(nogil=True, cache=True)
+def _sweep_each(spins, rng, counts, rule, scratch, kept):
+    for k in range(spins.shape[0]):
+        _sweeps(spins[k], rng[k], counts[k], rule, scratch, 1)
+        kept[k] = spins[k, :-1]
 
 
 @njit(nogil=True, cache=True)

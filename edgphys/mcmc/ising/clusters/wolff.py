@@ -86,6 +86,9 @@ class IsingWolff(AbstractClusterSampler):
     def advance(self, state: ChainState, tuned: dict[str, float], thin: int, rows, kept) -> None:
         _sample(*self._args(state), tuned["clusters_per_sweep"], self._measures(), thin, rows, kept)
 
+    def sweep_each(self, chains: ChainState, tuned: dict[str, float], kept) -> None:
+        _sweep_each(*self._args(chains), tuned["clusters_per_sweep"], kept)
+
     def _args(self, state: ChainState) -> tuple:
         queue = np.empty(self.layout.n_sites + 1, np.uint32)
         scratch = queue, np.zeros(2, np.uint64)
@@ -149,6 +152,13 @@ def _sweep(spins, rng, counts, tables, scratch, mean_clusters):
     for _ in range(n_clusters):
         counts[VISITED] += _flip_cluster(spins, rng, tables, scratch)
     counts[CLUSTERS] += n_clusters
+
+
+@njit(nogil=True, cache=True)
+def _sweep_each(spins, rng, counts, tables, scratch, mean_clusters, kept):
+    for k in range(spins.shape[0]):
+        _sweep(spins[k], rng[k], counts[k], tables, scratch, mean_clusters)
+        kept[k] = spins[k, :-1]
 
 
 @njit(nogil=True, cache=True)

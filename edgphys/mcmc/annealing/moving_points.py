@@ -16,24 +16,26 @@ from __future__ import annotations
 import math
 import os
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, final
+from typing import Any, ClassVar, final
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from edgphys.mcmc.annealing.walkers import AbstractWalkers
 from edgphys.systems.base import AbstractSystem
 from edgphys.systems.continuous.kernel_pointer import KernelPointer
 
 __all__ = ["N_LEAPFROG", "MovingPoints"]
 
 N_LEAPFROG = 10
+_ACCEPTANCE = 0.8
 # Fewer points are not worth a thread.
 _LEAST_ROWS = 64
 
 
 @final
-class MovingPoints:
+class MovingPoints(AbstractWalkers):
     """A batch on its way from one system to the next; points move independently of each other.
 
     Parameters
@@ -42,6 +44,8 @@ class MovingPoints:
         Where they begin.
     x : float64 array, shape (n_batch, n_variables)
         Copied.
+    rng : numpy.random.Generator
+        For momenta and acceptances.
 
     Attributes
     ----------
@@ -51,7 +55,10 @@ class MovingPoints:
 
     _law: Any  # arguments of the compiled loops, of a system with a kernel
 
-    def __init__(self, system: AbstractSystem, x: NDArray[np.float64]) -> None:
+    pilot_rungs: ClassVar[tuple[int, int]] = (50, 400)
+
+    def __init__(self, system: AbstractSystem, x: NDArray[np.float64], rng: np.random.Generator) -> None:
+        self._rng, self._n_calls = rng, 0
         self.x = np.array(x, dtype=np.float64, order="C")
         n_threads = max(1, min(os.cpu_count() or 1, len(x) // _LEAST_ROWS))
         self._cuts = [slice(rows[0], rows[-1] + 1) for rows in np.array_split(np.arange(len(x)), n_threads)]
@@ -60,6 +67,7 @@ class MovingPoints:
 
     def _set(self, system: AbstractSystem) -> None:
         self.system, self._law = system, None
+        self._n_calls += len(self.x)
         if system.kernel is None:
             self.energy, self.gradient = self._evaluated(self.x)
             return
@@ -76,14 +84,28 @@ class MovingPoints:
         list(self._pool.map(lambda cut: loop(*self._law, *(row[cut] for row in rows), *last), self._cuts))
 
     def switch(self, system: AbstractSystem) -> NDArray[np.float64]:
-        """Go over to another rung; minus the work of every point."""
         before = self.energy
         self._set(system)
         return before - self.energy
 
-    def move(self, step: float, rng: np.random.Generator) -> float:
+    def first_steps(self) -> NDArray[np.float64]:
+        """A leapfrog step, a tenth of the extent of the batch."""
+        return np.array([0.1 * float(self.x.std()) / self.x.shape[1] ** 0.25])
+
+    def tune(self, steps: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """The guess itself, and a better one for the next rung."""
+        return steps, steps * np.exp(0.5 * (self._one_trajectory(float(steps[0])) - _ACCEPTANCE))
+
+    def move(self, steps: NDArray[np.float64]) -> None:
+        self._one_trajectory(float(steps[0]))
+
+    def calls(self) -> tuple[int, int]:
+        return 0, self._n_calls
+
+    def _one_trajectory(self, step: float) -> float:
         """One HMC trajectory of every point; the mean acceptance probability."""
-        momentum, u = rng.standard_normal(self.x.shape), rng.random(len(self.x))
+        self._n_calls += N_LEAPFROG * len(self.x)
+        momentum, u = self._rng.standard_normal(self.x.shape), self._rng.random(len(self.x))
         if self._law is None:
             # A trajectory that diverges is refused.
             with np.errstate(over="ignore", invalid="ignore"):

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: MIT
+"""Which walkers move the configurations of a system along a ladder, by the geometry of the system."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from edgphys.errors import ArgumentValueError
+from edgphys.mcmc.algorithms import best_algorithm
+from edgphys.mcmc.annealing.chain_walkers import ChainWalkers
+from edgphys.mcmc.annealing.ladder import MakeWalkers
+from edgphys.mcmc.annealing.moving_points import MovingPoints
+from edgphys.systems.base import AbstractSystem
+
+__all__ = ["chain_walkers", "check_coefficients", "walkers_of"]
+
+
+def walkers_of(start: AbstractSystem, end: AbstractSystem) -> MakeWalkers:
+    """What makes walkers from `start` to `end`, by the best algorithm or by HMC.
+
+    Raises
+    ------
+    NotExactError
+        If no algorithm serves both.
+    ArgumentValueError
+        If, on a lattice, they differ in more than the coefficients of the action.
+    """
+    return _BY_GEOMETRY[end.geometry](start, end)
+
+
+def chain_walkers(
+    start: AbstractSystem,
+    end: AbstractSystem,
+    algorithm: str | None = None,
+    options: Mapping[str, Any] | None = None,
+) -> MakeWalkers:
+    """Those of lattice systems, by an algorithm of choice."""
+    check_coefficients(start, end)
+    algorithm = best_algorithm(start, end) if algorithm is None else algorithm
+    return partial(ChainWalkers, algorithm=algorithm, options=options)
+
+
+def check_coefficients(start: AbstractSystem, end: AbstractSystem) -> None:
+    """Refuse two systems whose actions are not of the same sums: work is a change of coefficients."""
+    probe = end.random_configurations(2, np.random.default_rng(0))
+    if not np.allclose(start.action_terms(probe), end.action_terms(probe), rtol=1e-9, equal_nan=True):
+        raise ArgumentValueError(
+            f"couplings must change coefficients of the action only to be annealed, got {start!r} for {end!r}"
+        )
+
+
+def _moving_points(start: AbstractSystem, end: AbstractSystem) -> MakeWalkers:
+    return MovingPoints
+
+
+_BY_GEOMETRY: dict[str, Callable[[AbstractSystem, AbstractSystem], MakeWalkers]] = {
+    "lattice": chain_walkers,
+    "continuous": _moving_points,
+    "particles": _moving_points,
+}

@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: MIT
+"""Exact results between the points of a scan, for a smooth line.
+
+The system is built again from the attributes of the scan. It is the one of the scan only if its exact results
+agree with those in the table at every point; else, and where they would take too long, there is no such line.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from edgphys.errors import EdgphysError
+from edgphys.report.comparison import looks
+
+if TYPE_CHECKING:
+    import xarray as xr
+    from numpy.typing import NDArray
+
+__all__ = ["exact_curve"]
+
+_MOST, _LEAST = 200, 20  # points of a line
+_SECONDS = 5.0  # that one may take
+_TOLERANCE = 1e-8  # relative: what a library of another version may change
+
+
+def exact_curve(
+    table: xr.Dataset, x_name: str, fixed: dict[str, float]
+) -> tuple[NDArray[np.float64], dict[str, NDArray[np.float64]]] | None:
+    """Exact results along one coupling of a scan.
+
+    Parameters
+    ----------
+    table : Dataset
+        Result of `edgphys.scan`.
+    x_name : str
+        The coupling.
+    fixed : dict of str to float
+        Values of the other scanned couplings.
+
+    Returns
+    -------
+    (float64 array, dict of str to float64 array), or None
+        Values of the coupling, rising, those of the scan among them, and results at these by name, total as
+        in the table. None if they cannot be had.
+    """
+    method = next((name for name, look in looks(table).items() if look.is_exact), None)
+    if method is None or table.sizes[x_name] < 2 or "wall_time" not in table:
+        return None
+    known = table.sel({"method": method, **fixed}).sortby(x_name)
+    if float(known["wall_time"].min()) * (known.sizes[x_name] + _LEAST) > _SECONDS:
+        return None
+    try:
+        rows = _rows(known, x_name, _builder(table, fixed))
+    except (TypeError, ValueError, EdgphysError):  # a system or a lattice of one's own
+        return None
+    x = sorted(rows)
+    names = set.intersection(*(set(row) for row in rows.values())) if rows else set()
+    return (np.array(x), {name: np.array([rows[v][name] for v in x]) for name in names}) if names else None
+
+
+def _rows(known: xr.Dataset, x_name: str, build: Callable[..., Any]) -> dict[float, dict[str, float]]:
+    """Exact results by value of the coupling; none if they are not those in the table, or too slow."""
+    begin, rows = time.perf_counter(), {}
+    for value in known[x_name].values.tolist():
+        last = time.perf_counter()
+        rows[value] = build(**{x_name: value}).exact_results()
+    now = time.perf_counter()
+    n_more = min(_MOST, int((_SECONDS - (now - begin)) / max(now - last, 1e-9)))
+    if n_more < _LEAST or not _agree(known, x_name, rows):
+        return {}
+    more = set(np.linspace(min(rows), max(rows), n_more).tolist()) - set(rows)
+    return rows | {value: build(**{x_name: value}).exact_results() for value in more}
+
+
+def _builder(table: xr.Dataset, fixed: dict[str, float]) -> Callable[..., Any]:
+    """Makes the system of the scan from the couplings that are not fixed."""
+    import lattices
+    from edgphys.systems import registry
+
+    attrs = table.attrs
+    lattice = None
+    if "lattice" in attrs:
+        extent, pbc = (tuple(int(n) for n in np.atleast_1d(attrs[name])) for name in ("extent", "pbc"))
+        lattice = lattices.build(attrs["lattice"], extent, tuple(map(bool, pbc)))
+    parameters = json.loads(attrs["parameters"]) | fixed
+    return functools.partial(registry.build, attrs["system"], lattice, **parameters)
+
+
+def _agree(known: xr.Dataset, x_name: str, rows: dict[float, dict[str, float]]) -> bool:
+    """Whether the results of every point are those in the table, and something is known at every point."""
+    for value, row in rows.items():
+        cell = known.sel({x_name: value})
+        shared = [name for name in row if name in cell]
+        if not shared or not all(
+            np.isclose(row[name], float(cell[name]), rtol=_TOLERANCE, atol=_TOLERANCE, equal_nan=True)
+            for name in shared
+        ):
+            return False
+    return True
