@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""``edgphys free-energy``: log Z of one system, by chains on a ladder or by a generator."""
+"""``edgphys free-energy``: log Z of one system, by chains on a ladder, a generator, or both together."""
 
 from __future__ import annotations
 
@@ -20,15 +20,22 @@ def free_energy(
     system: SystemArguments,
     *,
     method: Annotated[
-        str, typer.Option(help="mbar or ti: from chains on a ladder of couplings; edg: a generator.")
+        str,
+        typer.Option(
+            help="mbar or ti: from chains on a ladder of couplings; edg: a generator; bridge: a generator "
+            "and chains together."
+        ),
     ] = "mbar",
     algorithm: Algorithm = None,
     option: Options = None,
     n_rungs: Annotated[int | None, typer.Option(help="Rungs of the ladder; chosen by default.")] = None,
-    n_samples: Annotated[int | None, typer.Option(help="Weighted draws of edg; 10000 by default.")] = None,
-    n_chains: Annotated[int | None, typer.Option(help="Independent ladders; 4 by default.")] = None,
+    n_samples: Annotated[int | None, typer.Option(help="Draws of edg or bridge; 10000 by default.")] = None,
+    n_chains: Annotated[
+        int | None, typer.Option(help="Independent ladders; 4 by default, 8 chains of bridge.")
+    ] = None,
     n_sweeps: Annotated[
-        int | None, typer.Option(help="Sweeps of each chain after the warm-up; 5000 by default.")
+        int | None,
+        typer.Option(help="Sweeps of each chain after the warm-up; 5000 by default, 20000 of bridge."),
     ] = None,
     n_warmup: WarmUp = None,
     run: RunArguments,

@@ -25,7 +25,8 @@ def scan(
     method: Annotated[
         list[str] | None,
         typer.Option(
-            help="edg, any algorithm of Markov chains, mcmc (the best of them), mbar, ti, exact; repeat."
+            help="edg, any algorithm of Markov chains, mcmc (the best of them), bridge (edg and mcmc "
+            "together), mbar, ti, exact; repeat."
         ),
     ] = None,
     n_samples: Annotated[int, typer.Option(help="Weighted samples of edg at each point.")] = 10_000,

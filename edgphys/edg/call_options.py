@@ -15,7 +15,7 @@ from edgphys._checks import choice, count, count_or, device, positive, share
 from edgphys.edg.core.model_options import option, set_fields
 from edgphys.errors import ArgumentTypeError, ArgumentValueError
 
-__all__ = ["FitOptions", "SampleOptions", "split"]
+__all__ = ["FitOptions", "SampleOptions", "not_annealed", "split"]
 
 
 @dataclass(frozen=True)
@@ -105,6 +105,15 @@ class SampleOptions:
     def is_exact(self) -> bool:
         """Whether exp(log weight) is unbiased; noise in the exponent makes it too large on average."""
         return self.weights == "path" or self.divergence == "exact"
+
+
+def not_annealed(system_name: str, n_anneal: int | None) -> ArgumentValueError:
+    """The refusal of rungs where draws have no easier system to begin from."""
+    return ArgumentValueError(
+        f"n_anneal must be 0 for the system {system_name}, got {n_anneal}; to anneal on a lattice, train at "
+        "other couplings (train_at)",
+        "n_anneal",
+    )
 
 
 def _count_or_none(value: Any, name: str, least: int) -> int | None:

@@ -68,7 +68,7 @@ def fit_model(
         )
     configurations = None
     if reference is not None:
-        values = reference_configurations(reference, system)
+        values = reference_configurations(reference, recipe.trained_system(system, model_options))
         configurations = torch.from_numpy(values.reshape(values.shape[0] * values.shape[1], -1))
     begun = None if start is None else list(start.state_dict().values())
     of = {

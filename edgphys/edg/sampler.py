@@ -40,6 +40,7 @@ from edgphys.edg.core.training import History
 from edgphys.edg.fitting import fit_model
 from edgphys.edg.recipes import reason_for, recipe_for
 from edgphys.edg.targets.base import Calls
+from edgphys.edg.targets.eased import towards
 from edgphys.edg.trained import TrainedModel
 from edgphys.edg.weights.bridge import bridge
 from edgphys.edg.weights.chain import independence_chain
@@ -102,9 +103,10 @@ class EDG:
     encoder : {"diffusion", "gaussian"}
         "mixture", "hamiltonian": "gaussian" is the encoder of a variational autoencoder, for comparison.
     train_at : dict of str to float
-        Continuous systems: parameters at which training sees the system, such as a higher ``temperature`` or
-        a softened ``core``; by default, for clusters of particles, those of their ``easy_parameters``. The
-        weights always take the system as it is, to which `sample` anneals the draws (``n_anneal``).
+        Continuous systems and "refinement": parameters at which training sees the system, such as a higher
+        ``temperature`` or a softened ``core``; by default, for clusters of particles, those of their
+        ``easy_parameters``. The weights always take the system as it is, to which `sample` anneals the draws
+        (``n_anneal``).
     form : {"angle", "paper"}
         Lattices: "angle" is the default form (angle schedule, antithetic pairs, no derivative of the
         encoder); "paper" is the paper's own (score network with boundary interpolation in t/T). Both give
@@ -200,6 +202,11 @@ class EDG:
         return other
 
     @property
+    def can_anneal(self) -> bool:
+        """Whether draws can be annealed (``n_anneal``): always but on lattices without `train_at`."""
+        return self.system.lattice is None or self._options.is_eased
+
+    @property
     def history(self) -> xr.Dataset:
         """Minus the loss at every training step: a noisy lower bound on log Z, dim ``step``."""
         attrs = {"definition": f"minus the training loss, one batch: {self._recipe.objective}"}
@@ -212,6 +219,8 @@ class EDG:
         settings = _plain(self.options) | {"training": self._training}
         couplings = self._conditions.couplings(self.system, {})
         model = self.model.at_couplings(couplings) if couplings else self.model
+        if self._recipe.trained_system(self.system, self._options) is not self.system:
+            model = towards(model, self.system)
         return TrainedModel(self.system, self._options, settings, model, calls, self._reason)
 
     def fit(
@@ -343,10 +352,11 @@ class EDG:
         n_ode_steps : int
             Steps in the angle, for "ode".
         n_anneal : int
-            Continuous systems: rungs of annealed importance sampling from the system at `train_at` to the
-            system itself, an HMC trajectory each, see `edgphys.edg.weights.annealing`; 0 weighs the draws
-            themselves. Default: as many as bring the variance of log w along the ladder to 0.25, at most 4000
-            (their number is in the settings), and 0 where `train_at` changes nothing.
+            Rungs of annealed importance sampling from the system at `train_at` to the system itself, see
+            `edgphys.mcmc.annealing.ladder`: an HMC trajectory each, on lattices a sweep of the best algorithm
+            of `edgphys.mcmc`; 0 weighs the draws themselves. Default: as many as bring the variance of log w
+            along the ladder to 0.25, at most 4000 (their number is in the settings), and 0 where `train_at`
+            changes nothing. `edgphys.mcmc.anneal` does it without a generator, for comparison.
         n_views : int or "auto"
             Sides from which each draw is weighed: symmetry element, label, latents and internal spins drawn
             anew, see `edgphys.edg.weights.views`. Exact for any number; more raise the effective sample size
@@ -469,6 +479,7 @@ class EDG:
         n_views: int | str = "auto",
         batch_size: int = 1000,
         progress: bool | None = None,
+        **couplings: float,
     ) -> xr.Dataset:
         """log Z from draws and from reference samples sent backwards, by Bennett's acceptance ratio.
 
@@ -484,7 +495,7 @@ class EDG:
             Draws of the generator, at least 2.
         seed : int
             Of the draws, which are those of `sample`, and of the way back.
-        n_path_steps, n_views, batch_size, progress
+        n_path_steps, n_views, batch_size, progress, **couplings
             As for `sample`; the reference is weighed from as many sides. Nothing is annealed.
 
         Returns
@@ -504,7 +515,7 @@ class EDG:
             If its chains have fewer than 16 draws.
         """
         options = SampleOptions(n_path_steps=n_path_steps, n_views=n_views, batch_size=batch_size)
-        return bridge(self._trained, reference, n_samples, seed, options, progress=progress)
+        return bridge(self.at(**couplings)._trained, reference, n_samples, seed, options, progress=progress)
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> None:
         """Write system, options and weights to one file.

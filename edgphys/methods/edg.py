@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     import numpy as np
     import xarray as xr
 
-__all__ = ["EDGMethod", "EDGOptions"]
+__all__ = ["EDGMethod", "EDGOptions", "torch_threads"]
 
 
 @dataclass(frozen=True)
@@ -129,13 +129,12 @@ class EDGMethod(AbstractMethod):
     def check(self, systems: Sequence[Any]) -> None:
         """Options of the model, which depend on the system."""
         from edgphys.edg import EDG
+        from edgphys.edg.call_options import not_annealed
 
         for system in systems:
-            EDG(system, **self.options.model)
-            n_anneal = self.options.sample.get("n_anneal")
-            if n_anneal and system.lattice is not None:
-                words = f"n_anneal must be 0 for the system {system.name}, got {n_anneal}"
-                raise ArgumentValueError(words, "n_anneal")
+            edg, n_anneal = EDG(system, **self.options.model), self.options.sample.get("n_anneal")
+            if n_anneal and not edg.can_anneal:
+                raise not_annealed(system.name, n_anneal)
 
     def cells_at_once(self, n_cpus: int) -> int:
         from edgphys._checks import device
@@ -199,17 +198,33 @@ class EDGMethod(AbstractMethod):
             return None
         model, (word, *_) = self._model_options(self._ranges), seed_words(seed, 3)
         system = middle(systems[0], self._ranges)
-        with _torch_threads(self.options.n_threads or 1):
+        with torch_threads(self.options.n_threads or 1):
             return shared_model(system, model, self.options.fit, word, len(systems), checkpoint)
 
     def run(
         self, system: Any, seed: np.random.SeedSequence, artefact: Any = None, checkpoint: str | None = None
     ) -> xr.Dataset:
-        fit_seed, *seeds = seed_words(seed, 3)
-        with _torch_threads(self.options.n_threads or 1):
-            if artefact is None:
-                return self.estimates(system, fit_seed, *seeds, checkpoint=checkpoint, progress=False)
-            return artefact.estimates(system, self.options.n_samples, seeds, self.options.sample)
+        words = seed_words(seed, 3)
+        shared = {"artefact": artefact, "checkpoint": checkpoint}
+        with torch_threads(self.options.n_threads or 1):
+            return self.estimates(system, *words, **shared, progress=False)
+
+    def sampler(
+        self,
+        system: Any,
+        seed: int,
+        artefact: SharedModel | None,
+        checkpoint: str | None,
+        *,
+        progress: bool | None,
+    ) -> Any:
+        """The generator of `system`: the one model for all points at its couplings, or one trained here."""
+        from edgphys.edg import EDG
+
+        if artefact is not None:
+            return artefact.at(system)
+        options = {"progress": progress, "checkpoint": checkpoint, **self.options.fit}
+        return EDG(system, **self.options.model).fit(seed=seed, **options)
 
     def estimates(
         self,
@@ -218,25 +233,25 @@ class EDGMethod(AbstractMethod):
         draw_seed: int,
         estimate_seed: int,
         *,
+        artefact: SharedModel | None = None,
         checkpoint: str | None,
         progress: bool | None,
     ) -> xr.Dataset:
-        """Estimates of weighted draws of a generator trained here; one seed for each of the three."""
-        from edgphys.edg import EDG
+        """Estimates of weighted draws of a generator; one seed for each of the three."""
         from edgphys.estimators import estimate
 
         begin = time.perf_counter()
-        options = self.options
-        edg = EDG(system, **options.model)
-        edg = edg.fit(seed=fit_seed, progress=progress, checkpoint=checkpoint, **options.fit)
-        samples = edg.sample(options.n_samples, seed=draw_seed, progress=progress, **options.sample)
+        edg = self.sampler(system, fit_seed, artefact, checkpoint, progress=progress)
+        samples = edg.sample(self.options.n_samples, seed=draw_seed, progress=progress, **self.options.sample)
         table = estimate(samples, seed=estimate_seed)
+        if artefact is not None:
+            artefact.count_share(table)
         table.attrs["wall_time"] = time.perf_counter() - begin
         return table
 
 
 @contextmanager
-def _torch_threads(count: int) -> Iterator[None]:
+def torch_threads(count: int) -> Iterator[None]:
     """Threads within an operation of torch called from this thread; other threads keep theirs."""
     import torch
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Absolute free energy of one system in one call.
 
-From Markov chains (`edgphys.methods.ladders`), an opponent for every other log Z, or from a generator
-(`edgphys.methods.edg`).
+From Markov chains (`edgphys.methods.ladders`), an opponent for every other log Z, from a generator
+(`edgphys.methods.edg`), or from a generator and a chain together (`edgphys.methods.bridge`).
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from edgphys import _checks
 from edgphys.errors import ArgumentValueError, NotExactError
 from edgphys.methods.base import seed_words
+from edgphys.methods.bridge import BridgeMethod, ReferenceOptions
 from edgphys.methods.edg import EDGMethod
 from edgphys.methods.ladders import MBAR, TI, LadderMethod, LadderOptions
 
@@ -52,24 +53,27 @@ def free_energy(
     system : edgphys.systems.AbstractSystem
         A lattice system, or a continuous one with a numba kernel: all that ship, and a
         `edgphys.systems.Potential` that is given one or is a compiled function.
-    method : {"mbar", "ti", "edg"}
-        Multistate Bennett acceptance ratio or thermodynamic integration from chains, or an energy-based
-        diffusion generator, trained and sampled with its defaults (`edgphys.EDG`).
+    method : {"mbar", "ti", "edg", "bridge"}
+        Multistate Bennett acceptance ratio or thermodynamic integration from chains; an energy-based
+        diffusion generator, trained and sampled with its defaults (`edgphys.EDG`); or "bridge", Bennett's
+        acceptance ratio between such a generator and a chain at the system itself (`edgphys.EDG.bridge`).
     seed : int
         Non-negative; seeds of the pilot runs and of the ladder are derived from it.
     algorithm : str, optional
-        One of `edgphys.mcmc.algorithms_for` that serves all rungs; the best by default.
+        One of `edgphys.mcmc.algorithms_for` that serves all rungs, or the system; the best by default.
     n_rungs : int, optional
         Rungs of the ladder; by default as many as `swap_rate` takes.
     n_chains, n_sweeps, n_warmup, thin, n_threads, options, checkpoint, progress
-        As for `edgphys.mcmc.temper`; by default 4 chains of 5000 sweeps, and ``thin=1``.
+        As for `edgphys.mcmc.temper`; by default 4 chains of 5000 sweeps, and ``thin=1``. For "bridge" as for
+        `edgphys.mcmc.run`, by default 8 chains of 20_000 sweeps, of which about `n_samples` draws are kept.
     swap : bool, optional
         False: independent rungs, for a check that needs no swaps. Default: True.
     swap_rate : float, optional
         Wanted acceptance between neighbouring rungs. Default: 0.6.
     n_samples : int, optional
-        Weighted draws of "edg", at least 2, by default 10_000. Its other settings are `options` (of `EDG`,
-        `EDG.fit` and `EDG.sample`), `checkpoint` and `progress`; the rest is for chains, and refused.
+        Draws of "edg" and "bridge", at least 2, by default 10_000. Other settings of the generator are
+        `options` (of `EDG`, `EDG.fit` and `EDG.sample`), `checkpoint` and `progress`; for "edg" the rest is
+        for chains, and refused.
 
     Returns
     -------
@@ -136,6 +140,19 @@ def _by_edg(system, seed: int, given: dict, options, checkpoint, progress: bool)
     return generator.estimates(system, fit_seed, draw_seed, 0, checkpoint=checkpoint, progress=shown)
 
 
+def _by_bridge(system, seed: int, given: dict, options, checkpoint, progress: bool) -> xr.Dataset:
+    import numpy as np
+
+    of_edg = {name: given.pop(name) for name in _OF_EDG if name in given}
+    bridge = BridgeMethod(options, given, **of_edg)
+    reason = bridge.applies_to(system)
+    if reason is not None:
+        raise NotExactError(reason, "system")
+    bridge.check([system])
+    shown = None if progress else False
+    return bridge.estimates(system, np.random.SeedSequence(seed), None, checkpoint, progress=shown)
+
+
 @dataclass(frozen=True)
 class _Way:
     """How a method is computed, and which of the arguments above are its own."""
@@ -145,8 +162,11 @@ class _Way:
 
 
 _OF_LADDERS = frozenset(field.name for field in dataclasses.fields(LadderOptions)) | {"algorithm"}
+_OF_EDG = frozenset({"n_samples"})
+_OF_REFERENCE = frozenset(field.name for field in dataclasses.fields(ReferenceOptions)) - {"options"}
 _WAYS = {
     "mbar": _Way(functools.partial(_by_ladder, MBAR), _OF_LADDERS),
     "ti": _Way(functools.partial(_by_ladder, TI), _OF_LADDERS),
-    "edg": _Way(_by_edg, frozenset({"n_samples"})),
+    "edg": _Way(_by_edg, _OF_EDG),
+    "bridge": _Way(_by_bridge, _OF_EDG | _OF_REFERENCE),
 }

@@ -13,12 +13,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from edgphys.methods.base import AbstractMethod, Look
+from edgphys.methods.bridge import BridgeMethod
 from edgphys.methods.chains import BEST, LOOKS, ChainMethod
 from edgphys.methods.edg import EDGMethod
 from edgphys.methods.exact import ExactMethod
 from edgphys.methods.ladders import MBAR, TI, LadderMethod
 
-__all__ = ["argument_of", "available", "look", "looks_of", "make"]
+__all__ = ["arguments_of", "available", "look", "looks_of", "make"]
 
 
 @dataclass(frozen=True)
@@ -26,21 +27,38 @@ class _Entry:
     """A method by its name: how it is made from options, where `edgphys.scan` has them, how it is shown."""
 
     make: Callable[[Mapping[str, Any]], AbstractMethod]
-    argument: str
+    arguments: tuple[str, ...]
     look: Look
 
 
+_OF_EDG = ("n_samples", "n_threads", "per_point")
+_OF_REFERENCE = ("algorithm", "n_chains", "n_sweeps", "n_warmup", "thin", "options")
+
+
+def _parted(options: Mapping[str, Any], names: tuple[str, ...]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Options with one of the names, and the others."""
+    own = {name: value for name, value in options.items() if name in names}
+    return own, {name: value for name, value in options.items() if name not in names}
+
+
 def _edg(options: Mapping[str, Any]) -> EDGMethod:
-    own = {name: options[name] for name in ("n_samples", "n_threads", "per_point") if name in options}
-    return EDGMethod({name: value for name, value in options.items() if name not in own}, **own)
+    own, given = _parted(options, _OF_EDG)
+    return EDGMethod(given, **own)
+
+
+def _bridge(options: Mapping[str, Any]) -> BridgeMethod:
+    chains, rest = _parted(options, _OF_REFERENCE)
+    own, given = _parted(rest, _OF_EDG)
+    return BridgeMethod(given, chains, **own)
 
 
 _ENTRIES = {
-    "edg": _Entry(_edg, EDGMethod.argument, EDGMethod.look),
-    BEST: _Entry(lambda options: ChainMethod(BEST, options), ChainMethod.argument, LOOKS[BEST]),
-    "mbar": _Entry(lambda options: LadderMethod(MBAR, options), LadderMethod.argument, MBAR.look),
-    "ti": _Entry(lambda options: LadderMethod(TI, options), LadderMethod.argument, TI.look),
-    "exact": _Entry(lambda options: ExactMethod(), ExactMethod.argument, ExactMethod.look),
+    "edg": _Entry(_edg, (EDGMethod.argument,), EDGMethod.look),
+    "bridge": _Entry(_bridge, (EDGMethod.argument, ChainMethod.argument), BridgeMethod.look),
+    BEST: _Entry(lambda options: ChainMethod(BEST, options), (ChainMethod.argument,), LOOKS[BEST]),
+    "mbar": _Entry(lambda options: LadderMethod(MBAR, options), (LadderMethod.argument,), MBAR.look),
+    "ti": _Entry(lambda options: LadderMethod(TI, options), (LadderMethod.argument,), TI.look),
+    "exact": _Entry(lambda options: ExactMethod(), (), ExactMethod.look),
 }
 
 
@@ -67,9 +85,9 @@ def make(name: str, options: Mapping[str, Any] | None = None) -> AbstractMethod:
     return ChainMethod(name, options) if entry is None else entry.make(options or {})
 
 
-def argument_of(name: str) -> str:
-    """Argument of `edgphys.scan` that holds the options of the method of that name; "" if it has none."""
-    return _ENTRIES[name].argument if name in _ENTRIES else ChainMethod.argument
+def arguments_of(name: str) -> tuple[str, ...]:
+    """Arguments of `edgphys.scan` that hold the options of the method of that name."""
+    return _ENTRIES[name].arguments if name in _ENTRIES else (ChainMethod.argument,)
 
 
 def available(system: Any) -> tuple[str, ...]:
@@ -79,7 +97,7 @@ def available(system: Any) -> tuple[str, ...]:
     --------
     >>> from edgphys.systems import DoubleWell
     >>> available(DoubleWell())
-    ('edg', 'random_walk', 'mala', 'hmc', 'mcmc', 'mbar', 'ti', 'exact')
+    ('edg', 'random_walk', 'mala', 'hmc', 'bridge', 'mcmc', 'mbar', 'ti', 'exact')
     """
     from edgphys import mcmc
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,23 +37,19 @@ class SharedModel:
     edg: Any
     n_points: int
 
-    def estimates(
-        self, system: Any, n_samples: int, seeds: Sequence[int], options: Mapping[str, Any]
-    ) -> xr.Dataset:
-        """Estimates of weighted draws at the couplings of `system`, with its share of what training took."""
-        from edgphys.estimators import estimate
+    def at(self, system: Any) -> Any:
+        """The generator at the couplings of `system`."""
+        return self.edg.at(**{name: system.couplings[name] for name in self.edg.conditions})
 
-        point = {name: system.couplings[name] for name in self.edg.conditions}
-        samples = self.edg.at(**point).sample(n_samples, seed=seeds[0], progress=False, **options)
-        training = json.loads(samples.attrs["settings"])["training"]
+    def count_share(self, table: xr.Dataset) -> None:
+        """Let estimates at one point count their share of what training took, in place of all of it."""
+        training = json.loads(table.attrs["settings"])["training"]
         n_energy, n_gradient = (training.get(f"n_{kind}_calls", 0) for kind in ("energy", "gradient"))
         others = 1.0 - 1.0 / self.n_points
-        table = estimate(samples, seed=seeds[1])
         # The energy is evaluated with every gradient.
         table.attrs["n_energy_calls"] -= round(others * (n_energy + n_gradient))
         table.attrs["n_gradient_calls"] -= round(others * n_gradient)
         table.attrs["shared_time"] = training.get("training_time", 0.0) / self.n_points
-        return table
 
 
 def middle(system: Any, ranges: Ranges) -> Any:

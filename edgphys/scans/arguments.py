@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import inspect
 import re
+from collections import ChainMap
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -35,8 +36,9 @@ def make_methods(
             f"methods must be a non-empty sequence of names or methods, got {_checks.one_line(methods)}",
             "methods",
         )
-    options = {"edg": dict(edg or {}), "mcmc": dict(mcmc or {}), "": {}}
-    used = {registry.argument_of(one) for one in listed if isinstance(one, str)}
+    options = {"edg": dict(edg or {}), "mcmc": dict(mcmc or {})}
+    of_name = {one: registry.arguments_of(one) for one in listed if isinstance(one, str)}
+    used = {argument for arguments in of_name.values() for argument in arguments}
     for argument, given in options.items():
         for name, value in () if argument in used else given.items():
             words = f"{name} must be left out where no method takes options of {argument}"
@@ -44,7 +46,9 @@ def make_methods(
     _checks.count(n_samples, "n_samples", 2)
     options["edg"] = {"n_samples": n_samples, **options["edg"]}
     made = tuple(
-        registry.make(one, options[registry.argument_of(one)]) if isinstance(one, str) else one
+        registry.make(one, ChainMap(*(options[argument] for argument in of_name[one])))
+        if isinstance(one, str)
+        else one
         for one in listed
     )
     _check_names([method.name for method in made])

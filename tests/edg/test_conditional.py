@@ -59,6 +59,9 @@ def test_chain_and_bound_at_a_temperature(family):
     reference = ep.mcmc.run(ising(2.5), "wolff", n_chains=4, n_sweeps=50, seed=1, keep=True)
     bound = family.upper_bound(reference, 1, temperature=2.5)
     assert float(bound.log_weight_reverse.mean()) > boltzmann(ising(2.5))[2] - 0.1
+    bridged = family.bridge(reference, 200, 1, temperature=2.5)
+    assert float(bridged.log_z_err) < 0.1
+    assert_z(float(bridged.log_z), float(bridged.log_z_err), boltzmann(ising(2.5))[2], max_err=0.1)
     with pytest.raises(ValueError, match="reference"):
         family.upper_bound(reference, 1, temperature=3.5)
 

@@ -360,7 +360,11 @@ REFUSED = {
         ValueError,
         "train_at belongs to continuous systems, got train_at=",
     ),
-    "train_at of a field": (make(ising, train_at={}), ValueError, "train_at is no option of decoder='field'"),
+    "train_at of a field": (
+        make(ising, decoder="field", train_at={}),
+        ValueError,
+        "train_at is no option of decoder='field'",
+    ),
     "K of a gaussian": (
         make(harmonic, encoder="gaussian", n_path_steps=8),
         ValueError,

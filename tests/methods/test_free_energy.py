@@ -148,7 +148,7 @@ def test_scan_has_ladder_methods_beside_the_others():
 
 
 def test_bad_arguments_are_refused():
-    with pytest.raises(UnknownNameError, match="method must be one of mbar, ti, edg, got 'fep'"):
+    with pytest.raises(UnknownNameError, match="method must be one of mbar, ti, edg, bridge, got 'fep'"):
         ep.free_energy(CASES["field"][0](), "fep", seed=1)
     with pytest.raises(TypeError, match="mcmc: unknown option 'method'"):
         ep.scan(CASES["field"][0], methods=["ti"], seed=1, mcmc={"method": "mbar"}, x=[1.0])

@@ -288,7 +288,11 @@ def test_workers_share_the_trained_model():
 def test_the_points_share_what_training_took():
     system = ep.Ising(lattices.build("chain", (6,)), temperature=2.0)
     edg = ep.EDG(system, conditions={"temperature": (1.0, 3.0)}).fit(seed=0, n_steps=3, device="cpu")
-    alone, shared = (SharedModel(edg, n).estimates(system, 100, (1, 2), {}).attrs for n in (1, 4))
+    draws = SharedModel(edg, 1).at(system).sample(100, seed=1, progress=False)
+    tables = {n_points: ep.estimate(draws) for n_points in (1, 4)}
+    for n_points, table in tables.items():
+        SharedModel(edg, n_points).count_share(table)
+    alone, shared = (table.attrs for table in tables.values())
     before = json.loads(edg.sample(10, seed=0).attrs["settings"])["training"]
     assert shared["shared_time"] == before["training_time"] / 4 == alone["shared_time"] / 4
     n_energy, n_gradient = (before.get(f"n_{kind}_calls", 0) for kind in ("energy", "gradient"))

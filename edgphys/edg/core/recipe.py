@@ -115,6 +115,10 @@ class AbstractRecipe(ABC):
         """The options with the defaults that depend on the system, checked against it."""
         return options
 
+    def trained_system(self, system: AbstractSystem, options: Any) -> AbstractSystem:
+        """Whose configurations the model draws, and a reference has: the system itself unless it is eased."""
+        return system
+
     def described(self, options: ModelOptions) -> dict[str, Any]:
         """What a dataset and a file write down: with it `edgphys.edg.recipes.recipe_for` finds both again."""
         return {"decoder": self.name} | options.as_dict()

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, cast, final
 
@@ -18,6 +19,7 @@ from edgphys.edg.refinement.law_stages import batch_size_for, law_stages
 from edgphys.edg.refinement.laws_of import has_law
 from edgphys.edg.refinement.reference import Reference
 from edgphys.edg.refinement.root_edg import fit_with_root, laws_among, root_model, root_target
+from edgphys.edg.targets.continuous import eased
 from edgphys.errors import ArgumentValueError
 from edgphys.systems.lattice.base import AbstractLatticeSystem
 
@@ -39,6 +41,8 @@ class RefinementOptions(ModelOptions):
         How the coarsest sites are drawn.
     radius : float
         Of the window that a law sees, in units of the spacing of its level.
+    train_at : dict of str to float, or None
+        Parameters of the system whose laws are learned; None: the system itself.
     decoder_size : tuple of int
         Hidden units of the laws, and of the autoregressive root.
     encoder_size, n_path_steps
@@ -51,12 +55,17 @@ class RefinementOptions(ModelOptions):
     target: str = option("refinement", "learned partial sums from coarse to fine")
     root: str = option("autoregressive", "how the coarsest sites are drawn: autoregressive or edg")
     radius: float = option(4.0, "of the window of a law, in units of the spacing of its level")
+    train_at: Mapping[str, float] | None = option(None, "parameters at which training sees the system")
 
     def __post_init__(self) -> None:
         super().__post_init__()
         choice(self.target, "target", ("refinement",))
         choice(self.root, "root", _ROOTS)
         set_fields(self, radius=number(self.radius, "radius", least=1.0))
+
+    @property
+    def is_eased(self) -> bool:
+        return bool(self.train_at)
 
 
 @final
@@ -88,6 +97,8 @@ class RefinementRecipe(AbstractRecipe):
         return why_not
 
     def complete(self, system, options):
+        if options.train_at is not None:
+            options = replace(options, train_at=_eased(system, options))
         if options.conditions and options.root != "autoregressive":
             raise ArgumentValueError(
                 f"root must be 'autoregressive' for a sampler with conditions, got {options.root!r}", "root"
@@ -96,8 +107,11 @@ class RefinementRecipe(AbstractRecipe):
             return replace(options, n_path_steps=1, encoder_size=(1, 1))
         return options
 
+    def trained_system(self, system, options):
+        return system.replace(**options.train_at) if options.is_eased else system
+
     def build(self, system, options, seed, weights):
-        laws = _laws(system, options, seed)
+        laws = _laws(self.trained_system(system, options), options, seed)
         if options.root == "autoregressive":
             return RefinementModel(laws, options.n_path_steps)
         if weights is not None:
@@ -118,6 +132,7 @@ class RefinementRecipe(AbstractRecipe):
         return 0.5 if options.root == "edg" else 0.0
 
     def fit(self, job: TrainingJob) -> tuple[AbstractEDGModel, History, dict[str, Any]]:
+        job = replace(job, system=self.trained_system(job.system, job.options))
         laws = _laws(job.system, job.options, job.settings.seed).to(job.device)
         if job.start is not None:
             _take_over(laws, job.start.target.laws)
@@ -130,6 +145,15 @@ class RefinementRecipe(AbstractRecipe):
             model, history = fit_with_root(job, laws, reference)
         laws.witnesses = reference.witnesses().to(job.device)
         return model, history, {"training": job.training, **reference.told}
+
+
+def _eased(system: Any, options: RefinementOptions) -> dict[str, float]:
+    """The checked parameters of `train_at`."""
+    if options.conditions:
+        raise ArgumentValueError(
+            f"train_at must be left out of a sampler with conditions, got {options.train_at!r}", "train_at"
+        )
+    return eased(system, options.train_at)
 
 
 def _take_over(laws: LatticeGenerator, other: LatticeGenerator) -> None:

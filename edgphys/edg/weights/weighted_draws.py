@@ -18,7 +18,7 @@ from torch import Tensor
 
 from edgphys import _checks
 from edgphys._progress import ProgressBar
-from edgphys.edg.call_options import SampleOptions
+from edgphys.edg.call_options import SampleOptions, not_annealed
 from edgphys.edg.core.model import AbstractEDGModel, Draw
 from edgphys.edg.core.path import log_weights
 from edgphys.edg.targets.base import Calls
@@ -159,9 +159,7 @@ def _annealing(trained: TrainedModel, n_rungs: int | None, seed: int) -> Anneali
         return None
     model, system = trained.model, trained.system
     if not model.target.can_anneal:
-        raise ArgumentValueError(
-            f"n_anneal must be 0 for the system {system.name}, got {n_rungs}", "n_anneal"
-        )
+        raise not_annealed(system.name, n_rungs)
     pilot, production = np.random.SeedSequence(seed, spawn_key=(2,)).spawn(2)
     weights = _Weights(trained.options.n_path_steps, spawned_generator(pilot, model.device))
     ends = model.target.training_system, system
