@@ -3,15 +3,13 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
-from typing import TypeVar
 
-from torch import Tensor, nn
+from torch import Tensor
+
+from edgphys.edg.core.module import AnyModule, twin
 
 __all__ = ["with_tensors"]
-
-AnyModule = TypeVar("AnyModule", bound=nn.Module)
 
 
 def with_tensors(module: AnyModule, tensors: Mapping[str, Tensor]) -> AnyModule:
@@ -33,22 +31,21 @@ def with_tensors(module: AnyModule, tensors: Mapping[str, Tensor]) -> AnyModule:
     Examples
     --------
     >>> import torch
-    >>> layer = nn.Linear(2, 1)
+    >>> layer = torch.nn.Linear(2, 1)
     >>> float(with_tensors(layer, {"weight": torch.ones(1, 2), "bias": torch.zeros(1)})(torch.ones(2)))
     2.0
     """
-    other = copy.copy(module)
-    for kind in ("_parameters", "_buffers", "_modules"):
-        other.__dict__[kind] = dict(module.__dict__[kind])
-    inner: dict[str, dict[str, Tensor]] = {}
+    other, inner = twin(module), {}
     for name, value in tensors.items():
         first, _, rest = name.partition(".")
         if rest:
             inner.setdefault(first, {})[rest] = value
-        else:
-            other.__dict__["_parameters" if first in other._parameters else "_buffers"][first] = value
-            if first not in module._parameters and first not in module._buffers:
-                raise KeyError(name)
+            continue
+        # Into the table itself: torch's own way takes nothing but leaves as parameters.
+        table: dict = other._parameters if first in other._parameters else other._buffers
+        if first not in table:
+            raise KeyError(name)
+        table[first] = value
     for name, values in inner.items():
         other._modules[name] = with_tensors(module.get_submodule(name), values)
     return other

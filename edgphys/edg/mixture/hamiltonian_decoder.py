@@ -32,7 +32,6 @@ from torch import Tensor, nn
 
 from edgphys.edg.core.module import Module
 from edgphys.edg.core.networks import Perceptron
-from edgphys.edg.core.substitution import with_tensors
 from edgphys.edg.mixture.decoder import Frames
 from edgphys.edg.mixture.gaussian_mixture import GaussianMixture
 
@@ -99,7 +98,7 @@ class HamiltonianDecoder(Module):
 
     def driven_by(self, gradient: Callable[[Tensor], Tensor]) -> HamiltonianDecoder:
         """The decoder with the force of another energy; all weights are shared."""
-        other = with_tensors(self, {})
+        other = self.twin()
         other._gradient = gradient
         return other
 

@@ -19,7 +19,6 @@ from torch import Tensor, nn
 
 from edgphys.edg.core.model import AbstractEDGModel, Decoded, Draw, log_normal
 from edgphys.edg.core.module import Module
-from edgphys.edg.core.substitution import with_tensors
 from edgphys.edg.mixture.encoder import ContinuousEncoder
 from edgphys.edg.targets.continuous import AbstractCountedTarget
 
@@ -76,7 +75,7 @@ class ContinuousModel(AbstractEDGModel):
         return self.label_logits.device
 
     def at_couplings(self, couplings: Mapping[str, float]) -> ContinuousModel:
-        other = with_tensors(self, {})
+        other = self.twin()
         other.target = self.target.at(couplings)
         other.decoder = self.decoder.driven_by(other.target.gradient)
         return other

@@ -32,7 +32,6 @@ from torch import Tensor, nn
 
 from edgphys.edg.core.model import log_normal
 from edgphys.edg.core.module import Module
-from edgphys.edg.core.substitution import with_tensors
 from edgphys.edg.mixture.hamiltonian_decoder import bounded_exp
 
 __all__ = ["HamiltonianSteps"]
@@ -64,7 +63,7 @@ class HamiltonianSteps(Module):
 
     def driven_by(self, gradient: Callable[[Tensor], Tensor]) -> HamiltonianSteps:
         """The steps with another gradient; all weights are shared."""
-        other = with_tensors(self, {})
+        other = self.twin()
         other._gradient = gradient
         return other
 

@@ -32,7 +32,6 @@ from edgphys.edg.core.bounds import Loss
 from edgphys.edg.core.model import AbstractEDGModel, Decoded, Draw, log_normal
 from edgphys.edg.core.module import Module
 from edgphys.edg.core.networks import TimeEmbedding
-from edgphys.edg.core.substitution import with_tensors
 from edgphys.edg.mixture.gaussian_mixture import walk
 from edgphys.edg.particles.decoder import ParticleDecoder
 from edgphys.edg.particles.hamiltonian_steps import HamiltonianSteps
@@ -123,7 +122,7 @@ class ParticleModel(AbstractEDGModel):
 
     def at_couplings(self, couplings: Mapping[str, float]) -> ParticleModel:
         # The system trained on stays, and with it all that the networks know of an energy.
-        other = with_tensors(self, {})
+        other = self.twin()
         other.target = self.target.at(couplings)
         if other.steps is not None:
             other.steps = other.steps.driven_by(other.target.force)
