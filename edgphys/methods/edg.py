@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
-from edgphys._checks import count, instance
+from edgphys._checks import count, flag
 from edgphys.errors import ArgumentValueError, NotExactError
 from edgphys.methods.base import AbstractMethod, Look, seed_words
 from edgphys.methods.condition_ranges import Ranges, condition_ranges, range_words
@@ -70,7 +70,7 @@ class EDGOptions:
         count(self.n_samples, "n_samples", 2)
         if self.n_threads is not None:
             count(self.n_threads, "n_threads", 1)
-        instance(self.per_point, "per_point", bool, "True or False")
+        flag(self.per_point, "per_point")
         if self.per_point and self.model.get("conditions") is not None:
             words = f"conditions must be left out with per_point, got {self.model['conditions']!r}"
             raise ArgumentValueError(words, "conditions")

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """One panel of the picture of a scan: a result against the scanned coupling, residuals in sigma beneath.
 
-Exact results are a line, and so are those of a method whose points share one model, with a band of one
-standard error.
+Exact results are a line, and so are those of a method whose points share one model, where they are not too
+few, with a band of one standard error.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ _COUPLINGS = {
     "m2": r"mass squared $m^2$",
 }
 _MAX_CURVES = 4
+_CURVE = 8  # points that a line may join without claiming too much between them
 _LINES = ("-", "--", "-.", ":")
 _SIGMA_CLIP = 5.0  # residuals beyond are drawn at the edge as arrows, so that one does not flatten all others
 
@@ -165,7 +166,7 @@ def _draw_values(axes: Axes, table: xr.Dataset, name: str, curve: Curve, scale: 
         err = curve.take(table[f"{name}_err"].sel({"method": method})) * scale
         good = curve.take(passed(table, method))
         colour, marker = method_style(table, method)
-        if _has_one_model(table, method) and x.size > 1:
+        if _has_one_model(table, method) and x.size >= _CURVE:
             _draw_band(axes, x, y, err, colour, curve.line)
         _draw_points(axes, x + shift, y, err, good, colour, marker)
 
