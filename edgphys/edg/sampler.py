@@ -34,7 +34,7 @@ from edgphys._files import check_target
 from edgphys.edg import storage
 from edgphys.edg.call_options import FitOptions, SampleOptions
 from edgphys.edg.core.conditions import Conditions
-from edgphys.edg.core.model import AbstractEDGModel
+from edgphys.edg.core.model import AbstractGenerator
 from edgphys.edg.core.recipe import AbstractRecipe
 from edgphys.edg.core.training import History
 from edgphys.edg.fitting import fit_model
@@ -123,7 +123,7 @@ class EDG:
     system : AbstractSystem
     options : dict
         Those above that the decoder has, with their defaults.
-    model : AbstractEDGModel
+    model : AbstractGenerator
         Before `fit`, the physical start (sites without neighbours for "refinement", Hartree for "field", a
         Gaussian mixture for few variables), whose weights are already unbiased.
     history : Dataset
@@ -159,13 +159,13 @@ class EDG:
         self._conditions = Conditions(self._options.conditions or {})
         self._training: dict[str, Any] = {}
         self._history = History()
-        self._model: AbstractEDGModel | None = None
+        self._model: AbstractGenerator | None = None
 
-    def _build(self, seed: int, weights: dict[str, Tensor] | None = None) -> AbstractEDGModel:
+    def _build(self, seed: int, weights: dict[str, Tensor] | None = None) -> AbstractGenerator:
         return self._recipe.build(self.system, self._options, seed, weights)
 
     @property
-    def model(self) -> AbstractEDGModel:
+    def model(self) -> AbstractGenerator:
         """Decoder and encoder; built from seed 0 if `fit` has not been called."""
         if self._model is None:
             self._model = self._build(seed=0)
@@ -570,7 +570,7 @@ class EDG:
         return edg
 
 
-def _start_of(start: Any, recipe: AbstractRecipe) -> AbstractEDGModel:
+def _start_of(start: Any, recipe: AbstractRecipe) -> AbstractGenerator:
     """The model of another sampler, if laws can be taken from it."""
     _checks.instance(start, "start", EDG, "a trained EDG")
     if "refinement" not in recipe.targets or start._recipe.name != recipe.name:

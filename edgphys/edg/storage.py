@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 import lattices
 from edgphys._files import write_whole
-from edgphys.edg.core.model import AbstractEDGModel
+from edgphys.edg.core.model import AbstractGenerator
 from edgphys.edg.core.training import History
 from edgphys.errors import DatasetError
 from edgphys.systems import registry
@@ -54,7 +54,7 @@ def write(
     options: dict[str, Any],
     trained: dict[str, Any],
     history: History,
-    model: AbstractEDGModel,
+    model: AbstractGenerator,
     overwrite: bool,
     reason: str = "",
 ) -> None:

@@ -29,7 +29,7 @@ from torch import Tensor, nn
 
 from edgphys.edg.core.bounds import Loss
 from edgphys.edg.core.conditions import Conditions
-from edgphys.edg.core.model import AbstractEDGModel
+from edgphys.edg.core.model import AbstractEDGModel, AbstractGenerator
 from edgphys.edg.core.module import Module
 from edgphys.edg.core.substitution import with_tensors
 from edgphys.edg.core.training import Bound
@@ -42,7 +42,7 @@ _N_COUPLINGS = 2
 
 
 @final
-class ModelFamily(Module):
+class ModelFamily(AbstractGenerator):
     """See the module docstring.
 
     Parameters
@@ -70,7 +70,7 @@ class ModelFamily(Module):
         return self.weights.device
 
     @property
-    def target(self) -> Module:
+    def target(self) -> Module:  # pyright: ignore[reportIncompatibleVariableOverride]
         """Of the template; it counts what training evaluates."""
         return self.template.target
 
