@@ -21,6 +21,7 @@ Wang, Guo, Wu, Zhou, arXiv:2401.02080 (Neural Networks 194 (2026) 108126).
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -220,7 +221,20 @@ class EDG:
         model = self.model.at_couplings(couplings) if couplings else self.model
         if self._recipe.trained_system(self.system, self._options) is not self.system:
             model = towards(model, self.system)
-        return TrainedModel(self.system, self._options, settings, model, calls, self._reason)
+        is_eased = self._options.is_eased
+        return TrainedModel(self.system, self._options, settings, model, calls, self._reason, is_eased)
+
+    def _annealed(self, anneal_from: Mapping[str, float], couplings: Mapping[str, float]) -> TrainedModel:
+        """The sampler at `anneal_from`, on its way to the system at `couplings`, in the range or not."""
+        _checks.instance(anneal_from, "anneal_from", Mapping, "a dict from names of conditions to numbers")
+        if self.system.lattice is None:
+            raise ArgumentValueError(
+                f"anneal_from must be None for {self.system.name}, on no lattice, got {anneal_from!r}",
+                "anneal_from",
+            )
+        self._conditions.check_names(couplings)
+        system = self.system.replace(**couplings)
+        return self.at(**anneal_from)._trained.towards(system, anneal_from)
 
     def fit(
         self,
@@ -324,6 +338,7 @@ class EDG:
         n_probes: int = 1,
         n_ode_steps: int = 16,
         n_anneal: int | None = None,
+        anneal_from: Mapping[str, float] | None = None,
         n_views: int | str = "auto",
         batch_size: int = 1000,
         progress: bool | None = None,
@@ -356,6 +371,9 @@ class EDG:
             of `edgphys.mcmc`; 0 weighs the draws themselves. Default: as many as bring the variance of log w
             along the ladder to 0.25, at most 4000 (their number is in the settings), and 0 where `train_at`
             changes nothing. `edgphys.mcmc.anneal` does it without a generator, for comparison.
+        anneal_from : dict of str to float, optional
+            Lattices, for a sampler with `conditions`: couplings of its range where the draws begin, as with
+            `train_at`; they are annealed to those asked for, which may lie outside of the range.
         n_views : int or "auto"
             Sides from which each draw is weighed: symmetry element, label, latents and internal spins drawn
             anew, see `edgphys.edg.weights.views`. Exact for any number; more raise the effective sample size
@@ -392,9 +410,11 @@ class EDG:
             n_views=n_views,
             batch_size=batch_size,
         )
-        return draw_samples(
-            self.at(**couplings)._trained, n_samples, seed, options, keep=keep, progress=progress
-        )
+        if anneal_from is None:
+            trained = self.at(**couplings)._trained
+        else:
+            trained = self._annealed(anneal_from, couplings)
+        return draw_samples(trained, n_samples, seed, options, keep=keep, progress=progress)
 
     def chain(
         self,

@@ -161,7 +161,7 @@ def test_points_may_be_added_within_a_range_that_was_given(stub, tmp_path):
          "the points differ in more than temperature and field"),
         ({"edg": {"conditions": {"temperature": (1.0, 9.0)}, "per_point": True}},
          "conditions must be left out with per_point"),
-        ({"edg": {"per_point": "yes"}}, "per_point must be True or False, got str"),
+        ({"edg": {"per_point": "yes"}}, "per_point must be True or False, got 'yes'"),
         ({"methods": ["exact"], "edg": {"per_point": True}}, "per_point must be left out where no method"),
     ],
 )  # fmt: skip

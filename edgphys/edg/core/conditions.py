@@ -82,6 +82,13 @@ class Conditions:
         ArgumentValueError
             If one is outside its range.
         """
+        self.check_names(given)
+        own = system.couplings
+        values = {name: given.get(name, own[name]) for name in self.ranges}
+        return {name: self._inside(name, value, name in given) for name, value in values.items()}
+
+    def check_names(self, given: Mapping[str, Any]) -> None:
+        """Refuse what is none of them, as `couplings` does."""
         for name, value in given.items():
             if name not in self.ranges:
                 words = ", ".join(self.ranges) or "none, the sampler is for one set of couplings"
@@ -90,9 +97,6 @@ class Conditions:
                     f"got {one_line(value)}",
                     name,
                 )
-        own = system.couplings
-        values = {name: given.get(name, own[name]) for name in self.ranges}
-        return {name: self._inside(name, value, name in given) for name, value in values.items()}
 
     def _inside(self, name: str, value: Any, is_given: bool) -> float:
         (low, high), value = self.ranges[name], finite(value, name)
