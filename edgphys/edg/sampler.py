@@ -585,7 +585,7 @@ class EDG:
         edg = cls(content.system, **content.options)
         edg._training, edg._history, edg._reason = content.trained, content.history, content.reason
         model = edg._build(content.trained.get("seed", 0), content.weights)
-        model.load_state_dict(content.weights)
+        storage.put_weights(model, content.weights, path)
         edg._model = model.to(_checks.device(device)).eval()
         return edg
 
