@@ -140,7 +140,7 @@ def read(path: Path, system: AbstractSystem | None = None) -> Content:
     return Content(system, options, trained, History(**history), content["weights"], reason)
 
 
-def put_weights(model: AbstractEDGModel, weights: dict[str, torch.Tensor], path: Path) -> None:
+def put_weights(model: AbstractGenerator, weights: dict[str, torch.Tensor], path: Path) -> None:
     """Give a model the weights of a file.
 
     Raises
