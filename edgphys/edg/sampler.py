@@ -35,7 +35,7 @@ from edgphys._files import check_target
 from edgphys.edg import storage
 from edgphys.edg.call_options import FitOptions, SampleOptions
 from edgphys.edg.core.conditions import Conditions
-from edgphys.edg.core.model import AbstractEDGModel
+from edgphys.edg.core.model import AbstractGenerator
 from edgphys.edg.core.recipe import AbstractRecipe
 from edgphys.edg.core.training import History
 from edgphys.edg.curve import draw_curve
@@ -75,7 +75,8 @@ class EDG:
         Ranges of couplings, such as ``{"temperature": (1.8, 3.2)}``, for which one model is trained; names
         are those of ``system.conditions``. It is then asked at one of them, `at` or ``sample(...,
         temperature=2.4)``; by default at that of `system`. "refinement" with an autoregressive root,
-        "mixture" and "particles" take them.
+        "mixture", "hamiltonian" and "particles" take them; "particles", and all where `train_at` names them,
+        train at one value, from which draws are annealed.
     start : EDG, optional
         "refinement": a trained sampler of another size or coupling, from whose laws training starts.
     target : str, default "auto"
@@ -124,7 +125,7 @@ class EDG:
     system : AbstractSystem
     options : dict
         Those above that the decoder has, with their defaults.
-    model : AbstractEDGModel
+    model : AbstractGenerator
         Before `fit`, the physical start (sites without neighbours for "refinement", Hartree for "field", a
         Gaussian mixture for few variables), whose weights are already unbiased.
     history : Dataset
@@ -160,13 +161,13 @@ class EDG:
         self._conditions = Conditions(self._options.conditions or {})
         self._training: dict[str, Any] = {}
         self._history = History()
-        self._model: AbstractEDGModel | None = None
+        self._model: AbstractGenerator | None = None
 
-    def _build(self, seed: int, weights: dict[str, Tensor] | None = None) -> AbstractEDGModel:
+    def _build(self, seed: int, weights: dict[str, Tensor] | None = None) -> AbstractGenerator:
         return self._recipe.build(self.system, self._options, seed, weights)
 
     @property
-    def model(self) -> AbstractEDGModel:
+    def model(self) -> AbstractGenerator:
         """Decoder and encoder; built from seed 0 if `fit` has not been called."""
         if self._model is None:
             self._model = self._build(seed=0)
@@ -646,12 +647,12 @@ class EDG:
         edg = cls(content.system, **content.options)
         edg._training, edg._history, edg._reason = content.trained, content.history, content.reason
         model = edg._build(content.trained.get("seed", 0), content.weights)
-        model.load_state_dict(content.weights)
+        storage.put_weights(model, content.weights, path)
         edg._model = model.to(_checks.device(device)).eval()
         return edg
 
 
-def _start_of(start: Any, recipe: AbstractRecipe) -> AbstractEDGModel:
+def _start_of(start: Any, recipe: AbstractRecipe) -> AbstractGenerator:
     """The model of another sampler, if laws can be taken from it."""
     _checks.instance(start, "start", EDG, "a trained EDG")
     if "refinement" not in recipe.targets or start._recipe.name != recipe.name:
