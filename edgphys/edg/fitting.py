@@ -19,7 +19,7 @@ from edgphys import _checks
 from edgphys._files import check_target
 from edgphys._progress import ProgressBar
 from edgphys.edg.call_options import FitOptions
-from edgphys.edg.core.model import AbstractEDGModel
+from edgphys.edg.core.model import AbstractGenerator
 from edgphys.edg.core.model_options import ModelOptions
 from edgphys.edg.core.recipe import AbstractRecipe, TrainingJob
 from edgphys.edg.core.training import History, TrainingSettings
@@ -36,13 +36,13 @@ class Fitted:
 
     Attributes
     ----------
-    model : AbstractEDGModel
+    model : AbstractGenerator
     history : History
     training : dict
         What datasets and files say of the training, JSON types.
     """
 
-    model: AbstractEDGModel
+    model: AbstractGenerator
     history: History
     training: dict[str, Any]
 
@@ -57,7 +57,7 @@ def fit_model(
     checkpoint: str | Path | None,
     progress: bool | None,
     reference: xr.Dataset | None = None,
-    start: AbstractEDGModel | None = None,
+    start: AbstractGenerator | None = None,
 ) -> Fitted:
     """Train from the physical start, see `EDG.fit`."""
     training = _where_from(recipe, options, reference)

@@ -21,6 +21,7 @@ Wang, Guo, Wu, Zhou, arXiv:2401.02080 (Neural Networks 194 (2026) 108126).
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ from edgphys._files import check_target
 from edgphys.edg import storage
 from edgphys.edg.call_options import FitOptions, SampleOptions
 from edgphys.edg.core.conditions import Conditions
-from edgphys.edg.core.model import AbstractEDGModel
+from edgphys.edg.core.model import AbstractGenerator
 from edgphys.edg.core.recipe import AbstractRecipe
 from edgphys.edg.core.training import History
 from edgphys.edg.fitting import fit_model
@@ -73,7 +74,8 @@ class EDG:
         Ranges of couplings, such as ``{"temperature": (1.8, 3.2)}``, for which one model is trained; names
         are those of ``system.conditions``. It is then asked at one of them, `at` or ``sample(...,
         temperature=2.4)``; by default at that of `system`. "refinement" with an autoregressive root,
-        "mixture" and "particles" take them.
+        "mixture", "hamiltonian" and "particles" take them; "particles", and all where `train_at` names them,
+        train at one value, from which draws are annealed.
     start : EDG, optional
         "refinement": a trained sampler of another size or coupling, from whose laws training starts.
     target : str, default "auto"
@@ -122,7 +124,7 @@ class EDG:
     system : AbstractSystem
     options : dict
         Those above that the decoder has, with their defaults.
-    model : AbstractEDGModel
+    model : AbstractGenerator
         Before `fit`, the physical start (sites without neighbours for "refinement", Hartree for "field", a
         Gaussian mixture for few variables), whose weights are already unbiased.
     history : Dataset
@@ -158,13 +160,13 @@ class EDG:
         self._conditions = Conditions(self._options.conditions or {})
         self._training: dict[str, Any] = {}
         self._history = History()
-        self._model: AbstractEDGModel | None = None
+        self._model: AbstractGenerator | None = None
 
-    def _build(self, seed: int, weights: dict[str, Tensor] | None = None) -> AbstractEDGModel:
+    def _build(self, seed: int, weights: dict[str, Tensor] | None = None) -> AbstractGenerator:
         return self._recipe.build(self.system, self._options, seed, weights)
 
     @property
-    def model(self) -> AbstractEDGModel:
+    def model(self) -> AbstractGenerator:
         """Decoder and encoder; built from seed 0 if `fit` has not been called."""
         if self._model is None:
             self._model = self._build(seed=0)
@@ -220,7 +222,20 @@ class EDG:
         model = self.model.at_couplings(couplings) if couplings else self.model
         if self._recipe.trained_system(self.system, self._options) is not self.system:
             model = towards(model, self.system)
-        return TrainedModel(self.system, self._options, settings, model, calls, self._reason)
+        is_eased = self._options.is_eased
+        return TrainedModel(self.system, self._options, settings, model, calls, self._reason, is_eased)
+
+    def _annealed(self, anneal_from: Mapping[str, float], couplings: Mapping[str, float]) -> TrainedModel:
+        """The sampler at `anneal_from`, on its way to the system at `couplings`, in the range or not."""
+        _checks.instance(anneal_from, "anneal_from", Mapping, "a dict from names of conditions to numbers")
+        if self.system.lattice is None:
+            raise ArgumentValueError(
+                f"anneal_from must be None for {self.system.name}, on no lattice, got {anneal_from!r}",
+                "anneal_from",
+            )
+        self._conditions.check_names(couplings)
+        system = self.system.replace(**couplings)
+        return self.at(**anneal_from)._trained.towards(system, anneal_from)
 
     def fit(
         self,
@@ -324,6 +339,7 @@ class EDG:
         n_probes: int = 1,
         n_ode_steps: int = 16,
         n_anneal: int | None = None,
+        anneal_from: Mapping[str, float] | None = None,
         n_views: int | str = "auto",
         batch_size: int = 1000,
         progress: bool | None = None,
@@ -356,6 +372,9 @@ class EDG:
             of `edgphys.mcmc`; 0 weighs the draws themselves. Default: as many as bring the variance of log w
             along the ladder to 0.25, at most 4000 (their number is in the settings), and 0 where `train_at`
             changes nothing. `edgphys.mcmc.anneal` does it without a generator, for comparison.
+        anneal_from : dict of str to float, optional
+            Lattices, for a sampler with `conditions`: couplings of its range where the draws begin, as with
+            `train_at`; they are annealed to those asked for, which may lie outside of the range.
         n_views : int or "auto"
             Sides from which each draw is weighed: symmetry element, label, latents and internal spins drawn
             anew, see `edgphys.edg.weights.views`. Exact for any number; more raise the effective sample size
@@ -392,9 +411,11 @@ class EDG:
             n_views=n_views,
             batch_size=batch_size,
         )
-        return draw_samples(
-            self.at(**couplings)._trained, n_samples, seed, options, keep=keep, progress=progress
-        )
+        if anneal_from is None:
+            trained = self.at(**couplings)._trained
+        else:
+            trained = self._annealed(anneal_from, couplings)
+        return draw_samples(trained, n_samples, seed, options, keep=keep, progress=progress)
 
     def chain(
         self,
@@ -564,12 +585,12 @@ class EDG:
         edg = cls(content.system, **content.options)
         edg._training, edg._history, edg._reason = content.trained, content.history, content.reason
         model = edg._build(content.trained.get("seed", 0), content.weights)
-        model.load_state_dict(content.weights)
+        storage.put_weights(model, content.weights, path)
         edg._model = model.to(_checks.device(device)).eval()
         return edg
 
 
-def _start_of(start: Any, recipe: AbstractRecipe) -> AbstractEDGModel:
+def _start_of(start: Any, recipe: AbstractRecipe) -> AbstractGenerator:
     """The model of another sampler, if laws can be taken from it."""
     _checks.instance(start, "start", EDG, "a trained EDG")
     if "refinement" not in recipe.targets or start._recipe.name != recipe.name:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 import lattices
 from edgphys._files import write_whole
-from edgphys.edg.core.model import AbstractEDGModel
+from edgphys.edg.core.model import AbstractGenerator
 from edgphys.edg.core.training import History
 from edgphys.errors import DatasetError
 from edgphys.systems import registry
@@ -29,7 +29,7 @@ from edgphys.systems.provenance import package_versions
 from lattices import Lattice
 from lattices.unit_cell import Bond, UnitCell
 
-__all__ = ["Content", "read", "write"]
+__all__ = ["Content", "put_weights", "read", "write"]
 
 _FORMAT, _VERSION = "edgphys-edg", 1
 # Points at which a system shows its energy, and how well two values must agree on another machine.
@@ -54,7 +54,7 @@ def write(
     options: dict[str, Any],
     trained: dict[str, Any],
     history: History,
-    model: AbstractEDGModel,
+    model: AbstractGenerator,
     overwrite: bool,
     reason: str = "",
 ) -> None:
@@ -138,6 +138,22 @@ def read(path: Path, system: AbstractSystem | None = None) -> Content:
         raise DatasetError(f"system must be the one that {path} was saved with, got {system!r}", "system")
     reason = content.get("decoder_reason", "")
     return Content(system, options, trained, History(**history), content["weights"], reason)
+
+
+def put_weights(model: AbstractGenerator, weights: dict[str, torch.Tensor], path: Path) -> None:
+    """Give a model the weights of a file.
+
+    Raises
+    ------
+    DatasetError
+        If they are not those of a model as this edgphys builds it.
+    """
+    try:
+        model.load_state_dict(weights)
+    except RuntimeError as error:
+        raise DatasetError(
+            f"path: {path} holds the weights of another version of this decoder; train it again", "path"
+        ) from error
 
 
 def _content(path: Path) -> dict[str, Any]:

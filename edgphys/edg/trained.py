@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from torch import Tensor
 from edgphys.edg.core.model import AbstractEDGModel
 from edgphys.edg.core.model_options import ModelOptions
 from edgphys.edg.targets.base import Calls
+from edgphys.edg.targets.eased import towards
 from edgphys.systems.base import AbstractSystem
 from edgphys.systems.provenance import sample_attrs
 
@@ -38,6 +39,8 @@ class TrainedModel:
         What search and training have evaluated.
     reason : str
         Why the decoder is this one, where it was chosen among several; else empty.
+    is_eased : bool
+        Whether its draws are of an easier system, from which they are annealed to `system` unless told.
     """
 
     system: AbstractSystem
@@ -46,6 +49,13 @@ class TrainedModel:
     model: AbstractEDGModel
     calls: Calls
     reason: str = ""
+    is_eased: bool = False
+
+    def towards(self, system: AbstractSystem, anneal_from: Mapping[str, float]) -> TrainedModel:
+        """The same model on its way to another lattice system, from the couplings it is at."""
+        settings = {**self.settings, "anneal_from": dict(anneal_from)}
+        model = towards(self.model, system)
+        return replace(self, system=system, settings=settings, model=model, is_eased=True)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from helpers.stats import assert_off, assert_z
 import edgphys as ep
 import lattices
 from edgphys.edg.core import training
-from edgphys.errors import ArgumentTypeError, ArgumentValueError
+from edgphys.errors import ArgumentTypeError, ArgumentValueError, DatasetError
 
 LATTICE = lattices.build("square", (4, 4))
 RANGE = {"temperature": (2.0, 4.0)}
@@ -131,3 +131,12 @@ def test_refused_in_one_line(family):
     reference = ep.mcmc.run(ising(), "wolff", n_chains=2, n_sweeps=50, seed=1, keep=True)
     with pytest.raises(ArgumentValueError, match="reference must be None"):
         ep.EDG(ising(), **SMALL).fit(0, reference=reference, n_steps=1)
+
+
+def test_weights_of_another_version_are_refused(family, tmp_path):
+    family.save(tmp_path / "family.pt")
+    content = torch.load(tmp_path / "family.pt", weights_only=True)
+    content["weights"] = {name + "_old": weight for name, weight in content["weights"].items()}
+    torch.save(content, tmp_path / "old.pt")
+    with pytest.raises(DatasetError, match=r"path: .*old\.pt holds the weights of another version"):
+        ep.EDG.load(tmp_path / "old.pt")

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -82,6 +82,13 @@ class Conditions:
         ArgumentValueError
             If one is outside its range.
         """
+        self.check_names(given)
+        own = system.couplings
+        values = {name: given.get(name, own[name]) for name in self.ranges}
+        return {name: self._inside(name, value, name in given) for name, value in values.items()}
+
+    def check_names(self, given: Mapping[str, Any]) -> None:
+        """Refuse what is none of them, as `couplings` does."""
         for name, value in given.items():
             if name not in self.ranges:
                 words = ", ".join(self.ranges) or "none, the sampler is for one set of couplings"
@@ -90,9 +97,6 @@ class Conditions:
                     f"got {one_line(value)}",
                     name,
                 )
-        own = system.couplings
-        values = {name: given.get(name, own[name]) for name in self.ranges}
-        return {name: self._inside(name, value, name in given) for name, value in values.items()}
 
     def _inside(self, name: str, value: Any, is_given: bool) -> float:
         (low, high), value = self.ranges[name], finite(value, name)
@@ -108,12 +112,15 @@ class Conditions:
         """Numbers in [-1, 1], in the order of `ranges`: what networks see."""
         return [_encoded(name, couplings[name], one) for name, one in self.ranges.items()]
 
+    def decoded(self, numbers: Sequence[float]) -> dict[str, float]:
+        """Inverse of `encoded`."""
+        pairs = zip(self.ranges.items(), numbers, strict=True)
+        return {name: _decoded(name, u, one) for (name, one), u in pairs}
+
     def nodes(self, n: int) -> list[dict[str, float]]:
         """`n` couplings, equidistant as `encoded`, the ends included; `n` along each of several: a grid."""
-        axes = [
-            [_decoded(name, u, ends) for u in np.linspace(-1.0, 1.0, n)] for name, ends in self.ranges.items()
-        ]
-        return [dict(zip(self.ranges, values, strict=True)) for values in itertools.product(*axes)]
+        numbers = itertools.product(np.linspace(-1.0, 1.0, n), repeat=len(self.ranges))
+        return [self.decoded(one) for one in numbers]
 
 
 def _range(system: AbstractSystem, name: Any, given: Any) -> tuple[float, float]:

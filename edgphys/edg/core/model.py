@@ -25,7 +25,7 @@ from edgphys._checks import wrong
 from edgphys.edg.core.module import Module
 from edgphys.errors import ArgumentValueError
 
-__all__ = ["AbstractEDGModel", "Decoded", "Draw", "check_no_condition", "log_normal"]
+__all__ = ["AbstractEDGModel", "AbstractGenerator", "Decoded", "Draw", "check_no_condition", "log_normal"]
 
 
 @dataclass(frozen=True)
@@ -73,13 +73,35 @@ class Decoded:
     condition: Tensor | None = None
 
 
-class AbstractEDGModel(Module, ABC):
-    """Decoder and encoder for one target; concrete models are final.
+class AbstractGenerator(Module, ABC):
+    """What is trained and saved: an `AbstractEDGModel`, or one for each point of a range of couplings.
 
     Attributes
     ----------
     target : AbstractTarget
         Energy to sample, and the way from its variables to configurations.
+    """
+
+    target: Module
+
+    @property
+    @abstractmethod
+    def device(self) -> torch.device:
+        """Where the weights are."""
+
+    @abstractmethod
+    def at_couplings(self, couplings: Mapping[str, float]) -> AbstractEDGModel:
+        """An ordinary model at one set of couplings of its range, whose target is that of the system there.
+
+        Shares its weights; itself for a model that is of one set of couplings.
+        """
+
+
+class AbstractEDGModel(AbstractGenerator):
+    """Decoder and encoder for one target; concrete models are final.
+
+    Attributes
+    ----------
     n_latent : int
         Number of Gaussian latents.
     n_path_steps : int
@@ -88,15 +110,9 @@ class AbstractEDGModel(Module, ABC):
         Values of c whose shares may be set anew for sampling, see `with_label_shares`; 1 if none.
     """
 
-    target: Module
     n_latent: int
     n_path_steps: int
     n_labels: int = 1
-
-    @property
-    @abstractmethod
-    def device(self) -> torch.device:
-        """Where the weights are."""
 
     def at(self, condition: Tensor | None) -> AbstractEDGModel:
         """The model at given couplings, one row per sample or one for all; itself if there are none.
@@ -110,10 +126,6 @@ class AbstractEDGModel(Module, ABC):
         return self
 
     def at_couplings(self, couplings: Mapping[str, float]) -> AbstractEDGModel:
-        """An ordinary model at one set of couplings of its range, whose target is that of the system there.
-
-        Shares its weights; itself for a model that is of one set of couplings.
-        """
         return self
 
     def with_label_shares(self, shares: Tensor) -> AbstractEDGModel:

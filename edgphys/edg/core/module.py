@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from torch import nn
 
-__all__ = ["Module"]
+__all__ = ["AnyModule", "Module", "twin"]
+
+AnyModule = TypeVar("AnyModule", bound=nn.Module)
 
 
 class Module(nn.Module):
@@ -20,7 +22,12 @@ class Module(nn.Module):
 
     def twin(self) -> Self:
         """Another of the same weights and parts, whose attributes may be set without touching these."""
-        other = copy.copy(self)
-        for name in ("_parameters", "_buffers", "_modules"):
-            object.__setattr__(other, name, dict(getattr(self, name)))
-        return other
+        return twin(self)
+
+
+def twin(module: AnyModule) -> AnyModule:
+    """`Module.twin` of any of torch's modules."""
+    other = copy.copy(module)
+    for name in ("_parameters", "_buffers", "_modules"):
+        object.__setattr__(other, name, dict(getattr(module, name)))
+    return other

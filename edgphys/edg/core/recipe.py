@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from edgphys.edg.core.bounds import continuous_bound, path_bound
-from edgphys.edg.core.model import AbstractEDGModel
+from edgphys.edg.core.model import AbstractGenerator
 from edgphys.edg.core.model_options import ModelOptions
 from edgphys.edg.core.training import Bound, History, OnStep, TrainingSettings, train
 from edgphys.systems.base import AbstractSystem
@@ -44,7 +44,7 @@ class TrainingJob:
         One of the recipe's `trainings`.
     reference : tensor, shape (n_configurations, n_variables), optional
         Configurations to learn from.
-    start : AbstractEDGModel, optional
+    start : AbstractGenerator, optional
         Trained for another size or coupling, from which parts are taken over.
     """
 
@@ -56,7 +56,7 @@ class TrainingJob:
     checkpoint: Path | None = None
     training: str = "energy"
     reference: Tensor | None = None
-    start: AbstractEDGModel | None = None
+    start: AbstractGenerator | None = None
 
 
 class AbstractRecipe(ABC):
@@ -126,7 +126,7 @@ class AbstractRecipe(ABC):
     @abstractmethod
     def build(
         self, system: AbstractSystem, options: Any, seed: int, weights: Weights | None
-    ) -> AbstractEDGModel:
+    ) -> AbstractGenerator:
         """The untrained model, or, with `weights` from its ``state_dict``, one of the same shapes."""
 
     @abstractmethod
@@ -137,19 +137,21 @@ class AbstractRecipe(ABC):
         """Decoder samples in a step unless told."""
         return self.batch_size
 
-    def first_bound(self, model: AbstractEDGModel, options: Any) -> Bound:
+    def first_bound(self, model: AbstractGenerator, options: Any) -> Bound:
         """Objective of the first part of the training."""
         return continuous_bound
+
+    def last_bound(self, model: AbstractGenerator, options: Any) -> Bound:
+        """Objective of the second part."""
+        return path_bound
 
     def path_share(self, options: Any) -> float:
         """Part of the training spent on the path bound, unless told."""
         return 0.5
 
-    def fit(self, job: TrainingJob) -> tuple[AbstractEDGModel, History, dict[str, Any]]:
+    def fit(self, job: TrainingJob) -> tuple[AbstractGenerator, History, dict[str, Any]]:
         """A trained model, its history, and what datasets say of the training besides the settings."""
         model = self.build(job.system, job.options, job.settings.seed, None).to(job.device)
-        first = self.first_bound(model, job.options)
-        history = train(
-            model, job.settings, first, path_bound, checkpoint=job.checkpoint, on_step=job.on_step
-        )
+        first, last = self.first_bound(model, job.options), self.last_bound(model, job.options)
+        history = train(model, job.settings, first, last, checkpoint=job.checkpoint, on_step=job.on_step)
         return model, history, {}

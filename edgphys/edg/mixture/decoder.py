@@ -12,6 +12,7 @@ their shares p(c).
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import final
 
 import torch
@@ -87,6 +88,10 @@ class MixtureDecoder(Module):
         self.log_amplitude = nn.Parameter(torch.full((n_labels, n_dims), 0.5 * math.log(1 - _NOISE_SHARE)))
         self.log_noise = nn.Parameter(torch.full((n_labels, n_dims), 0.5 * math.log(_NOISE_SHARE)))
         self.network = Perceptron(n_dims + n_labels, n_dims, width, depth, generator)
+
+    def driven_by(self, gradient: Callable[[Tensor], Tensor]) -> MixtureDecoder:
+        """The decoder with the force of another energy: itself, for it has none."""
+        return self
 
     def linear_theory(self) -> tuple[Tensor, Tensor]:
         """Amplitude of each latent, (n_labels, 1, n_dims), and noise, (n_labels, n_dims), at the start."""

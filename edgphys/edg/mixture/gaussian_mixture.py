@@ -27,7 +27,7 @@ import scipy.special
 import torch
 from numpy.typing import NDArray
 
-__all__ = ["GaussianMixture", "explore", "fit_mixture", "walk"]
+__all__ = ["GaussianMixture", "explore", "fit_mixture", "follow", "walk"]
 
 # Spectrum of a fitted covariance: no direction narrower than this, relative to the widest.
 _LEAST_WIDTH = 1e-6
@@ -91,18 +91,12 @@ def explore(target, n_blocks: int, n_components: int, rng: np.random.Generator) 
     block, best, best_share = target.n_dims // n_blocks, None, -1.0
     walkers, size = np.empty((0, target.n_dims)), min(4, n_components)
 
-    def energy(x: NDArray[np.float64]) -> NDArray[np.float64]:
-        points = torch.from_numpy(x)
-        rest = torch.from_numpy(walkers[0, block:])
-        points = torch.cat([points, rest.expand(len(x), -1)], 1)
-        with torch.no_grad():
-            return target.energy(points).numpy()
-
     while True:
         if len(walkers) < 8 * size:
             walkers = walk(target, target.starts(rng, max(_N_WALKERS, 8 * size)), _N_WALK_STEPS, rng)
             rows = walkers.reshape(-1, block)
             rows = rows[rng.choice(len(rows), min(len(rows), 8192), replace=False)]
+        energy = _energy_of_block(target, walkers[0, block:])
         mixture, share = _population(fit_mixture(rows, size, rng), energy, rng)
         if share > best_share:
             best, best_share = mixture, share
@@ -110,6 +104,31 @@ def explore(target, n_blocks: int, n_components: int, rng: np.random.Generator) 
             assert best is not None  # a share is above -1
             return best
         size = min(4 * size, n_components)
+
+
+def follow(mixture: GaussianMixture, target, n_blocks: int, rng: np.random.Generator) -> GaussianMixture:
+    """The same components at another target, close to the one that they were found at.
+
+    Parameters
+    ----------
+    mixture : GaussianMixture
+        Of one block.
+    target, n_blocks, rng
+        As for `explore`.
+    """
+    others = np.tile(mixture.means[np.argmax(mixture.weights)], n_blocks - 1)
+    return _population(mixture, _energy_of_block(target, others), rng, keeping=True)[0]
+
+
+def _energy_of_block(target, others: NDArray[np.float64]) -> Callable:
+    """Energy of the first block, shape (n_batch, n_dims of a block), with all other variables held."""
+
+    def energy(x: NDArray[np.float64]) -> NDArray[np.float64]:
+        points = torch.cat([torch.from_numpy(x), torch.from_numpy(others).expand(len(x), -1)], 1)
+        with torch.no_grad():
+            return target.energy(points).numpy()
+
+    return energy
 
 
 def walk(target, x: NDArray[np.float64], n_steps: int, rng: np.random.Generator) -> NDArray[np.float64]:
@@ -169,8 +188,10 @@ def fit_mixture(
     return mixture
 
 
-def _em_step(mixture: GaussianMixture, x: NDArray, weights: NDArray) -> GaussianMixture:
-    """One EM step for weighted points; components that explain too few of them are dropped."""
+def _em_step(
+    mixture: GaussianMixture, x: NDArray, weights: NDArray, keeping: bool = False
+) -> GaussianMixture:
+    """One EM step for weighted points; components that explain too few of them are dropped, or left alone."""
     n_dims = x.shape[1]
     terms = mixture.log_terms(x)
     shares = np.exp(terms - scipy.special.logsumexp(terms, axis=1, keepdims=True)) * weights[:, None]
@@ -181,20 +202,21 @@ def _em_step(mixture: GaussianMixture, x: NDArray, weights: NDArray) -> Gaussian
     if kept.size == 0:
         return mixture
     total = (shares.sum(1) @ (x - shares.sum(1) @ x / sizes.sum()) ** 2) / sizes.sum()
-    factors, means = [], []
+    factors, means = mixture.factors.copy(), mixture.means.copy()
     for c in kept:
         mean = shares[:, c] @ x / sizes[c]
         centred = x - mean
         covariance = (shares[:, c, None] * centred).T @ centred / sizes[c]
         covariance += 1e-4 * np.diag(np.diag(covariance)) + _LEAST_WIDTH * np.diag(total)
         values, vectors = np.linalg.eigh(covariance)
-        factors.append((vectors * np.sqrt(values)) @ vectors.T)
-        means.append(mean)
-    return GaussianMixture(sizes[kept] / sizes[kept].sum(), np.array(means), np.array(factors))
+        factors[c], means[c] = (vectors * np.sqrt(values)) @ vectors.T, mean
+    if keeping:
+        sizes, kept = np.maximum(sizes, _LEAST_SHARE), slice(None)
+    return GaussianMixture(sizes[kept] / sizes[kept].sum(), means[kept], factors[kept])
 
 
 def _population(
-    mixture: GaussianMixture, energy: Callable, rng: np.random.Generator
+    mixture: GaussianMixture, energy: Callable, rng: np.random.Generator, keeping: bool = False
 ) -> tuple[GaussianMixture, float]:
     """The mixture improved by weighted EM on its own draws, and the effective share of draws at the end."""
     n = max(_N_DRAWS, 60 * len(mixture.weights))
@@ -206,7 +228,7 @@ def _population(
         log_w = np.nan_to_num(-energy(x) - density, nan=-np.inf)
         if k == _N_ROUNDS:
             break
-        mixture = _em_step(mixture, x, _flattened(log_w, 0.1))
+        mixture = _em_step(mixture, x, _flattened(log_w, 0.1), keeping)
     return mixture, float(1 / (scipy.special.softmax(log_w) ** 2).sum() / n)
 
 

@@ -96,6 +96,12 @@ class HamiltonianDecoder(Module):
         self.drift = Perceptron(d + extra, 2 * d, width, depth, generator)
         self.spread = Perceptron(2 * d + self.n_labels, 1, width, depth, generator)
 
+    def driven_by(self, gradient: Callable[[Tensor], Tensor]) -> HamiltonianDecoder:
+        """The decoder with the force of another energy; all weights are shared."""
+        other = self.twin()
+        other._gradient = gradient
+        return other
+
     def linear_theory(self) -> tuple[Tensor, Tensor]:
         """Amplitude of each latent in y, (n_labels, n_groups, n_dims), and noise, in a Gaussian basin."""
         n = self.n_groups - 1

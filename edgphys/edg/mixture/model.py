@@ -11,6 +11,7 @@ whole x.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import final
 
 import torch
@@ -72,6 +73,12 @@ class ContinuousModel(AbstractEDGModel):
     @property
     def device(self) -> torch.device:
         return self.label_logits.device
+
+    def at_couplings(self, couplings: Mapping[str, float]) -> ContinuousModel:
+        other = self.twin()
+        other.target = self.target.at(couplings)
+        other.decoder = self.decoder.driven_by(other.target.gradient)
+        return other
 
     def _blocks(self, values: Tensor) -> Tensor:
         return values.reshape(len(values) * self.n_blocks, -1)

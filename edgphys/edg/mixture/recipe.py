@@ -12,18 +12,21 @@ import numpy as np
 import torch
 
 from edgphys._checks import choice, count
+from edgphys.edg.core.conditions import Conditions
+from edgphys.edg.core.family import ModelFamily, family_bound
 from edgphys.edg.core.model_options import ModelOptions, option, set_fields
 from edgphys.edg.core.module import Module
 from edgphys.edg.core.recipe import AbstractRecipe, Weights
 from edgphys.edg.mixture.decoder import MixtureDecoder
 from edgphys.edg.mixture.gaussian_mixture import GaussianMixture, explore
 from edgphys.edg.mixture.hamiltonian_decoder import HamiltonianDecoder, stiffness_of
+from edgphys.edg.mixture.mixture_range import MixtureRange, explore_range
 from edgphys.edg.mixture.model import ContinuousModel
 from edgphys.edg.targets.continuous import (
     AbstractCountedTarget,
+    ContinuousTarget,
     CountedTarget,
     check_differentiable,
-    continuous_target,
     eased,
 )
 from edgphys.edg.targets.registry import make_target
@@ -113,6 +116,7 @@ class AbstractMixtureRecipe(AbstractRecipe):
     """What the decoders on a Gaussian mixture share: the target, the search for basins, and the encoder."""
 
     batch_size: ClassVar[int] = 256
+    conditional: ClassVar[bool] = True
 
     def complete(self, system, options):
         options = replace(options, n_blocks=self._blocks(system, options))
@@ -122,6 +126,12 @@ class AbstractMixtureRecipe(AbstractRecipe):
             raise ArgumentValueError(f"{other} belongs to {whose} systems, got {other}={value!r}", other)
         if system.lattice is None:
             options = replace(options, train_at=eased(system, options.train_at))
+        elif options.conditions:
+            raise ArgumentValueError(
+                f"conditions must be left out for decoder={self.name!r} on a lattice, got "
+                f"{Conditions(options.conditions)}",
+                "conditions",
+            )
         else:
             options = replace(options, target=options.target or "auto")
         self._target(system, options)
@@ -129,7 +139,7 @@ class AbstractMixtureRecipe(AbstractRecipe):
 
     def _target(self, system: AbstractSystem, options: Any) -> AbstractCountedTarget:
         if system.lattice is None:
-            return continuous_target(system, options.train_at)
+            return ContinuousTarget(system, options.train_at)
         return CountedTarget(make_target(system, options.target))
 
     def _blocks(self, system: AbstractSystem, options: MixtureOptions) -> int:
@@ -147,12 +157,42 @@ class AbstractMixtureRecipe(AbstractRecipe):
         return system.n_blocks
 
     def build(self, system, options, seed, weights):
+        conditions = _free(options)
+        if conditions:
+            return self._family(system, options, conditions, seed, weights)
         target = self._target(system, options)
         if weights is None:
             rng = np.random.default_rng(seed)
             mixture = explore(target, options.n_blocks, options.n_components, rng)
         else:
             mixture = _mixture_of(weights)
+        return self._model(target, mixture, options, seed, weights)
+
+    def _family(
+        self, system: AbstractSystem, options: Any, conditions: Conditions, seed: int, weights: Weights | None
+    ) -> ModelFamily:
+        """A model for a range, on mixtures along the range; its template is in the middle."""
+        middle = [0.0] * len(conditions.ranges)
+        target = self._target(system.replace(**conditions.decoded(middle)), options)
+        if weights is None:
+            sizes = options.n_blocks, options.n_components
+            start = explore_range(target, conditions, *sizes, np.random.default_rng(seed))
+        else:
+            start = MixtureRange(*(weights[f"start.{name}"] for name in ("log_shares", "means", "roots")))
+            weights = {name.removeprefix("template."): value for name, value in weights.items()}
+        template = self._model(target, start.mixture(torch.tensor(middle)), options, seed, weights)
+        with torch.no_grad():
+            template.label_logits.zero_()
+        return ModelFamily(template, conditions, start)
+
+    def _model(
+        self,
+        target: AbstractCountedTarget,
+        mixture: GaussianMixture,
+        options: Any,
+        seed: int,
+        weights: Weights | None,
+    ) -> ContinuousModel:
         generator = torch.Generator().manual_seed(seed)
         return ContinuousModel(
             target,
@@ -178,7 +218,15 @@ class AbstractMixtureRecipe(AbstractRecipe):
         """The decoder of one block."""
 
     def default_steps(self, system, options):
-        return 1000
+        return 2000 if _free(options) else 1000
+
+    def first_bound(self, model, options):
+        bound = super().first_bound(model, options)
+        return family_bound(bound) if _free(options) else bound
+
+    def last_bound(self, model, options):
+        bound = super().last_bound(model, options)
+        return family_bound(bound) if _free(options) else bound
 
     def path_share(self, options):
         return 0.5 if options.has_flow else 1.0
@@ -220,6 +268,12 @@ class HamiltonianRecipe(AbstractMixtureRecipe):
         width, depth = options.decoder_size
         steps = options.n_leapfrog
         return HamiltonianDecoder(mixture, target.gradient, steps, width, depth, generator, stiffness)
+
+
+def _free(options: Any) -> Conditions:
+    """The conditions that training sees: at those in `train_at` it sees one value."""
+    ranges, fixed = options.conditions or {}, options.train_at or {}
+    return Conditions({name: ends for name, ends in ranges.items() if name not in fixed})
 
 
 def _mixture_of(weights: Weights) -> GaussianMixture:

@@ -61,6 +61,12 @@ class HamiltonianSteps(Module):
         self.log_momentum = nn.Parameter(torch.zeros(n_steps))
         self.register_buffer("longest", torch.tensor(_LONGEST_FORCE * stiffness))
 
+    def driven_by(self, gradient: Callable[[Tensor], Tensor]) -> HamiltonianSteps:
+        """The steps with another gradient; all weights are shared."""
+        other = self.twin()
+        other._gradient = gradient
+        return other
+
     def force(self, y: Tensor) -> Tensor:
         """Gradient of U, cut to a finite length."""
         g = self._gradient(y)

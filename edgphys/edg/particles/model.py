@@ -21,6 +21,7 @@ sees is X = (x_K, v'_1, .., v'_K), and the encoder undoes the steps first.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any, final
 
 import numpy as np
@@ -118,6 +119,14 @@ class ParticleModel(AbstractEDGModel):
     @property
     def device(self) -> torch.device:
         return self.path_log_variance.device
+
+    def at_couplings(self, couplings: Mapping[str, float]) -> ParticleModel:
+        # The system trained on stays, and with it all that the networks know of an energy.
+        other = self.twin()
+        other.target = self.target.at(couplings)
+        if other.steps is not None:
+            other.steps = other.steps.driven_by(other.target.force)
+        return other
 
     def _latents(self, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         dtype = self.path_log_variance.dtype

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: MIT
 """The small network behind a law: odd and even functions of what a site sees.
 
-    h = t(W1 c (1 + V e)),      odd = W3 t(W2 h) + A c,      even = W5 silu(W4 h^2 + b4) + b5
+    h = t(W1 c (1 + V e)),      odd = W3 t(W2 h) + A c,      even = W5 silu(W4 h^2 + b4) + g b5
 
 with t(u) = 1 / (1 + exp(-u)) - 1/2. c is the window, e marks its missing sites and keeps its sign. Without
-biases the odd part is odd by itself, and one pass gives both. W3, A, W5 start at zero. With a condition,
-Gaussian bumps of it scale the hidden layers and combine as many linear parts A; scales start at one. One
+biases the odd part is odd by itself, and one pass gives both. W3, A, W5, b5 start at zero. With a condition,
+Gaussian bumps of it scale the hidden layers and combine as many linear parts A and biases b5; scales start at
+one. The factor g lets b5 learn faster: in ordered phases it ends far from zero, a step is as long as any. One
 network may serve all sites (weights (n_in, n_out)), or a stack of them, one per site.
 """
 
@@ -22,6 +23,8 @@ __all__ = ["OddEvenNetwork", "bumps"]
 
 # Width of a bump over the distance of neighbouring ones.
 _BUMP_WIDTH = 1.2
+# g of the module docstring.
+_BIAS_GAIN = 4.0
 
 
 def bumps(condition: Tensor, n_bumps: int) -> Tensor:
@@ -79,7 +82,7 @@ class OddEvenNetwork(Module):
         self.modulation = zeros(n_bumps, 2 * width) if n_bumps else None
         if n_even:
             self.fourth, self.fifth = normal(width, width, 8.0), zeros(width, n_even)
-            self.fourth_bias, self.fifth_bias = zeros(1, width), zeros(1, n_even)
+            self.fourth_bias, self.even_bias = zeros(1, width), zeros(max(n_bumps, 1), n_even)
             self.even_modulation = zeros(n_bumps, 2 * width) if n_bumps else None
 
     def forward(
@@ -134,7 +137,8 @@ class OddEvenNetwork(Module):
         if bump is not None:
             scale, shift = (bump @ weights["even_modulation"]).chunk(2, dim=-1)
             inner = inner * (1.0 + scale) + shift
-        return odd, nn.functional.silu(inner) @ weights["fifth"] + weights["fifth_bias"]
+        bias = weights["even_bias"] if bump is None else bump @ weights["even_bias"]
+        return odd, nn.functional.silu(inner) @ weights["fifth"] + _BIAS_GAIN * bias
 
 
 def _mixed(h: Tensor, weight: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from edgphys.edg.core.model import check_no_condition, log_normal
-from edgphys.edg.targets.base import AbstractLatticeTarget, AbstractTarget
+from edgphys.edg.targets.base import AbstractLatticeTarget, AbstractTarget, Calls
 from edgphys.errors import ArgumentValueError
 from edgphys.systems.base import AbstractSystem
 
@@ -23,7 +23,6 @@ __all__ = [
     "CountedTarget",
     "PhaseSpaceTarget",
     "check_differentiable",
-    "continuous_target",
     "eased",
 ]
 
@@ -72,6 +71,15 @@ class AbstractCountedTarget(AbstractTarget):
     def starts(self, rng: np.random.Generator, n: int) -> NDArray[np.float64]:
         """Points, shape (n, n_dims), wider than the density."""
 
+    def at(self, couplings: Mapping[str, float]) -> AbstractCountedTarget:
+        """The target of the system at other couplings, with counters of its own."""
+        raise NotImplementedError(f"{type(self).__name__} is of one set of couplings")
+
+    def add_calls(self, calls: Calls) -> None:
+        """Count what a target `at` other couplings was asked for."""
+        self.n_energy_calls += calls.n_energy_calls
+        self.n_gradient_calls += calls.n_gradient_calls
+
 
 @final
 class ContinuousTarget(AbstractCountedTarget):
@@ -80,17 +88,17 @@ class ContinuousTarget(AbstractCountedTarget):
     Parameters
     ----------
     system : AbstractContinuousSystem
-    training_system : AbstractContinuousSystem, optional
-        Whose energy stands in for that of `system` in training (a softened core); `system` by default. The
-        weights always take that of `system`.
+    changes : mapping of str to float, optional
+        Parameters of the system whose energy stands in for that of `system` in training (a softened core),
+        where they differ. The weights always take that of `system`.
     """
 
     can_anneal: ClassVar[bool] = True
 
-    def __init__(self, system: AbstractSystem, training_system: AbstractSystem | None = None) -> None:
+    def __init__(self, system: AbstractSystem, changes: Mapping[str, float] | None = None) -> None:
         super().__init__()
-        self.system, self.n_dims = system, system.n_variables
-        self._training_system = training_system or system
+        self.system, self.n_dims, self._changes = system, system.n_variables, dict(changes or {})
+        self._training_system = system.replace(**self._changes) if changes else system
 
     @property
     def training_system(self) -> AbstractSystem:
@@ -98,6 +106,10 @@ class ContinuousTarget(AbstractCountedTarget):
 
     def starts(self, rng: np.random.Generator, n: int) -> NDArray[np.float64]:
         return self.training_system.random_configurations(n, rng)
+
+    def at(self, couplings: Mapping[str, float]) -> ContinuousTarget:
+        # Those among the changes stay: the training system is then the same for all couplings.
+        return ContinuousTarget(self.system.replace(**couplings), self._changes)
 
     def _energy(self, x: Tensor) -> Tensor:
         return self.training_system.reduced_energy(x)
@@ -144,6 +156,9 @@ class PhaseSpaceTarget(AbstractCountedTarget):
     @property
     def training_system(self) -> AbstractSystem:
         return self._inner.training_system
+
+    def at(self, couplings: Mapping[str, float]) -> PhaseSpaceTarget:
+        return PhaseSpaceTarget(self._inner.at(couplings), self._n_momenta)
 
     def starts(self, rng: np.random.Generator, n: int) -> NDArray[np.float64]:
         x = self._inner.starts(rng, n)
@@ -245,11 +260,6 @@ def eased(system: AbstractSystem, changes: Any) -> dict[str, float]:
         )
     system.replace(**changes)
     return {name: float(value) for name, value in changes.items()}
-
-
-def continuous_target(system: AbstractSystem, changes: Mapping[str, float]) -> ContinuousTarget:
-    """The target that trains at other parameters, where there are `changes`."""
-    return ContinuousTarget(system, system.replace(**changes) if changes else None)
 
 
 def check_differentiable(target: AbstractCountedTarget) -> None:

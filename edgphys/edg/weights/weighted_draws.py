@@ -155,7 +155,7 @@ def _round_trips(model: AbstractEDGModel, n_wanted: int, seed: int) -> RoundTrip
 
 def _annealing(trained: TrainedModel, n_rungs: int | None, seed: int) -> Annealing | None:
     """The ladder from the system trained on to the system itself, from a pilot of its own seed."""
-    if n_rungs == 0 or (n_rungs is None and not trained.options.is_eased):
+    if n_rungs == 0 or (n_rungs is None and not trained.is_eased):
         return None
     model, system = trained.model, trained.system
     if not model.target.can_anneal:

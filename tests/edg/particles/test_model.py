@@ -233,7 +233,7 @@ def test_preimage_is_kept_only_while_weights_and_x_stay():
 
 def test_singular_energy_is_trained_soft_and_weighed_true():
     system = LennardJones(n_particles=3)
-    target = ContinuousTarget(system, system.softened(0.8))
+    target = ContinuousTarget(system, {"core": 0.8})
     model = ParticleModel(target, seed=0, **SIZES)
     draw = model.draw(50, generator(0))
     assert torch.isfinite(carried_bound(model, 50, generator(1)).total)
