@@ -30,6 +30,7 @@ __all__ = [
     "is_result",
     "known_results",
     "looks",
+    "model_ranges",
     "reference_method",
     "results_of",
     "sampled_methods",
@@ -104,6 +105,11 @@ def results_of(table: xr.Dataset, variables: Sequence[str] | None, skip: str) ->
 def looks(table: xr.Dataset) -> dict[str, Look]:
     """How the methods are shown, in the order of the table."""
     return looks_of(table.attrs, table["method"].values.astype(str).tolist())
+
+
+def model_ranges(table: xr.Dataset, method: str) -> dict[str, tuple[float, float]]:
+    """Ranges of couplings of the one model that all points of a method share; empty if there is none."""
+    return json.loads(table.attrs.get("settings", "{}")).get(method, {}).get("conditions") or {}
 
 
 def sampled_methods(table: xr.Dataset) -> list[str]:

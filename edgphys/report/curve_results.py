@@ -95,7 +95,8 @@ def as_scan(curve: xr.Dataset) -> xr.Dataset:
             rows.append(known if base == name else np.where(np.isnan(known), np.nan, 0.0))
         arrays["wall_time"] = [np.full(len(values), np.nan), np.full(len(values), seconds)]
     methods = [method, "exact"] if exact else [method]
-    settings = {method: json.loads(curve.attrs["settings"]) | {"conditions": [coupling]}}
+    ranges = {coupling: [float(values[0]), float(values[-1])]}
+    settings = {method: json.loads(curve.attrs["settings"]) | {"conditions": ranges}}
     return xr.Dataset(
         {name: (("method", coupling), np.array(rows)) for name, rows in arrays.items()},
         {"method": methods, coupling: values},

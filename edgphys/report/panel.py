@@ -14,7 +14,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from edgphys.observables import record
-from edgphys.report.comparison import has_result, looks, reference_method, sampled_methods, z_scores
+from edgphys.report.comparison import (
+    has_result,
+    looks,
+    model_ranges,
+    reference_method,
+    sampled_methods,
+    z_scores,
+)
 from edgphys.report.exact_curve import exact_curve
 
 if TYPE_CHECKING:
@@ -167,15 +174,10 @@ def _draw_values(axes: Axes, table: xr.Dataset, name: str, curve: Curve, scale: 
         err = curve.take(table[f"{name}_err"].sel({"method": method})) * scale
         good = curve.take(passed(table, method))
         colour, marker = method_style(table, method)
-        if _has_one_model(table, method) and x.size >= _CURVE:
+        if model_ranges(table, method) and x.size >= _CURVE:
             _draw_band(axes, x, y, err, colour, curve.line)
             y = _marked(y, good)
         _draw_points(axes, x + shift, y, err, good, colour, marker)
-
-
-def _has_one_model(table: xr.Dataset, method: str) -> bool:
-    """Whether all points share one model, so that its results are a curve."""
-    return bool(json.loads(table.attrs.get("settings", "{}")).get(method, {}).get("conditions"))
 
 
 def _marked(y: np.ndarray, good: np.ndarray) -> np.ndarray:
@@ -194,7 +196,7 @@ def _shifts(table: xr.Dataset, x: np.ndarray, methods: list[str]) -> dict[str, f
     step = min(0.09 * np.diff(x).min(), 0.012 * np.ptp(x)) if x.size > 1 else 0.01 * max(abs(x[0]), 1.0)
     shifts = step * (np.arange(len(methods)) - (len(methods) - 1) / 2)
     return {
-        method: 0.0 if _has_one_model(table, method) else float(shift)
+        method: 0.0 if model_ranges(table, method) else float(shift)
         for method, shift in zip(methods, shifts, strict=True)
     }
 
@@ -227,7 +229,7 @@ def _draw_residuals(axes: Axes, table: xr.Dataset, name: str, reference: str, cu
             z = curve.take(z_scores(table, name, method, reference))
             inside = np.where(np.abs(z) <= _SIGMA_CLIP, z, np.nan)
             good = curve.take(passed(table, method))
-            if _has_one_model(table, method) and x.size > _MOST_MARKERS:
+            if model_ranges(table, method) and x.size > _MOST_MARKERS:
                 axes.plot(x, inside, color=colour, linewidth=1.0, linestyle=curve.line)
                 inside = _marked(inside, good)
             _draw_points(axes, x, inside, np.ones_like(z), good, colour, marker)

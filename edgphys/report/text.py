@@ -10,7 +10,15 @@ import numpy as np
 from rich.console import Console
 
 from edgphys.dataset.schema import KINDS
-from edgphys.report.comparison import check_scan, has_result, results_of, sampled_methods, troubles
+from edgphys.methods.condition_ranges import range_words
+from edgphys.report.comparison import (
+    check_scan,
+    has_result,
+    model_ranges,
+    results_of,
+    sampled_methods,
+    troubles,
+)
 from edgphys.report.console import empty_table, new_console, plain_value
 from edgphys.report.curve_results import check_line, curve_table
 from edgphys.report.dataset_tables import estimates_table, exact_of, ladder_tables, notes_on, profile_table
@@ -122,6 +130,10 @@ def _notes(table: xr.Dataset) -> list[str]:
         notes.append(
             "ess and max_weight are of the joint space of x and z, not of x alone; elbo bounds log_z."
         )
+    for method in sampled_methods(table):
+        ranges = model_ranges(table, method)
+        if ranges:
+            notes.append(f"{method}: one model for {range_words(ranges)}, drawn from anew at each point.")
     for method, point, reason in troubles(table):
         where = " ".join(f"{name}={value:.6g}" for name, value in point.items())
         notes.append(f"NOT TRUSTED: {method} at {where}: {reason}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import io
 import itertools
+import json
 
 import numpy as np
 import pytest
@@ -27,12 +28,16 @@ def table() -> xr.Dataset:
     return xr.Dataset(variables, coords, attrs)
 
 
-def rows(scan: xr.Dataset) -> dict[frozenset[str], list[list[str]]]:
-    """The rows of every point, first of the results: the words after the couplings."""
+def printed_text(scan: xr.Dataset) -> str:
     out = io.StringIO()
     print_scan(scan, console=Console(file=out, width=200))
+    return out.getvalue()
+
+
+def rows(scan: xr.Dataset) -> dict[frozenset[str], list[list[str]]]:
+    """The rows of every point, first of the results: the words after the couplings."""
     found: dict[frozenset[str], list[list[str]]] = {}
-    for line in out.getvalue().splitlines():
+    for line in printed_text(scan).splitlines():
         words = [word for word in line.split() if word not in (*METHODS, "energy")]
         found.setdefault(frozenset(words[:2]), []).append(words[2:])
     return found
@@ -54,3 +59,11 @@ def test_a_cell_without_a_number_is_a_dash_and_has_no_z():
     scan = table()
     scan["energy"][1, 0, 0] = np.nan
     assert rows(scan)[frozenset(["1", "0.1"])][0] == ["0", "-", "200(10)", "+20.0"]
+
+
+def test_what_one_model_serves_is_told():
+    scan = table()
+    assert "one model" not in printed_text(scan)
+    scan.attrs["settings"] = json.dumps({METHODS[1]: {"conditions": {"beta": [1.0, 2.0]}}, METHODS[2]: {}})
+    words = f"{METHODS[1]}: one model for beta 1 to 2, drawn from anew at each point."
+    assert words in printed_text(scan).splitlines()
