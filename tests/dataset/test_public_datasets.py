@@ -59,6 +59,7 @@ def exact():
 MAKERS = {
     "EDG.sample": lambda: trained().sample(20, seed=1),
     "EDG.chain": lambda: trained().chain(200, seed=1),
+    "EDG.bridge": lambda: trained().bridge(chains(), 20, seed=1),
     "EDG.upper_bound": lambda: trained().upper_bound(chains(), seed=1),
     "autocorrelation_times": lambda: estimators.autocorrelation_times(chains()),
     "average": lambda: ep.average(chains(), "energy"),
@@ -71,6 +72,7 @@ MAKERS = {
     "free_energy": lambda: ep.free_energy(system(), "ti", seed=0, n_chains=2, n_sweeps=400, n_rungs=3),
     "free_energy_profile": lambda: ep.free_energy_profile(chains(), "magnetization", 3),
     "mbar": lambda: estimators.mbar(ladder()),
+    "mcmc.anneal": lambda: ep.mcmc.anneal(system(), 20, seed=1, n_rungs=2, progress=False),
     "mcmc.run": chains,
     "mcmc.rung": lambda: ep.mcmc.rung(ladder(), 1),
     "mcmc.temper": ladder,
