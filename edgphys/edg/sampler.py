@@ -11,7 +11,8 @@ pair into a bound on log Z for training and into unbiased importance weights for
 laws of known density instead, which leave nothing to infer (`edgphys.edg.refinement`).
 
 The class documents and delegates: models are built by `edgphys.edg.recipes`, trained by
-`edgphys.edg.fitting`, and drawn from by `edgphys.edg.weights`.
+`edgphys.edg.fitting`, and drawn from by `edgphys.edg.weights`. The file is long for its docstrings: all that a
+user can ask of a generator is explained in one place.
 
 References
 ----------
