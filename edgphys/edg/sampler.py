@@ -11,8 +11,8 @@ pair into a bound on log Z for training and into unbiased importance weights for
 laws of known density instead, which leave nothing to infer (`edgphys.edg.refinement`).
 
 The class documents and delegates: models are built by `edgphys.edg.recipes`, trained by
-`edgphys.edg.fitting`, and drawn from by `edgphys.edg.weights`. The file is long for its docstrings: all that a
-user can ask of a generator is explained in one place.
+`edgphys.edg.fitting`, and drawn from by `edgphys.edg.weights`. The file is long for its docstrings: all that
+a user can ask of a generator is explained in one place.
 
 References
 ----------
@@ -24,7 +24,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -36,7 +36,7 @@ from edgphys._files import check_target
 from edgphys.edg import storage
 from edgphys.edg.call_options import FitOptions, SampleOptions
 from edgphys.edg.core.conditions import Conditions
-from edgphys.edg.core.model import AbstractGenerator
+from edgphys.edg.core.model import AbstractEDGModel, AbstractGenerator
 from edgphys.edg.core.recipe import AbstractRecipe
 from edgphys.edg.core.training import History
 from edgphys.edg.curve import draw_curve
@@ -221,7 +221,8 @@ class EDG:
         calls = Calls(**counted) if self._training else self.model.target.calls
         settings = _plain(self.options) | {"training": self._training}
         couplings = self._conditions.couplings(self.system, {})
-        model = self.model.at_couplings(couplings) if couplings else self.model
+        # Without conditions the model is an ordinary one.
+        model = self.model.at_couplings(couplings) if couplings else cast(AbstractEDGModel, self.model)
         if self._recipe.trained_system(self.system, self._options) is not self.system:
             model = towards(model, self.system)
         is_eased = self._options.is_eased

@@ -221,10 +221,10 @@ class Phi4(AbstractLatticeSystem):
         >>> system.replace(lam=5.0).parameters
         {'hop': 1.0, 'quadratic': 0.0, 'quartic': 5.0}
         """
-        by_mass = self._by_mass()
-        if not by_mass or not set(changes) <= set(by_mass):
+        by_mass, convention = self._by_mass(), self._convention
+        if convention is None or not set(changes) <= set(by_mass):
             return super().replace(**changes)
-        return type(self).from_mass(self.lattice, **by_mass | changes, convention=self._convention)
+        return type(self).from_mass(self.lattice, **by_mass | changes, convention=convention)
 
     @property
     def definitions(self) -> dict[str, str]:
