@@ -152,7 +152,7 @@ def test_settings_of_edg_reach_it_by_name(folder, command):
 
 def test_a_scan_of_a_system_without_a_lattice(folder, capsys):
     assert main("scan double-well --temperature 1 --method wolff --out a.nc".split()) == 2
-    names = "edg, random_walk, mala, hmc, mcmc, mbar, ti, exact"
+    names = "edg, random_walk, mala, hmc, bridge, mcmc, mbar, ti, exact"
     assert f"method must be one of {names}" in capsys.readouterr().err
     options = ["--temperature", "1:2:2", "--n-sweeps", "300", "--quiet", "--out", "a.nc"]
     assert main(["scan", "double-well", *options]) == 0

@@ -13,7 +13,17 @@ from edgphys.edg.call_options import FitOptions, SampleOptions, split
 from edgphys.errors import UnknownNameError
 
 # What the caller of `EDG.fit` and `EDG.sample` gives besides.
-CALL = {"self", "seed", "n_samples", "keep", "progress", "checkpoint", "reference", "couplings"}
+CALL = {
+    "self",
+    "seed",
+    "n_samples",
+    "keep",
+    "progress",
+    "checkpoint",
+    "reference",
+    "couplings",
+    "anneal_from",
+}
 
 
 @pytest.mark.parametrize("kind, call", [(FitOptions, EDG.fit), (SampleOptions, EDG.sample)])

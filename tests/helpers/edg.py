@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from edgphys.edg.field.model import EDGModel
+from edgphys.edg.refinement.network import BIAS_GAIN
 
 __all__ = [
     "all_spins",
@@ -92,13 +93,17 @@ def restricted_group(lattice, sites):
 
 
 def perturb(module, scale, seed):
-    """Add normal noise to all trained parameters of a module, in place; returns the module."""
+    """Add normal noise to all trained parameters of a module, in place; returns the module.
+
+    In the units of the coefficients of a law: a bias that is multiplied by a gain gets so much less.
+    """
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
-        for parameter in module.parameters():
+        for name, parameter in module.named_parameters():
             if parameter.requires_grad:
                 noise = torch.randn(parameter.shape, generator=generator)
-                parameter += scale * noise.to(parameter)
+                gain = BIAS_GAIN if name.endswith("even_bias") else 1.0
+                parameter += scale / gain * noise.to(parameter)
     return module
 
 

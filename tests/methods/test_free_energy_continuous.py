@@ -213,7 +213,7 @@ def test_scan_has_ladders_for_compiled_systems_only():
         assert (np.abs(mbar[name] - exact[name]) < 5 * mbar[f"{name}_err"]).all()
     assert (exact["free_energy_difference"].values > 0.8).all()
     assert "p_right / p_left" in table["free_energy_difference"].attrs["definition"]
-    with pytest.raises(UnknownNameError, match="one of edg, random_walk, mala, hmc, mcmc, exact for"):
+    with pytest.raises(UnknownNameError, match="one of edg, random_walk, mala, hmc, bridge, mcmc, exact for"):
         ep.scan(
             lambda temperature: ep.Potential(lambda x: (x**2).sum(1), 1, temperature),
             temperature=[1.0],

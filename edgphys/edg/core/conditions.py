@@ -45,7 +45,7 @@ class Conditions:
     >>> conditions.encoded({"temperature": 4.0 / 3.0})
     [0.0]
     >>> [round(node["temperature"], 3) for node in conditions.nodes(3)]
-    [1.0, 1.333, 2.0]
+    [2.0, 1.333, 1.0]
     """
 
     ranges: Mapping[str, tuple[float, float]]

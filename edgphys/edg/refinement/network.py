@@ -19,12 +19,12 @@ from torch import Tensor, nn
 
 from edgphys.edg.core.module import Module
 
-__all__ = ["OddEvenNetwork", "bumps"]
+__all__ = ["BIAS_GAIN", "OddEvenNetwork", "bumps"]
 
 # Width of a bump over the distance of neighbouring ones.
 _BUMP_WIDTH = 1.2
 # g of the module docstring.
-_BIAS_GAIN = 4.0
+BIAS_GAIN = 4.0
 
 
 def bumps(condition: Tensor, n_bumps: int) -> Tensor:
@@ -138,7 +138,7 @@ class OddEvenNetwork(Module):
             scale, shift = (bump @ weights["even_modulation"]).chunk(2, dim=-1)
             inner = inner * (1.0 + scale) + shift
         bias = weights["even_bias"] if bump is None else bump @ weights["even_bias"]
-        return odd, nn.functional.silu(inner) @ weights["fifth"] + _BIAS_GAIN * bias
+        return odd, nn.functional.silu(inner) @ weights["fifth"] + BIAS_GAIN * bias
 
 
 def _mixed(h: Tensor, weight: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ from helpers.stats import assert_z
 import edgphys as ep
 import lattices
 from edgphys.edg.core.bounds import continuous_bound, path_bound
+from edgphys.edg.refinement.network import BIAS_GAIN
 from edgphys.errors import UnknownNameError
 
 SYSTEMS = {
@@ -154,7 +155,7 @@ def test_a_phase_taken_out_by_hand_is_seen():
     assert_z(float(before["log_z"]), float(before["log_z_err"]), exact, n_tests=1, max_err=0.02)
     assert bool(before["reliable"])
     with torch.no_grad():
-        edg.model.generator.root.network.even_bias[:, :, 0] += 1.25
+        edg.model.generator.root.network.even_bias[:, :, 0] += 5.0 / BIAS_GAIN
     after = ep.estimate(edg.sample(4000, 1, progress=False))
     assert float(after["ess"]) > 0.5
     assert float(after["log_z"]) < exact - 0.2
