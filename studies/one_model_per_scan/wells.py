@@ -26,6 +26,7 @@ import numpy as np
 
 import edgphys as ep
 from studies.common import hardware, table, z_score
+from studies.lattice_records.tables import put
 
 RESULTS = Path(__file__).with_name("wells.jsonl")
 VIEWS = (1, 8)
@@ -125,6 +126,8 @@ def main() -> None:
     parser.add_argument("--case", nargs="+", choices=list(CASES), default=list(CASES), help="default: all")
     parser.add_argument("--seed", nargs="+", type=int, default=[0, 1, 2], help="seeds of the training")
     parser.add_argument("--out", type=Path, default=RESULTS, help="file of the results")
+    parser.add_argument("--table", action="store_true", help="only print what is there")
+    parser.add_argument("--readme", action="store_true", help="put the table into README.md too")
     arguments = parser.parse_args()
     out, lines = arguments.out, []
     if out.exists():
@@ -132,7 +135,7 @@ def main() -> None:
     known = {
         (line["case"], line["seed"], line["model"], len(line["points"]), line["first"]) for line in lines
     }
-    for name in arguments.case:
+    for name in [] if arguments.table else arguments.case:
         case = CASES[name]
         asked = [(None, case.temperatures)] + [(t, (t,)) for t in case.temperatures if case.separate]
         for seed in arguments.seed:
@@ -145,7 +148,7 @@ def main() -> None:
                 lines.append(line)
                 with out.open("a") as file:
                     file.write(json.dumps(line) + "\n")
-    print(tables(lines))
+    put("wells", tables(lines), arguments.readme, Path(__file__).with_name("README.md"))
 
 
 if __name__ == "__main__":
