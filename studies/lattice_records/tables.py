@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import math
 import re
@@ -13,7 +14,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
-__all__ = ["FOLDER", "add_line", "describe", "figures", "measured", "put", "read_lines"]
+__all__ = [
+    "FOLDER",
+    "add_line",
+    "describe",
+    "figures",
+    "measure_and_put",
+    "measured",
+    "put",
+    "read_lines",
+]
 
 FOLDER = Path(__file__).parent
 Record = dict[str, Any]
@@ -40,6 +50,26 @@ def measured(
                 record = run(name, seed)
                 add_line(path, record)
                 print({key: value for key, value in record.items() if key != "hardware"}, flush=True)
+
+
+def measure_and_put(
+    doc: str,
+    cases: Sequence[str],
+    results: Path,
+    run: Callable[[str, int], Record],
+    table: Callable[[list[Record]], str],
+) -> None:
+    """A whole script: options, the records that are missing, and their table in the README beside them."""
+    parser = argparse.ArgumentParser(description=doc.splitlines()[0])
+    parser.add_argument("--case", nargs="+", choices=list(cases), default=list(cases), help="default: all")
+    parser.add_argument("--seed", nargs="+", type=int, default=[0, 1, 2], help="of the training")
+    parser.add_argument("--table", action="store_true", help="only print what is there")
+    parser.add_argument("--readme", action="store_true", help="put the table into README.md too")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    if not arguments.table:
+        measured(results, arguments.case, arguments.seed, run)
+    put(results.stem, table(read_lines(results)), arguments.readme, results.with_name("README.md"))
 
 
 def figures(log_w: Tensor) -> dict[str, float]:

@@ -9,22 +9,18 @@
 
 from __future__ import annotations
 
-import argparse
 import math
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-
 import edgphys as ep
 import lattices
 from studies.common import hardware, pm, table
-from studies.lattice_records.tables import measured, put, read_lines
+from studies.lattice_records.tables import measure_and_put
 
 RESULTS = Path(__file__).with_name("bridge.jsonl")
-README = Path(__file__).with_name("README.md")
 T_C = 2.0 / math.log(1.0 + math.sqrt(2.0))
 
 
@@ -125,16 +121,7 @@ def bridge_table(records: list[dict[str, Any]]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--case", nargs="+", choices=list(CASES), default=["64", "64-bad", "128"])
-    parser.add_argument("--seed", nargs="+", type=int, default=[0, 1, 2])
-    parser.add_argument("--table", action="store_true", help="only print what is there")
-    parser.add_argument("--readme", action="store_true", help="put the table into README.md too")
-    arguments = parser.parse_args()
-    torch.set_num_threads(1)
-    if not arguments.table:
-        measured(RESULTS, arguments.case, arguments.seed, run)
-    put("bridge", bridge_table(read_lines(RESULTS)), arguments.readme, README)
+    measure_and_put(__doc__ or "", ["64", "64-bad", "128"], RESULTS, run, bridge_table)
 
 
 if __name__ == "__main__":

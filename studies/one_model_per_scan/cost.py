@@ -10,7 +10,6 @@ sweep of a chain one; those of the views and of the reference included.
 
 from __future__ import annotations
 
-import argparse
 import json
 import math
 import time
@@ -18,16 +17,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import torch
 import xarray as xr
 
 import edgphys as ep
 import lattices
 from studies.common import hardware, table
-from studies.lattice_records.tables import describe, measured, put, read_lines
+from studies.lattice_records.tables import describe, measure_and_put
 
 RESULTS = Path(__file__).with_name("cost.jsonl")
-README = Path(__file__).with_name("README.md")
 T_C = 2.0 / math.log(1.0 + math.sqrt(2.0))
 ERROR = 0.01
 
@@ -103,16 +100,7 @@ def cost_table(records: list[dict[str, Any]]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--case", nargs="+", choices=list(METHODS), default=list(METHODS))
-    parser.add_argument("--seed", nargs="+", type=int, default=[0, 1, 2])
-    parser.add_argument("--table", action="store_true", help="only print what is there")
-    parser.add_argument("--readme", action="store_true", help="put the table into README.md too")
-    arguments = parser.parse_args()
-    torch.set_num_threads(1)
-    if not arguments.table:
-        measured(RESULTS, arguments.case, arguments.seed, run)
-    put("cost", cost_table(read_lines(RESULTS)), arguments.readme, README)
+    measure_and_put(__doc__ or "", list(METHODS), RESULTS, run, cost_table)
 
 
 if __name__ == "__main__":
