@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: MIT
+"""Observables of phi^4 on 16 x 16 by one model for a range of kappa and by Markov chains: equal in 3 errors?
+
+    python -m studies.one_model_per_scan.observables --seed 0 [--models FOLDER]
+
+10,000 draws from 8 sides at each point; eight chains of 20,000 sweeps of the best algorithm.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import edgphys as ep
+from studies.common import hardware
+from studies.lattice_records.observables import N_VIEWS, estimates_of, observable_table
+from studies.lattice_records.tables import measured, put, read_lines
+from studies.one_model_per_scan.run import FAMILIES, trained
+
+RESULTS = Path(__file__).with_name("observables.jsonl")
+POINTS = {f"kappa-{kappa}": kappa for kappa in FAMILIES["kappa-16"].points}
+
+
+def run(name: str, seed: int, models: Path | None = None) -> dict[str, Any]:
+    """One point of the model, and the chains there."""
+    edg, begin = trained("kappa-16", seed, models).at(kappa=POINTS[name]), time.process_time()
+    draws = edg.sample(10_000, seed + 1, n_views=N_VIEWS, progress=False)
+    middle, algorithm = time.process_time(), ep.mcmc.best_algorithm(edg.system)
+    chains = ep.mcmc.run(edg.system, algorithm, n_chains=8, n_sweeps=20_000, seed=seed + 2)
+    return {
+        "case": name,
+        "seed": seed,
+        "edg": estimates_of(draws),
+        "chains": estimates_of(chains),
+        "algorithm": algorithm,
+        "drawing_cpu_s": middle - begin,
+        "chains_cpu_s": time.process_time() - middle,
+        "hardware": hardware(),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--seed", nargs="+", type=int, default=[0, 1, 2], help="of the training")
+    parser.add_argument("--models", type=Path, help="folder that keeps the trained samplers")
+    parser.add_argument("--table", action="store_true", help="only print what is there")
+    parser.add_argument("--readme", action="store_true", help="put the table into README.md too")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    if not arguments.table:
+        measured(RESULTS, list(POINTS), arguments.seed, lambda name, seed: run(name, seed, arguments.models))
+    text = observable_table(read_lines(RESULTS))
+    put("observables", text, arguments.readme, RESULTS.with_name("README.md"))
+
+
+if __name__ == "__main__":
+    main()
