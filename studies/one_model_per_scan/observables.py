@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Observables of phi^4 on 16 x 16 by one model for a range of kappa and by Markov chains: equal in 3 errors?
+"""Observables of phi^4 on 16 x 16 by one model for a range of kappa, beside those of Markov chains.
 
     python -m studies.one_model_per_scan.observables --seed 0 [--models FOLDER]
 
