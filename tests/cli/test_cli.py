@@ -357,7 +357,7 @@ def test_commands_of_the_readme_run(stub, folder):
     assert names[:3] == ["scan", "show", "plot"]
     assert set(names[3:]) == {"scan", "sample", "temper", "free-energy"}
     quick = {
-        "scan": ["--n-sweeps", "1000"],
+        "scan": ["--n-sweeps", "1000", "--n-steps", "100"],
         "sample": ["--n-sweeps", "200"],
         "temper": ["--n-sweeps", "200"],
         "free-energy": ["--n-sweeps", "300"],
