@@ -9,7 +9,6 @@ Results: ``observables.jsonl``. What is there already is not run again.
 
 from __future__ import annotations
 
-import argparse
 import math
 import time
 from typing import Any
@@ -20,7 +19,7 @@ import xarray as xr
 import edgphys as ep
 from studies.common import hardware, pm, table, z_score
 from studies.lattice_records.run import CASES
-from studies.lattice_records.tables import FOLDER, measured, put, read_lines
+from studies.lattice_records.tables import FOLDER, measured, options_of, put, read_lines
 
 FILE = FOLDER / "observables.jsonl"
 NAMES = [name for name in CASES if name.startswith("kappa-")]
@@ -67,11 +66,8 @@ def observable_table(records: list[dict[str, Any]]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = options_of(__doc__ or "", seeds=[0])
     parser.add_argument("--case", nargs="+", choices=NAMES, default=NAMES, help="default: all")
-    parser.add_argument("--seed", nargs="+", type=int, default=[0], help="of the training")
-    parser.add_argument("--table", action="store_true", help="no runs, only the table")
-    parser.add_argument("--readme", action="store_true", help="put the table into README.md too")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     if not arguments.table:

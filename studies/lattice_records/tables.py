@@ -21,6 +21,7 @@ __all__ = [
     "figures",
     "measure_and_put",
     "measured",
+    "options_of",
     "put",
     "read_lines",
 ]
@@ -52,6 +53,15 @@ def measured(
                 print({key: value for key, value in record.items() if key != "hardware"}, flush=True)
 
 
+def options_of(doc: str, seeds: Sequence[int] = (0, 1, 2)) -> argparse.ArgumentParser:
+    """What every script that measures and prints a table takes."""
+    parser = argparse.ArgumentParser(description=doc.splitlines()[0])
+    parser.add_argument("--seed", nargs="+", type=int, default=list(seeds), help="of the training")
+    parser.add_argument("--table", action="store_true", help="no runs, only the table")
+    parser.add_argument("--readme", action="store_true", help="put the table into README.md too")
+    return parser
+
+
 def measure_and_put(
     doc: str,
     cases: Sequence[str],
@@ -60,11 +70,8 @@ def measure_and_put(
     table: Callable[[list[Record]], str],
 ) -> None:
     """A whole script: options, the records that are missing, and their table in the README beside them."""
-    parser = argparse.ArgumentParser(description=doc.splitlines()[0])
+    parser = options_of(doc)
     parser.add_argument("--case", nargs="+", choices=list(cases), default=list(cases), help="default: all")
-    parser.add_argument("--seed", nargs="+", type=int, default=[0, 1, 2], help="of the training")
-    parser.add_argument("--table", action="store_true", help="only print what is there")
-    parser.add_argument("--readme", action="store_true", help="put the table into README.md too")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     if not arguments.table:

@@ -11,7 +11,6 @@ Results: ``transfer.jsonl``, one line for each way and extent. What is there alr
 
 from __future__ import annotations
 
-import argparse
 import time
 from typing import Any
 
@@ -28,7 +27,7 @@ from edgphys.edg.weights.views import ViewSpread, harmonic_mean
 from edgphys.systems.lattice.space_group import SpaceGroup
 from studies.common import hardware, table, z_score
 from studies.lattice_records.run import RESULTS, Case, ising, log_weights_of
-from studies.lattice_records.tables import FOLDER, add_line, describe, figures, put, read_lines
+from studies.lattice_records.tables import FOLDER, add_line, describe, figures, options_of, put, read_lines
 
 FILE = FOLDER / "transfer.jsonl"
 VIEWS = (1, 8)
@@ -184,11 +183,8 @@ def _ratios(group: list[dict[str, Any]], whole: list[dict[str, Any]]) -> list[st
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = options_of(__doc__ or "")
     parser.add_argument("--extent", nargs="+", type=int, choices=list(BATCHES), default=list(BATCHES))
-    parser.add_argument("--seed", nargs="+", type=int, default=[0, 1, 2], help="of the trainings")
-    parser.add_argument("--table", action="store_true", help="no runs, only the table")
-    parser.add_argument("--readme", action="store_true", help="put the table into README.md too")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     for seed in () if arguments.table else arguments.seed:

@@ -10,7 +10,6 @@ training a line. A case and seed that are there already are not run again.
 
 from __future__ import annotations
 
-import argparse
 import json
 import math
 import time
@@ -27,7 +26,7 @@ from edgphys.edg.core.model import AbstractEDGModel, Draw
 from edgphys.edg.core.path import log_weights
 from edgphys.edg.weights.views import Back, ViewSpread, harmonic_mean, redraw_by
 from studies.common import hardware, table, z_score
-from studies.lattice_records.tables import FOLDER, describe, figures, measured, put, read_lines
+from studies.lattice_records.tables import FOLDER, describe, figures, measured, options_of, put, read_lines
 
 FILE = FOLDER / "views.jsonl"
 VIEWS = (1, 4, 16)
@@ -186,11 +185,8 @@ def view_table(records: list[dict[str, Any]]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = options_of(__doc__ or "")
     parser.add_argument("--case", nargs="+", choices=list(CASES), default=list(CASES), help="default: all")
-    parser.add_argument("--seed", nargs="+", type=int, default=[0, 1, 2], help="of the training")
-    parser.add_argument("--table", action="store_true", help="no runs, only the table")
-    parser.add_argument("--readme", action="store_true", help="put the table into README.md too")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     if not arguments.table:

@@ -9,7 +9,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import time
 from pathlib import Path
@@ -23,7 +22,7 @@ import xarray as xr
 import edgphys as ep
 from edgphys.edg.core.conditions import Conditions
 from studies.common import hardware, table
-from studies.lattice_records.tables import describe, put
+from studies.lattice_records.tables import describe, options_of, put
 from studies.one_model_per_scan.run import FAMILIES, trained
 
 RESULTS = Path(__file__).with_name("curve.json")
@@ -112,11 +111,8 @@ def curve_table(records: list[dict[str, Any]]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--seed", nargs="+", type=int, default=[0, 1, 2], help="of the training")
+    parser = options_of(__doc__ or "")
     parser.add_argument("--models", type=Path, help="folder that keeps the trained samplers")
-    parser.add_argument("--table", action="store_true", help="only print what is there")
-    parser.add_argument("--readme", action="store_true", help="put the table into README.md too")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     records = json.loads(RESULTS.read_text()) if RESULTS.exists() else []

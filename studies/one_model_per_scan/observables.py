@@ -8,7 +8,6 @@
 
 from __future__ import annotations
 
-import argparse
 import time
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ import torch
 import edgphys as ep
 from studies.common import hardware
 from studies.lattice_records.observables import N_VIEWS, estimates_of, observable_table
-from studies.lattice_records.tables import measured, put, read_lines
+from studies.lattice_records.tables import measured, options_of, put, read_lines
 from studies.one_model_per_scan.run import FAMILIES, trained
 
 RESULTS = Path(__file__).with_name("observables.jsonl")
@@ -44,11 +43,8 @@ def run(name: str, seed: int, models: Path | None = None) -> dict[str, Any]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--seed", nargs="+", type=int, default=[0, 1, 2], help="of the training")
+    parser = options_of(__doc__ or "")
     parser.add_argument("--models", type=Path, help="folder that keeps the trained samplers")
-    parser.add_argument("--table", action="store_true", help="only print what is there")
-    parser.add_argument("--readme", action="store_true", help="put the table into README.md too")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     if not arguments.table:

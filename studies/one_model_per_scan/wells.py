@@ -13,7 +13,6 @@ annealed: one model and separate ones are the same, bit for bit, and only the on
 
 from __future__ import annotations
 
-import argparse
 import json
 import time
 from collections import defaultdict
@@ -26,7 +25,7 @@ import numpy as np
 
 import edgphys as ep
 from studies.common import hardware, table, z_score
-from studies.lattice_records.tables import put
+from studies.lattice_records.tables import options_of, put
 
 RESULTS = Path(__file__).with_name("wells.jsonl")
 VIEWS = (1, 8)
@@ -122,12 +121,9 @@ def tables(lines: list[dict[str, Any]]) -> str:
 
 def main() -> None:
     """Run what is not there yet."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = options_of(__doc__ or "")
     parser.add_argument("--case", nargs="+", choices=list(CASES), default=list(CASES), help="default: all")
-    parser.add_argument("--seed", nargs="+", type=int, default=[0, 1, 2], help="seeds of the training")
     parser.add_argument("--out", type=Path, default=RESULTS, help="file of the results")
-    parser.add_argument("--table", action="store_true", help="only print what is there")
-    parser.add_argument("--readme", action="store_true", help="put the table into README.md too")
     arguments = parser.parse_args()
     out, lines = arguments.out, []
     if out.exists():

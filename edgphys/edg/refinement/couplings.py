@@ -21,11 +21,11 @@ from edgphys.edg.refinement.laws_of import common_form, law_of
 from edgphys.edg.refinement.network import bumps
 from edgphys.systems.lattice.base import AbstractLatticeSystem
 
-__all__ = ["N_BUMPS", "CouplingRange", "Couplings"]
+__all__ = ["CouplingRange", "Couplings"]
 
 # Bumps of the networks along each condition; nodes at which models learn, along the one there is, or shared
 # among several down to one for each bump.
-N_BUMPS, _N_NODES = 8, 24
+_N_BUMPS, _N_NODES = 8, 24
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class CouplingRange(Module):
     def __init__(self, system: AbstractLatticeSystem, conditions: Conditions) -> None:
         super().__init__()
         self.conditions = conditions
-        nodes = conditions.nodes(max(N_BUMPS, _N_NODES // len(conditions.ranges)))
+        nodes = conditions.nodes(max(_N_BUMPS, _N_NODES // len(conditions.ranges)))
         self.systems = [system.replace(**node) for node in nodes]
         self.form = common_form(self.systems)
         laws = [law_of(one, self.form) for one in self.systems]
@@ -79,7 +79,7 @@ class CouplingRange(Module):
     @property
     def n_bumps(self) -> int:
         """Inputs of the networks that tell the couplings."""
-        return N_BUMPS * len(self.conditions.ranges)
+        return _N_BUMPS * len(self.conditions.ranges)
 
     def draw(self, n: int, generator: torch.Generator) -> Tensor:
         """Numbers of nodes, int64, shape (n,), ascending and as evenly as can be (systematic sampling)."""
@@ -106,4 +106,4 @@ class CouplingRange(Module):
 
 def _bumps(points: Tensor) -> Tensor:
     """Bumps of every condition side by side, shape (n, n_conditions) -> (n, n_bumps)."""
-    return torch.cat([bumps(column, N_BUMPS) for column in points.T], dim=1)
+    return torch.cat([bumps(column, _N_BUMPS) for column in points.T], dim=1)
