@@ -163,9 +163,10 @@ def _into_file(
     with partial.locked():
         if drop:
             partial.remove_cells()
-        partial.open(header)
-        done |= {key: result for key, result in partial.cells().items() if key in job.wanted}
-        table = table_of(job.run(done, partial))
+        with partial.kept_if_begun():
+            partial.open(header)
+            done |= {key: result for key, result in partial.cells().items() if key in job.wanted}
+            table = table_of(job.run(done, partial))
         dataset.write(table, path, overwrite=path.exists())
         partial.remove()
     return table

@@ -23,6 +23,7 @@ import numpy as np
 import xarray as xr
 
 from edgphys import _checks
+from edgphys._sizes import at_most
 from edgphys._threads import cpu_count
 from edgphys.errors import ArgumentValueError, NotExactError, UnknownNameError
 from edgphys.mcmc.algorithms import best_algorithm
@@ -211,6 +212,7 @@ def _check_ladder(system, ladder: Mapping) -> tuple[dict[str, list[float]], list
             raise UnknownNameError(f"ladder must be over {known} for {system.name}, got {name!r}")
     values = {name: [_checks.finite(v, f"ladder[{name!r}]") for v in every] for name, every in ladder.items()}
     lengths = {len(every) for every in values.values()}
+    at_most(max(lengths), "ladder")
     if len(lengths) > 1 or min(lengths) < 2:
         raise ValueError(
             f"ladder must have two values or more, as many for all couplings, got {sorted(lengths)}"
