@@ -30,6 +30,7 @@ __all__ = [
     "__version__",
     "average",
     "basins",
+    "correlations",
     "dataset",
     "edg",
     "energy_histogram",
@@ -45,6 +46,7 @@ __all__ = [
     "pair_distances",
     "plot",
     "scan",
+    "structure_factor",
     "systems",
     "wasserstein",
 ]
@@ -66,6 +68,7 @@ _MEMBERS = {
     "Potential": "edgphys.systems",
     "average": "edgphys.estimators",
     "basins": "edgphys.estimators",
+    "correlations": "edgphys.estimators",
     "energy_histogram": "edgphys.estimators",
     "estimate": "edgphys.estimators",
     "forward_ess": "edgphys.estimators",
@@ -75,6 +78,7 @@ _MEMBERS = {
     "pair_distances": "edgphys.estimators",
     "plot": "edgphys.report.figure",
     "scan": "edgphys.scans.scan",
+    "structure_factor": "edgphys.estimators",
     "wasserstein": "edgphys.estimators",
 }
 _SUBMODULES = {"dataset", "edg", "errors", "estimators", "exact", "mcmc", "systems"}

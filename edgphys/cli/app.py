@@ -19,6 +19,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
+from edgphys.cli.lattice_arguments import with_axes
 from edgphys.cli.signature import with_fields
 from edgphys.errors import EdgphysError
 
@@ -57,7 +58,7 @@ def main(argv: list[str] | None = None) -> int:
     int
         Exit code: 0, or 2 for anything wrong with the input, or 130 after Ctrl-C.
     """
-    words = sys.argv[1:] if argv is None else argv
+    words = with_axes(sys.argv[1:] if argv is None else argv)
     try:
         code = app(words, prog_name="edgphys", standalone_mode=False)
     except (KeyboardInterrupt, typer.Abort):

@@ -27,7 +27,7 @@ from edgphys.estimators.chains.autocorrelation import gamma_method
 from edgphys.estimators.draws import draw_dims, weights_of
 from edgphys.estimators.resampling import weighted_averages
 
-__all__ = ["correlation_function", "correlation_of"]
+__all__ = ["correlation_function", "correlation_of", "draw_means"]
 
 _NUMBERS_AT_ONCE = 2**22  # 32 MB of configurations go through the transform together
 
@@ -73,12 +73,7 @@ def correlation_function(samples: xr.Dataset) -> xr.Dataset:
     """
     dims = draw_dims(samples)
     values = _per_draw(samples, dims)
-    if (weights := weights_of(samples)) is None:
-        results = [gamma_method(values[..., r]) for r in range(values.shape[-1])]
-        columns = np.array([(g.mean, g.err, g.tau_int) for g in results]).T
-    else:
-        means, errors = weighted_averages(weights, values.T, origin=values[np.argmax(weights)])
-        columns = np.stack([means, errors, np.full_like(means, np.nan)])
+    columns = draw_means(samples, values)
     given = json.loads(samples.attrs.get("definitions", "{}")).get("correlation", _DEFINITION)
     texts = given, "one standard error of correlation", "integrated autocorrelation time, in draws"
     names = "correlation", "correlation_err", "tau_int"
@@ -88,6 +83,27 @@ def correlation_function(samples: xr.Dataset) -> xr.Dataset:
     }
     distance = np.arange(columns.shape[1])
     return xr.Dataset(variables, {"distance": distance}, {**samples.attrs, "kind": "correlation"})
+
+
+def draw_means(samples: xr.Dataset, values: np.ndarray) -> np.ndarray:
+    """Means, standard errors and tau_int of numbers per draw.
+
+    Parameters
+    ----------
+    samples : Dataset
+        Tells the kind of the draws, and their weights.
+    values : float64 array, shape (*draw dims, n)
+
+    Returns
+    -------
+    float64 array, shape (3, n)
+        tau_int in draws, NaN for weighted draws.
+    """
+    if (weights := weights_of(samples)) is None:
+        results = [gamma_method(values[..., r]) for r in range(values.shape[-1])]
+        return np.array([(g.mean, g.err, g.tau_int) for g in results]).T
+    means, errors = weighted_averages(weights, values.T, origin=values[np.argmax(weights)])
+    return np.stack([means, errors, np.full_like(means, np.nan)])
 
 
 def correlation_of(configurations: np.ndarray, n_axes: int) -> np.ndarray:
