@@ -39,13 +39,16 @@ class RunArguments:
     traceback: Traceback = False
 
     def check_path(self) -> None:
-        """Refuse what is wrong with the path alone, before anything heavy is loaded.
+        """Refuse what is wrong with path and seed alone, before anything heavy is loaded.
 
         Raises
         ------
         ValueError
-            If the folder does not exist, or the name does not end in ``.nc``.
+            If the seed is out of range, the folder does not exist, or the name does not end in ``.nc``.
         """
+        from edgphys import _checks
+
+        _checks.seed(self.seed)
         check_target(self.out, "out")
         if self.out.suffix != ".nc":
             raise ValueError(f"--out must end in .nc, got {str(self.out)!r}")
