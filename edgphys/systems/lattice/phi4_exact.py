@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from edgphys.errors import NotExactError
 from edgphys.observables import STAGGERED
 
 if TYPE_CHECKING:
@@ -80,7 +81,10 @@ def _gaussian(system: Phi4, hop: float) -> dict[str, float]:
 def _transfer(system: Phi4, hop: float) -> dict[str, float]:
     from edgphys.exact import transfer
 
-    return transfer.phi4_chain(system.n_sites, hop, system.quadratic, system.quartic)
+    try:
+        return transfer.phi4_chain(system.n_sites, hop, system.quadratic, system.quartic)
+    except NotExactError as error:  # it speaks of its own names for the couplings
+        raise NotExactError("the transfer operator of the ring needs too fine a grid of the field") from error
 
 
 def _free_sites(system: Phi4, hop: float) -> dict[str, float]:
