@@ -24,8 +24,9 @@ import xarray as xr
 
 from edgphys._checks import choice, flag, numbers_of, wrong
 from edgphys.errors import ArgumentValueError
+from edgphys.estimators.diagnosis import diagnose
 from edgphys.estimators.draws import draw_dims, weights_of
-from edgphys.estimators.profiles.correlation import correlation_function, draw_means
+from edgphys.estimators.profiles.correlation import correlation_function, draw_means, first_and_last
 from edgphys.estimators.profiles.profile_dataset import profile_dataset
 from lattices import Lattice, build
 from lattices.numbering import all_sites
@@ -74,7 +75,8 @@ def correlations(
     Dataset
         Over the dim and coordinate ``distance``, from 0: ``correlation`` and ``connected``, with errors,
         ``n_pairs`` (pairs of sites in the class), ``tau_int`` (of ``correlation``, in draws; NaN for weighted
-        draws), float64. kind "correlation".
+        draws), float64; the diagnostics of the draws, and ``warning`` where they are not to be trusted. kind
+        "correlation".
 
     Raises
     ------
@@ -103,11 +105,12 @@ def correlations(
     lattice, flat, shape = _sites(samples, lattice)
     classes = _classes(lattice, _reach(lattice, max_distance))
     plain = _per_draw(lattice, classes, flat, np.zeros(lattice.n_sites)).reshape(*shape, -1)
-    mean, err, tau_int = draw_means(samples, plain)
+    diagnosis = diagnose(samples, first_and_last(plain))
+    mean, err, tau_int = draw_means(diagnosis, plain)
     connected, connected_err = mean, err
     if not int(samples.attrs.get("z2_symmetric", 0)):
         around = _per_draw(lattice, classes, flat, _site_means(samples, lattice, flat)).reshape(*shape, -1)
-        connected, connected_err, _ = draw_means(samples, around)
+        connected, connected_err, _ = draw_means(diagnosis, around)
     columns = {
         "correlation": (mean, _DEFINITION),
         "correlation_err": (err, "one standard error of correlation"),
@@ -117,8 +120,9 @@ def correlations(
         "tau_int": (tau_int, "integrated autocorrelation time, in draws"),
     }
     variables = {name: ("distance", value, {"definition": text}) for name, (value, text) in columns.items()}
+    variables = diagnosis.variables() | variables  # tau_int is that of each distance
     coords = {"distance": ("distance", classes.distances, {"definition": "in lattice spacings"})}
-    return xr.Dataset(variables, coords, {**samples.attrs, "kind": "correlation"})
+    return xr.Dataset(variables, coords, diagnosis.attrs(samples) | {"kind": "correlation"})
 
 
 def structure_factor(
@@ -175,12 +179,15 @@ def structure_factor(
     power = np.concatenate(
         [((part - mean) @ np.cos(phase)) ** 2 + ((part - mean) @ np.sin(phase)) ** 2 for part in _parts(flat)]
     )
-    value, err, _ = draw_means(samples, power.reshape(*shape, -1) / lattice.n_sites)
+    power = power.reshape(*shape, -1) / lattice.n_sites
+    diagnosis = diagnose(samples, {f"S(k_{n})": power[..., n] for n in range(len(rows))})
+    value, err, _ = draw_means(diagnosis, power)
     dims = () if vectors.ndim == 1 else ("wave",)
     text = "<|sum_x s_x exp(i k.r_x)|^2> / n_sites at the wave vectors of the attribute wave_vectors"
     value, err = (column[0] if vectors.ndim == 1 else column for column in (value, err))
     table = profile_dataset(
         samples,
+        diagnosis,
         {},
         {"structure_factor": (dims, value, text + (", of s_x - <s_x>" if connected else ""))},
         {"structure_factor": (dims, err)},
