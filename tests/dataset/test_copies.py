@@ -78,11 +78,11 @@ def test_estimates_refuse_copies(name):
 
 def test_draws_are_not_counted_twice():
     one = chains(2, 100)
-    with pytest.raises(ValueError, match="must hold every draw once, got draw 101 as a copy of draw 1$"):
+    with pytest.raises(ValueError, match=r"must hold every draw once, got draw 101 as a copy of draw 1$"):
         ep.estimate(xr.concat([one, one], "draw").assign_attrs(one.attrs))
     one = weighted(100, seed=1)
     twice = xr.concat([one, one], "draw").assign_attrs(one.attrs)
-    with pytest.raises(ValueError, match="must hold every draw once, got draw 101 as a copy of draw 1$"):
+    with pytest.raises(ValueError, match=r"must hold every draw once, got draw 101 as a copy of draw 1$"):
         ep.estimate(twice)
 
 
