@@ -128,8 +128,9 @@ def refuse_copies(samples: xr.Dataset) -> None:
         for variable in samples.data_vars.values()
         if set(variable.dims) == set(dims) and variable.dtype.kind in "fiub"
     ]
-    shape = (-1, samples.sizes["draw"])
-    found = find_copy(np.stack([column.reshape(shape) for column in columns])) if columns else None
+    if not columns or not columns[0].size:
+        return
+    found = find_copy(np.stack([column.reshape(-1, samples.sizes["draw"]) for column in columns]))
     if found is not None:
         (chain, draw), (other, later) = found
         one, again = (draw, later) if chain == other else (chain, other)
