@@ -44,6 +44,7 @@ __all__ = [
     "mmd",
     "pair_distances",
     "plot",
+    "reweight",
     "scan",
     "systems",
     "wasserstein",
@@ -74,6 +75,7 @@ _MEMBERS = {
     "mmd": "edgphys.estimators",
     "pair_distances": "edgphys.estimators",
     "plot": "edgphys.report.figure",
+    "reweight": "edgphys.estimators",
     "scan": "edgphys.scans.scan",
     "wasserstein": "edgphys.estimators",
 }
