@@ -30,6 +30,7 @@ __all__ = [
     "__version__",
     "average",
     "basins",
+    "correlations",
     "dataset",
     "edg",
     "energy_histogram",
@@ -45,7 +46,9 @@ __all__ = [
     "pair_distances",
     "plot",
     "reweight",
+    "scaling",
     "scan",
+    "structure_factor",
     "systems",
     "wasserstein",
 ]
@@ -67,6 +70,7 @@ _MEMBERS = {
     "Potential": "edgphys.systems",
     "average": "edgphys.estimators",
     "basins": "edgphys.estimators",
+    "correlations": "edgphys.estimators",
     "energy_histogram": "edgphys.estimators",
     "estimate": "edgphys.estimators",
     "forward_ess": "edgphys.estimators",
@@ -77,9 +81,10 @@ _MEMBERS = {
     "plot": "edgphys.report.figure",
     "reweight": "edgphys.estimators",
     "scan": "edgphys.scans.scan",
+    "structure_factor": "edgphys.estimators",
     "wasserstein": "edgphys.estimators",
 }
-_SUBMODULES = {"dataset", "edg", "errors", "estimators", "exact", "mcmc", "systems"}
+_SUBMODULES = {"dataset", "edg", "errors", "estimators", "exact", "mcmc", "scaling", "systems"}
 
 
 def __getattr__(name: str) -> Any:

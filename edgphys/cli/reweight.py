@@ -18,7 +18,9 @@ __all__ = ["reweight"]
 def reweight(
     draws: Annotated[
         list[Path],
-        typer.Argument(help="A ladder, as edgphys temper writes it, or chains of edgphys sample at temperatures."),
+        typer.Argument(
+            help="A ladder, as edgphys temper writes it, or chains of edgphys sample at temperatures."
+        ),
     ],
     parameters: CouplingArguments,
     *,
@@ -28,7 +30,9 @@ def reweight(
     """Observables along a coupling, as in --temperature 1.8:3.2:50, from all draws of a ladder together."""
     start = time.perf_counter()
     with run.unfinished() as store:
-        conditions = {name: listed if len(listed) > 1 else listed[0] for name, listed in parameters.values().items()}
+        conditions = {
+            name: listed if len(listed) > 1 else listed[0] for name, listed in parameters.values().items()
+        }
         from edgphys import dataset
         from edgphys import reweight as compute
 

@@ -15,6 +15,8 @@
     distance   none                              <name>, <name>_err: samples against a reference
     times      (quantity,)                       autocorrelation times and errors of chains
     bound      (chain, draw)                     log_weight_reverse, whose mean bounds log_z from above
+    crossings  (pair,)                           crossing and value with errors, both linear sizes
+    collapse   none; (point,)                    critical coupling, exponents with errors; scaled x, y, y_err
     rungs      (rung,)                           log_z, log_z_err along a ladder
     ladder     (rung, chain, draw)               observables per draw, action_terms (.., term), replica
                                                  (integers); action_coefficients (rung, term), swap_rate
@@ -68,9 +70,11 @@ _REQUIRED = {
     "bound": (*_ABOUT, "seed"),
     "distance": ("method",),
     "rungs": ("method",),
+    "crossings": ("definitions", "method"),
+    "collapse": ("definitions", "method"),
     "curve": (*GEOMETRY, "parameters", "definitions", "couplings", "method", "seed"),
 }
-LISTS = ("extent", "pbc")  # netCDF gives a list of one number back as a number
+LISTS = ("extent", "pbc", "lattice_momenta")  # netCDF gives a list of one number back as a number
 JSON_ATTRS = {
     "parameters": dict,
     "definitions": dict,
@@ -141,8 +145,12 @@ def _check_attrs(attrs: dict[str, Any], kind: str) -> None:
             raise DatasetError(f"attr {name} must be text, got {value!r}")
         if name in _NUMBERS and not is_number(value):
             raise DatasetError(f"attr {name} must be a finite number, got {value!r}")
-        if name in LISTS and not all(isinstance(v, int | np.integer) for v in np.atleast_1d(value).tolist()):
+        if name in ("extent", "pbc") and not all(
+            isinstance(v, int | np.integer) for v in np.atleast_1d(value).tolist()
+        ):
             raise DatasetError(f"attr {name} must be a list of integers, got {value!r}")
+        if name == "lattice_momenta" and np.asarray(value).dtype.kind not in "fiu":
+            raise DatasetError(f"attr {name} must be a list of numbers, got {value!r}")
         if name in JSON_ATTRS:
             _parse(name, value)
     if "z2_symmetric" in attrs and int(attrs["z2_symmetric"]) not in (0, 1):
@@ -271,6 +279,16 @@ def _check_ladder(ds: xr.Dataset) -> None:
             _check_variable(name, variable, fixed.get(name, (*draws, *variable.dims[3:])))
 
 
+def _check_over(ds: xr.Dataset) -> None:
+    """Crossings, collapses: numbers of no dim, or over the one dim that the kind has."""
+    dim = {"crossings": "pair", "collapse": "point"}[ds.attrs["kind"]]
+    if tuple(ds.dims) != (dim,):
+        raise DatasetError(f"{ds.attrs['kind']} must have the dim {dim}, got {tuple(ds.dims)}")
+    _check_pairs(ds)
+    for name, variable in ds.data_vars.items():
+        _check_variable(name, variable, (dim,) if variable.dims else ())
+
+
 def _check_variable(name: Any, variable: xr.DataArray, dims: tuple[Any, ...]) -> None:
     if set(variable.dims) != set(dims):
         raise DatasetError(f"variable {name} must have the dims {dims}, got {variable.dims}")
@@ -302,6 +320,8 @@ _CHECKS = {
     "times": _check_profile,
     "bound": _check_bound,
     "rungs": _check_profile,
+    "crossings": _check_over,
+    "collapse": _check_over,
     "curve": _check_curve,
 }
 KINDS = tuple(_CHECKS)
