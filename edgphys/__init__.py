@@ -30,6 +30,7 @@ __all__ = [
     "__version__",
     "average",
     "basins",
+    "correlations",
     "dataset",
     "edg",
     "energy_histogram",
@@ -44,8 +45,10 @@ __all__ = [
     "mmd",
     "pair_distances",
     "plot",
+    "reweight",
     "scaling",
     "scan",
+    "structure_factor",
     "systems",
     "wasserstein",
 ]
@@ -67,6 +70,7 @@ _MEMBERS = {
     "Potential": "edgphys.systems",
     "average": "edgphys.estimators",
     "basins": "edgphys.estimators",
+    "correlations": "edgphys.estimators",
     "energy_histogram": "edgphys.estimators",
     "estimate": "edgphys.estimators",
     "forward_ess": "edgphys.estimators",
@@ -75,7 +79,9 @@ _MEMBERS = {
     "mmd": "edgphys.estimators",
     "pair_distances": "edgphys.estimators",
     "plot": "edgphys.report.figure",
+    "reweight": "edgphys.estimators",
     "scan": "edgphys.scans.scan",
+    "structure_factor": "edgphys.estimators",
     "wasserstein": "edgphys.estimators",
 }
 _SUBMODULES = {"dataset", "edg", "errors", "estimators", "exact", "mcmc", "scaling", "systems"}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Command line: ``edgphys scan | curve | sample | temper | free-energy | show | plot | systems``.
+"""Command line: ``edgphys scan | curve | sample | temper | reweight | ...``, see ``edgphys --help``.
 
 Values of a coupling are a number (``2.3``), numbers with commas (``2.0,2.3``) or a range ``start:stop:count``
 with both ends; a coupling with one value is held fixed, the others are scanned. Anything wrong ends with exit
@@ -19,6 +19,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
+from edgphys.cli.lattice_arguments import with_axes
 from edgphys.cli.signature import with_fields
 from edgphys.cli.words import check_words
 from edgphys.errors import EdgphysError
@@ -26,7 +27,7 @@ from edgphys.errors import EdgphysError
 __all__ = ["app", "main", "run"]
 
 # In the order of the help. A command is a function in the file of its name.
-_COMMANDS = ("scan", "show", "plot", "systems", "curve", "sample", "temper", "free_energy")
+_COMMANDS = ("scan", "show", "plot", "systems", "curve", "sample", "temper", "reweight", "free_energy")
 # Those that go on from where they were stopped.
 _LONG = ("scan", "sample", "temper", "free-energy")
 # New objects before the collector of garbage looks for some to free, in commands that end soon; else 700.
@@ -58,7 +59,7 @@ def main(argv: list[str] | None = None) -> int:
     int
         Exit code: 0, or 2 for anything wrong with the input, or 130 after Ctrl-C.
     """
-    words = sys.argv[1:] if argv is None else argv
+    words = with_axes(sys.argv[1:] if argv is None else argv)
     try:
         if words and words[0] in _FUNCTIONS:
             check_words(words[1:], _FUNCTIONS[words[0]])

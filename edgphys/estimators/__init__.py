@@ -10,18 +10,21 @@ from edgphys.estimators.comparison.mmd import mmd
 from edgphys.estimators.comparison.wasserstein import wasserstein
 from edgphys.estimators.estimate import estimate, estimates_from_exact
 from edgphys.estimators.ladders.mbar import mbar
+from edgphys.estimators.ladders.reweight import reweight
 from edgphys.estimators.ladders.thermodynamic import thermodynamic_integration
 from edgphys.estimators.profiles.averages import average
 from edgphys.estimators.profiles.basins import basins
 from edgphys.estimators.profiles.correlation import correlation_function
 from edgphys.estimators.profiles.histograms import energy_histogram, free_energy_profile
 from edgphys.estimators.profiles.pair_distances import pair_distances
+from edgphys.estimators.profiles.site_correlations import correlations, structure_factor
 
 __all__ = [
     "autocorrelation_times",
     "average",
     "basins",
     "correlation_function",
+    "correlations",
     "energy_histogram",
     "estimate",
     "estimates_from_exact",
@@ -31,6 +34,8 @@ __all__ = [
     "mbar",
     "mmd",
     "pair_distances",
+    "reweight",
+    "structure_factor",
     "thermodynamic_integration",
     "wasserstein",
 ]

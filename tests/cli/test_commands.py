@@ -79,6 +79,15 @@ def test_temper_on_a_spaced_ladder(capsys):
     rungs = written["temperature"].values
     assert written.attrs["kind"] == "ladder" and len(rungs) == 4 and (rungs[0], rungs[-1]) == (2.0, 4.0)
     assert "swap rate" in capsys.readouterr().out
+    words = ["--temperature", "0.3,2.5,3.5", "--n-resamples", "20", "--quiet", "--out", "curve.nc"]
+    assert main(["reweight", "ladder.nc", *words]) == 0
+    curve, shown = dataset.read("curve.nc"), capsys.readouterr().out
+    assert curve.attrs["kind"] == "curve" and curve["energy_resampled"].shape == (20, 3)
+    assert "Reweighted from 4 rungs: " in shown
+    assert main(["show", "curve.nc"]) == 0 and main(["plot", "curve.nc", "-o", "curve.png"]) == 0
+    capsys.readouterr()
+    assert main(["reweight", "ladder.nc", "--field", "0.2", "--out", "b.nc"]) == 2
+    assert "field must be left out, as draws tell of temperature only" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("method", ["mbar", "ti"])
@@ -198,6 +207,14 @@ def test_a_scan_of_a_system_without_a_lattice(folder, capsys):
         ("temper ising --temperature 2:3:3 --field 0:1:3 --spaced 4 --out a.nc", "--spaced must go with one"),
         ("free-energy ising --temperature 2 --method bar --out a.nc", "method must be one of mbar, ti"),
         ("free-energy planar --open --out a.nc", "must be left out for planar, which has none, got --open"),
+        (
+            "sample ising --extent 4x3 --pbc z --temperature 2 --out a.nc",
+            "error: --periodic must name axes among x, y, each once, got 'z'",
+        ),
+        (
+            "sample ising --extent 4 --open --periodic x --temperature 2 --out a.nc",
+            "error: --periodic must be left out with --open, got 'x'",
+        ),
         (
             "free-energy planar --n-samples 20 --out a.nc",
             "--n-samples must be left out for method='mbar', got 20",

@@ -15,7 +15,9 @@ from edgphys._checks import instance
 from edgphys.estimators.chains.autocorrelation import gamma_method
 from edgphys.estimators.chains.binning import log_binning
 from edgphys.estimators.chains.chain_estimates import project, unbiased
+from edgphys.estimators.chains.verdict import judge_chains
 from edgphys.estimators.derived import read_primaries
+from edgphys.estimators.draws import refuse_copies, warning_of
 
 __all__ = ["autocorrelation_times"]
 
@@ -49,7 +51,7 @@ def autocorrelation_times(samples: xr.Dataset) -> xr.Dataset:
         "derived". Variables, float64: ``tau_int``, ``tau_int_err``, ``window``, ``closed`` (1 or 0),
         ``estimate``, ``err``, ``err_err`` by the Gamma method, ``binning_err`` and ``binning_converged`` (1
         or 0) by logarithmic binning. NaN for a derived quantity that has no value. attrs are those of
-        `samples`, with ``kind="times"``.
+        `samples`, with ``kind="times"`` and ``warning``: why not to trust the chains, empty otherwise.
 
     Raises
     ------
@@ -58,7 +60,8 @@ def autocorrelation_times(samples: xr.Dataset) -> xr.Dataset:
     ShortChainError
         If a chain has fewer than 16 draws.
     ValueError
-        If there is no dim ``chain``, an attribute or observable is missing, or values are not finite.
+        If there is no dim ``chain``, an attribute or observable is missing, values are not finite, or draws
+        are there twice.
 
     Notes
     -----
@@ -84,6 +87,7 @@ def autocorrelation_times(samples: xr.Dataset) -> xr.Dataset:
     instance(samples, "samples", xr.Dataset, "an xarray.Dataset")
     if not {"chain", "draw"} <= set(samples.dims):
         raise ValueError(f"samples must have the dims (chain, draw), got {tuple(samples.dims)}")
+    refuse_copies(samples)
     primaries = read_primaries(samples, ("chain", "draw"))
     measured = {name: primaries.columns[k] for k, name in enumerate(primaries.names) if name in samples}
     table = {name: _row(float(column.mean()), column) for name, column in measured.items()}
@@ -99,7 +103,9 @@ def autocorrelation_times(samples: xr.Dataset) -> xr.Dataset:
     }
     kinds = ["primary" if name in measured else "derived" for name in table]
     coords = {"quantity": list(table), "kind": ("quantity", kinds)}
-    return xr.Dataset(variables, coords, attrs={**samples.attrs, "kind": "times"})
+    reasons = judge_chains(primaries.tracked_columns()).reasons
+    attrs = {**samples.attrs, "kind": "times", "warning": warning_of(samples, reasons)}
+    return xr.Dataset(variables, coords, attrs)
 
 
 def _row(estimate: float, series: np.ndarray | None) -> dict[str, float]:

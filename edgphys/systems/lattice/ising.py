@@ -133,6 +133,7 @@ class Ising(AbstractLatticeSystem):
         lattices="any lattice, periodic or open",
         exact=(
             "all estimates by enumeration up to 20 sites",
+            "strips with rows of up to 8 sites, in a field too: all estimates by transfer matrix",
             "square torus without field: log_z, free_energy, energy, specific_heat (Kaufman)",
             "periodic chain up to 4096 sites: all estimates",
         ),
@@ -180,6 +181,10 @@ class Ising(AbstractLatticeSystem):
         return (*self._translation_symmetry, "point_group", *(("z2",) if self.field == 0.0 else ()))
 
     @property
+    def antiferromagnetic(self) -> bool:
+        return self.coupling < 0.0 and self.lattice.bipartition is not None
+
+    @property
     def conditions(self) -> tuple[str, ...]:
         """A model may be conditioned on temperature and field; J only sets the unit of energy."""
         return ("temperature", "field")
@@ -192,6 +197,7 @@ class Ising(AbstractLatticeSystem):
             "reduced_energy": "U(y) of the continuous form, all constants included: exp(-U) integrates to Z",
             "log_z": "log of Z = sum over spins of exp(-beta H), natural logarithm",
             **DEFINITIONS,
+            **self._observables.definitions,
         }
 
     def fields(self, y: Tensor) -> Tensor:
