@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edgphys._files import check_target
-from edgphys.errors import DatasetError, TrainingError
+from edgphys.errors import DatasetError, FileTakenError, TrainingError
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -79,13 +79,25 @@ class RunArguments:
     def finish(
         self, result: xr.Dataset, store: Path, start: float, exact: dict[str, float] | None = None
     ) -> None:
-        """Write the result of a command that began at `start`, print it, and drop its unfinished state."""
-        from edgphys import dataset
+        """Write the result of a command that began at `start`, print it, and drop its unfinished state.
+
+        Raises
+        ------
+        FileTakenError
+            If the output was made meanwhile: the result is beside it, and printed.
+        """
+        from edgphys.dataset.files import write_or_keep
         from edgphys.report.text import print_dataset
 
-        dataset.write(result, self.out, overwrite=self.overwrite)
+        taken = None
+        try:
+            write_or_keep(result, self.out, self.overwrite)
+        except FileTakenError as error:
+            taken = error
         store.unlink(missing_ok=True)
         print_dataset(result, exact=exact)
+        if taken is not None:
+            raise taken
         print(f"wrote {self.out} in {duration(time.perf_counter() - start)}")
 
 

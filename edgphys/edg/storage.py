@@ -19,7 +19,7 @@ import torch
 from numpy.typing import NDArray
 
 import lattices
-from edgphys._files import write_whole
+from edgphys.edg.core.archive import write_archive
 from edgphys.edg.core.model import AbstractGenerator
 from edgphys.edg.core.training import History
 from edgphys.errors import DatasetError
@@ -72,7 +72,7 @@ def write(
         "decoder_reason": reason,
         "weights": {name: value.cpu() for name, value in model.state_dict().items()},
     }
-    write_whole(path, lambda file: torch.save(content, file), overwrite)
+    write_archive(path, content, overwrite)
 
 
 def _arrays_and_plain(lattice: Lattice | None) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:

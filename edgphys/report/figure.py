@@ -62,7 +62,8 @@ def plot(
     Raises
     ------
     DatasetError
-        If `table` is neither, or `path` cannot be written.
+        If `table` is neither, or `path` cannot be written; a picture that finds its name taken meanwhile is
+        kept beside it (`FileTakenError`).
     UnknownNameError
         If a variable is not in `table`.
     ValueError
@@ -88,7 +89,7 @@ def plot(
             draw_panel(panel, table, name, curves)
         _draw_legend(figure, table, names, curves)
         if target is not None:
-            write_whole(target, lambda path: figure.savefig(path, dpi=160))
+            write_whole(target, lambda path: figure.savefig(path, dpi=160), overwrite)
     return figure
 
 

@@ -21,7 +21,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgphys import _checks
-from edgphys._files import check_target
+from edgphys._files import check_target, stamp
+from edgphys.errors import FileTakenError
 from edgphys.methods.base import AbstractMethod
 from edgphys.scans.arguments import Maker, check_methods, check_workers, make_methods
 from edgphys.scans.cell import Result
@@ -113,6 +114,8 @@ def scan(
         If ``"exact"`` is asked for and nothing is known exactly at any point.
     DatasetError
         If `out` cannot be written, is complete already, or holds another scan.
+    FileTakenError
+        If something else made or changed `out` meanwhile, and not `overwrite`: the table is beside it.
 
     Examples
     --------
@@ -155,9 +158,9 @@ def _into_file(
     resume: bool,
 ) -> xr.Dataset:
     """Go on from what is finished, keep what becomes so, write the table at the end."""
-    from edgphys import dataset
+    from edgphys.dataset.files import write_or_keep
 
-    partial = PartialScan(path)
+    partial, before = PartialScan(path), stamp(path)
     done = finished_in_file(path, header, job.wanted, overwrite, resume)
     drop = must_drop(partial, header, overwrite, resume)
     with partial.locked():
@@ -166,6 +169,11 @@ def _into_file(
         partial.open(header)
         done |= {key: result for key, result in partial.cells().items() if key in job.wanted}
         table = table_of(job.run(done, partial))
-        dataset.write(table, path, overwrite=path.exists())
+        try:
+            # A file that this scan has added to may be replaced, one that was made meanwhile may not.
+            write_or_keep(table, path, overwrite or (before is not None and stamp(path) == before))
+        except FileTakenError:
+            partial.remove()
+            raise
         partial.remove()
     return table
