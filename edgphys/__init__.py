@@ -28,6 +28,7 @@ __all__ = [
     "Planar",
     "Potential",
     "__version__",
+    "at",
     "average",
     "basins",
     "dataset",
@@ -46,6 +47,7 @@ __all__ = [
     "plot",
     "scan",
     "systems",
+    "to_inference_data",
     "wasserstein",
 ]
 
@@ -64,6 +66,7 @@ _MEMBERS = {
     "MuellerBrown": "edgphys.systems",
     "Phi4": "edgphys.systems",
     "Potential": "edgphys.systems",
+    "at": "edgphys.dataset.selection",
     "average": "edgphys.estimators",
     "basins": "edgphys.estimators",
     "energy_histogram": "edgphys.estimators",
@@ -75,6 +78,7 @@ _MEMBERS = {
     "pair_distances": "edgphys.estimators",
     "plot": "edgphys.report.figure",
     "scan": "edgphys.scans.scan",
+    "to_inference_data": "edgphys.dataset.inference_data",
     "wasserstein": "edgphys.estimators",
 }
 _SUBMODULES = {"dataset", "edg", "errors", "estimators", "exact", "mcmc", "systems"}

@@ -17,14 +17,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edgphys._files import check_target
+from edgphys._progress import duration
 from edgphys.errors import DatasetError, FileTakenError, TrainingError
 
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["Overwrite", "RunArguments", "Traceback", "duration"]
+__all__ = ["Device", "Overwrite", "RunArguments", "Traceback", "duration"]
 
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")]
+Device = Annotated[
+    str | None, typer.Option(help="Torch device of edg, cpu or cuda; a GPU by default where there is one.")
+]
 Traceback = Annotated[bool, typer.Option("--traceback", help="Show where an error came from.")]
 
 
@@ -99,17 +103,3 @@ class RunArguments:
         if taken is not None:
             raise taken
         print(f"wrote {self.out} in {duration(time.perf_counter() - start)}")
-
-
-def duration(seconds: float) -> str:
-    """Words for a time.
-
-    Examples
-    --------
-    >>> duration(3.14159), duration(75.2)
-    ('3.1 s', '1 min 15 s')
-    """
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s"

@@ -17,9 +17,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from edgphys._checks import instance
 from edgphys._files import check_target, write_whole
+from edgphys.dataset.schema import is_number
 from edgphys.errors import ArgumentValueError, DatasetError
-from edgphys.report.comparison import check_scan, has_result, looks, results_of, sampled_methods
+from edgphys.report.comparison import (
+    check_scan,
+    has_result,
+    looks,
+    results_of,
+    sampled_methods,
+    whole_scan,
+)
 from edgphys.report.curve_results import as_scan
 from edgphys.report.panel import Curve, curves_of, draw_panel, method_style, passed
 
@@ -44,8 +53,8 @@ def plot(
     Parameters
     ----------
     table : xarray.Dataset
-        Result of `edgphys.scan` or of `edgphys.EDG.curve`; a curve has the exact results beside it, where the
-        system is one that ships and has some.
+        Result of `edgphys.scan`, or a part of it (``table.isel(temperature=0)``), or of `edgphys.EDG.curve`,
+        with the exact results beside it where the system is one that ships and has some.
     variables : sequence of str, optional
         Results to draw; all there are by default.
     path : path, optional
@@ -69,10 +78,12 @@ def plot(
     ValueError
         If the scan has more than 4 curves for one method; select some with ``table.sel``.
     """
+    import xarray as xr
     from matplotlib.figure import Figure
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-    table = as_scan(table) if table.attrs.get("kind") == "curve" else table
+    instance(table, "table", xr.Dataset, "an xarray.Dataset")
+    table = whole_scan(as_scan(table) if table.attrs.get("kind") == "curve" else table)
     couplings = check_scan(table)
     target = None if path is None else _check_path(Path(path), overwrite)
     names = results_of(table, variables, skip="log_z" if has_result(table, "free_energy") else "free_energy")
@@ -154,7 +165,7 @@ def _heading(table: xr.Dataset, curves: list[Curve]) -> str:
     from edgphys.systems.registry import available
 
     system = str(table.attrs.get("system", "scan"))
-    system = {each.name: each.title for each in available()}.get(system) or system
+    system = {each.name: each.title for each in available()}.get(system) or system.replace("$", r"\$")
     extent = r"$\times$".join(str(length) for length in np.atleast_1d(table.attrs.get("extent", [])))
     symbols = {
         "coupling": "J",
@@ -165,8 +176,8 @@ def _heading(table: xr.Dataset, curves: list[Curve]) -> str:
         "temperature": "T",
     }
     fixed = json.loads(table.attrs.get("parameters", "{}")) | (curves[0].fixed if len(curves) == 1 else {})
-    named = [value for value in fixed.values() if isinstance(value, str)]
-    numbers = {name: value for name, value in fixed.items() if not isinstance(value, str) and value != 0}
+    named = [value.replace("$", r"\$") for value in fixed.values() if isinstance(value, str)]
+    numbers = {name: value for name, value in fixed.items() if is_number(value) and value != 0}
     # A name that is no symbol stays text: formulas would take its underscore for an index.
     words = named + [
         f"${symbols[name]} = {value:g}$" if name in symbols else f"{name} = {value:g}"

@@ -27,7 +27,7 @@ from edgphys.methods.base import AbstractMethod
 from edgphys.scans.arguments import Maker, check_methods, check_workers, make_methods
 from edgphys.scans.cell import Result
 from edgphys.scans.description import describe
-from edgphys.scans.grid import Grid, Key, assemble, header_of
+from edgphys.scans.grid import Grid, Key, assemble, header_of, plain_json
 from edgphys.scans.job import Job, cells_wanted
 from edgphys.scans.partial_results import PartialScan
 from edgphys.scans.progress import ScanProgress
@@ -146,13 +146,14 @@ def scan(
 
     if path is None:
         return table_of(job.run({}))
-    return _into_file(path, job, header_of(attrs), table_of, overwrite, resume)
+    plan = {"attrs": attrs, "methods": [method.name for method in made], "grid": grid.values}
+    return _into_file(path, job, plain_json(plan), table_of, overwrite, resume)
 
 
 def _into_file(
     path: Path,
     job: Job,
-    header: dict[str, Any],
+    plan: dict[str, Any],
     table_of: Callable[[dict[Key, Result]], xr.Dataset],
     overwrite: bool,
     resume: bool,
@@ -160,13 +161,13 @@ def _into_file(
     """Go on from what is finished, keep what becomes so, write the table at the end."""
     from edgphys.dataset.files import write_or_keep
 
-    partial, before = PartialScan(path), stamp(path)
+    partial, before, header = PartialScan(path), stamp(path), header_of(plan["attrs"])
     done = finished_in_file(path, header, job.wanted, overwrite, resume)
     drop = must_drop(partial, header, overwrite, resume)
     with partial.locked():
         if drop:
             partial.remove_cells()
-        partial.open(header)
+        partial.open(header, plan)
         done |= {key: result for key, result in partial.cells().items() if key in job.wanted}
         table = table_of(job.run(done, partial))
         try:
