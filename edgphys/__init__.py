@@ -45,6 +45,7 @@ __all__ = [
     "mmd",
     "pair_distances",
     "plot",
+    "scaling",
     "scan",
     "systems",
     "to_inference_data",
@@ -81,7 +82,7 @@ _MEMBERS = {
     "to_inference_data": "edgphys.dataset.inference_data",
     "wasserstein": "edgphys.estimators",
 }
-_SUBMODULES = {"dataset", "edg", "errors", "estimators", "exact", "mcmc", "systems"}
+_SUBMODULES = {"dataset", "edg", "errors", "estimators", "exact", "mcmc", "scaling", "systems"}
 
 
 def __getattr__(name: str) -> Any:

@@ -65,6 +65,10 @@ class Primaries:
         skipped = {SHIFTED, "correlator_zero"} | ({"magnetization"} if self.z2_symmetric else set())
         return tuple(name for name in self.names if name not in skipped) or self.names[:1]
 
+    def tracked_columns(self) -> dict[str, np.ndarray]:
+        """The columns of `tracked`, by name."""
+        return {name: self.columns[self.names.index(name)] for name in self.tracked()}
+
 
 def read_primaries(samples: xr.Dataset, dims: tuple[str, ...]) -> Primaries:
     """Take the primary columns out of a sample dataset and check that they are finite.

@@ -9,10 +9,7 @@ for a specific heat, but 54 to 60 % for the Binder cumulant of a Gaussian, which
 (studies/mcmc_reference). The O(1/n) bias of nonlinear quantities is removed by a jackknife over blocks of at
 least 40 tau_int, when the chains are long enough for eight such blocks. Chains give no log_z.
 
-converged = 1 when r_hat < 1.01, n > 50 (2 tau_int) over all chains, every window closed, and halves agree.
-R-hat is the strictest of these: chains that agree stay above 1.01 until each of the parts it compares (two
-per chain, four of a single chain) holds 50 to 75 (2 tau_int) draws; `enough_draws` says how many that are.
-Chains much shorter that pass by luck do so because their tau_int came out small; their bars are too short.
+Whether to believe them is judged in `edgphys.estimators.chains.verdict`.
 
 The slowest of the primary observables counts. With Z2 symmetry the sign of m is left out: no estimate depends
 on it (<m> = 0 is exact), and a local algorithm may take forever to flip it.
@@ -26,17 +23,16 @@ import numpy as np
 import xarray as xr
 
 from edgphys.estimators.chains.autocorrelation import MIN_DRAWS, GammaResult, gamma_method
-from edgphys.estimators.chains.convergence import R_HAT_LIMIT, halves_limit, halves_z, n_parts, r_hat
+from edgphys.estimators.chains.convergence import n_parts
+from edgphys.estimators.chains.verdict import judge_chains
 from edgphys.estimators.derived import Primaries, derived, gradient, read_primaries
+from edgphys.estimators.draws import warning_of
 from edgphys.estimators.resampling import block_sums, jackknife
 
 __all__ = ["enough_draws", "estimate_chains", "means_only", "project", "unbiased"]
 
-MIN_N_EFF = 50.0  # independent draws over all chains, below which error bars and R-hat mean little
 N_EFF_OF_A_PART = 75.0  # with which four of five runs pass R-hat < 1.01, measured on AR(1) series
 BLOCK_TAU = 20.0  # bias blocks of 20 (2 tau_int): neighbouring block means correlate at the per cent level
-# These rank the draws as |m| does (m^2, m^4), so their R-hat is that of |m| up to its tail half
-_SAME_RANKS = ("magnetization_2", "magnetization_4")
 
 
 def estimate_chains(samples: xr.Dataset) -> tuple[dict[str, float], dict[str, str]]:
@@ -66,36 +62,16 @@ def estimate_chains(samples: xr.Dataset) -> tuple[dict[str, float], dict[str, st
         If an observable is missing or not finite.
     """
     primaries = read_primaries(samples, ("chain", "draw"))
+    verdict = judge_chains(primaries.tracked_columns())
     results = {
-        name: gamma_method(primaries.columns[k])
+        name: verdict.results.get(name) or gamma_method(primaries.columns[k])
         for k, name in enumerate(primaries.names)
         if name in samples  # measured, not made up here
     }
-    slow = primaries.tracked()
-    slowest = max(slow, key=lambda name: results[name].tau_int)
-    values, of_derived = _derived_values(primaries, results[slowest].tau_int)
-    values |= {
-        "n_draws": float(primaries.columns[0].size),
-        "tau_int": results[slowest].tau_int,
-        "tau_int_err": results[slowest].tau_int_err,
-        "n_eff": primaries.columns[0].size / (2.0 * results[slowest].tau_int),
-    }
-    r_hats = {
-        name: r_hat(primaries.columns[primaries.names.index(name)])
-        for name in slow
-        if name not in _SAME_RANKS or "abs_magnetization" not in slow
-    }
-    worst = max(r_hats, key=r_hats.__getitem__)
-    values["r_hat"] = r_hats[worst]
-    reasons = _reasons(primaries, {name: results[name] for name in slow}, values)
-    values["converged"] = float(not reasons)
+    values, of_derived = _derived_values(primaries, verdict.values["tau_int"])
     by_name = {name: round(result.tau_int, 3) for name, result in (of_derived | results).items()}
-    return values, {
-        "warning": "; ".join(reasons),
-        "tau_int_of": slowest,
-        "r_hat_of": worst,
-        "tau_int_by_name": json.dumps(by_name),
-    }
+    notes = verdict.notes | {"warning": warning_of(samples, verdict.reasons)}
+    return values | verdict.values, notes | {"tau_int_by_name": json.dumps(by_name)}
 
 
 def means_only(samples: xr.Dataset) -> tuple[dict[str, float], dict[str, str]]:
@@ -202,26 +178,3 @@ def unbiased(primaries: Primaries, tau_int: float) -> dict[str, float]:
 
     estimates, _ = jackknife(sums, sums[:, 0], statistic)
     return {name: float(value) for name, value in zip(names, estimates, strict=True)}
-
-
-def _reasons(primaries: Primaries, results: dict[str, GammaResult], values: dict[str, float]) -> list[str]:
-    """Why the chains are not converged; none if the list is empty."""
-    reasons = []
-    if not values["r_hat"] < R_HAT_LIMIT:
-        reasons.append(f"r_hat {values['r_hat']:.4g} is not below {R_HAT_LIMIT}")
-    if values["n_eff"] <= MIN_N_EFF:
-        reasons.append(
-            f"{values['n_draws']:.0f} draws are not more than {MIN_N_EFF:.0f} x 2 tau_int = "
-            f"{MIN_N_EFF * 2 * values['tau_int']:.0f}"
-        )
-    still_open = [name for name, result in results.items() if not result.closed]
-    if still_open:
-        reasons.append(f"no window for tau_int of {', '.join(still_open)}: the chain is too short")
-    limit = halves_limit(len(results))
-    for name in results:
-        z = halves_z(primaries.columns[primaries.names.index(name)])
-        if abs(z) > limit:
-            reasons.append(
-                f"halves of the chains differ in {name} by {z:.1f} standard errors (limit {limit:.1f})"
-            )
-    return reasons

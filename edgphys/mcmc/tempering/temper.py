@@ -14,7 +14,6 @@ coupling if there is one only. `rung` takes out one rung as a dataset of samples
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -24,6 +23,7 @@ import numpy as np
 import xarray as xr
 
 from edgphys import _checks
+from edgphys._threads import cpu_count
 from edgphys.errors import NotExactError, UnknownNameError
 from edgphys.mcmc.algorithms import best_algorithm
 from edgphys.mcmc.core.checkpoint import Checkpoint
@@ -198,7 +198,7 @@ def _check_swaps(swap: bool, swap_every: int, thin: int) -> int:
 
 def _default_threads(system, swap_every: int) -> int:
     small = 0 < swap_every * system.n_variables < _WORTH_A_THREAD
-    return 1 if small else os.cpu_count() or 1
+    return 1 if small else cpu_count()
 
 
 def _check_ladder(system, ladder: Mapping) -> tuple[dict[str, list[float]], list]:
