@@ -12,6 +12,8 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import shutil
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -82,6 +84,9 @@ class PartialScan:
         Settings of methods that only the earlier header has are kept, for their cells are.
         """
         self.folder.mkdir(exist_ok=True)
+        for state in self.folder.glob("cell-*.pt"):
+            if not zipfile.is_zipfile(state):  # no archive of torch; what cannot be read is trained again
+                self._unlink(state.name)
         if self.exists():
             header = header | {"settings": self.header()["settings"] | header["settings"]}
         self._write("plan.json", plan)
@@ -119,7 +124,7 @@ class PartialScan:
         return str(self.folder / self._name(method, point, "pt"))
 
     def remove_cells(self) -> None:
-        """Drop all finished cells, and what they were."""
+        """Drop all finished cells and states of trainings, and what they were."""
         self._unlink("cell-*", ".cell-*", "scan.json", "plan.json")
 
     def remove(self) -> None:
@@ -131,7 +136,10 @@ class PartialScan:
     def _unlink(self, *patterns: str) -> None:
         for pattern in patterns:
             for path in self.folder.glob(pattern):
-                path.unlink(missing_ok=True)
+                if path.is_dir():
+                    shutil.rmtree(path)
+                else:
+                    path.unlink(missing_ok=True)
 
     def _name(self, method: str, point: str, suffix: str) -> str:
         digest = hashlib.sha256(f"{method}|{point}".encode()).hexdigest()[:16]
