@@ -54,6 +54,7 @@ def shown(path, capsys):
     return code, out + err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", [rich_scan, weighted, chains, exact])
 @pytest.mark.filterwarnings("ignore")
 def test_any_attribute_may_be_any_thing(make, tmp_path, capsys):
@@ -69,6 +70,7 @@ def test_any_attribute_may_be_any_thing(make, tmp_path, capsys):
     assert codes == {0, 2}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", [rich_scan, chains])
 @pytest.mark.filterwarnings("ignore")
 def test_any_variable_may_be_missing_or_no_number(make, tmp_path, capsys):
