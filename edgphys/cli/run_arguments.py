@@ -18,6 +18,7 @@ import typer
 
 from edgphys._files import check_target
 from edgphys._progress import duration
+from edgphys.cli.slow_exact import keep_slow_exact
 from edgphys.errors import DatasetError, FileTakenError, TrainingError
 
 if TYPE_CHECKING:
@@ -43,13 +44,16 @@ class RunArguments:
     traceback: Traceback = False
 
     def check_path(self) -> None:
-        """Refuse what is wrong with the path alone, before anything heavy is loaded.
+        """Refuse what is wrong with path and seed alone, before anything heavy is loaded.
 
         Raises
         ------
         ValueError
-            If the folder does not exist, or the name does not end in ``.nc``.
+            If the seed is out of range, the folder does not exist, or the name does not end in ``.nc``.
         """
+        from edgphys import _checks
+
+        _checks.seed(self.seed)
         check_target(self.out, "out")
         if self.out.suffix != ".nc":
             raise ValueError(f"--out must end in .nc, got {str(self.out)!r}")
@@ -80,9 +84,7 @@ class RunArguments:
                 "name another --out or remove that file"
             ) from error
 
-    def finish(
-        self, result: xr.Dataset, store: Path, start: float, exact: dict[str, float] | None = None
-    ) -> None:
+    def finish(self, result: xr.Dataset, store: Path, start: float) -> None:
         """Write the result of a command that began at `start`, print it, and drop its unfinished state.
 
         Raises
@@ -93,13 +95,14 @@ class RunArguments:
         from edgphys.dataset.files import write_or_keep
         from edgphys.report.text import print_dataset
 
+        keep_slow_exact(result)
         taken = None
         try:
             write_or_keep(result, self.out, self.overwrite)
         except FileTakenError as error:
             taken = error
         store.unlink(missing_ok=True)
-        print_dataset(result, exact=exact)
+        print_dataset(result)
         if taken is not None:
             raise taken
         print(f"wrote {self.out} in {duration(time.perf_counter() - start)}")

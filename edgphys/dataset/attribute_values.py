@@ -39,6 +39,7 @@ JSON_ATTRS: dict[str, Form] = {
     "rungs": [{}],
     "observables": [str],
     "basins": [str],
+    "exact": [({str: float}, str)],
 }
 
 
@@ -61,13 +62,19 @@ def check_values(attrs: Mapping[str, Any]) -> None:
         if name in LISTS:
             _check_list(name, value)
         if name in JSON_ATTRS:
-            try:
-                parsed(value, JSON_ATTRS[name], f"attr {name}")
-            except ValueError as error:
-                raise DatasetError(str(error)) from None
+            _check_json(name, value)
     if "z2_symmetric" in attrs and attrs["z2_symmetric"] not in (0, 1):
         raise _wrong("z2_symmetric", "0 or 1", attrs["z2_symmetric"])
     _check_sites(attrs)
+
+
+def _check_json(name: str, value: Any) -> None:
+    try:
+        read = parsed(value, JSON_ATTRS[name], f"attr {name}")
+    except ValueError as error:
+        raise DatasetError(str(error)) from None
+    if name == "exact" and [type(one) for one in read] != [dict, str]:
+        raise _wrong(name, "JSON text of an object and a text", value)
 
 
 def is_number(value: Any) -> bool:

@@ -16,13 +16,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from edgphys.observables import ESTIMATES, PRIMARIES, SHIFTED, TABLE, Means
 
-__all__ = ["Primaries", "derived", "gradient", "read_primaries"]
+__all__ = ["Primaries", "derived", "gradient", "has_primaries", "read_primaries"]
 
 
 @dataclass(frozen=True)
@@ -98,16 +99,12 @@ def read_primaries(samples: xr.Dataset, dims: tuple[str, ...]) -> Primaries:
     >>> p.names, p.energy_zero
     (('energy', 'energy_shifted_2'), 2.0)
     """
-    attrs = dict(samples.attrs)
-    if "n_variables" in attrs:  # no lattice: no length, and no magnetization to have a symmetry
-        attrs = {"n_sites": attrs["n_variables"], "linear_size": np.nan, "z2_symmetric": 0} | attrs
-    missing = [key for key in ("beta", "n_sites", "linear_size", "z2_symmetric") if key not in attrs]
+    attrs, missing = _constants(samples)
     if missing:
         raise ValueError(
             f"samples must have the attrs beta, n_sites, linear_size, z2_symmetric; missing {missing}"
         )
-    own = [name for name in json.loads(attrs.get("observables", "[]")) if name in samples]
-    names = [name for name in (*PRIMARIES, *own) if name in samples]
+    own, names = _names(samples)
     if not names:
         raise ValueError(f"samples must hold at least one of {PRIMARIES}, got {tuple(samples.data_vars)}")
     columns = [_column(samples, name, dims) for name in names]
@@ -128,6 +125,11 @@ def read_primaries(samples: xr.Dataset, dims: tuple[str, ...]) -> Primaries:
         own=tuple(own),
         basins=tuple(json.loads(attrs.get("basins", "[]"))) if own else (),
     )
+
+
+def has_primaries(samples: xr.Dataset) -> bool:
+    """Whether `read_primaries` finds attributes and observables: it does in what this package has sampled."""
+    return not _constants(samples)[1] and bool(_names(samples)[1])
 
 
 def derived(primaries: Primaries, means: Means) -> dict[str, np.ndarray]:
@@ -193,6 +195,20 @@ def gradient(primaries: Primaries, means: np.ndarray) -> tuple[dict[str, float],
     slopes = derived(primaries, primaries.means(perturbed))
     gradients = {name: np.broadcast_to(np.imag(slope) / step, means.shape) for name, slope in slopes.items()}
     return {name: float(np.real(value)) for name, value in values.items()}, gradients
+
+
+def _constants(samples: xr.Dataset) -> tuple[dict[str, Any], list[str]]:
+    """Attributes with the constants of the definitions, and the names of those that are missing."""
+    attrs: dict[str, Any] = {str(name): value for name, value in samples.attrs.items()}
+    if "n_variables" in attrs:  # no lattice: no length, and no magnetization to have a symmetry
+        attrs = {"n_sites": attrs["n_variables"], "linear_size": np.nan, "z2_symmetric": 0} | attrs
+    return attrs, [key for key in ("beta", "n_sites", "linear_size", "z2_symmetric") if key not in attrs]
+
+
+def _names(samples: xr.Dataset) -> tuple[list[str], list[str]]:
+    """Observables of the system's own, and all that are known."""
+    own = [name for name in json.loads(samples.attrs.get("observables", "[]")) if name in samples]
+    return own, [name for name in (*PRIMARIES, *own) if name in samples]
 
 
 def _column(samples: xr.Dataset, name: str, dims: tuple[str, ...]) -> np.ndarray:

@@ -24,7 +24,8 @@ import scipy
 import xarray as xr
 
 from edgphys.estimators.chains.autocorrelation import gamma_method
-from edgphys.estimators.draws import draw_dims, weights_of
+from edgphys.estimators.diagnosis import diagnose
+from edgphys.estimators.draws import draw_dims
 from edgphys.estimators.resampling import weighted_averages
 
 __all__ = ["correlation_function", "correlation_of"]
@@ -49,7 +50,8 @@ def correlation_function(samples: xr.Dataset) -> xr.Dataset:
     Dataset
         Dim and coordinate ``distance`` in unit cells; ``correlation``, ``correlation_err`` (one standard
         error) and ``tau_int`` (in draws, 1/2 at least; NaN for weighted draws), float64. attrs are those of
-        `samples`, with ``kind="correlation"``.
+        `samples`, with ``kind="correlation"`` and ``warning``: why not to trust it, empty otherwise. The
+        diagnostics of the draws are there too.
 
     Raises
     ------
@@ -73,8 +75,11 @@ def correlation_function(samples: xr.Dataset) -> xr.Dataset:
     """
     dims = draw_dims(samples)
     values = _per_draw(samples, dims)
-    if (weights := weights_of(samples)) is None:
-        results = [gamma_method(values[..., r]) for r in range(values.shape[-1])]
+    diagnosis = diagnose(samples, _series(values))
+    if (weights := diagnosis.weights) is None:
+        results = [
+            gamma_method(values[..., r], least_window=diagnosis.window) for r in range(values.shape[-1])
+        ]
         columns = np.array([(g.mean, g.err, g.tau_int) for g in results]).T
     else:
         means, errors = weighted_averages(weights, values.T, origin=values[np.argmax(weights)])
@@ -86,8 +91,15 @@ def correlation_function(samples: xr.Dataset) -> xr.Dataset:
         name: ("distance", column, {"definition": text})
         for name, column, text in zip(names, columns, texts, strict=True)
     }
+    variables = diagnosis.variables() | variables  # tau_int is that of each distance
     distance = np.arange(columns.shape[1])
-    return xr.Dataset(variables, {"distance": distance}, {**samples.attrs, "kind": "correlation"})
+    return xr.Dataset(variables, {"distance": distance}, diagnosis.attrs(samples) | {"kind": "correlation"})
+
+
+def _series(values: np.ndarray) -> dict[str, np.ndarray]:
+    """The nearest and the farthest distance, which stand for all."""
+    last = values.shape[-1] - 1
+    return {f"correlation at distance {r}": values[..., r] for r in (min(1, last), last)}
 
 
 def correlation_of(configurations: np.ndarray, n_axes: int) -> np.ndarray:
