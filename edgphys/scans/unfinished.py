@@ -5,9 +5,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from edgphys.scans.grid import Grid, assemble, cells_of, header_of
+from edgphys.scans.cell import Result
+from edgphys.scans.grid import Grid, Key, assemble, cells_of, header_of
 from edgphys.scans.job import keys_of
 from edgphys.scans.partial_results import PartialScan, disagreement
 
@@ -55,21 +56,21 @@ def unfinished(out: Path) -> Unfinished | None:
     partial = PartialScan(out)
     if not partial.exists():
         return None
-    plan = partial.plan()
+    header, plan = partial.header(), partial.plan()
     grid = Grid(plan["grid"])
     wanted = keys_of(plan["methods"], grid.points)
-    done = _in_file(out, partial) | partial.cells()
+    done = _in_file(out, header) | partial.cells()
     done = {key: done[key] for key in wanted if key in done}
     return Unfinished(assemble(tuple(plan["methods"]), grid, done, plan["attrs"]), len(done), len(wanted))
 
 
-def _in_file(out: Path, partial: PartialScan) -> dict:
+def _in_file(out: Path, header: dict[str, Any]) -> dict[Key, Result]:
     """Cells of an existing file to which the scan adds; none of a file that it is going to replace."""
     from edgphys import dataset
 
     if not out.exists():
         return {}
     table = dataset.read(out)
-    if table.attrs["kind"] != "scan" or disagreement(header_of(table.attrs), partial.header()):
+    if table.attrs["kind"] != "scan" or disagreement(header_of(table.attrs), header):
         return {}
     return cells_of(table)
