@@ -16,9 +16,7 @@ from edgphys import dataset
 from edgphys.cli.app import main
 from edgphys.errors import FileTakenError
 
-SCAN = (
-    "scan ising --extent 3 --method edg --method exact --n-samples 50 --temperature 2:3:3 --quiet --workers 1"
-)
+SCAN = "scan ising --extent 3 --method edg --method exact --n-samples 50 --temperature 2:3:3 --workers 1"
 SAMPLE = "sample ising --extent 4 --temperature 2.5 --n-sweeps 50 --n-chains 2"
 
 
