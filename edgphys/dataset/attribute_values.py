@@ -19,7 +19,7 @@ from edgphys.errors import DatasetError
 
 __all__ = ["JSON_ATTRS", "LISTS", "STATE", "check_values", "is_number"]
 
-LISTS = ("extent", "pbc")  # netCDF gives a list of one number back as a number
+LISTS = ("extent", "pbc", "lattice_momenta")  # netCDF gives a list of one number back as a number
 STATE = ("n_sites", "n_variables", "temperature", "beta", "z2_symmetric", "linear_size")
 _SIZES = ("n_sites", "n_variables")
 _POSITIVE = ("temperature", "beta", "linear_size")
@@ -87,6 +87,10 @@ def _wrong(name: str, allowed: str, value: Any) -> DatasetError:
 
 def _check_list(name: str, value: Any) -> None:
     listed = np.atleast_1d(value).tolist()
+    if name == "lattice_momenta":
+        if not all(map(is_number, listed)):
+            raise _wrong(name, "a list of finite numbers", value)
+        return
     if not listed or not all(isinstance(one, int | np.integer) for one in listed):
         raise _wrong(name, "a list of integers", value)
     if name == "extent" and min(listed) < 1:

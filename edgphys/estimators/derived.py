@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from edgphys.observables import ESTIMATES, PRIMARIES, SHIFTED, TABLE, Means
+from edgphys.observables import ESTIMATES, PRIMARIES, SHIFTED, STAGGERED, TABLE, Means
 
 __all__ = ["Primaries", "derived", "gradient", "has_primaries", "read_primaries"]
 
@@ -45,6 +45,10 @@ class Primaries:
         Columns that are the system's own observables.
     basins : tuple of str
         () or the two basins between which a difference of free energies is taken.
+    momenta : tuple of float
+        khat of the lowest momentum along each axis, `lattices.momenta.lattice_momenta`.
+    sublattices_alike : bool
+        Whether the staggered magnetization is 0 exactly.
     """
 
     names: tuple[str, ...]
@@ -56,6 +60,8 @@ class Primaries:
     z2_symmetric: bool
     own: tuple[str, ...] = ()
     basins: tuple[str, ...] = ()
+    momenta: tuple[float, ...] = (float("nan"),)
+    sublattices_alike: bool = False
 
     def means(self, values: np.ndarray) -> dict[str, np.ndarray]:
         """Name the last axis of `values`, shape (..., n_columns)."""
@@ -63,7 +69,9 @@ class Primaries:
 
     def tracked(self) -> tuple[str, ...]:
         """Columns whose autocorrelation the estimates depend on (the sign of m, only without Z2 symmetry)."""
-        skipped = {SHIFTED, "correlator_zero"} | ({"magnetization"} if self.z2_symmetric else set())
+        skipped = {SHIFTED, "correlator_zero", "staggered_correlator_zero"}
+        skipped |= {"magnetization"} if self.z2_symmetric else set()
+        skipped |= {"staggered_magnetization"} if self.sublattices_alike else set()
         return tuple(name for name in self.names if name not in skipped) or self.names[:1]
 
     def tracked_columns(self) -> dict[str, np.ndarray]:
@@ -124,7 +132,19 @@ def read_primaries(samples: xr.Dataset, dims: tuple[str, ...]) -> Primaries:
         z2_symmetric=bool(attrs["z2_symmetric"]),
         own=tuple(own),
         basins=tuple(json.loads(attrs.get("basins", "[]"))) if own else (),
+        momenta=_momenta(attrs),
+        sublattices_alike=bool(attrs.get("sublattices_alike", attrs["z2_symmetric"])),
     )
+
+
+def _momenta(attrs: dict[str, Any]) -> tuple[float, ...]:
+    """khat along each axis; of files from before it was stored, where the linear size says it, else NaN."""
+    if "lattice_momenta" in attrs:
+        return tuple(float(momentum) for momentum in np.atleast_1d(attrs["lattice_momenta"]))
+    sides = np.atleast_1d(attrs.get("extent", attrs["linear_size"]))
+    cubic = attrs.get("lattice", "square") in ("chain", "square", "cubic", "hypercubic")
+    same = cubic and np.all(sides == sides[0])
+    return (2.0 * float(np.sin(np.pi / attrs["linear_size"])) if same else np.nan,)
 
 
 def has_primaries(samples: xr.Dataset) -> bool:
@@ -155,7 +175,7 @@ def derived(primaries: Primaries, means: Means) -> dict[str, np.ndarray]:
     """
     out = {}
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        for name in ESTIMATES:
+        for name in (*ESTIMATES, *STAGGERED):
             record = TABLE[name]
             if record.formula and all(key in means for key in record.needs):
                 out[name] = record.formula(primaries, means)
