@@ -95,14 +95,15 @@ def scan(
     scheduler : dask.distributed.Client, optional
         Compute the cells on its workers instead. Results do not depend on it.
     **couplings : float or sequence of float
-        The values to scan; several couplings give their outer grid.
+        The values to scan; several couplings give their outer grid. Evenly spaced ones are taken without the
+        rounding of ``numpy.linspace``.
 
     Returns
     -------
     xarray.Dataset
-        Dims ``(method, <couplings>)``, float64; see the module docstring. Select a method with
-        ``table.sel({"method": "edg"})``: in ``table.sel(method="edg")`` xarray takes the word for its own
-        argument.
+        Dims ``(method, <couplings>)``, float64; see the module docstring. Select a method with `edgphys.at`
+        or ``table.sel({"method": "edg"})``: in ``table.sel(method="edg")`` xarray takes the word for its own
+        argument, and selects nothing.
 
     Raises
     ------
