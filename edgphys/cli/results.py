@@ -11,6 +11,8 @@ from edgphys.errors import DatasetError
 if TYPE_CHECKING:
     import xarray as xr
 
+    from edgphys.scans.unfinished import Unfinished
+
 __all__ = ["read_or_unfinished"]
 
 
@@ -25,11 +27,10 @@ def read_or_unfinished(file: Path) -> xr.Dataset:
         If there is neither.
     """
     from edgphys import dataset
-    from edgphys.scans.unfinished import unfinished
 
     if file.suffix == ".partial" and file.is_dir():
         file = file.with_suffix("")
-    scan = unfinished(file)
+    scan = _unfinished(file)
     if scan is not None:
         added = f", of the scan that adds to {file}" if file.exists() else ""
         print(f"{scan.line}{added}")
@@ -41,3 +42,11 @@ def read_or_unfinished(file: Path) -> xr.Dataset:
             "or run it again if it was stopped"
         )
     return dataset.read(file)
+
+
+def _unfinished(file: Path) -> Unfinished | None:
+    if not file.with_name(file.name + ".partial").exists():
+        return None  # as a rule, and without loading what scans need
+    from edgphys.scans.unfinished import unfinished
+
+    return unfinished(file)
