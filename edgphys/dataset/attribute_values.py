@@ -53,12 +53,8 @@ def check_values(attrs: Mapping[str, Any]) -> None:
     for name, value in attrs.items():
         if name in _TEXT and not isinstance(value, str):
             raise _wrong(name, "text", value)
-        if name in STATE and not is_number(value):
-            raise _wrong(name, "a finite number", value)
-        if name in _SIZES and (value < 1 or value != int(value)):
-            raise _wrong(name, "an integer >= 1", value)
-        if name in _POSITIVE and value <= 0:
-            raise _wrong(name, "positive", value)
+        if name in STATE:
+            _check_number(name, value)
         if name in LISTS:
             _check_list(name, value)
         if name in JSON_ATTRS:
@@ -83,6 +79,15 @@ def is_number(value: Any) -> bool:
 
 def _wrong(name: str, allowed: str, value: Any) -> DatasetError:
     return DatasetError(f"attr {name} must be {allowed}, got {one_line(value)}")
+
+
+def _check_number(name: str, value: Any) -> None:
+    if not is_number(value):
+        raise _wrong(name, "a finite number", value)
+    if name in _SIZES and (value < 1 or value != int(value)):
+        raise _wrong(name, "an integer >= 1", value)
+    if name in _POSITIVE and value <= 0:
+        raise _wrong(name, "positive", value)
 
 
 def _check_list(name: str, value: Any) -> None:
