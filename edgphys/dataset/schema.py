@@ -182,7 +182,7 @@ def _check_curve(ds: xr.Dataset) -> None:
         if name not in ds.coords or name not in ds.dims:
             raise DatasetError(f"curve must have the dimension and coordinate {name}, {NOT_THERE}")
         _check_labels(ds, name, "fiu")
-    for name in _OF_CURVES:
+    for name in ("ess",) if reweighted else _OF_CURVES:
         if name not in ds.data_vars:
             raise DatasetError(f"curve must have the variable {name}, which is missing")
     _check_pairs(ds)
