@@ -15,14 +15,19 @@ cancellation between two large numbers.
 from __future__ import annotations
 
 import json
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
 
+from edgphys.estimators.fluctuations import is_still
 from edgphys.observables import ESTIMATES, PRIMARIES, SHIFTED, TABLE, Means
 
-__all__ = ["Primaries", "derived", "gradient", "read_primaries"]
+__all__ = ["Primaries", "derived", "errors_unknown", "gradient", "read_primaries"]
+
+
+_SAME_RANKS = ("magnetization_2", "magnetization_4")  # as |m|
 
 
 @dataclass(frozen=True)
@@ -44,6 +49,8 @@ class Primaries:
         Columns that are the system's own observables.
     basins : tuple of str
         () or the two basins between which a difference of free energies is taken.
+    constants : tuple of str
+        Columns that are the same in all configurations, by nature of the system.
     """
 
     names: tuple[str, ...]
@@ -55,6 +62,7 @@ class Primaries:
     z2_symmetric: bool
     own: tuple[str, ...] = ()
     basins: tuple[str, ...] = ()
+    constants: tuple[str, ...] = ()
 
     def means(self, values: np.ndarray) -> dict[str, np.ndarray]:
         """Name the last axis of `values`, shape (..., n_columns)."""
@@ -62,8 +70,20 @@ class Primaries:
 
     def tracked(self) -> tuple[str, ...]:
         """Columns whose autocorrelation the estimates depend on (the sign of m, only without Z2 symmetry)."""
-        skipped = {SHIFTED, "correlator_zero"} | ({"magnetization"} if self.z2_symmetric else set())
+        skipped = {SHIFTED, "correlator_zero", *self.constants}
+        skipped |= {"magnetization"} if self.z2_symmetric else set()
         return tuple(name for name in self.names if name not in skipped) or self.names[:1]
+
+    def judged(self) -> tuple[str, ...]:
+        """Columns whose fluctuations are looked at; m^2 and m^4 rank the draws as |m| does."""
+        skipped = {*self.constants, *(_SAME_RANKS if "abs_magnetization" in self.names else ())}
+        return tuple(name for name in self.tracked() if name not in skipped)
+
+    def still(self, weights: np.ndarray | None = None) -> set[str]:
+        """Columns that could fluctuate and do not, over chains or over draws of positive weight."""
+        seen = self.columns if weights is None else self.columns[:, weights > 0.0]
+        pairs = zip(self.names, seen, strict=True)
+        return {name for name, column in pairs if name not in self.constants and is_still(column)}
 
 
 def read_primaries(samples: xr.Dataset, dims: tuple[str, ...]) -> Primaries:
@@ -103,6 +123,7 @@ def read_primaries(samples: xr.Dataset, dims: tuple[str, ...]) -> Primaries:
             f"samples must have the attrs beta, n_sites, linear_size, z2_symmetric; missing {missing}"
         )
     own = [name for name in json.loads(attrs.get("observables", "[]")) if name in samples]
+    constants = json.loads(attrs.get("constants", "[]"))
     names = [name for name in (*PRIMARIES, *own) if name in samples]
     if not names:
         raise ValueError(f"samples must hold at least one of {PRIMARIES}, got {tuple(samples.data_vars)}")
@@ -123,6 +144,7 @@ def read_primaries(samples: xr.Dataset, dims: tuple[str, ...]) -> Primaries:
         z2_symmetric=bool(attrs["z2_symmetric"]),
         own=tuple(own),
         basins=tuple(json.loads(attrs.get("basins", "[]"))) if own else (),
+        constants=(*constants, *((SHIFTED,) if "energy" in constants else ())),
     )
 
 
@@ -189,6 +211,34 @@ def gradient(primaries: Primaries, means: np.ndarray) -> tuple[dict[str, float],
     slopes = derived(primaries, primaries.means(perturbed))
     gradients = {name: np.broadcast_to(np.imag(slope) / step, means.shape) for name, slope in slopes.items()}
     return {name: float(np.real(value)) for name, value in values.items()}, gradients
+
+
+def errors_unknown(
+    primaries: Primaries, gradients: Mapping[str, np.ndarray], still: Collection[str]
+) -> dict[str, bool]:
+    """Estimates whose errors the draws do not show: True for unknown, False for none.
+
+    Parameters
+    ----------
+    primaries : Primaries
+        Names and constants.
+    gradients : mapping of name -> array, shape (n_columns,)
+        As `gradient` gives them.
+    still : collection of str
+        Columns that could fluctuate and do not.
+
+    Returns
+    -------
+    dict of name -> bool
+        True where every column that the estimate depends on is constant, one at least not by nature; False
+        where all are constant by nature, or there is none: it has no error. Others are left out.
+    """
+    known = {}
+    for name, slope in gradients.items():
+        used = {primaries.names[k] for k in np.flatnonzero(slope)} - set(primaries.constants)
+        if used <= set(still):
+            known[name] = bool(used)
+    return known
 
 
 def _column(samples: xr.Dataset, name: str, dims: tuple[str, ...]) -> np.ndarray:

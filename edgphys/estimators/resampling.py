@@ -14,6 +14,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from edgphys.estimators.fluctuations import is_still
+
 __all__ = [
     "N_BLOCKS",
     "block_sums",
@@ -193,6 +195,7 @@ def weighted_averages(
     Returns
     -------
     values, errors : float64 arrays, shape (n_out,)
+        NaN for the error of an average of what is the same in all draws.
 
     Examples
     --------
@@ -211,7 +214,10 @@ def weighted_averages(
         return means if transform is None else transform(means)
 
     with np.errstate(divide="ignore", invalid="ignore"):
-        return jackknife(sums, sums[:, 0], statistic)
+        values, errors = jackknife(sums, sums[:, 0], statistic)
+    if transform is None:
+        errors[[is_still(column[weights > 0.0]) for column in columns]] = np.nan
+    return values, errors
 
 
 def bootstrap(

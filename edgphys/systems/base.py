@@ -97,6 +97,15 @@ class AbstractSystem(AbstractEnergy):
         return ()
 
     @property
+    def constants(self) -> tuple[str, ...]:
+        """Observables that are the same in all configurations, so that they have no error.
+
+        Of any other that does not change from draw to draw, estimates say that its error is unknown. ``phi2``
+        stands for the square of the variable at every site.
+        """
+        return ()
+
+    @property
     def couplings(self) -> dict[str, float]:
         """Values of the `conditions`."""
         return {name: self.parameters[name] for name in self.conditions}
@@ -159,6 +168,7 @@ class AbstractSystem(AbstractEnergy):
             "temperature": float(self.temperature),
             "beta": float(self.beta),
             "definitions": json.dumps(self.definitions),
+            **({"constants": json.dumps(self.constants)} if self.constants else {}),
         }
 
     def _geometry_attrs(self) -> dict[str, str | int | float | list[int]]:

@@ -21,13 +21,16 @@ on it (<m> = 0 is exact), and a local algorithm may take forever to flip it.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from edgphys.estimators.chains.autocorrelation import MIN_DRAWS, GammaResult, gamma_method
 from edgphys.estimators.chains.convergence import R_HAT_LIMIT, halves_limit, halves_z, n_parts, r_hat
-from edgphys.estimators.derived import Primaries, derived, gradient, read_primaries
+from edgphys.estimators.derived import Primaries, derived, errors_unknown, gradient, read_primaries
+from edgphys.estimators.fluctuations import carriers, fluctuation_reasons
 from edgphys.estimators.resampling import block_sums, jackknife
 
 __all__ = ["enough_draws", "estimate_chains", "means_only", "project", "unbiased"]
@@ -35,8 +38,6 @@ __all__ = ["enough_draws", "estimate_chains", "means_only", "project", "unbiased
 MIN_N_EFF = 50.0  # independent draws over all chains, below which error bars and R-hat mean little
 N_EFF_OF_A_PART = 75.0  # with which four of five runs pass R-hat < 1.01, measured on AR(1) series
 BLOCK_TAU = 20.0  # bias blocks of 20 (2 tau_int): neighbouring block means correlate at the per cent level
-# These rank the draws as |m| does (m^2, m^4), so their R-hat is that of |m| up to its tail half
-_SAME_RANKS = ("magnetization_2", "magnetization_4")
 
 
 def estimate_chains(samples: xr.Dataset) -> tuple[dict[str, float], dict[str, str]]:
@@ -71,9 +72,10 @@ def estimate_chains(samples: xr.Dataset) -> tuple[dict[str, float], dict[str, st
         for k, name in enumerate(primaries.names)
         if name in samples  # measured, not made up here
     }
-    slow = primaries.tracked()
-    slowest = max(slow, key=lambda name: results[name].tau_int)
-    values, of_derived = _derived_values(primaries, results[slowest].tau_int)
+    still, slow = primaries.still(), primaries.tracked()
+    moving = [name for name in slow if name not in still]
+    slowest = max(moving, key=lambda name: results[name].tau_int, default=slow[0])
+    values, of_derived = _derived_values(primaries, results[slowest].tau_int, still)
     values |= {
         "n_draws": float(primaries.columns[0].size),
         "tau_int": results[slowest].tau_int,
@@ -83,13 +85,19 @@ def estimate_chains(samples: xr.Dataset) -> tuple[dict[str, float], dict[str, st
     r_hats = {
         name: r_hat(primaries.columns[primaries.names.index(name)])
         for name in slow
-        if name not in _SAME_RANKS or "abs_magnetization" not in slow
+        if name in primaries.judged()
     }
-    worst = max(r_hats, key=r_hats.__getitem__)
-    values["r_hat"] = r_hats[worst]
-    reasons = _reasons(primaries, {name: results[name] for name in slow}, values)
+    # NaN, of an observable that does not move, is no R-hat
+    worst = max(r_hats, key=lambda name: np.nan_to_num(r_hats[name], nan=0.0, posinf=np.inf), default=slow[0])
+    values["r_hat"] = r_hats.get(worst, float("nan"))
+    reasons = _stillness(samples.attrs, primaries, results, still)
+    reasons += _reasons(primaries, {name: results[name] for name in moving}, values)
     values["converged"] = float(not reasons)
-    by_name = {name: round(result.tau_int, 3) for name, result in (of_derived | results).items()}
+    by_name = {
+        name: round(result.tau_int, 3)
+        for name, result in (of_derived | results).items()
+        if np.isfinite(result.tau_int)
+    }
     return values, {
         "warning": "; ".join(reasons),
         "tau_int_of": slowest,
@@ -136,7 +144,7 @@ def enough_draws(n_chains: int, tau_int: float) -> int:
     >>> enough_draws(8, 0.5), enough_draws(1, 10.0)
     (1200, 6000)
     """
-    return int(np.ceil(N_EFF_OF_A_PART * n_parts(n_chains) * 2.0 * max(tau_int, 0.5)))
+    return int(np.ceil(N_EFF_OF_A_PART * n_parts(n_chains) * 2.0 * max(0.5, tau_int)))
 
 
 def project(primaries: Primaries) -> tuple[dict[str, float], dict[str, np.ndarray | None]]:
@@ -172,15 +180,20 @@ def project(primaries: Primaries) -> tuple[dict[str, float], dict[str, np.ndarra
     return values, series
 
 
-def _derived_values(primaries: Primaries, tau_int: float) -> tuple[dict[str, float], dict[str, GammaResult]]:
+def _derived_values(
+    primaries: Primaries, tau_int: float, still: set[str]
+) -> tuple[dict[str, float], dict[str, GammaResult]]:
     """Estimates, bias-corrected where blocks allow it, their errors, and the Gamma method behind these."""
     plain, series = project(primaries)
     corrected = unbiased(primaries, tau_int)
     results = {name: gamma_method(one) for name, one in series.items() if one is not None}
+    unknown = errors_unknown(primaries, gradient(primaries, primaries.columns.mean(axis=(1, 2)))[1], still)
     values = {}
     for name, value in plain.items():
         values[name] = corrected.get(name, value)
         values[f"{name}_err"] = results[name].err if name in results else float("nan")
+        if name in unknown:
+            values[f"{name}_err"] = float("nan") if unknown[name] else 0.0
     return values, results
 
 
@@ -188,7 +201,8 @@ def unbiased(primaries: Primaries, tau_int: float) -> dict[str, float]:
     """Jackknife-corrected estimates from blocks within chains; empty if there is no room for eight blocks."""
     _, n_chains, n_draws = primaries.columns.shape
     means = primaries.columns.mean(axis=(1, 2))
-    per_chain = min(int(n_draws / max(np.ceil(2.0 * tau_int * BLOCK_TAU), 1.0)), max(1, 512 // n_chains))
+    block = max(1.0, np.ceil(2.0 * tau_int * BLOCK_TAU))  # 1 where nothing moves: tau_int is NaN
+    per_chain = min(int(n_draws / block), max(1, 512 // n_chains))
     if per_chain * n_chains < 8:
         return {}
     centred = np.concatenate([np.ones((1, n_chains, n_draws)), primaries.columns - means[:, None, None]])
@@ -204,10 +218,31 @@ def unbiased(primaries: Primaries, tau_int: float) -> dict[str, float]:
     return {name: float(value) for name, value in zip(names, estimates, strict=True)}
 
 
+def _stillness(
+    attrs: Mapping[str, Any], primaries: Primaries, results: dict[str, GammaResult], still: set[str]
+) -> list[str]:
+    """Fluctuations that are missing, or that few independent draws carry."""
+    counts = {}
+    for name in primaries.judged():
+        if name not in still:
+            column = primaries.columns[primaries.names.index(name)]
+            counts[name] = carriers(column - column.mean()) / (2.0 * results[name].tau_int)
+    reasons = fluctuation_reasons([name for name in primaries.judged() if name in still], counts)
+    if acceptance(attrs) == 0.0:
+        reasons.append("no proposal was accepted")
+    return reasons
+
+
+def acceptance(attrs: Mapping[str, Any]) -> float:
+    """Share of accepted proposals that the attrs of chains record; NaN if they record none."""
+    measured = json.loads(attrs.get("settings", "{}")).get("measured", {})
+    return float(attrs.get("acceptance", measured.get("acceptance", float("nan"))))
+
+
 def _reasons(primaries: Primaries, results: dict[str, GammaResult], values: dict[str, float]) -> list[str]:
     """Why the chains are not converged; none if the list is empty."""
     reasons = []
-    if not values["r_hat"] < R_HAT_LIMIT:
+    if values["r_hat"] >= R_HAT_LIMIT:
         reasons.append(f"r_hat {values['r_hat']:.4g} is not below {R_HAT_LIMIT}")
     if values["n_eff"] <= MIN_N_EFF:
         reasons.append(
@@ -217,7 +252,7 @@ def _reasons(primaries: Primaries, results: dict[str, GammaResult], values: dict
     still_open = [name for name, result in results.items() if not result.closed]
     if still_open:
         reasons.append(f"no window for tau_int of {', '.join(still_open)}: the chain is too short")
-    limit = halves_limit(len(results))
+    limit = halves_limit(max(1, len(results)))
     for name in results:
         z = halves_z(primaries.columns[primaries.names.index(name)])
         if abs(z) > limit:

@@ -75,10 +75,12 @@ def correlation_function(samples: xr.Dataset) -> xr.Dataset:
     values = _per_draw(samples, dims)
     if (weights := weights_of(samples)) is None:
         results = [gamma_method(values[..., r]) for r in range(values.shape[-1])]
-        columns = np.array([(g.mean, g.err, g.tau_int) for g in results]).T
+        columns, independent = np.array([(g.mean, g.err, g.tau_int) for g in results]).T, 0.5
     else:
         means, errors = weighted_averages(weights, values.T, origin=values[np.argmax(weights)])
-        columns = np.stack([means, errors, np.full_like(means, np.nan)])
+        columns, independent = np.stack([means, errors, np.full_like(means, np.nan)]), np.nan
+    if "phi2" in json.loads(samples.attrs.get("constants", "[]")):  # G(0) is the mean of s^2
+        columns[1:, 0] = 0.0, independent
     given = json.loads(samples.attrs.get("definitions", "{}")).get("correlation", _DEFINITION)
     texts = given, "one standard error of correlation", "integrated autocorrelation time, in draws"
     names = "correlation", "correlation_err", "tau_int"

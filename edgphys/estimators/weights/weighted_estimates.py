@@ -24,6 +24,7 @@ import xarray as xr
 from edgphys.estimators.derived import Primaries, derived, read_primaries
 from edgphys.estimators.draws import log_weights_of
 from edgphys.estimators.resampling import N_BLOCKS, block_sums, bootstrap, jackknife
+from edgphys.estimators.weights.fluctuations_seen import judge_fluctuations
 from edgphys.estimators.weights.pareto import pareto_k, pareto_k_limit
 
 __all__ = ["estimate_weighted", "reliability", "unseen_share", "weight_diagnostics"]
@@ -86,7 +87,8 @@ def estimate_weighted(
     values["free_energy_err"] = temperature * values["log_z_err"]
     values |= weight_diagnostics(log_weights)
     values |= unseen_share(samples)
-    reasons = reliability(values)
+    reasons = judge_fluctuations(primaries, weights, values, temperature)
+    reasons = reliability(values) + reasons
     values["reliable"] = float(not reasons)
     return values, {"warning": "; ".join(reasons)}
 

@@ -167,6 +167,11 @@ class Ising(AbstractLatticeSystem):
         return ("temperature", "field")
 
     @property
+    def constants(self) -> tuple[str, ...]:
+        """The square of a spin is 1; free spins without field have no energy."""
+        return ("phi2", "energy") if self.coupling == self.field == 0.0 else ("phi2",)
+
+    @property
     def definitions(self) -> dict[str, str]:
         """Definition, with units, of every observable and estimate by name."""
         return {

@@ -96,6 +96,7 @@ def test_log_z_shifts_with_the_log_weights_and_nothing_else_does(shift):
 def test_equal_weights_are_exact():
     table = estimate(with_weights(np.full(1000, -3.0)))
     assert (float(table.log_z), float(table.log_z_err), float(table.elbo)) == (-3.0, 0.0, -3.0)
+    assert table.attrs["warning"] == ""
     assert float(table.ess) == pytest.approx(1.0)
     assert float(table.max_weight) == pytest.approx(1e-3)
     assert np.isnan(table.pareto_k)

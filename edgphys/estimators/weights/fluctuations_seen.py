@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: MIT
+r"""Whether weighted draws have seen enough fluctuation for their error bars; a floor for that of log_z.
+
+The influence of a draw on an average is w (a - <a>), on log_z it is w - <w>; see
+`edgphys.estimators.fluctuations` for what is asked of them.
+
+Floor. Where the draws are all alike, or all but a few, log_z is the weight of one kind of configurations,
+however equal their weights are. Others have a probability of 1/n (posterior standard deviation, none of n
+draws), and nothing says that the generator gives them their weight: log_z may be off by as much as they have,
+
+    err^2 = err_seen^2 + 1 / n^2 ,    n the effective number of draws.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from edgphys.estimators.derived import Primaries, errors_unknown, gradient
+from edgphys.estimators.fluctuations import carriers, fluctuation_reasons
+
+__all__ = ["judge_fluctuations"]
+
+_EQUAL = (
+    1e-9  # weights that differ by less differ by rounding: log_z is known to more digits than it is shown
+)
+
+
+def judge_fluctuations(
+    primaries: Primaries, weights: np.ndarray, values: dict[str, float], temperature: float
+) -> list[str]:
+    """Put right the errors that the draws do not show, and say why they are not to be trusted.
+
+    Parameters
+    ----------
+    primaries : Primaries
+        Columns of shape (n_columns, n_draws).
+    weights : float64 array, shape (n_draws,)
+        The largest is 1.
+    values : dict of name -> float
+        Estimates with their errors and ``ess_count``. Changed in place: errors of what has not fluctuated
+        become NaN, those of ``log_z`` and ``free_energy`` get the floor where there is a reason.
+    temperature : float
+
+    Returns
+    -------
+    list of str
+        Reasons; none if the list is empty.
+    """
+    still, total = primaries.still(weights), weights.sum()
+    means = primaries.columns @ weights / total
+    _, gradients = gradient(primaries, means)
+    for name, unknown in errors_unknown(primaries, gradients, still).items():
+        values[f"{name}_err"] = math.nan if unknown else 0.0
+    judged, counts = primaries.judged(), {}
+    for name in judged:
+        if name not in still:
+            k = primaries.names.index(name)
+            counts[name] = carriers(weights * (primaries.columns[k] - means[k]))
+    if np.ptp(weights) > _EQUAL:
+        counts["log_z"] = carriers(weights - total / len(weights))
+    reasons = fluctuation_reasons([name for name in judged if name in still], counts)
+    if reasons:
+        values["log_z_err"] = math.hypot(values["log_z_err"], 1.0 / values["ess_count"])
+        values["free_energy_err"] = temperature * values["log_z_err"]
+    return reasons
