@@ -44,6 +44,7 @@ __all__ = [
     "mmd",
     "pair_distances",
     "plot",
+    "scaling",
     "scan",
     "systems",
     "wasserstein",
@@ -77,7 +78,7 @@ _MEMBERS = {
     "scan": "edgphys.scans.scan",
     "wasserstein": "edgphys.estimators",
 }
-_SUBMODULES = {"dataset", "edg", "errors", "estimators", "exact", "mcmc", "systems"}
+_SUBMODULES = {"dataset", "edg", "errors", "estimators", "exact", "mcmc", "scaling", "systems"}
 
 
 def __getattr__(name: str) -> Any:

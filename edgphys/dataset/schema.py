@@ -14,6 +14,8 @@
     distance   none                              <name>, <name>_err: samples against a reference
     times      (quantity,)                       autocorrelation times and errors of chains
     bound      (chain, draw)                     log_weight_reverse, whose mean bounds log_z from above
+    crossings  (pair,)                           crossing and value with errors, both linear sizes
+    collapse   none; (point,)                    critical coupling, exponents with errors; scaled x, y, y_err
     rungs      (rung,)                           log_z, log_z_err along a ladder
     ladder     (rung, chain, draw)               observables per draw, action_terms (.., term), replica
                                                  (integers); action_coefficients (rung, term), swap_rate
@@ -68,6 +70,8 @@ _REQUIRED = {
     "bound": (*_ABOUT, "seed"),
     "distance": ("method",),
     "rungs": ("method",),
+    "crossings": ("definitions", "method"),
+    "collapse": ("definitions", "method"),
     "curve": (*GEOMETRY, "parameters", "definitions", "couplings", "method", "seed"),
 }
 LISTS = ("extent", "pbc")  # netCDF gives a list of one number back as a number
@@ -269,6 +273,16 @@ def _check_ladder(ds: xr.Dataset) -> None:
             _check_variable(name, variable, fixed.get(name, (*draws, *variable.dims[3:])))
 
 
+def _check_over(ds: xr.Dataset) -> None:
+    """Crossings, collapses: numbers of no dim, or over the one dim that the kind has."""
+    dim = {"crossings": "pair", "collapse": "point"}[ds.attrs["kind"]]
+    if tuple(ds.dims) != (dim,):
+        raise DatasetError(f"{ds.attrs['kind']} must have the dim {dim}, got {tuple(ds.dims)}")
+    _check_pairs(ds)
+    for name, variable in ds.data_vars.items():
+        _check_variable(name, variable, (dim,) if variable.dims else ())
+
+
 def _check_variable(name: Any, variable: xr.DataArray, dims: tuple[Any, ...]) -> None:
     if set(variable.dims) != set(dims):
         raise DatasetError(f"variable {name} must have the dims {dims}, got {variable.dims}")
@@ -300,6 +314,8 @@ _CHECKS = {
     "times": _check_profile,
     "bound": _check_bound,
     "rungs": _check_profile,
+    "crossings": _check_over,
+    "collapse": _check_over,
     "curve": _check_curve,
 }
 KINDS = tuple(_CHECKS)

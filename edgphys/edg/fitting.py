@@ -25,7 +25,7 @@ from edgphys.edg.core.recipe import AbstractRecipe, TrainingJob
 from edgphys.edg.core.training import History, TrainingSettings
 from edgphys.edg.reference import reference_configurations
 from edgphys.errors import ArgumentValueError, TrainingError
-from edgphys.systems.base import AbstractSystem
+from edgphys.systems.base import AbstractSystem, check_finite_integral
 
 __all__ = ["Fitted", "check_energy", "fit_model"]
 
@@ -79,6 +79,7 @@ def fit_model(
     settings = _settings(system, recipe, model_options, _checks.seed(seed), options, of)
     path = None if checkpoint is None else check_target(checkpoint, "checkpoint")
     check_energy(system)
+    check_finite_integral(system)
     begin = time.perf_counter()
     with ProgressBar("training", settings.n_steps, progress) as bar:
 

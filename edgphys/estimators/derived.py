@@ -27,9 +27,6 @@ from edgphys.observables import ESTIMATES, PRIMARIES, SHIFTED, TABLE, Means
 __all__ = ["Primaries", "derived", "errors_unknown", "gradient", "read_primaries"]
 
 
-_SAME_RANKS = ("magnetization_2", "magnetization_4")  # as |m|
-
-
 @dataclass(frozen=True)
 class Primaries:
     """Columns measured on every draw, and the constants that the definitions need.
@@ -74,10 +71,9 @@ class Primaries:
         skipped |= {"magnetization"} if self.z2_symmetric else set()
         return tuple(name for name in self.names if name not in skipped) or self.names[:1]
 
-    def judged(self) -> tuple[str, ...]:
-        """Columns whose fluctuations are looked at; m^2 and m^4 rank the draws as |m| does."""
-        skipped = {*self.constants, *(_SAME_RANKS if "abs_magnetization" in self.names else ())}
-        return tuple(name for name in self.tracked() if name not in skipped)
+    def tracked_columns(self) -> dict[str, np.ndarray]:
+        """The columns of `tracked`, by name; none that is constant by nature."""
+        return {name: self.columns[self.names.index(name)] for name in self.tracked()}
 
     def still(self, weights: np.ndarray | None = None) -> set[str]:
         """Columns that could fluctuate and do not, over chains or over draws of positive weight."""

@@ -8,13 +8,15 @@ of an exponential of noise is too large, and by another factor at each draw. The
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 import xarray as xr
 
 from edgphys._checks import instance
 from edgphys.errors import NotExactError
 
-__all__ = ["draw_dims", "log_weights_of", "weights_of"]
+__all__ = ["draw_dims", "log_weights_of", "warning_of", "weights_of"]
 
 
 def draw_dims(samples: xr.Dataset) -> tuple[str, ...]:
@@ -91,3 +93,14 @@ def weights_of(samples: xr.Dataset) -> np.ndarray | None:
         return None
     log_weights = log_weights_of(samples)
     return np.exp(log_weights - log_weights.max())
+
+
+def warning_of(samples: xr.Dataset, reasons: Iterable[str]) -> str:
+    """Why results from `samples` are not to be trusted: what their attribute says already, then `reasons`.
+
+    Examples
+    --------
+    >>> warning_of(xr.Dataset(attrs={"warning": "drawn from too few sides"}), ["too short"])
+    'drawn from too few sides; too short'
+    """
+    return "; ".join(text for text in (samples.attrs.get("warning", ""), *reasons) if text)

@@ -21,14 +21,16 @@ J. A. Hanley and A. Lippman-Hand, JAMA 249 (1983) 1743, doi:10.1001/jama.1983.03
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 import numpy as np
 
-__all__ = ["MIN_CARRIERS", "carriers", "fluctuation_reasons", "is_still"]
+__all__ = ["MIN_CARRIERS", "carriers", "fluctuation_reasons", "is_still", "of_own_rank"]
 
 MIN_CARRIERS = 10.0
 _ROUNDING = 1e-12  # of an observable that is a sum over sites, relative to its size
+# These rank the draws as |m| does (m^2, m^4): what |m| says of the draws, they say.
+_SAME_RANKS = ("magnetization_2", "magnetization_4")
 
 
 def is_still(values: np.ndarray) -> bool:
@@ -74,6 +76,18 @@ def carriers(influences: np.ndarray) -> float:
         return float("nan")
     squares = (influences / largest) ** 2
     return float(squares.sum() ** 2 / (squares**2).sum())
+
+
+def of_own_rank(names: Iterable[str]) -> list[str]:
+    """`names` without those of observables that say of the draws what another of them does.
+
+    Examples
+    --------
+    >>> of_own_rank(["energy", "abs_magnetization", "magnetization_2"])
+    ['energy', 'abs_magnetization']
+    """
+    every = list(names)
+    return [name for name in every if name not in _SAME_RANKS or "abs_magnetization" not in every]
 
 
 def fluctuation_reasons(still: Collection[str], counts: Mapping[str, float]) -> list[str]:

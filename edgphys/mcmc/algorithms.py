@@ -23,6 +23,7 @@ from edgphys.mcmc.phi4.embedded_wolff import Phi4EmbeddedWolff
 from edgphys.mcmc.phi4.hmc import Phi4HMC
 from edgphys.mcmc.phi4.metropolis import Phi4Metropolis
 from edgphys.mcmc.phi4.overrelaxation import Phi4Overrelaxation
+from edgphys.systems.base import check_finite_integral
 
 __all__ = ["algorithms_for", "best_algorithm", "make_sampler"]
 
@@ -111,13 +112,14 @@ def make_sampler(system, algorithm: str, options: Mapping | None = None) -> Abst
         If the algorithm exists but does not apply to this instance, or the family of the system has none; the
         message says why.
     ValueError
-        If an option is out of range.
+        If an option is out of range, or the integral of the density seems to be infinite.
     """
     for sampler_class in _SAMPLERS:
         if (sampler_class.family, sampler_class.name) == (system.family, algorithm):
             reason = sampler_class.serves(system)
             if reason is not None:
                 raise NotExactError(reason)
+            check_finite_integral(system)
             return sampler_class(system, dict(options or {}))
     if reason := _why_none(system):
         raise NotExactError(f"algorithm must serve the system, {reason}")

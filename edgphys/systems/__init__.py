@@ -14,6 +14,7 @@ from edgphys.systems.lattice.base import AbstractLatticeSystem
 from edgphys.systems.lattice.ising import Ising
 from edgphys.systems.lattice.phi4 import Phi4
 from edgphys.systems.lattice.relaxation import LatticeOperator
+from edgphys.systems.particles.base import AbstractParticleSystem
 from edgphys.systems.particles.double_well_particles import DoubleWellParticles
 from edgphys.systems.particles.lennard_jones import LennardJones
 from edgphys.systems.provenance import sample_attrs
@@ -22,6 +23,7 @@ from edgphys.systems.registry import available, build
 __all__ = [
     "AbstractContinuousSystem",
     "AbstractLatticeSystem",
+    "AbstractParticleSystem",
     "AbstractSystem",
     "DoubleWell",
     "DoubleWellParticles",

@@ -23,8 +23,9 @@ from numpy.typing import NDArray
 
 from edgphys._checks import instance
 from edgphys._lazy import LazyModule
-from edgphys.errors import NotExactError
+from edgphys.errors import ArgumentValueError, NotExactError
 from edgphys.systems.energy import AbstractEnergy
+from edgphys.systems.final import Final
 from edgphys.systems.records import SystemRecord
 from edgphys.systems.reference_path import ReferencePath
 from lattices import Lattice
@@ -35,10 +36,10 @@ if TYPE_CHECKING:
 else:
     torch = LazyModule("torch")
 
-__all__ = ["AbstractSystem", "check_system"]
+__all__ = ["AbstractSystem", "check_finite_integral", "check_system"]
 
 
-class AbstractSystem(AbstractEnergy):
+class AbstractSystem(Final, AbstractEnergy):
     """Declaration of a system; concrete systems are final and hold their fields themselves.
 
     A class must give `name`, `event_shape`, `parameters`, `reduced_energy` and `_energy`; the rest has
@@ -202,6 +203,10 @@ class AbstractSystem(AbstractEnergy):
             return None
         return f"system must have a reference of known log Z, got {self.name}, which has none"
 
+    def why_infinite(self) -> str | None:
+        """Why the integral of its density seems to be infinite; None if nothing speaks for it."""
+        return None
+
     # --------------------------------------------------------------- densities, in torch, differentiable
 
     @abstractmethod
@@ -321,3 +326,17 @@ def check_system(value: Any) -> AbstractSystem:
         If it is none.
     """
     return instance(value, "system", AbstractSystem, "a system of edgphys.systems")
+
+
+def check_finite_integral(system: AbstractSystem, name: str = "system") -> None:
+    """Refuse a system that seems to have no finite Z, before anything is computed for it.
+
+    Raises
+    ------
+    ArgumentValueError
+        If so; the message says where the energy does not rise.
+    """
+    reason = system.why_infinite()
+    if reason is not None:
+        words = f"{name} must have a finite integral of exp(-E/T): confine its energy, or raise a wall; got"
+        raise ArgumentValueError(f"{words} {reason}", name)

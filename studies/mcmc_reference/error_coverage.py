@@ -29,8 +29,9 @@ import xarray as xr
 
 from edgphys.estimators.chains.autocorrelation import gamma_method
 from edgphys.estimators.chains.binning import log_binning
-from edgphys.estimators.chains.chain_estimates import MIN_N_EFF, project, unbiased
+from edgphys.estimators.chains.chain_estimates import project, unbiased
 from edgphys.estimators.chains.convergence import R_HAT_LIMIT, halves_limit, halves_z, r_hat
+from edgphys.estimators.chains.verdict import MIN_N_EFF
 from edgphys.estimators.derived import read_primaries
 
 SEED = 0

@@ -8,6 +8,7 @@ import json
 import numpy as np
 import pytest
 import torch
+from helpers.own_systems import opened
 from helpers.samplers import (
     LATTICES,
     SAME,
@@ -89,17 +90,19 @@ def test_files_that_are_no_samplers_are_refused(tmp_path, monkeypatch):
         EDG.load(path)
 
 
-class Tilted(Phi4):
-    """Another energy under the name of phi^4."""
+with opened(Phi4):
 
-    def reduced_energy(self, x):
-        return super().reduced_energy(x) + x.flatten(1).sum(1)
+    class Tilted(Phi4):
+        """Another energy under the name of phi^4."""
+
+        def reduced_energy(self, x):
+            return super().reduced_energy(x) + x.flatten(1).sum(1)
 
 
 def doubled(lattice):
     """phi^4 with an energy put in by hand."""
     system = Phi4(lattice, kappa=0.2, lam=0.1)
-    system.reduced_energy = lambda x: 2.0 * Phi4.reduced_energy(system, x)
+    vars(system)["reduced_energy"] = lambda x: 2.0 * Phi4.reduced_energy(system, x)
     return system
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from helpers.own_systems import opened
 from helpers.stats import assert_off, assert_z
 
 import edgphys as ep
@@ -104,8 +105,10 @@ def test_options_are_checked_before_the_training(options, error, message):
 def test_what_has_no_chains_or_ladders_is_refused(monkeypatch):
     monkeypatch.setattr(ep.EDG, "fit", lambda *arguments, **settings: pytest.fail("training began"))
 
-    class NoChains(Harmonic):
-        family = name = "other"
+    with opened(Harmonic):
+
+        class NoChains(Harmonic):
+            family = name = "other"
 
     with pytest.raises(NotExactError, match="no algorithm of Markov chains serves other"):
         ep.free_energy(NoChains(), "bridge", seed=1)

@@ -9,6 +9,7 @@ import math
 import numpy as np
 import pytest
 import scipy.integrate
+from helpers.own_systems import opened
 from helpers.stats import assert_off, assert_z
 
 import edgphys as ep
@@ -221,14 +222,18 @@ def test_settings_without_effect_may_be_given():
 
 
 def test_systems_without_a_reference_or_chains_say_so():
-    class NoReference(Harmonic):
-        name = "other"
+    with opened(Harmonic):
 
-        def why_no_ladder(self):
-            return AbstractSystem.why_no_ladder(self)
+        class NoReference(Harmonic):
+            name = "other"
 
-    class NoChains(Harmonic):
-        family = name = "other"
+            def why_no_ladder(self):
+                return AbstractSystem.why_no_ladder(self)
+
+    with opened(Harmonic):
+
+        class NoChains(Harmonic):
+            family = name = "other"
 
     with pytest.raises(NotExactError, match="must have a reference of known log Z, got other"):
         ep.free_energy(NoReference(), seed=1)

@@ -185,7 +185,7 @@ def test_a_system_without_a_lattice_has_a_smooth_line(patient):
 def doubled(temperature):
     """Not the system that its attributes tell of."""
     system = ep.Ising(lattices.build("square", (4, 4)), temperature=temperature)
-    system.exact_results = lambda: {"energy": -2.0}
+    vars(system)["exact_results"] = lambda: {"energy": -2.0}
     return system
 
 

@@ -9,10 +9,7 @@ for a specific heat, but 54 to 60 % for the Binder cumulant of a Gaussian, which
 (studies/mcmc_reference). The O(1/n) bias of nonlinear quantities is removed by a jackknife over blocks of at
 least 40 tau_int, when the chains are long enough for eight such blocks. Chains give no log_z.
 
-converged = 1 when r_hat < 1.01, n > 50 (2 tau_int) over all chains, every window closed, and halves agree.
-R-hat is the strictest of these: chains that agree stay above 1.01 until each of the parts it compares (two
-per chain, four of a single chain) holds 50 to 75 (2 tau_int) draws; `enough_draws` says how many that are.
-Chains much shorter that pass by luck do so because their tau_int came out small; their bars are too short.
+Whether to believe them is judged in `edgphys.estimators.chains.verdict`.
 
 The slowest of the primary observables counts. With Z2 symmetry the sign of m is left out: no estimate depends
 on it (<m> = 0 is exact), and a local algorithm may take forever to flip it.
@@ -21,21 +18,19 @@ on it (<m> = 0 is exact), and a local algorithm may take forever to flip it.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from edgphys.estimators.chains.autocorrelation import MIN_DRAWS, GammaResult, gamma_method
-from edgphys.estimators.chains.convergence import R_HAT_LIMIT, halves_limit, halves_z, n_parts, r_hat
+from edgphys.estimators.chains.convergence import n_parts
+from edgphys.estimators.chains.verdict import acceptance_of, judge_chains
 from edgphys.estimators.derived import Primaries, derived, errors_unknown, gradient, read_primaries
-from edgphys.estimators.fluctuations import carriers, fluctuation_reasons
+from edgphys.estimators.draws import warning_of
 from edgphys.estimators.resampling import block_sums, jackknife
 
 __all__ = ["enough_draws", "estimate_chains", "means_only", "project", "unbiased"]
 
-MIN_N_EFF = 50.0  # independent draws over all chains, below which error bars and R-hat mean little
 N_EFF_OF_A_PART = 75.0  # with which four of five runs pass R-hat < 1.01, measured on AR(1) series
 BLOCK_TAU = 20.0  # bias blocks of 20 (2 tau_int): neighbouring block means correlate at the per cent level
 
@@ -67,43 +62,20 @@ def estimate_chains(samples: xr.Dataset) -> tuple[dict[str, float], dict[str, st
         If an observable is missing or not finite.
     """
     primaries = read_primaries(samples, ("chain", "draw"))
+    verdict = judge_chains(primaries.tracked_columns(), acceptance_of(samples.attrs))
     results = {
-        name: gamma_method(primaries.columns[k])
+        name: verdict.results.get(name) or gamma_method(primaries.columns[k])
         for k, name in enumerate(primaries.names)
         if name in samples  # measured, not made up here
     }
-    still, slow = primaries.still(), primaries.tracked()
-    moving = [name for name in slow if name not in still]
-    slowest = max(moving, key=lambda name: results[name].tau_int, default=slow[0])
-    values, of_derived = _derived_values(primaries, results[slowest].tau_int, still)
-    values |= {
-        "n_draws": float(primaries.columns[0].size),
-        "tau_int": results[slowest].tau_int,
-        "tau_int_err": results[slowest].tau_int_err,
-        "n_eff": primaries.columns[0].size / (2.0 * results[slowest].tau_int),
-    }
-    r_hats = {
-        name: r_hat(primaries.columns[primaries.names.index(name)])
-        for name in slow
-        if name in primaries.judged()
-    }
-    # NaN, of an observable that does not move, is no R-hat
-    worst = max(r_hats, key=lambda name: np.nan_to_num(r_hats[name], nan=0.0, posinf=np.inf), default=slow[0])
-    values["r_hat"] = r_hats.get(worst, float("nan"))
-    reasons = _stillness(samples.attrs, primaries, results, still)
-    reasons += _reasons(primaries, {name: results[name] for name in moving}, values)
-    values["converged"] = float(not reasons)
+    values, of_derived = _derived_values(primaries, verdict.values["tau_int"])
     by_name = {
         name: round(result.tau_int, 3)
         for name, result in (of_derived | results).items()
         if np.isfinite(result.tau_int)
     }
-    return values, {
-        "warning": "; ".join(reasons),
-        "tau_int_of": slowest,
-        "r_hat_of": worst,
-        "tau_int_by_name": json.dumps(by_name),
-    }
+    notes = verdict.notes | {"warning": warning_of(samples, verdict.reasons)}
+    return values | verdict.values, notes | {"tau_int_by_name": json.dumps(by_name)}
 
 
 def means_only(samples: xr.Dataset) -> tuple[dict[str, float], dict[str, str]]:
@@ -180,14 +152,13 @@ def project(primaries: Primaries) -> tuple[dict[str, float], dict[str, np.ndarra
     return values, series
 
 
-def _derived_values(
-    primaries: Primaries, tau_int: float, still: set[str]
-) -> tuple[dict[str, float], dict[str, GammaResult]]:
+def _derived_values(primaries: Primaries, tau_int: float) -> tuple[dict[str, float], dict[str, GammaResult]]:
     """Estimates, bias-corrected where blocks allow it, their errors, and the Gamma method behind these."""
     plain, series = project(primaries)
     corrected = unbiased(primaries, tau_int)
     results = {name: gamma_method(one) for name, one in series.items() if one is not None}
-    unknown = errors_unknown(primaries, gradient(primaries, primaries.columns.mean(axis=(1, 2)))[1], still)
+    gradients = gradient(primaries, primaries.columns.mean(axis=(1, 2)))[1]
+    unknown = errors_unknown(primaries, gradients, primaries.still())
     values = {}
     for name, value in plain.items():
         values[name] = corrected.get(name, value)
@@ -216,47 +187,3 @@ def unbiased(primaries: Primaries, tau_int: float) -> dict[str, float]:
 
     estimates, _ = jackknife(sums, sums[:, 0], statistic)
     return {name: float(value) for name, value in zip(names, estimates, strict=True)}
-
-
-def _stillness(
-    attrs: Mapping[str, Any], primaries: Primaries, results: dict[str, GammaResult], still: set[str]
-) -> list[str]:
-    """Fluctuations that are missing, or that few independent draws carry."""
-    counts = {}
-    for name in primaries.judged():
-        if name not in still:
-            column = primaries.columns[primaries.names.index(name)]
-            counts[name] = carriers(column - column.mean()) / (2.0 * results[name].tau_int)
-    reasons = fluctuation_reasons([name for name in primaries.judged() if name in still], counts)
-    if acceptance(attrs) == 0.0:
-        reasons.append("no proposal was accepted")
-    return reasons
-
-
-def acceptance(attrs: Mapping[str, Any]) -> float:
-    """Share of accepted proposals that the attrs of chains record; NaN if they record none."""
-    measured = json.loads(attrs.get("settings", "{}")).get("measured", {})
-    return float(attrs.get("acceptance", measured.get("acceptance", float("nan"))))
-
-
-def _reasons(primaries: Primaries, results: dict[str, GammaResult], values: dict[str, float]) -> list[str]:
-    """Why the chains are not converged; none if the list is empty."""
-    reasons = []
-    if values["r_hat"] >= R_HAT_LIMIT:
-        reasons.append(f"r_hat {values['r_hat']:.4g} is not below {R_HAT_LIMIT}")
-    if values["n_eff"] <= MIN_N_EFF:
-        reasons.append(
-            f"{values['n_draws']:.0f} draws are not more than {MIN_N_EFF:.0f} x 2 tau_int = "
-            f"{MIN_N_EFF * 2 * values['tau_int']:.0f}"
-        )
-    still_open = [name for name, result in results.items() if not result.closed]
-    if still_open:
-        reasons.append(f"no window for tau_int of {', '.join(still_open)}: the chain is too short")
-    limit = halves_limit(max(1, len(results)))
-    for name in results:
-        z = halves_z(primaries.columns[primaries.names.index(name)])
-        if abs(z) > limit:
-            reasons.append(
-                f"halves of the chains differ in {name} by {z:.1f} standard errors (limit {limit:.1f})"
-            )
-    return reasons

@@ -18,7 +18,7 @@ import math
 import numpy as np
 
 from edgphys.estimators.derived import Primaries, errors_unknown, gradient
-from edgphys.estimators.fluctuations import carriers, fluctuation_reasons
+from edgphys.estimators.fluctuations import carriers, fluctuation_reasons, of_own_rank
 
 __all__ = ["judge_fluctuations"]
 
@@ -53,7 +53,7 @@ def judge_fluctuations(
     _, gradients = gradient(primaries, means)
     for name, unknown in errors_unknown(primaries, gradients, still).items():
         values[f"{name}_err"] = math.nan if unknown else 0.0
-    judged, counts = primaries.judged(), {}
+    judged, counts = of_own_rank(primaries.tracked_columns()), {}
     for name in judged:
         if name not in still:
             k = primaries.names.index(name)

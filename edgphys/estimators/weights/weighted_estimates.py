@@ -22,12 +22,12 @@ import numpy as np
 import xarray as xr
 
 from edgphys.estimators.derived import Primaries, derived, read_primaries
-from edgphys.estimators.draws import log_weights_of
+from edgphys.estimators.draws import log_weights_of, warning_of
 from edgphys.estimators.resampling import N_BLOCKS, block_sums, bootstrap, jackknife
 from edgphys.estimators.weights.fluctuations_seen import judge_fluctuations
 from edgphys.estimators.weights.pareto import pareto_k, pareto_k_limit
 
-__all__ = ["estimate_weighted", "reliability", "unseen_share", "weight_diagnostics"]
+__all__ = ["estimate_weighted", "judge_weights", "reliability", "unseen_share", "weight_diagnostics"]
 
 N_RESAMPLES = 500
 MIN_ESS_COUNT = 100.0  # below, the error bar itself is uncertain by more than 1/sqrt(200) = 7 %
@@ -85,12 +85,41 @@ def estimate_weighted(
     temperature = float(samples.attrs["temperature"])
     values["free_energy"] = -temperature * values["log_z"]
     values["free_energy_err"] = temperature * values["log_z_err"]
-    values |= weight_diagnostics(log_weights)
-    values |= unseen_share(samples)
-    reasons = judge_fluctuations(primaries, weights, values, temperature)
-    reasons = reliability(values) + reasons
+    diagnostics, reasons = judge_weights(samples, log_weights, values["log_z_err"])
+    values |= diagnostics
+    reasons += judge_fluctuations(primaries, weights, values, temperature)
     values["reliable"] = float(not reasons)
-    return values, {"warning": "; ".join(reasons)}
+    return values, {"warning": warning_of(samples, reasons)}
+
+
+def judge_weights(
+    samples: xr.Dataset, log_weights: np.ndarray, log_z_err: float | None = None
+) -> tuple[dict[str, float], list[str]]:
+    """Diagnostics of weighted draws, and the reasons not to trust what is made from them.
+
+    Parameters
+    ----------
+    samples : Dataset
+        Whose attributes say what part of the target the draws may miss.
+    log_weights : array, shape (n_draws,)
+        Its log weights, as `edgphys.estimators.draws.log_weights_of` gives them.
+    log_z_err : float, optional
+        The error of log_z, by the jackknife, where it is known already.
+
+    Returns
+    -------
+    diagnostics : dict of name -> float
+        Those of `weight_diagnostics`, of `unseen_share`, and ``reliable``.
+    reasons : list of str
+        As `reliability` gives them; none if the list is empty.
+    """
+    if log_z_err is None:
+        weights = np.exp(log_weights - log_weights.max())
+        sums = block_sums(np.vstack([np.ones_like(weights), weights]), min(len(weights), N_BLOCKS))
+        log_z_err = float(jackknife(sums, sums[:, 0], lambda s: _log_mean_weight(s)[..., None])[1][0])
+    diagnostics = weight_diagnostics(log_weights) | unseen_share(samples)
+    reasons = reliability(diagnostics | {"log_z_err": log_z_err})
+    return diagnostics | {"reliable": float(not reasons)}, reasons
 
 
 def weight_diagnostics(log_weights: np.ndarray) -> dict[str, float]:

@@ -18,6 +18,7 @@ Without a kernel the chains run in torch, many at a time.
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import TYPE_CHECKING, ClassVar
 
@@ -28,6 +29,7 @@ from edgphys._lazy import LazyModule
 from edgphys.errors import NotExactError
 from edgphys.observables import definitions
 from edgphys.systems.base import AbstractSystem
+from edgphys.systems.continuous.far_away import why_infinite
 
 if TYPE_CHECKING:
     import torch
@@ -37,6 +39,8 @@ else:
 
 __all__ = ["AbstractContinuousSystem"]
 
+# Points that are tried for a low one, from which the energy is followed outwards.
+_N_STARTS = 16
 _EXACT_NAMES = ("log_z", "free_energy", "energy", "specific_heat")
 
 
@@ -188,6 +192,18 @@ class AbstractContinuousSystem(AbstractSystem):
             else:
                 rows[k] = middle + 3.0 * rows[k]
         return rows
+
+    def why_infinite(self) -> str | None:
+        """What the energy does far away that keeps exp(-E/T) from a finite integral; None if nothing."""
+        # Final classes without a function or data of the user's have a finite integral: a test looks.
+        is_known = self.follows_from_parameters and "__final__" in vars(type(self))
+        return None if is_known else self._why_infinite
+
+    @functools.cached_property
+    def _why_infinite(self) -> str | None:
+        drawn = self.random_configurations(_N_STARTS, np.random.default_rng(0))
+        starts = np.concatenate([self.centres, drawn])
+        return why_infinite(self.energy, starts, self.temperature, self.width)
 
     def configuration_dims(self) -> tuple[str, ...]:
         """``coordinate``, or ``particle`` and ``axis``."""

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from edgphys._checks import numbers_of, positive, whole
 from edgphys._lazy import LazyModule
+from edgphys.systems.base import check_finite_integral
 from edgphys.systems.continuous.base import AbstractContinuousSystem
 from edgphys.systems.continuous.user_checks import check_centres, validate
 from edgphys.systems.continuous.user_kernels import difference_kernel, evaluate, plain_kernel
@@ -47,7 +48,7 @@ class Potential(AbstractContinuousSystem):
         The energy E, not divided by the temperature: a differentiable torch function of float64
         (n_batch, n_dims) giving real (n_batch,), or a numba ``@njit`` function of a float64 array (n_dims,)
         giving a float. It is called in float64 whatever is asked; energy and gradient have the dtype of x.
-        exp(-E/T) must have a finite integral; that cannot be checked here.
+        exp(-E/T) must have a finite integral, see `edgphys.systems.continuous.far_away`.
     n_dims : int
         Number of coordinates.
     temperature : float
@@ -68,7 +69,7 @@ class Potential(AbstractContinuousSystem):
     TypeError, ValueError
         If an argument is of the wrong kind, or the function fails, gives another shape, values that are not
         finite or have no gradient, couples the points of a batch, or disagrees with the kernel, on a few
-        random points.
+        random points; or if exp(-E/T) seems to have no finite integral.
 
     Notes
     -----
@@ -112,6 +113,7 @@ class Potential(AbstractContinuousSystem):
         self._kernel = difference_kernel(function) if self._compiled and kernel is None else kernel
         self._energy_kernel = plain_kernel(function) if self._compiled else self._kernel
         self._fingerprint = validate(self, self._probes(), function, kernel)
+        check_finite_integral(self, "function")
 
     @property
     def _compiled(self) -> bool:

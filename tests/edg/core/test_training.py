@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 from helpers.edg import boltzmann, draw_weights, jackknife_log_mean, make_model, mean_err
+from helpers.own_systems import opened
 from helpers.stats import assert_z
 
 import lattices
@@ -208,21 +209,27 @@ def test_checkpoint_that_is_none_is_refused(tmp_path):
         fitted(checkpoint=tmp_path / "no" / "run.pt")
 
 
-class Patchy(Phi4):
-    """phi^4 whose energy is NaN for large fields: fine at the points that are checked before training."""
+with opened(Phi4):
 
-    def reduced_energy(self, x):
-        return super().reduced_energy(x) + torch.where(x.flatten(1).amax(1) > 1.5, math.nan, 0.0)
+    class Patchy(Phi4):
+        """phi^4 whose energy is NaN for large fields: fine at the points that are checked before training."""
 
-
-class Nowhere(Phi4):
-    def reduced_energy(self, x):
-        return math.nan * super().reduced_energy(x)
+        def reduced_energy(self, x):
+            return super().reduced_energy(x) + torch.where(x.flatten(1).amax(1) > 1.5, math.nan, 0.0)
 
 
-class Scalar(Phi4):
-    def reduced_energy(self, x):
-        return super().reduced_energy(x).sum()
+with opened(Phi4):
+
+    class Nowhere(Phi4):
+        def reduced_energy(self, x):
+            return math.nan * super().reduced_energy(x)
+
+
+with opened(Phi4):
+
+    class Scalar(Phi4):
+        def reduced_energy(self, x):
+            return super().reduced_energy(x).sum()
 
 
 def phi4(system_class=Phi4):
@@ -246,7 +253,7 @@ def test_energy_replaced_by_hand_is_the_one_that_is_trained(monkeypatch):
         calls.append(None)
         return plain(x) if len(calls) < 4 else math.inf * plain(x)
 
-    monkeypatch.setattr(system, "reduced_energy", spoilt)
+    monkeypatch.setitem(vars(system), "reduced_energy", spoilt)
     with pytest.raises(TrainingError, match=r"at step \d: the mean energy of the system must be finite, got"):
         fitted(system)
 

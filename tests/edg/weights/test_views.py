@@ -23,6 +23,7 @@ from helpers.edg import (
     mean_err,
     perturb,
 )
+from helpers.own_systems import opened
 from helpers.stats import assert_z
 from helpers.targets import TARGETS, ess, exact_log_z
 
@@ -188,10 +189,12 @@ def test_mean_weight_of_two_views_is_z_by_enumeration():
     assert log_z == pytest.approx(boltzmann(system)[2], abs=1e-6)
 
 
-class Declared(Ising):
-    """Only some symmetries are declared."""
+with opened(Ising):
 
-    symmetries = ()
+    class Declared(Ising):
+        """Only some symmetries are declared."""
+
+        symmetries = ()
 
 
 @pytest.mark.parametrize(

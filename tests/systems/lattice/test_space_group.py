@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import scipy.stats
 import torch
+from helpers.own_systems import opened
 
 import lattices
 from edgphys.systems import Ising, Phi4
@@ -51,10 +52,12 @@ def test_each_configuration_has_its_own():
     assert torch.equal(moved, field.gather(1, index))
 
 
-class Patterned(Ising):
-    """Couplings could depend on the site: nothing is declared but the point group."""
+with opened(Ising):
 
-    symmetries = ("point_group",)
+    class Patterned(Ising):
+        """Couplings could depend on the site: nothing is declared but the point group."""
+
+        symmetries = ("point_group",)
 
 
 def strip(name, extent, pbc, make=Ising, **couplings):
