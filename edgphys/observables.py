@@ -13,6 +13,7 @@ complex steps.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -59,6 +60,10 @@ class Observable:
         "total", "per site" or "intensive".
     needs : tuple of str
         Primary columns of the formula.
+    denominators : tuple of str
+        Those of them that it divides by.
+    low, high : float
+        Smallest and largest possible value.
     formula : callable or None
         Maps constants (`edgphys.estimators.derived.Primaries`) and means of columns to the estimate.
     in_table, in_picture : bool
@@ -75,6 +80,9 @@ class Observable:
     unit: str = ""
     scale: str = "intensive"
     needs: tuple[str, ...] = ()
+    denominators: tuple[str, ...] = ()
+    low: float = -math.inf
+    high: float = math.inf
     formula: Callable[[Any, Means], np.ndarray] | None = None
     in_table: bool = True
     in_picture: bool = True
@@ -115,7 +123,7 @@ def _correlation_length(p, mean: Means) -> np.ndarray:
     disconnected = 0.0 if p.z2_symmetric else p.n_sites * mean["magnetization"] ** 2
     excess = np.divide(mean["correlator_zero"] - disconnected, mean["correlator_min"]) - 1.0
     length = np.sqrt(excess) / (2.0 * np.sin(np.pi / p.linear_size))
-    return np.where((np.real(excess) >= 0.0) & np.isfinite(excess), length, np.nan)
+    return np.where((np.real(excess) > 0.0) & np.isfinite(excess), length, np.nan)
 
 
 def _free_energy_difference(p, mean: Means) -> np.ndarray:
@@ -173,6 +181,7 @@ _ESTIMATES = (
         unit=r"$k_\mathrm{B}$",
         scale="per site",
         needs=("energy", SHIFTED),
+        low=0.0,
         formula=_specific_heat,
     ),
     Observable(
@@ -197,6 +206,7 @@ _ESTIMATES = (
         symbol=r"$\chi$",
         scale="per site",
         needs=(_M2,),
+        low=0.0,
         formula=_susceptibility,
     ),
     Observable(
@@ -205,6 +215,8 @@ _ESTIMATES = (
         title="Binder cumulant",
         symbol="$U_4$",
         needs=(_M2, _M4),
+        denominators=(_M2,),
+        high=2.0 / 3.0,
         formula=_binder_cumulant,
     ),
     Observable(
@@ -214,6 +226,8 @@ _ESTIMATES = (
         symbol=r"$\xi$",
         unit="lattice spacing",
         needs=("correlator_zero", "correlator_min"),
+        denominators=("correlator_min",),
+        low=0.0,
         formula=_correlation_length,
     ),
     Observable(

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 __all__ = ["MAX_SPINS", "ising", "lowest_momenta"]
 
 MAX_SPINS = 20
+# Squared amplitude of a wave per state below which it is a rounding error of zero.
+_NO_WAVE = 1e-20
 # Sums over a wave are built afresh after 2**_BLOCK_BITS flips, lest rounding pile up.
 _BLOCK_BITS = 10
 
@@ -142,6 +144,7 @@ def _histogram(n_sites: int, bonds: bytes, waves: bytes) -> tuple[np.ndarray, np
     counts, power = _count(
         n_sites, np.ascontiguousarray(partner[:, 1]), start, np.ascontiguousarray(amplitudes.T)
     )
+    power[power < _NO_WAVE * counts] = 0.0  # else rounding, of all states but few at low temperature
     counts.flags.writeable = power.flags.writeable = False
     return counts, power
 

@@ -136,14 +136,11 @@ def _ising_ring_correlator(n: int, k: float, h: float) -> float:
         log_size = math.log1p(-2.0 * min(root, cosine) / (cosine + root))
     else:
         log_size = math.log(abs(ratio)) if ratio else -math.inf
-    sign_n = -1.0 if ratio < 0 and n % 2 else 1.0
-    power = sign_n * math.exp(n * log_size)
-    partition = -math.expm1(n * log_size) if sign_n < 0 else 1.0 + power
-    wave = complex(math.cos(2.0 * math.pi / n), math.sin(2.0 * math.pi / n))
-    geometric = (1.0 - power) / (1.0 - ratio * wave)
-    # sum_r t^(n - r) e^{ikr} over r = 0 .. n-1, by the substitution r -> n - r
-    mirrored = power + geometric.conjugate() - 1.0
-    return float((off / root) ** 2 * (geometric + mirrored).real / partition)
+    # sum_r (t^r + t^(n - r)) e^{ikr} over r = 0 .. n-1 is (1 - t^n) (1 - t^2) / |1 - t e^{ik}|^2
+    alike, unlike = 1.0 + math.exp(n * log_size), -math.expm1(n * log_size)
+    of_power, partition = (alike, unlike) if ratio < 0 and n % 2 else (unlike, alike)
+    distance = abs(1.0 - ratio * complex(math.cos(2.0 * math.pi / n), math.sin(2.0 * math.pi / n)))
+    return (off / root) ** 2 * of_power / partition * -math.expm1(2.0 * log_size) / distance**2
 
 
 def _check_phi4(

@@ -27,6 +27,7 @@ from edgphys.estimators.chains.convergence import n_parts
 from edgphys.estimators.chains.verdict import acceptance_of, judge_chains
 from edgphys.estimators.derived import Primaries, derived, errors_unknown, gradient, read_primaries
 from edgphys.estimators.draws import warning_of
+from edgphys.estimators.limits import ranges, undetermined
 from edgphys.estimators.resampling import block_sums, jackknife
 
 __all__ = ["enough_draws", "estimate_chains", "means_only", "project", "unbiased"]
@@ -69,6 +70,10 @@ def estimate_chains(samples: xr.Dataset) -> tuple[dict[str, float], dict[str, st
         if name in samples  # measured, not made up here
     }
     values, of_derived = _derived_values(primaries, verdict.values["tau_int"])
+    means = {name: result.mean for name, result in results.items()}
+    errors = {name: result.err for name, result in results.items()}
+    for name in values.keys() & set(undetermined(primaries, means, errors)):
+        values[name] = values[f"{name}_err"] = float("nan")
     by_name = {
         name: round(result.tau_int, 3)
         for name, result in (of_derived | results).items()
@@ -164,7 +169,7 @@ def _derived_values(primaries: Primaries, tau_int: float) -> tuple[dict[str, flo
         values[name] = corrected.get(name, value)
         values[f"{name}_err"] = results[name].err if name in results else float("nan")
         if name in unknown:
-            values[f"{name}_err"] = float("nan") if unknown[name] else 0.0
+            values[f"{name}_err"] = float("nan") if unknown[name] or np.isnan(value) else 0.0
     return values, results
 
 
@@ -185,5 +190,5 @@ def unbiased(primaries: Primaries, tau_int: float) -> dict[str, float]:
         parts = list(derived(primaries, primaries.means(averages)).values())
         return np.stack(parts, axis=-1)
 
-    estimates, _ = jackknife(sums, sums[:, 0], statistic)
+    estimates, _ = jackknife(sums, sums[:, 0], statistic, *ranges(primaries, names))
     return {name: float(value) for name, value in zip(names, estimates, strict=True)}

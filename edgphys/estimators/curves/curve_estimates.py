@@ -17,6 +17,7 @@ import xarray as xr
 
 from edgphys.estimators.curves.pooled import Pool
 from edgphys.estimators.derived import Primaries, derived, read_primaries
+from edgphys.estimators.limits import ranges
 from edgphys.estimators.resampling import N_BLOCKS, block_sums, jackknife, jackknife_changes
 from edgphys.estimators.weights.fluctuations_seen import judge_fluctuations
 from edgphys.estimators.weights.pareto import pareto_k
@@ -85,7 +86,7 @@ def _at_value(pool: Pool, point: xr.Dataset) -> tuple[dict[str, float], dict[str
     rows = pool.rows(energies + shift, columns)
     sums = block_sums(np.vstack([np.ones(rows.shape[1]), rows]), min(rows.shape[1], N_BLOCKS))
     names, statistic = _statistic(primaries, origin)
-    estimates, errors = jackknife(sums, sums[:, 0], statistic)
+    estimates, errors = jackknife(sums, sums[:, 0], statistic, *ranges(primaries, names))
     found = dict(zip(names, estimates.tolist(), strict=True))
     found |= {f"{name}_err": err for name, err in zip(names, errors.tolist(), strict=True)}
     found["log_z"] += shift

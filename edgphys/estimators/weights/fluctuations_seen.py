@@ -19,6 +19,7 @@ import numpy as np
 
 from edgphys.estimators.derived import Primaries, errors_unknown, gradient
 from edgphys.estimators.fluctuations import carriers, fluctuation_reasons, of_own_rank
+from edgphys.estimators.limits import undetermined
 
 __all__ = ["judge_fluctuations"]
 
@@ -40,7 +41,8 @@ def judge_fluctuations(
         The largest is 1.
     values : dict of name -> float
         Estimates with their errors and ``ess_count``. Changed in place: errors of what has not fluctuated
-        become NaN, those of ``log_z`` and ``free_energy`` get the floor where there is a reason.
+        become NaN, and ratios whose denominator may be zero; errors of ``log_z`` and ``free_energy`` get the
+        floor where there is a reason.
     temperature : float
 
     Returns
@@ -52,12 +54,16 @@ def judge_fluctuations(
     means = primaries.columns @ weights / total
     _, gradients = gradient(primaries, means)
     for name, unknown in errors_unknown(primaries, gradients, still).items():
-        values[f"{name}_err"] = math.nan if unknown else 0.0
+        values[f"{name}_err"] = math.nan if unknown or math.isnan(values[name]) else 0.0
+    influences = weights * (primaries.columns - means[:, None])
+    errors = np.sqrt((influences**2).sum(axis=1)) / total
+    named = (dict(zip(primaries.names, numbers.tolist(), strict=True)) for numbers in (means, errors))
+    for name in values.keys() & set(undetermined(primaries, *named)):
+        values[name] = values[f"{name}_err"] = math.nan
     judged, counts = of_own_rank(primaries.tracked_columns()), {}
     for name in judged:
         if name not in still:
-            k = primaries.names.index(name)
-            counts[name] = carriers(weights * (primaries.columns[k] - means[k]))
+            counts[name] = carriers(influences[primaries.names.index(name)])
     if np.ptp(weights) > _EQUAL:
         counts["log_z"] = carriers(weights - total / len(weights))
     reasons = fluctuation_reasons([name for name in judged if name in still], counts)
