@@ -164,7 +164,7 @@ def _from_chains(columns: np.ndarray, function: Transform) -> tuple[np.ndarray, 
     for k in np.flatnonzero(np.isfinite(values)):
         used = np.flatnonzero(np.isfinite(slopes[k]) & (slopes[k] != 0.0))
         series = np.tensordot(slopes[k, used], columns[used] - means[used, None, None], axes=1)
-        errors[k] = gamma_method(series).err
+        errors[k] = gamma_method(series).err if used.size else 0.0  # what depends on no average is exact
     return values, errors
 
 

@@ -18,14 +18,18 @@ import math
 import numpy as np
 
 from edgphys.estimators.derived import Primaries, errors_unknown, gradient
-from edgphys.estimators.fluctuations import carriers, fluctuation_reasons, of_own_rank
+from edgphys.estimators.fluctuations import (
+    MIN_CARRIERS,
+    carriers,
+    fluctuation_reasons,
+    is_still,
+    of_own_rank,
+)
 from edgphys.estimators.limits import undetermined
 
 __all__ = ["judge_fluctuations"]
 
-_EQUAL = (
-    1e-9  # weights that differ by less differ by rounding: log_z is known to more digits than it is shown
-)
+_EQUAL = 1e-9  # weights that differ by less may differ by rounding
 
 
 def judge_fluctuations(
@@ -42,7 +46,7 @@ def judge_fluctuations(
     values : dict of name -> float
         Estimates with their errors and ``ess_count``. Changed in place: errors of what has not fluctuated
         become NaN, and ratios whose denominator may be zero; errors of ``log_z`` and ``free_energy`` get the
-        floor where there is a reason.
+        floor where the draws are alike.
     temperature : float
 
     Returns
@@ -60,14 +64,14 @@ def judge_fluctuations(
     named = (dict(zip(primaries.names, numbers.tolist(), strict=True)) for numbers in (means, errors))
     for name in values.keys() & set(undetermined(primaries, *named)):
         values[name] = values[f"{name}_err"] = math.nan
-    judged, counts = of_own_rank(primaries.tracked_columns()), {}
-    for name in judged:
-        if name not in still:
-            counts[name] = carriers(influences[primaries.names.index(name)])
+    judged = [name for name in of_own_rank(primaries.tracked()) if name not in primaries.constants]
+    places = {name: primaries.names.index(name) for name in judged}
+    counts = {name: carriers(influences[k]) for name, k in places.items() if name not in still}
     if np.ptp(weights) > _EQUAL:
         counts["log_z"] = carriers(weights - total / len(weights))
     reasons = fluctuation_reasons([name for name in judged if name in still], counts)
-    if reasons:
+    seen = primaries.columns[list(places.values())][:, weights > 0.0]
+    if any(is_still(column) or carriers(column - column.mean()) < MIN_CARRIERS for column in seen):
         values["log_z_err"] = math.hypot(values["log_z_err"], 1.0 / values["ess_count"])
         values["free_energy_err"] = temperature * values["log_z_err"]
     return reasons
