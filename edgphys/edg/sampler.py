@@ -33,6 +33,7 @@ from torch import Tensor
 
 from edgphys import _checks
 from edgphys._files import check_target
+from edgphys._threads import torch_threads
 from edgphys.edg import storage
 from edgphys.edg.call_options import FitOptions, SampleOptions
 from edgphys.edg.core.conditions import Conditions
@@ -80,6 +81,10 @@ class EDG:
         train at one value, from which draws are annealed.
     start : EDG, optional
         "refinement": a trained sampler of another size or coupling, from whose laws training starts.
+    n_threads : int, default 1
+        Threads of torch within an operation on the CPU, in all that this sampler does; afterwards torch has
+        its own number again. More pay only on a machine without other work, and change the last digits, see
+        `edgphys._threads`.
     target : str, default "auto"
         "field": which exact partial sum is used, see `edgphys.edg.targets.registry.target_names`: for Ising
         "decimation" (bipartite lattices) or "relaxation", for phi^4 "sublattice" (bipartite lattices) or
@@ -124,6 +129,7 @@ class EDG:
     Attributes
     ----------
     system : AbstractSystem
+    n_threads : int
     options : dict
         Those above that the decoder has, with their defaults.
     model : AbstractGenerator
@@ -152,9 +158,15 @@ class EDG:
     """
 
     def __init__(
-        self, system: AbstractSystem, *, decoder: str = "auto", start: EDG | None = None, **options: Any
+        self,
+        system: AbstractSystem,
+        *,
+        decoder: str = "auto",
+        start: EDG | None = None,
+        n_threads: int = 1,
+        **options: Any,
     ) -> None:
-        self.system = check_system(system)
+        self.system, self.n_threads = check_system(system), _checks.count(n_threads, "n_threads", 1)
         self._recipe, self._options = recipe_for(system, {"decoder": decoder, **options})
         self._reason = reason_for(system, {"decoder": decoder, **options}, self._recipe)
         self._start = None if start is None else _start_of(start, self._recipe)
@@ -171,7 +183,8 @@ class EDG:
     def model(self) -> AbstractGenerator:
         """Decoder and encoder; built from seed 0 if `fit` has not been called."""
         if self._model is None:
-            self._model = self._build(seed=0)
+            with torch_threads(self.n_threads):
+                self._model = self._build(seed=0)
         return self._model
 
     @property
@@ -308,17 +321,18 @@ class EDG:
             device=device,  # pyright: ignore[reportArgumentType]
             training=training,
         )
-        fitted = fit_model(
-            self.system,
-            self._recipe,
-            self._options,
-            seed,
-            options,
-            checkpoint=checkpoint,
-            progress=progress,
-            reference=reference,
-            start=self._start,
-        )
+        with torch_threads(self.n_threads):
+            fitted = fit_model(
+                self.system,
+                self._recipe,
+                self._options,
+                seed,
+                options,
+                checkpoint=checkpoint,
+                progress=progress,
+                reference=reference,
+                start=self._start,
+            )
         self._model, self._history, self._training = fitted.model, fitted.history, fitted.training
         return self
 
@@ -418,7 +432,8 @@ class EDG:
             trained = self.at(**couplings)._trained
         else:
             trained = self._annealed(anneal_from, couplings)
-        return draw_samples(trained, n_samples, seed, options, keep=keep, progress=progress)
+        with torch_threads(self.n_threads):
+            return draw_samples(trained, n_samples, seed, options, keep=keep, progress=progress)
 
     def chain(
         self,
@@ -453,9 +468,10 @@ class EDG:
         """
         options = SampleOptions(n_path_steps=n_path_steps, n_anneal=n_anneal, n_views=n_views)
         trained = self.at(**couplings)._trained
-        return independence_chain(
-            trained, n_samples, seed, options, n_chains=n_chains, keep=keep, progress=progress
-        )
+        with torch_threads(self.n_threads):
+            return independence_chain(
+                trained, n_samples, seed, options, n_chains=n_chains, keep=keep, progress=progress
+            )
 
     def curve(
         self,
@@ -516,7 +532,10 @@ class EDG:
         """
         options = {"n_path_steps": n_path_steps, "n_anneal": n_anneal, "n_views": n_views}
         options |= {"batch_size": batch_size}
-        return draw_curve(self, values, n_samples, seed, n_nodes=n_nodes, options=options, progress=progress)
+        with torch_threads(self.n_threads):
+            return draw_curve(
+                self, values, n_samples, seed, n_nodes=n_nodes, options=options, progress=progress
+            )
 
     def upper_bound(
         self,
@@ -551,7 +570,8 @@ class EDG:
             If `reference` has no configurations, or they are of another size or system.
         """
         options = SampleOptions(n_path_steps=n_path_steps, n_views=n_views)
-        return upper_bound(self.at(**couplings)._trained, reference, seed, options)
+        with torch_threads(self.n_threads):
+            return upper_bound(self.at(**couplings)._trained, reference, seed, options)
 
     def bridge(
         self,
@@ -599,7 +619,10 @@ class EDG:
             If its chains have fewer than 16 draws.
         """
         options = SampleOptions(n_path_steps=n_path_steps, n_views=n_views, batch_size=batch_size)
-        return bridge(self.at(**couplings)._trained, reference, n_samples, seed, options, progress=progress)
+        with torch_threads(self.n_threads):
+            return bridge(
+                self.at(**couplings)._trained, reference, n_samples, seed, options, progress=progress
+            )
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> None:
         """Write system, options and weights to one file.
@@ -624,6 +647,7 @@ class EDG:
         *,
         system: AbstractSystem | None = None,
         device: str | torch.device | None = None,
+        n_threads: int = 1,
     ) -> EDG:
         """The sampler that `save` wrote.
 
@@ -634,6 +658,8 @@ class EDG:
             Only needed for a class of one's own, a `Potential`, or data of one's own: no file holds them.
         device : str or torch.device, optional
             Default: a GPU when there is one.
+        n_threads : int, default 1
+            As for `EDG`.
 
         Raises
         ------
@@ -646,7 +672,7 @@ class EDG:
         if system is not None:
             check_system(system)
         content = storage.read(path, system)
-        edg = cls(content.system, **content.options)
+        edg = cls(content.system, n_threads=n_threads, **content.options)
         edg._training, edg._history, edg._reason = content.trained, content.history, content.reason
         model = edg._build(content.trained.get("seed", 0), content.weights)
         storage.put_weights(model, content.weights, path)

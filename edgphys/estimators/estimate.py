@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from edgphys import _checks
 from edgphys.dataset.schema import SCHEMA_VERSION
 from edgphys.errors import ShortChainError, UnknownNameError
 from edgphys.estimators.chains.autocorrelation import require_length
@@ -75,6 +76,7 @@ def estimate(samples: xr.Dataset, *, seed: int = 0, refuse_short: bool = False) 
     >>> float(table.log_z), float(table.free_energy), float(table.energy), float(table.ess)
     (3.0, -6.0, -8.0, 1.0)
     """
+    seed = _checks.seed(seed)
     if draw_dims(samples) == ("chain", "draw"):
         return _from_chains(samples, seed, refuse_short)
     values, notes = estimate_weighted(samples, np.random.default_rng(seed))

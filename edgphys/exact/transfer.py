@@ -132,15 +132,20 @@ def _ising_ring_correlator(n: int, k: float, h: float) -> float:
     # cosh^2 - root^2 = 1 - e^{-4K}; from it the ratio and the logarithm of its size, without cancellation.
     gap = -math.expm1(-4.0 * k) * math.exp(-2.0 * scale) if k >= 0 else math.expm1(4.0 * k) * off**2
     ratio = gap / (cosine + root) ** 2
-    if abs(ratio) > 0.5:
-        log_size = math.log1p(-2.0 * min(root, cosine) / (cosine + root))
+    # 1 - |t|, without cancellation where it is small.
+    below = 2.0 * min(root, cosine) / (cosine + root) if abs(ratio) > 0.5 else 1.0 - abs(ratio)
+    log_size = math.log1p(-below) if below < 1.0 else -math.inf
+    sign_n = -1.0 if ratio < 0 and n % 2 else 1.0
+    missing, power = -math.expm1(n * log_size), math.exp(n * log_size)  # 1 - |t|^n and |t|^n
+    # (1 - t^n) / (1 + t^n) (1 - t^2) / |1 - t e^{ik}|^2; in an odd ring of t = -1 the first goes to 1 / n.
+    if sign_n > 0:
+        numerator = missing / (1.0 + power) * below
     else:
-        log_size = math.log(abs(ratio)) if ratio else -math.inf
-    # sum_r (t^r + t^(n - r)) e^{ikr} over r = 0 .. n-1 is (1 - t^n) (1 - t^2) / |1 - t e^{ik}|^2
-    alike, unlike = 1.0 + math.exp(n * log_size), -math.expm1(n * log_size)
-    of_power, partition = (alike, unlike) if ratio < 0 and n % 2 else (unlike, alike)
-    distance = abs(1.0 - ratio * complex(math.cos(2.0 * math.pi / n), math.sin(2.0 * math.pi / n)))
-    return (off / root) ** 2 * of_power / partition * -math.expm1(2.0 * log_size) / distance**2
+        numerator = (1.0 + power) * (below / missing if missing else 1.0 / n)
+    wave = complex(math.cos(2.0 * math.pi / n), math.sin(2.0 * math.pi / n))
+    # Without a field sine is 0, and so is off where float64 has no e^{-2K}.
+    share = (off / root) ** 2 if sine else 1.0
+    return share * numerator * (1.0 + abs(ratio)) / abs(1.0 - ratio * wave) ** 2
 
 
 def _check_phi4(

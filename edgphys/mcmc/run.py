@@ -7,7 +7,6 @@ many threads run or how they are scheduled, nor on the pieces into which a run i
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -16,6 +15,7 @@ from pathlib import Path
 import xarray as xr
 
 from edgphys import _checks
+from edgphys._threads import cpu_count
 from edgphys.mcmc.algorithms import make_sampler
 from edgphys.mcmc.core.checkpoint import Checkpoint
 from edgphys.mcmc.core.driver import Work, check_plan, identity_of, samples_dataset
@@ -101,7 +101,7 @@ def run(
     """
     plan = check_plan(n_chains, n_sweeps, n_warmup, thin, keep)
     seed = _checks.seed(seed)
-    n_threads = _checks.count(os.cpu_count() or 1 if n_threads is None else n_threads, "n_threads", 1)
+    n_threads = _checks.count(cpu_count() if n_threads is None else n_threads, "n_threads", 1)
     sampler = make_sampler(system, algorithm, options)
     store = None if checkpoint is None else Checkpoint(checkpoint, identity_of(sampler, plan, seed))
     begin = time.perf_counter()

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Self
 from edgphys.errors import ArgumentValueError
 from edgphys.methods.base import AbstractMethod, Look, make_options, seed_words
 from edgphys.methods.chains import check_counts, why_no_chains
-from edgphys.methods.edg import EDGMethod, torch_threads
+from edgphys.methods.edg import EDGMethod
 
 if TYPE_CHECKING:
     import numpy as np
@@ -123,8 +123,7 @@ class BridgeMethod(AbstractMethod):
     def run(
         self, system: Any, seed: np.random.SeedSequence, artefact: Any = None, checkpoint: str | None = None
     ) -> xr.Dataset:
-        with torch_threads(self._generator.options.n_threads or 1):
-            return self.estimates(system, seed, artefact, checkpoint, progress=False)
+        return self.estimates(system, seed, artefact, checkpoint, progress=False)
 
     def estimates(
         self,

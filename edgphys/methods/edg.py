@@ -6,17 +6,15 @@ couplings that it can be conditioned on (`conditions` of the system, and a decod
 with the option ``per_point``, every point trains a model of its own. For a few points far apart that may be
 cheaper; one model serves any number of points, and is the same wherever in its range they are.
 
-Torch computes a cell on the CPU with a fixed number of threads (option ``n_threads``, default 1, the fastest
-for small lattices): another number sums in another order, which changes the last digits and, through
-training, the samples.
+Torch computes a cell on the CPU with a fixed number of threads (option ``n_threads``, default 1), see
+`edgphys._threads`: another number changes the last digits and, through training, the samples.
 """
 
 from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
@@ -30,7 +28,7 @@ if TYPE_CHECKING:
     import numpy as np
     import xarray as xr
 
-__all__ = ["EDGMethod", "EDGOptions", "torch_threads"]
+__all__ = ["EDGMethod", "EDGOptions"]
 
 
 @dataclass(frozen=True)
@@ -190,24 +188,26 @@ class EDGMethod(AbstractMethod):
     def _model_options(self, ranges: Ranges) -> dict[str, Any]:
         return {**self.options.model, "conditions": ranges}
 
+    def _threaded(self, model: Mapping[str, Any]) -> dict[str, Any]:
+        return {**model, "n_threads": self.options.n_threads or 1}
+
     def prepare(
         self, systems: Sequence[Any], seed: np.random.SeedSequence, checkpoint: str | None = None
     ) -> SharedModel | None:
         """The one model for all points, if there is one: the trained one if that is beside `checkpoint`."""
         if not self._ranges:
             return None
-        model, (word, *_) = self._model_options(self._ranges), seed_words(seed, 3)
+        model = self._threaded(self._model_options(self._ranges))
+        word, *_ = seed_words(seed, 3)
         system = middle(systems[0], self._ranges)
-        with torch_threads(self.options.n_threads or 1):
-            return shared_model(system, model, self.options.fit, word, len(systems), checkpoint)
+        return shared_model(system, model, self.options.fit, word, len(systems), checkpoint)
 
     def run(
         self, system: Any, seed: np.random.SeedSequence, artefact: Any = None, checkpoint: str | None = None
     ) -> xr.Dataset:
         words = seed_words(seed, 3)
         shared = {"artefact": artefact, "checkpoint": checkpoint}
-        with torch_threads(self.options.n_threads or 1):
-            return self.estimates(system, *words, **shared, progress=False)
+        return self.estimates(system, *words, **shared, progress=False)
 
     def sampler(
         self,
@@ -224,7 +224,7 @@ class EDGMethod(AbstractMethod):
         if artefact is not None:
             return artefact.at(system)
         options = {"progress": progress, "checkpoint": checkpoint, **self.options.fit}
-        return EDG(system, **self.options.model).fit(seed=seed, **options)
+        return EDG(system, **self._threaded(self.options.model)).fit(seed=seed, **options)
 
     def estimates(
         self,
@@ -248,16 +248,3 @@ class EDGMethod(AbstractMethod):
             artefact.count_share(table)
         table.attrs["wall_time"] = time.perf_counter() - begin
         return table
-
-
-@contextmanager
-def torch_threads(count: int) -> Iterator[None]:
-    """Threads within an operation of torch called from this thread; other threads keep theirs."""
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

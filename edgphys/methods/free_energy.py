@@ -73,7 +73,7 @@ def free_energy(
     n_samples : int, optional
         Draws of "edg" and "bridge", at least 2, by default 10_000. Other settings of the generator are
         `options` (of `EDG`, `EDG.fit` and `EDG.sample`), `checkpoint` and `progress`; for "edg" the rest is
-        for chains, and refused.
+        for chains, and refused, but for `n_threads`, those of torch, by default 1.
 
     Returns
     -------
@@ -167,6 +167,6 @@ _OF_REFERENCE = frozenset(field.name for field in dataclasses.fields(ReferenceOp
 _WAYS = {
     "mbar": _Way(functools.partial(_by_ladder, MBAR), _OF_LADDERS),
     "ti": _Way(functools.partial(_by_ladder, TI), _OF_LADDERS),
-    "edg": _Way(_by_edg, _OF_EDG),
+    "edg": _Way(_by_edg, _OF_EDG | {"n_threads"}),
     "bridge": _Way(_by_bridge, _OF_EDG | _OF_REFERENCE),
 }

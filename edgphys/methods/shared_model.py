@@ -72,7 +72,7 @@ def shared_model(
     system : AbstractSystem
         In the middle of the ranges.
     model, fit : mapping
-        Options of `EDG`, ``conditions`` among them, and of its ``fit``.
+        Options of `EDG`, ``conditions`` and ``n_threads`` among them, and of its ``fit``.
     seed : int
     n_points : int
     checkpoint : str, optional
@@ -83,7 +83,8 @@ def shared_model(
     kept = None if checkpoint is None else Path(checkpoint).with_suffix(".model")
     if kept is not None and kept.exists():
         with contextlib.suppress(DatasetError):  # what cannot be read is trained again
-            return SharedModel(EDG.load(kept, system=system, device=fit.get("device")), n_points)
+            options = {"device": fit.get("device"), "n_threads": model["n_threads"]}
+            return SharedModel(EDG.load(kept, system=system, **options), n_points)
     edg = EDG(system, **model).fit(seed=seed, progress=False, checkpoint=checkpoint, **fit)
     if kept is not None:
         edg.save(kept, overwrite=True)

@@ -7,6 +7,7 @@ first method. ``z = (a - b) / sqrt(err_a^2 + err_b^2)`` takes the two as indepen
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 from collections.abc import Mapping, Sequence
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
 __all__ = [
+    "blanks",
     "check_scan",
     "format_value",
     "has_result",
@@ -160,6 +162,16 @@ def troubles(table: xr.Dataset) -> list[tuple[str, dict[str, float], str]]:
             if reason:
                 found.append((method, point, warnings.get(cell_name(method, point), "") or reason))
     return found
+
+
+def blanks(table: xr.Dataset) -> list[tuple[str, dict[str, float], str]]:
+    """Cells of exact methods that could not be had: (method, point, reason)."""
+    warnings, couplings = json.loads(table.attrs.get("warnings", "{}")), check_scan(table)
+    grid = itertools.product(*(table[name].values.tolist() for name in couplings))
+    points = [dict(zip(couplings, values, strict=True)) for values in grid]
+    exact = [name for name, look in looks(table).items() if look.is_exact]
+    cells = [(name, point, warnings.get(cell_name(name, point), "")) for name in exact for point in points]
+    return [cell for cell in cells if cell[2]]
 
 
 def _reason(cell: xr.Dataset) -> str:

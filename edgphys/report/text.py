@@ -12,6 +12,7 @@ from rich.console import Console
 from edgphys.dataset.schema import KINDS
 from edgphys.methods.condition_ranges import range_words
 from edgphys.report.comparison import (
+    blanks,
     check_scan,
     has_result,
     model_ranges,
@@ -77,8 +78,10 @@ def print_dataset(
         from edgphys.estimators import estimate
 
         result = estimate(result)
-    exact = exact_of(result) if exact is None else exact
+    exact, note = exact_of(result) if exact is None else (exact, "")
     console.print(estimates_table(empty_table(str(result.attrs["method"])), result, exact))
+    if note:
+        console.print(f"No exact results of {note}", highlight=False, soft_wrap=True, markup=False)
     notes_on(result, console)
 
 
@@ -134,7 +137,12 @@ def _notes(table: xr.Dataset) -> list[str]:
         ranges = model_ranges(table, method)
         if ranges:
             notes.append(f"{method}: one model for {range_words(ranges)}, drawn from anew at each point.")
+    for method, point, reason in blanks(table):
+        notes.append(f"No results of {method} at {_where(point)}: {reason}")
     for method, point, reason in troubles(table):
-        where = " ".join(f"{name}={value:.6g}" for name, value in point.items())
-        notes.append(f"NOT TRUSTED: {method} at {where}: {reason}")
+        notes.append(f"NOT TRUSTED: {method} at {_where(point)}: {reason}")
     return notes
+
+
+def _where(point: dict[str, float]) -> str:
+    return " ".join(f"{name}={value:.6g}" for name, value in point.items())

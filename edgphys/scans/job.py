@@ -10,6 +10,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
+from edgphys._threads import cpu_count
 from edgphys.dataset.cell_names import point_words
 from edgphys.methods.base import AbstractMethod
 from edgphys.scans.cell import Cell, Result, run_cell
@@ -17,7 +18,7 @@ from edgphys.scans.grid import Key
 from edgphys.scans.partial_results import PartialScan
 from edgphys.scans.points import point_label, seed_sequence
 from edgphys.scans.progress import ScanProgress
-from edgphys.scans.workers import cpu_count, run_in_threads
+from edgphys.scans.workers import run_in_threads
 
 __all__ = ["Job", "cells_wanted"]
 
@@ -77,7 +78,7 @@ class Job:
     ) -> _Results:
         """Results of the cells of `todo` in the order in which they are finished."""
         n_workers = self._n_workers(len(todo))
-        if n_workers > 1:
+        if n_workers > 1 or self.scheduler is not None:
             todo = {key: replace(cell, method=cell.method.beside_others()) for key, cell in todo.items()}
         # No checkpoints on a cluster: a worker on another machine may not see the folder.
         kept = partial if self.scheduler is None else None

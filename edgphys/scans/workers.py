@@ -9,28 +9,19 @@ files, locks and the progress bar stay with the thread that called.
 from __future__ import annotations
 
 import ctypes
-import os
 import queue
 import threading
 import time
 from collections.abc import Callable, Generator, Sequence
 from typing import Any
 
-__all__ = ["cpu_count", "run_in_threads"]
+__all__ = ["run_in_threads"]
 
 Call = tuple[Any, Callable[[], Any]]  # a key, and what to call
 
 _POLL = 0.5  # seconds between two looks; on Windows a wait without end does not see Ctrl-C
 _PATIENCE = 2.0  # seconds that stopped workers have to end
 _RETRY = 0.5
-
-
-def cpu_count() -> int:
-    """CPUs that this process may use."""
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # not on macOS and Windows
-        return os.cpu_count() or 1
 
 
 class _Stopped(BaseException):

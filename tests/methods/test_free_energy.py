@@ -173,7 +173,6 @@ def test_what_is_no_system_is_refused(system):
         ("edg", {"thin": 2}, "thin must be left out for method='edg', got 2"),
         ("edg", {"swap": False}, "swap must be left out for method='edg', got False"),
         ("edg", {"swap_rate": 0.5}, "swap_rate must be left out for method='edg', got 0.5"),
-        ("edg", {"n_threads": 2}, "n_threads must be left out for method='edg', got 2"),
         ("edg", {"n_rungs": 4}, "n_rungs must be left out for method='edg', got 4"),
     ],
 )

@@ -8,7 +8,8 @@ import time
 
 import pytest
 
-from edgphys.scans.workers import cpu_count, run_in_threads
+from edgphys._threads import cpu_count
+from edgphys.scans.workers import run_in_threads
 
 
 def forever():

@@ -9,7 +9,6 @@ scouts: some walkers of a pilot, tuned at every rung from the start as in the wa
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -18,6 +17,7 @@ from typing import Any, ClassVar, cast, final
 import numpy as np
 from numpy.typing import NDArray
 
+from edgphys._threads import cpu_count
 from edgphys.errors import NotExactError
 from edgphys.mcmc.algorithms import make_sampler
 from edgphys.mcmc.annealing.walkers import AbstractWalkers
@@ -77,7 +77,7 @@ class ChainWalkers(AbstractWalkers):
         self._terms, self._chains = make_action_terms(system), self._begin(self.x)
         self._scouts: ChainState | None = None
         self._n_terms = 0
-        n_threads = max(1, min(os.cpu_count() or 1, len(x) // _LEAST_ROWS))
+        n_threads = max(1, min(cpu_count(), len(x) // _LEAST_ROWS))
         self._cuts = [slice(rows[0], rows[-1] + 1) for rows in np.array_split(np.arange(len(x)), n_threads)]
         self._pool = ThreadPoolExecutor(n_threads)
 

@@ -14,7 +14,6 @@ Neal, MCMC using Hamiltonian dynamics, arXiv:1206.1901, section 3.
 from __future__ import annotations
 
 import math
-import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, ClassVar, final
 
@@ -22,6 +21,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from edgphys._threads import cpu_count
 from edgphys.mcmc.annealing.walkers import AbstractWalkers
 from edgphys.systems.base import AbstractSystem
 from edgphys.systems.continuous.kernel_pointer import KernelPointer
@@ -60,7 +60,7 @@ class MovingPoints(AbstractWalkers):
     def __init__(self, system: AbstractSystem, x: NDArray[np.float64], rng: np.random.Generator) -> None:
         self._rng, self._n_calls = rng, 0
         self.x = np.array(x, dtype=np.float64, order="C")
-        n_threads = max(1, min(os.cpu_count() or 1, len(x) // _LEAST_ROWS))
+        n_threads = max(1, min(cpu_count(), len(x) // _LEAST_ROWS))
         self._cuts = [slice(rows[0], rows[-1] + 1) for rows in np.array_split(np.arange(len(x)), n_threads)]
         self._pool = ThreadPoolExecutor(n_threads)
         self._set(system)

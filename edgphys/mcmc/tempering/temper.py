@@ -14,7 +14,6 @@ coupling if there is one only. `rung` takes out one rung as a dataset of samples
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -24,7 +23,8 @@ import numpy as np
 import xarray as xr
 
 from edgphys import _checks
-from edgphys.errors import NotExactError, UnknownNameError
+from edgphys._threads import cpu_count
+from edgphys.errors import ArgumentValueError, NotExactError, UnknownNameError
 from edgphys.mcmc.algorithms import best_algorithm
 from edgphys.mcmc.core.checkpoint import Checkpoint
 from edgphys.mcmc.core.driver import Work, check_plan, identity_of, samples_dataset
@@ -201,7 +201,7 @@ def _check_swaps(swap: bool, swap_every: int, thin: int) -> int:
 
 def _default_threads(system, swap_every: int) -> int:
     small = 0 < swap_every * system.n_variables < _WORTH_A_THREAD
-    return 1 if small else os.cpu_count() or 1
+    return 1 if small else cpu_count()
 
 
 def _check_ladder(system, ladder: Mapping) -> tuple[dict[str, list[float]], list]:
@@ -219,6 +219,8 @@ def _check_ladder(system, ladder: Mapping) -> tuple[dict[str, list[float]], list
             f"ladder must have two values or more, as many for all couplings, got {sorted(lengths)}"
         )
     points = [dict(zip(values, point, strict=True)) for point in zip(*values.values(), strict=True)]
+    if len({tuple(point.values()) for point in points}) < len(points):
+        raise ArgumentValueError(f"ladder must not name a rung twice, got {values}", "ladder")
     systems = [system.replace(**point) for point in points]
     probe = system.random_configurations(2, np.random.default_rng(0))
     terms = [each.action_terms(probe) for each in (systems[0], systems[-1])]

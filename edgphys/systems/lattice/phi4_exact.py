@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from edgphys.errors import NotExactError
+
 if TYPE_CHECKING:
     from edgphys.systems.lattice.phi4 import Phi4
 
@@ -69,4 +71,7 @@ def _gaussian(system: Phi4) -> dict[str, float]:
 def _transfer(system: Phi4) -> dict[str, float]:
     from edgphys.exact import transfer
 
-    return transfer.phi4_chain(system.n_sites, system.hop, system.quadratic, system.quartic)
+    try:
+        return transfer.phi4_chain(system.n_sites, system.hop, system.quadratic, system.quartic)
+    except NotExactError as error:  # it speaks of its own names for the couplings
+        raise NotExactError("the transfer operator of the ring needs too fine a grid of the field") from error

@@ -111,7 +111,7 @@ def test_a_kernel_at_another_temperature_or_a_rung_too_early_is_seen(monkeypatch
 @pytest.mark.parametrize("system", [ISING, FIELD], ids=["ising", "phi4"])
 def test_same_seed_same_draws_in_any_number_of_threads(system, monkeypatch):
     one = drawn(system, 200, 4, keep=True, batch_size=150)
-    monkeypatch.setattr("os.cpu_count", lambda: 3)
+    monkeypatch.setattr("edgphys.mcmc.annealing.chain_walkers.cpu_count", lambda: 3)
     two = drawn(system, 200, 4, keep=True, batch_size=150)
     for name in ("log_weight_joint", "configurations"):
         np.testing.assert_array_equal(one[name], two[name])

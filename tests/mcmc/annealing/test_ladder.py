@@ -78,7 +78,7 @@ def test_result_does_not_depend_on_the_threads(monkeypatch):
     start = system.replace(temperature=30.0)
     results = []
     for n_cpus in (1, 3):
-        monkeypatch.setattr(moving_points.os, "cpu_count", lambda n_cpus=n_cpus: n_cpus)
+        monkeypatch.setattr(moving_points, "cpu_count", lambda n_cpus=n_cpus: n_cpus)
         rng = np.random.default_rng(0)
         schedule = schedule_of([0.3, 1.0], 0.02)
         results.append(anneal(start, system, rng.standard_normal((300, 2)), schedule, rng))
