@@ -25,7 +25,7 @@ from collections.abc import Collection, Iterable, Mapping
 
 import numpy as np
 
-__all__ = ["MIN_CARRIERS", "carriers", "fluctuation_reasons", "is_still", "of_own_rank"]
+__all__ = ["MIN_CARRIERS", "are_alike", "carriers", "fluctuation_reasons", "is_still", "of_own_rank"]
 
 MIN_CARRIERS = 10.0
 _ROUNDING = 1e-12  # of an observable that is a sum over sites, relative to its size
@@ -88,6 +88,18 @@ def of_own_rank(names: Iterable[str]) -> list[str]:
     """
     every = list(names)
     return [name for name in every if name not in _SAME_RANKS or "abs_magnetization" not in every]
+
+
+def are_alike(values: np.ndarray) -> bool:
+    """Whether all of the draws but fewer than ten, and more than half, have the same value, up to rounding.
+
+    Examples
+    --------
+    >>> are_alike(np.repeat([0.0, 1.0], [97, 3])), are_alike(np.arange(15.0))
+    (True, False)
+    """
+    differ = np.abs(values - np.median(values)) > _ROUNDING * np.abs(values).max()
+    return int(differ.sum()) < min(MIN_CARRIERS, differ.size / 2)
 
 
 def fluctuation_reasons(still: Collection[str], counts: Mapping[str, float]) -> list[str]:

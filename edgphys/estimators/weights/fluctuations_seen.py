@@ -18,13 +18,7 @@ import math
 import numpy as np
 
 from edgphys.estimators.derived import Primaries, errors_unknown, gradient
-from edgphys.estimators.fluctuations import (
-    MIN_CARRIERS,
-    carriers,
-    fluctuation_reasons,
-    is_still,
-    of_own_rank,
-)
+from edgphys.estimators.fluctuations import are_alike, carriers, fluctuation_reasons, of_own_rank
 from edgphys.estimators.limits import undetermined
 
 __all__ = ["judge_fluctuations"]
@@ -71,7 +65,7 @@ def judge_fluctuations(
         counts["log_z"] = carriers(weights - total / len(weights))
     reasons = fluctuation_reasons([name for name in judged if name in still], counts)
     seen = primaries.columns[list(places.values())][:, weights > 0.0]
-    if any(is_still(column) or carriers(column - column.mean()) < MIN_CARRIERS for column in seen):
+    if any(are_alike(column) for column in seen):
         values["log_z_err"] = math.hypot(values["log_z_err"], 1.0 / values["ess_count"])
         values["free_energy_err"] = temperature * values["log_z_err"]
     return reasons
