@@ -31,6 +31,7 @@ MIN_CARRIERS = 10.0
 _ROUNDING = 1e-12  # of an observable that is a sum over sites, relative to its size
 # These rank the draws as |m| does (m^2, m^4): what |m| says of the draws, they say.
 _SAME_RANKS = ("magnetization_2", "magnetization_4")
+_STAGGERED = "staggered_"
 
 
 def is_still(values: np.ndarray) -> bool:
@@ -87,7 +88,12 @@ def of_own_rank(names: Iterable[str]) -> list[str]:
     ['energy', 'abs_magnetization']
     """
     every = list(names)
-    return [name for name in every if name not in _SAME_RANKS or "abs_magnetization" not in every]
+
+    def follows(name: str) -> bool:
+        prefix = _STAGGERED if name.startswith(_STAGGERED) else ""
+        return name.removeprefix(prefix) in _SAME_RANKS and f"{prefix}abs_magnetization" in every
+
+    return [name for name in every if not follows(name)]
 
 
 def are_alike(values: np.ndarray) -> bool:

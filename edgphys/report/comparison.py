@@ -18,6 +18,7 @@ import numpy as np
 from edgphys import observables
 from edgphys.dataset.cell_names import cell_name
 from edgphys.errors import DatasetError, UnknownNameError
+from edgphys.formulas import AXES
 from edgphys.methods.base import Look
 from edgphys.methods.registry import looks_of
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "blanks",
+    "boundary_words",
     "check_scan",
     "format_value",
     "has_result",
@@ -56,7 +58,21 @@ def known_results(attrs: Mapping[str, Any]) -> tuple[str, ...]:
 def is_result(name: str, attrs: Mapping[str, Any]) -> bool:
     """Whether tables show `name` as a result; they do if no table of observables knows it."""
     record = observables.record(name, attrs)
-    return record.in_table and record.role in ("estimate", "own")
+    return record.in_table and record.role in ("estimate", "own", "staggered")
+
+
+def boundary_words(attrs: Mapping[str, Any]) -> str:
+    """periodic, open, or along which axes it is periodic.
+
+    Examples
+    --------
+    >>> boundary_words({"pbc": [1, 1]}), boundary_words({"pbc": [0, 1]}), boundary_words({"pbc": 0})
+    ('periodic', 'periodic along y', 'open')
+    """
+    periodic = np.atleast_1d(attrs.get("pbc", 1))
+    if periodic.all() or not periodic.any():
+        return "periodic" if periodic.all() else "open"
+    return "periodic along " + "".join(AXES[axis] for axis in np.flatnonzero(periodic))
 
 
 def check_scan(table: xr.Dataset) -> tuple[str, ...]:

@@ -90,7 +90,7 @@ def builder(table: xr.Dataset, fixed: dict[str, float]) -> Callable[..., Any]:
     lattice = None
     if "lattice" in attrs:
         extent, pbc = (tuple(int(n) for n in np.atleast_1d(attrs[name])) for name in ("extent", "pbc"))
-        lattice = lattices.build(attrs["lattice"], extent, tuple(map(bool, pbc)))
+        lattice = lattices.build(attrs["lattice"], extent, tuple(map(bool, pbc)), allow_double_bonds=True)
     parameters = json.loads(attrs["parameters"]) | fixed
     return functools.partial(registry.build, attrs["system"], lattice, **parameters)
 

@@ -13,6 +13,7 @@ from edgphys.dataset.schema import KINDS
 from edgphys.methods.condition_ranges import range_words
 from edgphys.report.comparison import (
     blanks,
+    boundary_words,
     check_scan,
     has_result,
     model_ranges,
@@ -118,7 +119,7 @@ def print_scan(table: xr.Dataset, variables: list[str] | None = None, console: C
 def _heading(table: xr.Dataset) -> str:
     attrs = table.attrs
     extent = "x".join(str(length) for length in np.atleast_1d(attrs.get("extent", [])))
-    boundary = "periodic" if np.all(attrs.get("pbc", 1)) else "open"
+    boundary = boundary_words(attrs)
     parameters = json.loads(attrs.get("parameters", "{}"))
     fixed = " ".join(f"{name}={plain_value(value)}" for name, value in parameters.items())
     words = f"{attrs.get('system', '')}"
