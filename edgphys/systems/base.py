@@ -101,8 +101,7 @@ class AbstractSystem(Final, AbstractEnergy):
     def constants(self) -> tuple[str, ...]:
         """Observables that are the same in all configurations, so that they have no error.
 
-        Of any other that does not change from draw to draw, estimates say that its error is unknown. ``phi2``
-        stands for the square of the variable at every site.
+        Of any other that does not change from draw to draw, estimates say that its error is unknown.
         """
         return ()
 

@@ -172,8 +172,8 @@ class Ising(AbstractLatticeSystem):
 
     @property
     def constants(self) -> tuple[str, ...]:
-        """The square of a spin is 1; free spins without field have no energy."""
-        return ("phi2", "energy") if self.coupling == self.field == 0.0 else ("phi2",)
+        """Free spins without field have no energy."""
+        return ("energy",) if self.coupling == self.field == 0.0 else ()
 
     @property
     def definitions(self) -> dict[str, str]:
