@@ -8,7 +8,8 @@
     scan       (method, <scanned couplings>)     the same, NaN where a method gives none
     curve      (<coupling>,)                     the same; <name>_covariance (<coupling>, <coupling>_other);
                                                  of the nodes that were sampled log_z_node (<coupling>_node,)
-                                                 and derivative (<coupling>_between,)
+                                                 and derivative (<coupling>_between,); or, of rungs that were
+                                                 reweighted, <name>_resampled (resample, <coupling>)
     correlation  (distance,)                     correlation, correlation_err, tau_int
     profile    none, or one such as (energy,)    <name>, <name>_err over it; numbers of no dim
     distance   none                              <name>, <name>_err: samples against a reference
@@ -220,13 +221,16 @@ def _check_curve(ds: xr.Dataset) -> None:
         raise DatasetError(f"attr couplings of kind curve must name one coupling, got {couplings}")
     (coupling,) = couplings
     node, between = f"{coupling}_node", f"{coupling}_between"
-    for name in (coupling, f"{coupling}_other", node, between):
+    reweighted = node not in ds.dims
+    for name in (coupling,) if reweighted else (coupling, f"{coupling}_other", node, between):
         if name not in ds.coords or name not in ds.dims:
             raise DatasetError(f"curve must have the dimension and coordinate {name}, which is missing")
     _check_pairs(ds)
     for name, variable in ds.data_vars.items():
         if str(name).endswith("_covariance"):
             _check_variable(name, variable, (coupling, f"{coupling}_other"))
+        elif str(name).endswith("_resampled"):
+            _check_variable(name, variable, ("resample", coupling))
         else:
             others = [dims for dims in ((node,), (between,)) if variable.dims == dims]
             _check_variable(name, variable, others[0] if others else (coupling,))

@@ -10,6 +10,7 @@ from edgphys.estimators.comparison.mmd import mmd
 from edgphys.estimators.comparison.wasserstein import wasserstein
 from edgphys.estimators.estimate import estimate, estimates_from_exact
 from edgphys.estimators.ladders.mbar import mbar
+from edgphys.estimators.ladders.reweight import reweight
 from edgphys.estimators.ladders.thermodynamic import thermodynamic_integration
 from edgphys.estimators.profiles.averages import average
 from edgphys.estimators.profiles.basins import basins
@@ -33,6 +34,7 @@ __all__ = [
     "mbar",
     "mmd",
     "pair_distances",
+    "reweight",
     "structure_factor",
     "thermodynamic_integration",
     "wasserstein",

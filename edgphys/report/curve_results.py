@@ -67,7 +67,12 @@ def curve_table(view: Table, curve: xr.Dataset, variables: Sequence[str] | None)
 
 
 def check_line(curve: xr.Dataset) -> str:
-    """Words for the check of weights against energies."""
+    """Words for the check of weights against energies; for reweighted rungs how many values they serve."""
+    if f"{coupling_of(curve)}_node" not in curve.dims:
+        good, n = int(curve["reliable"].sum()), curve.sizes[coupling_of(curve)]
+        return (
+            f"Reweighted from {json.loads(curve.attrs['settings'])['n_rungs']} rungs: {good} of {n} values."
+        )
     largest = [
         float(np.nanmax(np.abs(curve[name].values), initial=0.0))
         for name in ("log_z_node_deviation", "derivative_deviation")

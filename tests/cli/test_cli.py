@@ -357,13 +357,13 @@ def test_commands_of_the_readme_run(stub, folder):
     assert names[:3] == ["scan", "show", "plot"]
     assert set(names[3:]) == {"scan", "sample", "temper", "free-energy"}
     quick = {
-        "scan": ["--n-sweeps", "1000", "--n-steps", "100"],
+        "scan": ["--n-sweeps", "500", "--n-steps", "20"],
         "sample": ["--n-sweeps", "200"],
         "temper": ["--n-sweeps", "200"],
         "free-energy": ["--n-sweeps", "300"],
     }
     for command in commands:
-        short = [] if command[1] == "ising" and command[0] == "scan" else quick.get(command[0], [])
+        short = ["--n-sweeps", "500"] if "--n-steps" in command else quick.get(command[0], [])
         # Chains alone have sweeps; a generator is refused them.
         short = [] if command[0] == "free-energy" and "edg" in command else short
         assert main([*command, *short, *(["--quiet"] if short else [])]) == 0
