@@ -94,7 +94,15 @@ OF_DRAWS = {
 }
 OF_CHAINS = {"autocorrelation_times": estimators.autocorrelation_times}
 # They take arrays, and ladders, whose warnings their own tests hold.
-ELSEWHERE = {"forward_ess", "mmd", "wasserstein", "log_binning", "mbar", "thermodynamic_integration"}
+ELSEWHERE = {
+    "forward_ess",
+    "mmd",
+    "wasserstein",
+    "log_binning",
+    "mbar",
+    "reweight",
+    "thermodynamic_integration",
+}
 NO_DRAWS = {"estimates_from_exact"}
 
 
