@@ -214,7 +214,7 @@ def _errors(weights, gram, counts, strides, data: Ladder) -> tuple[np.ndarray, l
     errors, unsettled = np.zeros(data.n_rungs), []
     for k in range(data.n_rungs):
         if k != data.reference:
-            err, closed = spread(series[k])
+            err, closed = spread(series[k]) if np.ptp(series[k]) else (0.0, True)  # nothing depends on draws
             errors[k] = err * series[k].size  # of the sum over all bins, not their mean
             if not closed:
                 unsettled.append(str(k))
