@@ -28,10 +28,12 @@ __all__ = [
     "Planar",
     "Potential",
     "__version__",
+    "at",
     "average",
     "basins",
     "correlations",
     "dataset",
+    "density_of_states",
     "edg",
     "energy_histogram",
     "errors",
@@ -50,6 +52,7 @@ __all__ = [
     "scan",
     "structure_factor",
     "systems",
+    "to_inference_data",
     "wasserstein",
 ]
 
@@ -68,9 +71,11 @@ _MEMBERS = {
     "MuellerBrown": "edgphys.systems",
     "Phi4": "edgphys.systems",
     "Potential": "edgphys.systems",
+    "at": "edgphys.dataset.selection",
     "average": "edgphys.estimators",
     "basins": "edgphys.estimators",
     "correlations": "edgphys.estimators",
+    "density_of_states": "edgphys.estimators",
     "energy_histogram": "edgphys.estimators",
     "estimate": "edgphys.estimators",
     "forward_ess": "edgphys.estimators",
@@ -82,6 +87,7 @@ _MEMBERS = {
     "reweight": "edgphys.estimators",
     "scan": "edgphys.scans.scan",
     "structure_factor": "edgphys.estimators",
+    "to_inference_data": "edgphys.dataset.inference_data",
     "wasserstein": "edgphys.estimators",
 }
 _SUBMODULES = {"dataset", "edg", "errors", "estimators", "exact", "mcmc", "scaling", "systems"}

@@ -9,6 +9,7 @@ from edgphys.estimators.comparison.forward_ess import forward_ess
 from edgphys.estimators.comparison.mmd import mmd
 from edgphys.estimators.comparison.wasserstein import wasserstein
 from edgphys.estimators.estimate import estimate, estimates_from_exact
+from edgphys.estimators.ladders.density_of_states import density_of_states
 from edgphys.estimators.ladders.mbar import mbar
 from edgphys.estimators.ladders.reweight import reweight
 from edgphys.estimators.ladders.thermodynamic import thermodynamic_integration
@@ -25,6 +26,7 @@ __all__ = [
     "basins",
     "correlation_function",
     "correlations",
+    "density_of_states",
     "energy_histogram",
     "estimate",
     "estimates_from_exact",

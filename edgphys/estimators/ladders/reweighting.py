@@ -28,6 +28,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import logsumexp
 
 from edgphys.estimators.chains.autocorrelation import gamma_method
 from edgphys.estimators.ladders.pool import LadderPool
@@ -107,6 +108,14 @@ class Reweighting:
         direct = np.concatenate([weights[None], weights * (columns - means[:, None])])
         influences = direct + (self.pool.counts * (direct @ self._rungs.T)) @ self._response
         return Reweighted(top + math.log(total), means, weights, self._centred(influences))
+
+    def log_sum(self, log_weights: np.ndarray, members: np.ndarray) -> tuple[float, np.ndarray]:
+        """log of the sum of the weights of some draws, by their indices, and its influence, shape (n,)."""
+        total = float(logsumexp(log_weights[members]))
+        shares = np.exp(log_weights[members] - total)
+        influence = (self.pool.counts * (self._rungs[:, members] @ shares)) @ self._response
+        influence[members] += shares
+        return total, self._centred(influence[None])[0]
 
     def error(self, influence: np.ndarray) -> tuple[float, float]:
         """Error of what has this influence, shape (n,), and the longest tau_int of its series, in draws."""
