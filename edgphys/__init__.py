@@ -28,6 +28,7 @@ __all__ = [
     "Planar",
     "Potential",
     "__version__",
+    "at",
     "average",
     "basins",
     "correlations",
@@ -51,6 +52,7 @@ __all__ = [
     "scan",
     "structure_factor",
     "systems",
+    "to_inference_data",
     "wasserstein",
 ]
 
@@ -69,6 +71,7 @@ _MEMBERS = {
     "MuellerBrown": "edgphys.systems",
     "Phi4": "edgphys.systems",
     "Potential": "edgphys.systems",
+    "at": "edgphys.dataset.selection",
     "average": "edgphys.estimators",
     "basins": "edgphys.estimators",
     "correlations": "edgphys.estimators",
@@ -84,6 +87,7 @@ _MEMBERS = {
     "reweight": "edgphys.estimators",
     "scan": "edgphys.scans.scan",
     "structure_factor": "edgphys.estimators",
+    "to_inference_data": "edgphys.dataset.inference_data",
     "wasserstein": "edgphys.estimators",
 }
 _SUBMODULES = {"dataset", "edg", "errors", "estimators", "exact", "mcmc", "scaling", "systems"}

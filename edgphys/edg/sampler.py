@@ -633,7 +633,8 @@ class EDG:
         Raises
         ------
         DatasetError
-            If the folder does not exist, or the file exists and `overwrite` is not set.
+            If the folder does not exist, the file exists and `overwrite` is not set, or the disk refuses; the
+            old file is as before.
         """
         path = check_target(path, "path", overwrite)
         options = _plain(self.options)

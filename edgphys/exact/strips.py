@@ -205,7 +205,7 @@ def _thermal(
     own, mixed = np.exp(-beta * rows), np.exp(-beta * links)
     row = [own, -rows * own, 0.5 * rows**2 * own]
     link = [mixed, -links * mixed, 0.5 * links**2 * mixed]
-    step = [sum(link[j] * row[k - j] for j in range(k + 1)) for k in range(3)]
+    step = [sum((link[j] * row[k - j] for j in range(k + 1)), np.zeros(())) for k in range(3)]
     n_links = strip.n_rows if strip.is_ring else strip.n_rows - 1
     scale = float(step[0].sum(axis=1).max())
     power = _series_power([one / scale for one in step], n_links)

@@ -16,7 +16,8 @@ import numpy as np
 from rich.table import Table
 
 from edgphys import observables
-from edgphys.errors import EdgphysError, UnknownNameError
+from edgphys.dataset.schema import NOT_THERE
+from edgphys.errors import DatasetError, EdgphysError, UnknownNameError
 from edgphys.report.comparison import format_value, is_result
 from edgphys.report.exact_curve import builder
 
@@ -89,6 +90,8 @@ def as_scan(curve: xr.Dataset) -> xr.Dataset:
     import xarray as xr
 
     coupling, method = coupling_of(curve), str(curve.attrs["method"])
+    if coupling not in curve.dims:
+        raise DatasetError(f"curve must have the dimension {coupling}, {NOT_THERE}")
     names = [name for name, variable in curve.data_vars.items() if variable.dims == (coupling,)]
     values = curve[coupling].values
     exact, seconds = _exact(curve, values)
@@ -101,7 +104,7 @@ def as_scan(curve: xr.Dataset) -> xr.Dataset:
         arrays["wall_time"] = [np.full(len(values), np.nan), np.full(len(values), seconds)]
     methods = [method, "exact"] if exact else [method]
     ranges = {coupling: [float(values[0]), float(values[-1])]}
-    settings = {method: json.loads(curve.attrs["settings"]) | {"conditions": ranges}}
+    settings = {method: json.loads(curve.attrs.get("settings", "{}")) | {"conditions": ranges}}
     return xr.Dataset(
         {name: (("method", coupling), np.array(rows)) for name, rows in arrays.items()},
         {"method": methods, coupling: values},

@@ -77,6 +77,16 @@ def test_scan_passes_on_its_options(stub, folder, capsys):
     assert settings["metropolis"] == {"n_sweeps": 32, "n_chains": 2}
 
 
+def test_settings_go_to_the_generator_or_to_the_chains(stub):
+    chains = "--method swendsen_wang --n-sweeps 32 --n-chains 2 --n-warmup 8 --thin 2 --option improved=false"
+    words = ["--temperature", "2.5", *chains.split(), "--option", "batch_size=64", "--quiet", "--out", "a.nc"]
+    assert main([*SCAN, *words]) == 0
+    settings = json.loads(dataset.read("a.nc").attrs["settings"])
+    assert settings["edg"] == {"n_samples": 200, "batch_size": 64, "n_views": "auto"}
+    of_chains = {"n_sweeps": 32, "n_chains": 2, "n_warmup": 8, "thin": 2, "options": {"improved": False}}
+    assert settings["swendsen_wang"] == of_chains
+
+
 @pytest.mark.parametrize(
     ("options", "line", "n_trained"),
     [

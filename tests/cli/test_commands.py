@@ -179,6 +179,11 @@ def test_a_scan_of_a_system_without_a_lattice(folder, capsys):
             "--option must be name=value, got 'order'",
         ),
         ("sample ising --temperature 2 --option ordr=1 --out a.nc", "options of"),
+        ("sample ising --temperature 2 --device cpu --out a.nc", "--device belongs to --model, got cpu"),
+        (
+            "free-energy ising --temperature 2 --device cpu --out a.nc",
+            "--device must be left out for method='mbar', got 'cpu'",
+        ),
         ("sample ising --temperature 2 --n-sweeps 0 --out a.nc", "--n-sweeps must be an integer >= 1, got 0"),
         ("sample ising --temperature 2 --out none/a.nc", "the folder none does not exist"),
         ("sample ising --temperature 2 --out a.txt", "--out must end in .nc"),
