@@ -26,7 +26,8 @@ The dim "rung" has the name of the coupling if the rungs differ in one.
 
 All variables are float64, configurations any real type. Attributes are text, numbers and lists of numbers, or
 JSON text. Systems without a lattice have `n_variables` in place of the attributes of the geometry, and may
-name `observables`, whose averages are estimates, and two `basins`.
+name `observables`, whose averages are estimates, and two `basins`. `constants` are observables that are the
+same in all configurations.
 """
 
 from __future__ import annotations

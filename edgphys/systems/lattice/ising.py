@@ -190,6 +190,11 @@ class Ising(AbstractLatticeSystem):
         return ("temperature", "field")
 
     @property
+    def constants(self) -> tuple[str, ...]:
+        """Free spins without field have no energy."""
+        return ("energy",) if self.coupling == self.field == 0.0 else ()
+
+    @property
     def definitions(self) -> dict[str, str]:
         """Definition, with units, of every observable and estimate by name."""
         return {
