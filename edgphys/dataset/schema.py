@@ -44,6 +44,7 @@ __all__ = [
     "JSON_ATTRS",
     "KINDS",
     "LISTS",
+    "REQUIRED",
     "SCHEMA_VERSION",
     "STATE",
     "is_number",
@@ -58,7 +59,7 @@ STATE = ("n_sites", "n_variables", "temperature", "beta", "z2_symmetric", "linea
 _LATTICE = ("lattice", "extent", "pbc", "n_sites", "z2_symmetric", "linear_size")
 _NO_LATTICE = ("n_variables",)
 _ABOUT = (*GEOMETRY, *STATE, "parameters", "definitions", "method")
-_REQUIRED = {
+REQUIRED = {
     "samples": (*_ABOUT, "seed"),
     "estimates": _ABOUT,
     "scan": (*GEOMETRY, "parameters", "definitions", "couplings"),
@@ -135,7 +136,7 @@ def _check_version(attrs: dict[str, Any]) -> None:
 def _check_attrs(attrs: dict[str, Any], kind: str) -> None:
     free = "n_variables" in attrs and not any(name in attrs for name in _LATTICE)
     other = _LATTICE if free else _NO_LATTICE
-    missing = [name for name in _REQUIRED[kind] if name not in attrs and name not in other]
+    missing = [name for name in REQUIRED[kind] if name not in attrs and name not in other]
     if missing:
         raise DatasetError(f"attrs of kind {kind} must have {', '.join(missing)}, which is missing")
     for name in attrs:
