@@ -19,6 +19,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
+from edgphys.cli.lattice_arguments import with_axes
 from edgphys.cli.signature import with_fields
 from edgphys.cli.words import check_words
 from edgphys.errors import EdgphysError
@@ -58,7 +59,7 @@ def main(argv: list[str] | None = None) -> int:
     int
         Exit code: 0, or 2 for anything wrong with the input, or 130 after Ctrl-C.
     """
-    words = sys.argv[1:] if argv is None else argv
+    words = with_axes(sys.argv[1:] if argv is None else argv)
     try:
         if words and words[0] in _FUNCTIONS:
             check_words(words[1:], _FUNCTIONS[words[0]])

@@ -26,6 +26,7 @@ from edgphys.errors import NotExactError
 from edgphys.exact.quadrature import field_grid
 from edgphys.exact.ratios import (
     binder_cumulant,
+    hypercubic_momenta,
     second_moment_length,
 )
 from edgphys.exact.tensor_rows import RowNetwork
@@ -96,7 +97,7 @@ def ising_chain(n: int, temperature: float, coupling: float = 1.0, field: float 
         "abs_magnetization": float((p * np.abs(m)).sum()),
         "susceptibility": zero / temperature,
         "binder_cumulant": binder_cumulant(float((p * m**2).sum()), float((p * m**4).sum())),
-        "correlation_length": second_moment_length(zero, minimum, (n,)),
+        "correlation_length": second_moment_length(zero, [minimum], hypercubic_momenta(n)),
     }
 
 
@@ -275,7 +276,7 @@ def _chain_on_grid(n: int, hop: float, quadratic: float, quartic: float, n_nodes
         "m2": zero / n,
         "m4": _fourth_moment(n, vectors, ratio, x) / (n**4 * trace),
         "phi2": mean(x**2),
-        "length": second_moment_length(zero, minimum, (n,)),
+        "length": second_moment_length(zero, [minimum], hypercubic_momenta(n)),
     }
     return _phi4_estimates(n, log_z, quartic, (n * mean_4, n * float(centred.sum())), moments)
 
@@ -363,15 +364,16 @@ def _torus_at_rank(
         for size in (width, length)
     ]
     powers = [2.0 * network.traces(1, wave[1][None, :] * ones, 2)[2] / field[0]]
-    if width != length:
-        powers.append(2.0 * network.traces(1, wave[0][:, None] * ones, 2)[2] / field[0])
+    same = width == length
+    powers.append(powers[0] if same else 2.0 * network.traces(1, wave[0][:, None] * ones, 2)[2] / field[0])
+    powers = np.array(powers)
     m2, m4 = 2.0 * field[2] / (field[0] * n_sites**2), 24.0 * field[4] / (field[0] * n_sites**4)
     moments = {
         "zero": n_sites * m2,
         "m2": m2,
         "m4": m4,
         "phi2": phi2,
-        "length": second_moment_length(n_sites * m2, float(np.mean(powers)) / n_sites, (width, length)),
+        "length": second_moment_length(n_sites * m2, powers / n_sites, hypercubic_momenta(length, width)),
     }
     log_z = math.log(field[0]) + network.log_scale()
     q = (float(fourth[1]), float(2.0 * fourth[2] - fourth[1] ** 2))
