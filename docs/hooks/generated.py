@@ -33,6 +33,7 @@ __all__ = ["TEXTS", "fill", "on_config", "on_files", "on_page_markdown", "pictur
 _ROLES = {
     "estimate": "Estimates, in every dataset of estimates",
     "own": "Estimates that some systems have",
+    "staggered": "Estimates of antiferromagnets",
     "primary": "Columns per draw only",
     "diagnostic": "Diagnostics of weights and chains",
     "ladder": "Of a ladder",
@@ -62,7 +63,9 @@ def variables() -> str:
     """All records of the one table, a section for each role."""
     head = ("name", "definition", "scale", "unit")
     parts = []
-    for role, title in _ROLES.items():
+    roles = dict.fromkeys([*_ROLES, *(each.role for each in observables.TABLE.values())])
+    for role in roles:
+        title = _ROLES.get(role, role.capitalize())
         found = [each for each in observables.TABLE.values() if each.role == role]
         rows = [(f"`{one.name}`", one.definition, one.scale, _plain(one.unit)) for one in found]
         parts.append(f"## {title}\n\n{_table(head, rows)}")
