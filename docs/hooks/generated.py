@@ -8,6 +8,8 @@ A hook of mkdocs. Pages have marks ``<!-- NAME -->`` where text is put:
     kinds       the kinds of dataset, from the docstring of `edgphys.dataset.schema`
     attributes  what the schema asks for and how it is kept
     gallery     every picture of `studies/`, with the question and the commands of its study
+    commands    the commands, from their functions
+    public M    directives for the public names of the module M, each module before what it defines
 
 Pictures are read where the studies keep them; nothing is copied into `docs/`.
 """
@@ -15,6 +17,7 @@ Pictures are read where the studies keep them; nothing is copied into `docs/`.
 from __future__ import annotations
 
 import ast
+import contextlib
 import inspect
 import re
 import sys
@@ -28,7 +31,7 @@ sys.path.insert(0, str(ROOT))  # the package beside this site, installed or not
 from edgphys import observables  # noqa: E402
 from edgphys.dataset import schema  # noqa: E402
 
-__all__ = ["TEXTS", "fill", "on_config", "on_files", "on_page_markdown", "pictures"]
+__all__ = ["TEXTS", "fill", "names", "on_config", "on_files", "on_page_markdown", "pictures"]
 
 _ROLES = {
     "estimate": "Estimates, in every dataset of estimates",
@@ -86,11 +89,8 @@ def words() -> str:
 
 
 def texts_of(path: Path) -> dict[str, str]:
-    """The dictionary of definitions at the top of a module, without importing it."""
-    for node in ast.parse(path.read_text()).body:
-        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Dict):
-            return ast.literal_eval(node.value)
-    raise ValueError(f"{path} must hold a dictionary of definitions, got none")
+    """The dictionary of definitions at the top of a module."""
+    return next(value for value in _constants(path).values() if isinstance(value, dict))
 
 
 def kinds() -> str:
@@ -130,12 +130,72 @@ def _address(path: Path) -> str:
     return f"pictures/{path.parent.name}/{path.name}"
 
 
+def commands() -> str:
+    """What each command does, in the first sentence of its function."""
+    listed = _constants(ROOT / "edgphys" / "cli" / "app.py")["_COMMANDS"]
+    rows = [(f"`edgphys {name.replace('_', '-')}`", _summary(name)) for name in listed]
+    return _table(("command", "what it does"), rows)
+
+
+def _summary(command: str) -> str:
+    body = ast.parse((ROOT / "edgphys" / "cli" / f"{command}.py").read_text()).body
+    function = next(node for node in body if isinstance(node, ast.FunctionDef) and node.name == command)
+    return (ast.get_docstring(function) or "").splitlines()[0]
+
+
+def public(module: str) -> str:
+    """Directives of mkdocstrings for all that a module passes on, read from its source."""
+    parts = []
+    for origin, found in _origins(module).items():
+        options = f"\n    options:\n      members: [{', '.join(found)}]" if found else ""
+        parts.append(f"::: {origin}{options}")
+    return "\n\n".join(parts)
+
+
+def _origins(module: str) -> dict[str, list[str]]:
+    """Modules that define the public names, with these; a module that is itself public without names."""
+    path = ROOT.joinpath(*module.split("."))
+    path = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+    found = _constants(path)
+    if module == "edgphys":  # names that no other page has
+        homes = {name: home for name, home in found["_MEMBERS"].items() if "." in home.partition(".")[2]}
+    else:
+        homes = dict.fromkeys(found["__all__"], module) | _imported(path)
+    origins: dict[str, list[str]] = {}
+    for name, home in homes.items():
+        if home == module and (path.parent / f"{name}.py").exists():
+            origins[f"{home}.{name}"] = []
+        else:
+            origins.setdefault(home, []).append(name)
+    return origins
+
+
+def _imported(path: Path) -> dict[str, str]:
+    """Public names that a module imports, and where from."""
+    known = _constants(path)["__all__"]
+    imports = [node for node in ast.parse(path.read_text()).body if isinstance(node, ast.ImportFrom)]
+    return {one.name: str(node.module) for node in imports for one in node.names if one.name in known}
+
+
+def _constants(path: Path) -> dict[str, Any]:
+    """Literals at the top of a module, without importing it."""
+    values = {}
+    for node in ast.parse(path.read_text()).body:
+        target = node.targets[0] if isinstance(node, ast.Assign) else getattr(node, "target", None)
+        if isinstance(target, ast.Name):
+            with contextlib.suppress(ValueError):
+                values[target.id] = ast.literal_eval(node.value)
+    return values
+
+
 TEXTS = {
     "variables": variables,
     "words": words,
     "kinds": kinds,
     "attributes": attributes,
     "gallery": gallery,
+    "commands": commands,
+    "public": public,
 }
 
 
@@ -147,7 +207,7 @@ def fill(text: str) -> str:
     KeyError
         If a mark is not one of those in the module docstring.
     """
-    return re.sub(r"<!-- (\w+) -->", lambda mark: TEXTS[mark[1]](), text)
+    return re.sub(r"<!-- (\w+)((?: [\w.]+)*) -->", lambda mark: TEXTS[mark[1]](*mark[2].split()), text)
 
 
 # ------------------------------------------------------------------------------- what mkdocs calls

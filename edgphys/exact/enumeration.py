@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 __all__ = ["MAX_SPINS", "ising"]
 
 MAX_SPINS = 20
+# Squared amplitude of a wave per state below which it is a rounding error of zero.
+_NO_WAVE = 1e-20
 # Sums over a wave are built afresh after 2**_BLOCK_BITS flips, lest rounding pile up.
 _BLOCK_BITS = 10
 
@@ -123,16 +125,18 @@ def _order(
 ) -> dict[str, float]:
     """Estimates of a magnetization M from M, |M|, M^2, M^4 of each weight `p`, and powers of lowest waves."""
     n_sites = lattice.n_sites
-    first, absolute, second, fourth = moments
-    mean = 0.0 if vanishes else float(p @ first)
+    first, absolute, second, fourth = (row / n_sites**k for k, row in zip((1, 1, 2, 4), moments, strict=True))
+    mean = 0.0 if vanishes else float((p * first).sum())
     # The variance within what shares a weight, and between: no cancellation where one state has all weight.
-    zero = float(p @ (second - first**2 + (first - mean) ** 2)) / n_sites
+    within = (moments[2] - moments[0] ** 2) / n_sites**2
+    variance = float((p * (first - mean) ** 2).sum()) + float((p * within).sum())
     result = {
-        "magnetization": mean / n_sites,
-        "abs_magnetization": float(p @ absolute) / n_sites,
-        "susceptibility": zero / temperature,
-        "binder_cumulant": binder_cumulant(float(p @ second) / n_sites**2, float(p @ fourth) / n_sites**4),
+        "magnetization": mean,
+        "abs_magnetization": float((p * absolute).sum()),
+        "susceptibility": n_sites * variance / temperature,
+        "binder_cumulant": binder_cumulant(float((p * second).sum()), float((p * fourth).sum())),
     }
+    zero = n_sites * variance
     if len(lowest):
         result["correlation_length"] = second_moment_length(zero, lowest / n_sites, lattice_momenta(lattice))
     return result
@@ -160,6 +164,8 @@ def _histogram(
     tables = _count(
         n_sites, np.ascontiguousarray(partner[:, 1]), start, *(np.ascontiguousarray(row.T) for row in rows)
     )
+    counts, power, _ = tables  # powers that are zero: else their rounding is all there is at low temperature
+    power[power < _NO_WAVE * counts[..., None]] = 0.0
     for table in tables:
         table.flags.writeable = False
     return tables
