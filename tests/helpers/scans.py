@@ -37,6 +37,7 @@ class StubEDG:
     conditional: ClassVar[bool] = False
     fail_at: int | None = None
     failure: BaseException = KeyboardInterrupt()
+    earlier_time: float = 0.0
 
     def __init__(self, system, *, n_path_steps=8, conditions=None, n_threads=None):
         if conditions and not self.conditional:
