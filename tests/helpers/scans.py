@@ -40,7 +40,6 @@ class StubEDG:
     fail_at: int | None = None
     earlier_time: ClassVar[float] = 0.0
     failure: BaseException = KeyboardInterrupt()
-    earlier_time: float = 0.0
 
     def __init__(self, system, *, n_path_steps=8, conditions=None, n_threads=None):
         if conditions and not self.conditional:
