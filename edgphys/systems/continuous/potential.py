@@ -75,7 +75,7 @@ class Potential(AbstractContinuousSystem):
     -----
     Two potentials of one name and dimension are told apart by their energies at these points. An energy that
     is not a number is a wall to Markov chains, which refuse the move without a word, as they do where a
-    trajectory has run away; the training of EDG stops at it.
+    trajectory has run away; the training of EDG stops at it. An energy of +inf is a wall to all: weight zero.
 
     Examples
     --------
