@@ -30,6 +30,7 @@ __all__ = [
     "__version__",
     "average",
     "basins",
+    "correlations",
     "dataset",
     "edg",
     "energy_histogram",
@@ -46,6 +47,7 @@ __all__ = [
     "plot",
     "scaling",
     "scan",
+    "structure_factor",
     "systems",
     "wasserstein",
 ]
@@ -67,6 +69,7 @@ _MEMBERS = {
     "Potential": "edgphys.systems",
     "average": "edgphys.estimators",
     "basins": "edgphys.estimators",
+    "correlations": "edgphys.estimators",
     "energy_histogram": "edgphys.estimators",
     "estimate": "edgphys.estimators",
     "forward_ess": "edgphys.estimators",
@@ -76,6 +79,7 @@ _MEMBERS = {
     "pair_distances": "edgphys.estimators",
     "plot": "edgphys.report.figure",
     "scan": "edgphys.scans.scan",
+    "structure_factor": "edgphys.estimators",
     "wasserstein": "edgphys.estimators",
 }
 _SUBMODULES = {"dataset", "edg", "errors", "estimators", "exact", "mcmc", "scaling", "systems"}

@@ -22,7 +22,8 @@ def check_target(path: str | Path, name: str = "path", overwrite: bool = True) -
     Raises
     ------
     DatasetError
-        If its folder does not exist, it is a folder itself, or a file that exists while `overwrite` is False.
+        If it has line breaks or the like, its folder does not exist, it is a folder itself, or a file that
+        exists while `overwrite` is False.
 
     Examples
     --------
@@ -31,6 +32,8 @@ def check_target(path: str | Path, name: str = "path", overwrite: bool = True) -
     edgphys.errors.DatasetError: out: the folder no_such_folder does not exist
     """
     path = Path(path)
+    if not str(path).isprintable():
+        raise DatasetError(f"{name} must be a path of printable characters, got {str(path)!r}", name)
     if not path.parent.is_dir():
         raise DatasetError(f"{name}: the folder {path.parent} does not exist", name)
     if path.is_dir():

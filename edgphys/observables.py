@@ -2,8 +2,9 @@
 """The one table of what is measured, estimated and diagnosed: a record for each name, in the order shown.
 
 Estimates are functions of means of per-draw (primary) columns; a record holds the function next to its
-words. Systems, estimators, the schema of datasets, tables and pictures read this table; a name that is not in
-it, such as an observable of a user's own system, gets a plain record (`record`) and is shown after the rest.
+words; the functions are in `edgphys.formulas`. Systems, estimators, the schema of datasets, tables and
+pictures read this table; a name that is not in it, such as an observable of a user's own system, gets a plain
+record (`record`) and is shown after the rest.
 
 E is the total energy (a field theory: the action, with beta = 1), m the magnetization per site; k_B = 1.
 Systems without a lattice count variables instead of sites. Formulas take complex numbers: derivatives are
@@ -19,13 +20,29 @@ from typing import Any
 
 import numpy as np
 
+from edgphys.formulas import (
+    AXES,
+    SHIFTED,
+    STAGGERED_PREFIX,
+    Means,
+    binder_cumulant,
+    correlation_length,
+    free_energy_difference,
+    magnetization,
+    specific_heat,
+    staggered,
+    susceptibility,
+)
+
 __all__ = [
+    "AXES",
     "COSTS",
     "DIAGNOSTICS",
     "ESTIMATES",
     "LADDER",
     "PRIMARIES",
     "SHIFTED",
+    "STAGGERED",
     "TABLE",
     "Observable",
     "definitions",
@@ -33,10 +50,6 @@ __all__ = [
     "record",
     "table",
 ]
-
-SHIFTED = "energy_shifted_2"  # column (E - E_0)^2, E_0 fixed near the mean: no cancellation of large numbers
-
-Means = Mapping[str, np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -50,9 +63,9 @@ class Observable:
     definition : str
         What the number is, with units.
     role : str
-        "estimate" (in every dataset of estimates), "own" (an estimate that some systems have), "primary" (a
-        column per draw only), "diagnostic" (of weights or chains), "ladder" (of a ladder), "bridge" (of a
-        bridge) or "cost".
+        "estimate" (in every dataset of estimates), "own" (an estimate that some systems have), "staggered"
+        (one of antiferromagnets), "primary" (a column per draw only), "diagnostic" (of weights or chains),
+        "ladder" (of a ladder), "bridge" (of a bridge) or "cost".
     title, symbol, unit : str
         For pictures: words, TeX, and unit: "energy", or as it is written.
     scale : str
@@ -90,43 +103,6 @@ class Observable:
         return self.definition.replace("n_sites", "n_variables")
 
 
-# ------------------------------------------------------------------- formulas: constants p, means of columns
-
-
-def _specific_heat(p, mean: Means) -> np.ndarray:
-    return p.beta**2 * (mean[SHIFTED] - (mean["energy"] - p.energy_zero) ** 2) / p.n_sites
-
-
-def _magnetization(p, mean: Means) -> np.ndarray:
-    return 0.0 * mean["magnetization"] + 0.0 if p.z2_symmetric else mean["magnetization"]
-
-
-def _susceptibility(p, mean: Means) -> np.ndarray:
-    squared = 0.0 if p.z2_symmetric else mean["magnetization"] ** 2
-    return p.beta * p.n_sites * (mean["magnetization_2"] - squared)
-
-
-def _binder_cumulant(p, mean: Means) -> np.ndarray:
-    # np.divide: 0/0 (no magnetization at all) is NaN, for plain floats as well
-    return 1.0 - np.divide(mean["magnetization_4"], 3.0 * mean["magnetization_2"] ** 2)
-
-
-def _correlation_length(p, mean: Means) -> np.ndarray:
-    disconnected = 0.0 if p.z2_symmetric else p.n_sites * mean["magnetization"] ** 2
-    excess = np.divide(mean["correlator_zero"] - disconnected, mean["correlator_min"]) - 1.0
-    length = np.sqrt(excess) / (2.0 * np.sin(np.pi / p.linear_size))
-    return np.where((np.real(excess) >= 0.0) & np.isfinite(excess), length, np.nan)
-
-
-def _free_energy_difference(p, mean: Means) -> np.ndarray:
-    a, b = p.basins
-    of_a = mean[a] if a in mean else 1.0 - mean[b]
-    of_b = mean[b] if b in mean else 1.0 - mean[a]
-    seen = (np.real(of_a) > 0.0) & (np.real(of_b) > 0.0)  # rounding may leave less than nothing
-    log_a, log_b = (np.log(np.where(seen, population, 1.0)) for population in (of_a, of_b))
-    return np.where(seen, log_b - log_a, np.nan) / p.beta
-
-
 def _mean_of(name: str) -> dict[str, Any]:
     return {"needs": (name,), "formula": lambda p, mean: mean[name]}
 
@@ -155,7 +131,7 @@ _ESTIMATES = (
         "free_energy_difference",
         "F_a - F_b = -temperature log(p_a / p_b) of the two basins, p the populations; same units as energy",
         role="own",
-        formula=_free_energy_difference,
+        formula=free_energy_difference,
     ),
     Observable(
         "energy",
@@ -173,7 +149,7 @@ _ESTIMATES = (
         unit=r"$k_\mathrm{B}$",
         scale="per site",
         needs=("energy", SHIFTED),
-        formula=_specific_heat,
+        formula=specific_heat,
     ),
     Observable(
         "magnetization",
@@ -181,7 +157,7 @@ _ESTIMATES = (
         symbol=r"$\langle m\rangle$",
         scale="per site",
         needs=("magnetization",),
-        formula=_magnetization,
+        formula=magnetization,
     ),
     Observable(
         "abs_magnetization",
@@ -197,7 +173,7 @@ _ESTIMATES = (
         symbol=r"$\chi$",
         scale="per site",
         needs=(_M2,),
-        formula=_susceptibility,
+        formula=susceptibility,
     ),
     Observable(
         "binder_cumulant",
@@ -205,16 +181,18 @@ _ESTIMATES = (
         title="Binder cumulant",
         symbol="$U_4$",
         needs=(_M2, _M4),
-        formula=_binder_cumulant,
+        formula=binder_cumulant,
     ),
     Observable(
         "correlation_length",
-        "second moment: sqrt(<correlator_zero>/<correlator_min> - 1) / (2 sin(pi/L)), in lattice spacings; "
-        "NaN where the ratio is below 1; with a field correlator_zero is taken connected",
+        "second moment: mean over axes of sqrt(<correlator_zero>/<correlator_min> - 1) / khat, khat the "
+        "lattice momentum of the lowest wave along the axis (2 sin(pi/L) on hypercubic lattices); axes of "
+        "equal khat share the mean of their correlators; in lattice spacings; NaN where a ratio is below 1 "
+        "or an axis is open; with a field correlator_zero is taken connected",
         symbol=r"$\xi$",
         unit="lattice spacing",
         needs=("correlator_zero", "correlator_min"),
-        formula=_correlation_length,
+        formula=correlation_length,
     ),
     Observable(
         "phi2",
@@ -251,8 +229,10 @@ _PER_DRAW = _plain(
         "correlator_zero": "n_sites m^2 per draw: structure factor at zero momentum, not subtracted",
         "correlator_min": "mean over axes of |sum_x s_x exp(i k.r_x)|^2 / n_sites, "
         "k = reciprocal vector/extent",
+        **{f"correlator_min_{axis}": f"its part along axis {axis}, |sum|^2 / n_sites" for axis in AXES},
     },
 )
+_COLUMNS = tuple(each.name for each in _PER_DRAW)
 _DIAGNOSTICS = _plain(
     "diagnostic",
     {
@@ -322,14 +302,47 @@ _COSTS = _plain(
     },
 )
 
+
+def _staggered(each: Observable) -> Observable:
+    """The record of an estimate or column of the staggered magnetization m_s."""
+    place = STAGGERED_PREFIX + each.name
+    return replace(
+        each,
+        name=place,
+        role="staggered" if each.role == "estimate" else each.role,
+        title=f"staggered {each.title}",
+        symbol=each.symbol.replace(r"\chi", r"\chi_s")
+        .replace("m", "m_s")
+        .replace("U_4", "U_{4,s}")
+        .replace(r"\xi", r"\xi_s")
+        if each.symbol.startswith("$")
+        else f"staggered {each.symbol}",
+        definition="with s_x eps_x for s_x, eps = +1, -1 on the two sublattices: " + each.definition,
+        needs=tuple(STAGGERED_PREFIX + name for name in each.needs),
+        formula=each.formula and staggered(each.formula),
+    )
+
+
+_ORDER = ("magnetization", "abs_magnetization", "susceptibility", "binder_cumulant", "correlation_length")
+_STAGGERED = tuple(
+    _staggered(each) for each in (*_ESTIMATES, *_PER_DRAW) if each.name in (*_ORDER, *_COLUMNS)
+)
+_FIRST = [each.name for each in _ESTIMATES].index(_ORDER[0])  # staggered ones lead where they are
+
 TABLE: dict[str, Observable] = {
-    each.name: each for each in (*_ESTIMATES, *_PER_DRAW, *_DIAGNOSTICS, *_LADDER, *_BRIDGE, *_COSTS)
+    each.name: each
+    for each in (
+        *(*_ESTIMATES[:_FIRST], *_STAGGERED, *_ESTIMATES[_FIRST:]),
+        *(*_PER_DRAW, *_DIAGNOSTICS, *_LADDER, *_BRIDGE, *_COSTS),
+    )
 }
 ESTIMATES = tuple(each.name for each in _ESTIMATES if each.role == "estimate")
+STAGGERED = tuple(each.name for each in _STAGGERED if each.role == "staggered")
 PRIMARIES = (
     *("energy", "magnetization", "abs_magnetization"),
     *(each.name for each in _PER_DRAW),
     "phi2",
+    *(STAGGERED_PREFIX + name for name in ("magnetization", "abs_magnetization", *_COLUMNS)),
 )
 DIAGNOSTICS = tuple(each.name for each in _DIAGNOSTICS)
 LADDER = tuple(each.name for each in _LADDER)
@@ -387,6 +400,6 @@ def ordered(names: Iterable[str], attrs: Mapping[str, Any]) -> list[str]:
     ['energy', 'phi2', 'upper', 'alpha', 'zeta']
     """
     known = table(attrs)
-    results = [name for name, each in known.items() if each.role in ("estimate", "own")]
+    results = [name for name, each in known.items() if each.role in ("estimate", "own", "staggered")]
     place = {name: k for k, name in enumerate(dict.fromkeys([*results, *known]))}
     return sorted(names, key=lambda name: (place.get(name, len(place)), name))

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 """From a unit cell (a library name or a TOML file) to a finite `Lattice`.
 
-A periodic axis of extent 2 joins neighbours twice; such bonds are kept, and only on request, since most
-results on "the 2 x 2 torus" mean single bonds.
+Around a short periodic axis some pairs of sites may be joined twice (square, extent 2); such bonds are kept,
+and only on request, since most results on "the 2 x 2 torus" mean single bonds. On honeycomb and kagome no
+pair is, at any extent that fits.
 """
 
 from __future__ import annotations
@@ -55,8 +56,8 @@ def build(
         A name from `available`, or the path of a TOML file (a `Path`, or a text that ends in ``.toml``) as
         described in `lattices.unit_cell`. "hypercubic" takes 1 to 4 extents.
     extent : tuple of int
-        Unit cells along each axis: at least 3 along periodic axes (2 with `allow_double_bonds`), at least 1
-        along open ones. A plain integer stands for one axis.
+        Unit cells along each axis: at least 2 along periodic axes, at least 1 along open ones, and no pair of
+        sites joined twice without `allow_double_bonds`. A plain integer stands for one axis.
     pbc : bool or tuple of bool
         Periodic (True) or open (False), for all axes or for each.
     allow_double_bonds : bool
@@ -98,15 +99,15 @@ def expand(
     ValueError
         For an extent that is too short, or a cell whose declared point group is not that of its geometry.
     """
-    _check_extent(extent, pbc, cell, allow_double_bonds)
+    _check_extent(extent, pbc, cell)
     bonds, bond_colours = expand_bonds(cell, extent, pbc)
     if not len(bonds):
         raise ValueError(f"extent {extent} is too short: no bond of lattice {cell.name!r} fits")
     is_double = bool(np.any(np.all(bonds[1:] == bonds[:-1], axis=1)))
     if is_double and not allow_double_bonds:
         raise ValueError(
-            f"extent {extent} joins some sites of lattice {cell.name!r} twice; give longer extents, "
-            "or allow_double_bonds=True to count such bonds twice"
+            f"extent must be longer: {extent} joins some sites of lattice {cell.name!r} twice around a "
+            f"periodic axis (pbc {pbc}); pass allow_double_bonds=True to count such bonds twice"
         )
     check_declared_order(cell)
     cells, sublattices = (sites.astype(np.int32) for sites in all_sites(extent, cell.n_sites))
@@ -168,17 +169,12 @@ def _pbc_tuple(pbc: Any, n_axes: int) -> tuple[bool, ...]:
     return tuple(bool(p) for p in entries)
 
 
-def _check_extent(
-    extent: tuple[int, ...], pbc: tuple[bool, ...], cell: UnitCell, allow_double_bonds: bool
-) -> None:
-    rule = "extent must be integers >= 3 along periodic axes and >= 1 along open axes"
-    shortest_periodic = min((n for n, p in zip(extent, pbc, strict=True) if p), default=3)
+def _check_extent(extent: tuple[int, ...], pbc: tuple[bool, ...], cell: UnitCell) -> None:
+    shortest_periodic = min((n for n, p in zip(extent, pbc, strict=True) if p), default=2)
     if min(extent) < 1 or shortest_periodic < 2:
-        raise ValueError(f"{rule}, got extent {extent} with pbc {pbc}")
-    if shortest_periodic == 2 and not allow_double_bonds:
         raise ValueError(
-            f"{rule}, got extent {extent} with pbc {pbc}: around a periodic axis of extent 2 the bonds to "
-            "both sides reach the same cell; pass allow_double_bonds=True to count such bonds twice"
+            "extent must be integers >= 2 along periodic axes and >= 1 along open axes, "
+            f"got extent {extent} with pbc {pbc}"
         )
     if np.prod(extent) * cell.n_sites < 2:
         raise ValueError(f"extent must give at least 2 sites, got extent {extent} for lattice {cell.name!r}")

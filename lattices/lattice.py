@@ -165,6 +165,14 @@ class Lattice:
         return None if signs is None else _frozen(signs)
 
     @functools.cached_property
+    def sublattices_alike(self) -> bool:
+        """Whether a symmetry exchanges the two sides of the `bipartition`; False without one."""
+        if self.bipartition is None:
+            return False
+        moves = np.concatenate([self.translation_generators, self.point_group])
+        return bool(np.any(np.all(self.bipartition[moves] == -self.bipartition, axis=1)))
+
+    @functools.cached_property
     def point_group(self) -> np.ndarray:
         """Permutations about one fixed point that fit extent and boundary, int32 (order, n_sites).
 

@@ -26,6 +26,7 @@ from lattices.unit_cell import UnitCell
 __all__ = [
     "Operation",
     "check_declared_order",
+    "distances",
     "generators",
     "isometries",
     "operations",
@@ -305,7 +306,7 @@ def pair_orbits(lattice) -> np.ndarray:
 def _labels_by_distance(lattice, key: np.ndarray, reference: np.ndarray) -> np.ndarray:
     representatives, inverse = np.unique(key, return_inverse=True)
     first, second = np.divmod(representatives, lattice.n_sites)
-    distance = _distances(lattice, lattice.positions[second] - lattice.positions[reference[first]])
+    distance = distances(lattice, lattice.positions[second] - lattice.positions[reference[first]])
     order = np.argsort(np.round(distance, 9), kind="stable")
     label = np.empty(len(order), dtype=np.int32)
     label[order] = np.arange(len(order))
@@ -325,7 +326,7 @@ def _expand_labels(lattice, labels: np.ndarray, rank: np.ndarray) -> np.ndarray:
     return result
 
 
-def _distances(lattice, displacements: np.ndarray) -> np.ndarray:
+def distances(lattice, displacements: np.ndarray) -> np.ndarray:
     """Length of the shortest periodic image of displacements (n, n_dims)."""
     periodic = np.array(lattice.pbc)
     periods = (lattice.basis_vectors * np.array(lattice.extent)[:, None])[periodic]

@@ -36,7 +36,7 @@ ALLOWED = {
     ("estimators/comparison/mmd.py", "self.name == 'polynomial'"): "a kernel of two, named by the caller",
     (
         "estimators/profiles/averages.py",
-        "getattr(coordinate, '__name__', 'average')",
+        "getattr(coordinate, '__name__', otherwise)",
     ): "any callable",
     (
         "estimators/profiles/boltzmann_inversion.py",

@@ -22,7 +22,16 @@ def test_every_name_has_one_record_with_words():
     assert {*ESTIMATES, *DIAGNOSTICS} <= set(TABLE)
     for name, each in TABLE.items():
         assert each.name == name and each.definition and each.title and each.symbol, name
-        assert each.role in ("estimate", "own", "primary", "diagnostic", "ladder", "bridge", "cost"), name
+        assert each.role in (
+            "estimate",
+            "own",
+            "primary",
+            "diagnostic",
+            "ladder",
+            "bridge",
+            "cost",
+            "staggered",
+        ), name
         assert each.scale in ("total", "per site", "intensive"), name
 
 

@@ -19,7 +19,9 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
+from edgphys.cli.lattice_arguments import with_axes
 from edgphys.cli.signature import with_fields
+from edgphys.cli.words import check_words
 from edgphys.errors import EdgphysError
 
 __all__ = ["app", "main", "run"]
@@ -57,8 +59,10 @@ def main(argv: list[str] | None = None) -> int:
     int
         Exit code: 0, or 2 for anything wrong with the input, or 130 after Ctrl-C.
     """
-    words = sys.argv[1:] if argv is None else argv
+    words = with_axes(sys.argv[1:] if argv is None else argv)
     try:
+        if words and words[0] in _FUNCTIONS:
+            check_words(words[1:], _FUNCTIONS[words[0]])
         code = app(words, prog_name="edgphys", standalone_mode=False)
     except (KeyboardInterrupt, typer.Abort):
         code = 130
@@ -66,12 +70,15 @@ def main(argv: list[str] | None = None) -> int:
         code = stop.exit_code
     except _UsageError as error:
         return _fail(f"{error.format_message()} (edgphys --help lists what there is)")
+    except (ArithmeticError, MemoryError, RecursionError) as error:
+        if "--traceback" in words:
+            raise
+        return _fail(_unforeseen(error))
     except (EdgphysError, ValueError, TypeError, OSError) as error:
         if "--traceback" in words:
             raise
-        notes = [f"({note})" for note in getattr(error, "__notes__", [])]
         argument = error.argument if isinstance(error, EdgphysError) else None
-        return _fail(" ".join([_as_typed(str(error), argument, words), *notes]))
+        return _fail(_as_typed(str(error), argument, words) + _notes(error))
     if code == 130:
         resumes = "; running the same command again resumes" if words and words[0] in _LONG else ""
         print(f"edgphys: interrupted{resumes}", file=sys.stderr)
@@ -110,6 +117,17 @@ def _fail(message: str) -> int:
     return 2
 
 
+def _unforeseen(error: Exception) -> str:
+    """Words for what no check has foreseen."""
+    what = "out of memory" if isinstance(error, MemoryError) else "a number out of range while computing"
+    said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    return f"{what} ({said}){_notes(error)}; --traceback shows where"
+
+
+def _notes(error: BaseException) -> str:
+    return "".join(f" ({note})" for note in getattr(error, "__notes__", []))
+
+
 def _as_typed(message: str, argument: str | None, words: list[str]) -> str:
     """The message with the argument that it is about as one types it: ``--n-samples must be ...``."""
     if argument is None or not message.startswith(argument):
@@ -139,9 +157,12 @@ def _options(
     pass
 
 
-for _name in _COMMANDS:
-    _function = getattr(import_module(f"edgphys.cli.{_name}"), _name)
-    app.command(_name.replace("_", "-"))(with_fields(_function))
+_FUNCTIONS = {
+    name.replace("_", "-"): with_fields(getattr(import_module(f"edgphys.cli.{name}"), name))
+    for name in _COMMANDS
+}
+for _name, _function in _FUNCTIONS.items():
+    app.command(_name)(_function)
 
 
 if __name__ == "__main__":

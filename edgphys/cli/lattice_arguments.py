@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,7 +16,9 @@ from edgphys.errors import ArgumentValueError
 if TYPE_CHECKING:
     from lattices import Lattice
 
-__all__ = ["LatticeArguments"]
+__all__ = ["LatticeArguments", "with_axes"]
+
+_AXES = re.compile("[xyzt](,?[xyzt])*")
 
 
 @dataclass(frozen=True)
@@ -30,8 +34,14 @@ class LatticeArguments:
     pbc: Annotated[
         bool | None, typer.Option("--pbc/--open", help="Boundary along all axes; periodic by default.")
     ] = None
+    periodic: Annotated[
+        str | None,
+        typer.Option(
+            metavar="AXES", help="Periodic along these axes only, a cylinder: x, y, xy, ...; also --pbc x."
+        ),
+    ] = None
     allow_double_bonds: Annotated[
-        bool, typer.Option("--allow-double-bonds", help="Accept extent 2 along periodic axes.")
+        bool, typer.Option("--allow-double-bonds", help="Accept sites joined twice around a short axis.")
     ] = False
 
     @property
@@ -40,7 +50,26 @@ class LatticeArguments:
         words = [f"--lattice {self.lattice}"] if self.lattice is not None else []
         words += [f"--extent {self.extent}"] if self.extent is not None else []
         words += ["--pbc" if self.pbc else "--open"] if self.pbc is not None else []
+        words += [f"--periodic {self.periodic}"] if self.periodic is not None else []
         return " ".join([*words, *(["--allow-double-bonds"] if self.allow_double_bonds else [])])
+
+    def _boundary(self, n_axes: int) -> bool | tuple[bool, ...]:
+        """What `lattices.build` takes: for all axes, or for each."""
+        if self.periodic is None:
+            return self.pbc is not False
+        if self.pbc is not None:
+            raise ArgumentValueError(
+                f"periodic must be left out with {'--pbc' if self.pbc else '--open'}, got {self.periodic!r}",
+                "periodic",
+            )
+        axes = "xyzt"[:n_axes]
+        named = self.periodic.replace(",", "")
+        if not named or set(named) - set(axes) or len(set(named)) < len(named):
+            raise ArgumentValueError(
+                f"periodic must name axes among {', '.join(axes)}, each once, got {self.periodic!r}",
+                "periodic",
+            )
+        return tuple(axis in named for axis in axes)
 
     def build(self) -> Lattice:
         """The lattice: square, 8 cells along each axis and periodic unless told."""
@@ -48,13 +77,27 @@ class LatticeArguments:
 
         name = "square" if self.lattice is None else self.lattice
         cells = parse_extent("8" if self.extent is None else self.extent, _n_axes_of(name))
+        boundary = self._boundary(_n_axes_of(name) or len(cells))
         try:
-            return lattices.build(
-                name, cells, self.pbc is not False, allow_double_bonds=self.allow_double_bonds
-            )
+            return lattices.build(name, cells, boundary, allow_double_bonds=self.allow_double_bonds)
         except ValueError as error:  # lattices know of no options
             about = next((one for one in ("lattice", "extent", "pbc") if str(error).startswith(one)), None)
             raise ArgumentValueError(str(error), about) from error
+
+
+def with_axes(words: list[str]) -> list[str]:
+    """``--pbc x`` as ``--periodic x``: an option with a value beside the flag of the same name.
+
+    Examples
+    --------
+    >>> with_axes(["ising", "--pbc", "x", "--pbc=xy", "--pbc", "--seed", "3"])
+    ['ising', '--periodic', 'x', '--periodic=xy', '--pbc', '--seed', '3']
+    """
+    words = [re.sub("^--pbc=", "--periodic=", word) for word in words]
+    named = {
+        k for k, (one, next_one) in enumerate(pairwise(words)) if one == "--pbc" and _AXES.fullmatch(next_one)
+    }
+    return ["--periodic" if k in named else word for k, word in enumerate(words)]
 
 
 def _n_axes_of(lattice: str) -> int | None:

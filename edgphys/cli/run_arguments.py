@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edgphys._files import check_target
+from edgphys.cli.slow_exact import keep_slow_exact
 from edgphys.errors import DatasetError, TrainingError
 
 if TYPE_CHECKING:
@@ -39,13 +40,16 @@ class RunArguments:
     traceback: Traceback = False
 
     def check_path(self) -> None:
-        """Refuse what is wrong with the path alone, before anything heavy is loaded.
+        """Refuse what is wrong with path and seed alone, before anything heavy is loaded.
 
         Raises
         ------
         ValueError
-            If the folder does not exist, or the name does not end in ``.nc``.
+            If the seed is out of range, the folder does not exist, or the name does not end in ``.nc``.
         """
+        from edgphys import _checks
+
+        _checks.seed(self.seed)
         check_target(self.out, "out")
         if self.out.suffix != ".nc":
             raise ValueError(f"--out must end in .nc, got {str(self.out)!r}")
@@ -76,16 +80,15 @@ class RunArguments:
                 "name another --out or remove that file"
             ) from error
 
-    def finish(
-        self, result: xr.Dataset, store: Path, start: float, exact: dict[str, float] | None = None
-    ) -> None:
+    def finish(self, result: xr.Dataset, store: Path, start: float) -> None:
         """Write the result of a command that began at `start`, print it, and drop its unfinished state."""
         from edgphys import dataset
         from edgphys.report.text import print_dataset
 
+        keep_slow_exact(result)
         dataset.write(result, self.out, overwrite=self.overwrite)
         store.unlink(missing_ok=True)
-        print_dataset(result, exact=exact)
+        print_dataset(result)
         print(f"wrote {self.out} in {duration(time.perf_counter() - start)}")
 
 

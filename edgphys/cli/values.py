@@ -12,7 +12,43 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-__all__ = ["parse_extent", "parse_options", "parse_pairs", "parse_values"]
+__all__ = ["parse_count", "parse_extent", "parse_number", "parse_options", "parse_pairs", "parse_values"]
+
+# Python's own int and float take 1_0 and the digits of all scripts too.
+_COUNT = re.compile(r"[+-]?[0-9]+")
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?|[+-]?(inf|infinity)|nan", re.IGNORECASE)
+
+
+def parse_number(text: str) -> float:
+    """A number as it is written in ASCII, blanks around it left out.
+
+    Examples
+    --------
+    >>> parse_number("2.5"), parse_number(" -1e3")
+    (2.5, -1000.0)
+    >>> parse_number("1_0")
+    Traceback (most recent call last):
+    ValueError: a number must be written in plain digits, got '1_0'
+    """
+    if not _NUMBER.fullmatch(text.strip(" ")):
+        raise ValueError(f"a number must be written in plain digits, got {text!r}")
+    return float(text)
+
+
+def parse_count(text: str, option: str) -> int:
+    """A whole number as it is written in ASCII.
+
+    Examples
+    --------
+    >>> parse_count("-16", "--field")
+    -16
+    >>> parse_count("1_0", "--seed")
+    Traceback (most recent call last):
+    ValueError: --seed must be an integer in plain digits, got '1_0'
+    """
+    if not _COUNT.fullmatch(text.strip(" ")):
+        raise ValueError(f"{option} must be an integer in plain digits, got {text!r}")
+    return int(text)
 
 
 def parse_values(text: str, option: str) -> list[float]:
@@ -32,9 +68,9 @@ def parse_values(text: str, option: str) -> list[float]:
     parts = text.split(":")
     try:
         if len(parts) == 1:
-            return [float(word) for word in text.split(",")]
-        numbers = [float(word) for word in parts[:2]]
-        count = int(parts[2]) if len(parts) > 2 else None
+            return [parse_number(word) for word in text.split(",")]
+        numbers = [parse_number(word) for word in parts[:2]]
+        count = parse_count(parts[2], option) if len(parts) > 2 else None
     except ValueError:
         raise ValueError(expected) from None
     if count is None:
@@ -59,7 +95,7 @@ def parse_extent(text: str, n_axes: int | None) -> tuple[int, ...]:
     >>> parse_extent("16x8", 2)
     (16, 8)
     """
-    if not re.fullmatch(r"-?\d+(x-?\d+)*", text):
+    if not re.fullmatch(r"-?[0-9]+(x-?[0-9]+)*", text):
         raise ValueError(f"--extent must be integers such as 16 or 16x8, got {text!r}")
     extent = tuple(int(word) for word in text.split("x"))
     return extent * n_axes if len(extent) == 1 and n_axes is not None else extent
@@ -97,7 +133,9 @@ def parse_options(words: list[str] | None) -> dict[str, Any]:
     """
     options = {}
     for name, text in parse_pairs(words or (), "--option"):
-        listed = re.fullmatch(r"-?\d+(,-?\d+)+", text)
+        if name in options:
+            raise ValueError(f"--option must not give an option twice, got {name!r} again")
+        listed = re.fullmatch(r"-?[0-9]+(,-?[0-9]+)+", text)
         try:
             options[name] = json.loads(f"[{text}]" if listed else text)
         except ValueError:

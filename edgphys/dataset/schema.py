@@ -73,7 +73,7 @@ _REQUIRED = {
     "collapse": ("definitions", "method"),
     "curve": (*GEOMETRY, "parameters", "definitions", "couplings", "method", "seed"),
 }
-LISTS = ("extent", "pbc")  # netCDF gives a list of one number back as a number
+LISTS = ("extent", "pbc", "lattice_momenta")  # netCDF gives a list of one number back as a number
 JSON_ATTRS = {
     "parameters": dict,
     "definitions": dict,
@@ -144,8 +144,12 @@ def _check_attrs(attrs: dict[str, Any], kind: str) -> None:
             raise DatasetError(f"attr {name} must be text, got {value!r}")
         if name in _NUMBERS and not is_number(value):
             raise DatasetError(f"attr {name} must be a finite number, got {value!r}")
-        if name in LISTS and not all(isinstance(v, int | np.integer) for v in np.atleast_1d(value).tolist()):
+        if name in ("extent", "pbc") and not all(
+            isinstance(v, int | np.integer) for v in np.atleast_1d(value).tolist()
+        ):
             raise DatasetError(f"attr {name} must be a list of integers, got {value!r}")
+        if name == "lattice_momenta" and np.asarray(value).dtype.kind not in "fiu":
+            raise DatasetError(f"attr {name} must be a list of numbers, got {value!r}")
         if name in JSON_ATTRS:
             _parse(name, value)
     if "z2_symmetric" in attrs and int(attrs["z2_symmetric"]) not in (0, 1):

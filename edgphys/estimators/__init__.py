@@ -16,12 +16,14 @@ from edgphys.estimators.profiles.basins import basins
 from edgphys.estimators.profiles.correlation import correlation_function
 from edgphys.estimators.profiles.histograms import energy_histogram, free_energy_profile
 from edgphys.estimators.profiles.pair_distances import pair_distances
+from edgphys.estimators.profiles.site_correlations import correlations, structure_factor
 
 __all__ = [
     "autocorrelation_times",
     "average",
     "basins",
     "correlation_function",
+    "correlations",
     "energy_histogram",
     "estimate",
     "estimates_from_exact",
@@ -31,6 +33,7 @@ __all__ = [
     "mbar",
     "mmd",
     "pair_distances",
+    "structure_factor",
     "thermodynamic_integration",
     "wasserstein",
 ]

@@ -16,13 +16,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from edgphys.observables import ESTIMATES, PRIMARIES, SHIFTED, TABLE, Means
+from edgphys.observables import ESTIMATES, PRIMARIES, SHIFTED, STAGGERED, TABLE, Means
 
-__all__ = ["Primaries", "derived", "gradient", "read_primaries"]
+__all__ = ["Primaries", "derived", "gradient", "has_primaries", "read_primaries"]
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,10 @@ class Primaries:
         Columns that are the system's own observables.
     basins : tuple of str
         () or the two basins between which a difference of free energies is taken.
+    momenta : tuple of float
+        khat of the lowest momentum along each axis, `lattices.momenta.lattice_momenta`.
+    sublattices_alike : bool
+        Whether the staggered magnetization is 0 exactly.
     """
 
     names: tuple[str, ...]
@@ -55,6 +60,8 @@ class Primaries:
     z2_symmetric: bool
     own: tuple[str, ...] = ()
     basins: tuple[str, ...] = ()
+    momenta: tuple[float, ...] = (float("nan"),)
+    sublattices_alike: bool = False
 
     def means(self, values: np.ndarray) -> dict[str, np.ndarray]:
         """Name the last axis of `values`, shape (..., n_columns)."""
@@ -62,7 +69,9 @@ class Primaries:
 
     def tracked(self) -> tuple[str, ...]:
         """Columns whose autocorrelation the estimates depend on (the sign of m, only without Z2 symmetry)."""
-        skipped = {SHIFTED, "correlator_zero"} | ({"magnetization"} if self.z2_symmetric else set())
+        skipped = {SHIFTED, "correlator_zero", "staggered_correlator_zero"}
+        skipped |= {"magnetization"} if self.z2_symmetric else set()
+        skipped |= {"staggered_magnetization"} if self.sublattices_alike else set()
         return tuple(name for name in self.names if name not in skipped) or self.names[:1]
 
     def tracked_columns(self) -> dict[str, np.ndarray]:
@@ -98,16 +107,12 @@ def read_primaries(samples: xr.Dataset, dims: tuple[str, ...]) -> Primaries:
     >>> p.names, p.energy_zero
     (('energy', 'energy_shifted_2'), 2.0)
     """
-    attrs = dict(samples.attrs)
-    if "n_variables" in attrs:  # no lattice: no length, and no magnetization to have a symmetry
-        attrs = {"n_sites": attrs["n_variables"], "linear_size": np.nan, "z2_symmetric": 0} | attrs
-    missing = [key for key in ("beta", "n_sites", "linear_size", "z2_symmetric") if key not in attrs]
+    attrs, missing = _constants(samples)
     if missing:
         raise ValueError(
             f"samples must have the attrs beta, n_sites, linear_size, z2_symmetric; missing {missing}"
         )
-    own = [name for name in json.loads(attrs.get("observables", "[]")) if name in samples]
-    names = [name for name in (*PRIMARIES, *own) if name in samples]
+    own, names = _names(samples)
     if not names:
         raise ValueError(f"samples must hold at least one of {PRIMARIES}, got {tuple(samples.data_vars)}")
     columns = [_column(samples, name, dims) for name in names]
@@ -127,7 +132,24 @@ def read_primaries(samples: xr.Dataset, dims: tuple[str, ...]) -> Primaries:
         z2_symmetric=bool(attrs["z2_symmetric"]),
         own=tuple(own),
         basins=tuple(json.loads(attrs.get("basins", "[]"))) if own else (),
+        momenta=_momenta(attrs),
+        sublattices_alike=bool(attrs.get("sublattices_alike", attrs["z2_symmetric"])),
     )
+
+
+def _momenta(attrs: dict[str, Any]) -> tuple[float, ...]:
+    """khat along each axis; of files from before it was stored, where the linear size says it, else NaN."""
+    if "lattice_momenta" in attrs:
+        return tuple(float(momentum) for momentum in np.atleast_1d(attrs["lattice_momenta"]))
+    sides = np.atleast_1d(attrs.get("extent", attrs["linear_size"]))
+    cubic = attrs.get("lattice", "square") in ("chain", "square", "cubic", "hypercubic")
+    same = cubic and np.all(sides == sides[0])
+    return (2.0 * float(np.sin(np.pi / attrs["linear_size"])) if same else np.nan,)
+
+
+def has_primaries(samples: xr.Dataset) -> bool:
+    """Whether `read_primaries` finds attributes and observables: it does in what this package has sampled."""
+    return not _constants(samples)[1] and bool(_names(samples)[1])
 
 
 def derived(primaries: Primaries, means: Means) -> dict[str, np.ndarray]:
@@ -153,7 +175,7 @@ def derived(primaries: Primaries, means: Means) -> dict[str, np.ndarray]:
     """
     out = {}
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        for name in ESTIMATES:
+        for name in (*ESTIMATES, *STAGGERED):
             record = TABLE[name]
             if record.formula and all(key in means for key in record.needs):
                 out[name] = record.formula(primaries, means)
@@ -193,6 +215,20 @@ def gradient(primaries: Primaries, means: np.ndarray) -> tuple[dict[str, float],
     slopes = derived(primaries, primaries.means(perturbed))
     gradients = {name: np.broadcast_to(np.imag(slope) / step, means.shape) for name, slope in slopes.items()}
     return {name: float(np.real(value)) for name, value in values.items()}, gradients
+
+
+def _constants(samples: xr.Dataset) -> tuple[dict[str, Any], list[str]]:
+    """Attributes with the constants of the definitions, and the names of those that are missing."""
+    attrs: dict[str, Any] = {str(name): value for name, value in samples.attrs.items()}
+    if "n_variables" in attrs:  # no lattice: no length, and no magnetization to have a symmetry
+        attrs = {"n_sites": attrs["n_variables"], "linear_size": np.nan, "z2_symmetric": 0} | attrs
+    return attrs, [key for key in ("beta", "n_sites", "linear_size", "z2_symmetric") if key not in attrs]
+
+
+def _names(samples: xr.Dataset) -> tuple[list[str], list[str]]:
+    """Observables of the system's own, and all that are known."""
+    own = [name for name in json.loads(samples.attrs.get("observables", "[]")) if name in samples]
+    return own, [name for name in (*PRIMARIES, *own) if name in samples]
 
 
 def _column(samples: xr.Dataset, name: str, dims: tuple[str, ...]) -> np.ndarray:

@@ -16,13 +16,14 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from edgphys import _checks
 from edgphys.dataset.schema import SCHEMA_VERSION
 from edgphys.errors import ShortChainError, UnknownNameError
 from edgphys.estimators.chains.autocorrelation import require_length
 from edgphys.estimators.chains.chain_estimates import enough_draws, estimate_chains, means_only
 from edgphys.estimators.draws import draw_dims
 from edgphys.estimators.weights.weighted_estimates import estimate_weighted
-from edgphys.observables import DIAGNOSTICS, ESTIMATES, TABLE, table
+from edgphys.observables import DIAGNOSTICS, ESTIMATES, STAGGERED, TABLE, table
 
 __all__ = ["estimate", "estimates_from_exact", "with_log_z"]
 
@@ -75,6 +76,7 @@ def estimate(samples: xr.Dataset, *, seed: int = 0, refuse_short: bool = False) 
     >>> float(table.log_z), float(table.free_energy), float(table.energy), float(table.ess)
     (3.0, -6.0, -8.0, 1.0)
     """
+    seed = _checks.seed(seed)
     if draw_dims(samples) == ("chain", "draw"):
         return _from_chains(samples, seed, refuse_short)
     values, notes = estimate_weighted(samples, np.random.default_rng(seed))
@@ -110,7 +112,7 @@ def estimates_from_exact(values: Mapping[str, float], attrs: Mapping[str, Any]) 
     >>> table.attrs["method"]
     'exact'
     """
-    unknown = sorted(set(values) - set(ESTIMATES) - set(_own_names(attrs)))
+    unknown = sorted(set(values) - set(ESTIMATES) - set(STAGGERED) - set(_own_names(attrs)))
     if unknown:
         raise UnknownNameError(f"values must have names from {ESTIMATES}, got {unknown}")
     filled = {name: float(value) for name, value in values.items()}
@@ -182,7 +184,8 @@ def _from_chains(samples: xr.Dataset, seed: int, refuse_short: bool) -> xr.Datas
 def _assemble(values: Mapping[str, float], attrs: Mapping[str, Any]) -> xr.Dataset:
     """Dataset with all names there are, NaN where `values` has none; definitions on every variable."""
     records, described, variables = table(attrs), {}, {}
-    for name in (*ESTIMATES, *_own_names(attrs)):
+    staggered = STAGGERED if any(name in values for name in STAGGERED) else ()
+    for name in (*ESTIMATES, *staggered, *_own_names(attrs)):
         described |= {name: records[name].definition, f"{name}_err": f"one standard error of {name}"}
     described |= {name: TABLE[name].definition for name in DIAGNOSTICS}
     for name, text in described.items():

@@ -5,11 +5,12 @@
 * `onsager`: Ising on the infinite square lattice, per site;
 * `enumeration`: Ising on any lattice up to 20 spins, any field;
 * `transfer`: Ising ring, phi^4 ring, small phi^4 tori;
-* `gaussian`: free scalar field on any lattice.
+* `gaussian`: free scalar field on any lattice;
+* `free_sites`: spins and fields without neighbours.
 """
 
 from __future__ import annotations
 
-from edgphys.exact import enumeration, gaussian, kaufman, onsager, transfer
+from edgphys.exact import enumeration, free_sites, gaussian, kaufman, onsager, transfer
 
-__all__ = ["enumeration", "gaussian", "kaufman", "onsager", "transfer"]
+__all__ = ["enumeration", "free_sites", "gaussian", "kaufman", "onsager", "transfer"]

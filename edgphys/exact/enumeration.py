@@ -23,11 +23,12 @@ from edgphys.exact.ratios import (
     binder_cumulant,
     second_moment_length,
 )
+from lattices.momenta import lattice_momenta, lowest_momenta
 
 if TYPE_CHECKING:
     from lattices import Lattice
 
-__all__ = ["MAX_SPINS", "ising", "lowest_momenta"]
+__all__ = ["MAX_SPINS", "ising"]
 
 MAX_SPINS = 20
 # Sums over a wave are built afresh after 2**_BLOCK_BITS flips, lest rounding pile up.
@@ -54,7 +55,8 @@ def ising(
         ``log_z``, ``free_energy`` (-T ln Z), ``energy`` (<H>, total), ``specific_heat`` (per site),
         ``magnetization``, ``abs_magnetization``, ``susceptibility`` (beta N (<m^2> - <m>^2)),
         ``binder_cumulant`` and, on lattices periodic along all axes, ``correlation_length`` (second moment;
-        with a field the correlator at zero momentum is the connected one).
+        with a field the correlator at zero momentum is the connected one). The last five with ``staggered_``
+        in front too, where J < 0 and the lattice is bipartite.
 
     Raises
     ------
@@ -76,8 +78,14 @@ def ising(
     if n_sites > MAX_SPINS:
         raise NotExactError(f"lattice must have at most {MAX_SPINS} sites to be enumerated, got {n_sites}")
     waves = _waves(lattice) if all(lattice.pbc) else np.zeros((0, n_sites))
+    signs = lattice.bipartition if coupling < 0 else None
+    tables = [(waves, np.ones(n_sites, np.int64))]
+    if signs is not None:
+        tables.append((waves * signs, signs.astype(np.int64)))
     bonds = np.ascontiguousarray(lattice.bonds, dtype=np.int64)
-    counts, power = _histogram(n_sites, bonds.tobytes(), waves.tobytes())
+    counts, *sums = _histogram(
+        n_sites, bonds.tobytes(), *(np.concatenate(one).tobytes() for one in zip(*tables, strict=True))
+    )
     bond_index, spin_index = np.nonzero(counts)
     bond_sum, spin_sum = 2.0 * bond_index - len(bonds), 2.0 * spin_index - n_sites
     states = counts[bond_index, spin_index].astype(np.float64)
@@ -86,93 +94,114 @@ def ising(
     top = log_weight.max()
     p = np.exp(log_weight - top)
     log_z = float(top + math.log(p.sum()))
-    result = _moments(p / p.sum(), energy, spin_sum / n_sites, n_sites, temperature, symmetric=field == 0)
-    result = {"log_z": log_z, "free_energy": -temperature * log_z, **result}
-    if len(waves):
-        zero = result["susceptibility"] * temperature
-        minimum = float((p / p.sum() * power[bond_index, spin_index] / states).sum()) / (
-            n_sites * lattice.n_axes
-        )
-        result["correlation_length"] = second_moment_length(zero, minimum, lattice.extent)
+    p /= p.sum()
+    power, orders = (one[bond_index, spin_index] / states[:, None] for one in sums)
+    mean_energy = float((p * energy).sum())
+    result = {
+        "log_z": log_z,
+        "free_energy": -temperature * log_z,
+        "energy": mean_energy,
+        "specific_heat": float((p * (energy - mean_energy) ** 2).sum()) / (temperature**2 * n_sites),
+    }
+    lowest = p @ power
+    for k, name in enumerate(("", "staggered_")[: len(tables)]):
+        vanishes = field == 0 or (k == 1 and lattice.sublattices_alike)
+        axes = lowest[k * len(waves) // 2 : (k + 1) * len(waves) // 2]
+        part = _order(p, orders[:, 4 * k : 4 * k + 4].T, axes, lattice, temperature, vanishes=vanishes)
+        result |= {name + key: value for key, value in part.items()}
     return result
 
 
-def _moments(
-    p: np.ndarray, energy: np.ndarray, m: np.ndarray, n_sites: int, temperature: float, *, symmetric: bool
+def _order(
+    p: np.ndarray,
+    moments: np.ndarray,
+    lowest: np.ndarray,
+    lattice: Lattice,
+    temperature: float,
+    *,
+    vanishes: bool,
 ) -> dict[str, float]:
-    """Estimates made of moments, from weights `p` that sum to 1, total energies and `m` per site."""
-    mean_energy = float((p * energy).sum())
-    mean_m = 0.0 if symmetric else float((p * m).sum())
-    variance_m = float((p * (m - mean_m) ** 2).sum())
-    return {
-        "energy": mean_energy,
-        "specific_heat": float((p * (energy - mean_energy) ** 2).sum()) / (temperature**2 * n_sites),
-        "magnetization": mean_m,
-        "abs_magnetization": float((p * np.abs(m)).sum()),
-        "susceptibility": n_sites * variance_m / temperature,
-        "binder_cumulant": binder_cumulant(float((p * m**2).sum()), float((p * m**4).sum())),
+    """Estimates of a magnetization M from M, |M|, M^2, M^4 of each weight `p`, and powers of lowest waves."""
+    n_sites = lattice.n_sites
+    first, absolute, second, fourth = moments
+    mean = 0.0 if vanishes else float(p @ first)
+    # The variance within what shares a weight, and between: no cancellation where one state has all weight.
+    zero = float(p @ (second - first**2 + (first - mean) ** 2)) / n_sites
+    result = {
+        "magnetization": mean / n_sites,
+        "abs_magnetization": float(p @ absolute) / n_sites,
+        "susceptibility": zero / temperature,
+        "binder_cumulant": binder_cumulant(float(p @ second) / n_sites**2, float(p @ fourth) / n_sites**4),
     }
-
-
-def lowest_momenta(lattice: Lattice) -> np.ndarray:
-    """Smallest non-zero momenta, reciprocal vector / extent, shape (n_axes, n_dims).
-
-    The unit cell is read off the positions, which are linear in the cell coordinates within one sublattice.
-    """
-    first = np.flatnonzero(lattice.sublattices == lattice.sublattices[0])
-    steps = (lattice.cells[first] - lattice.cells[first[0]]).astype(np.float64)
-    cell, *_ = np.linalg.lstsq(steps, lattice.positions[first] - lattice.positions[first[0]], rcond=None)
-    return 2.0 * np.pi * np.linalg.pinv(cell).T / np.array(lattice.extent, dtype=np.float64)[:, None]
+    if len(lowest):
+        result["correlation_length"] = second_moment_length(zero, lowest / n_sites, lattice_momenta(lattice))
+    return result
 
 
 def _waves(lattice: Lattice) -> np.ndarray:
-    """Cosines and sines of the lowest momenta at all sites, shape (2 n_axes, n_sites)."""
+    """Cosine and sine of the lowest momentum of each axis in turn, shape (2 n_axes, n_sites)."""
     phase = lowest_momenta(lattice) @ lattice.positions.T
-    return np.concatenate([np.cos(phase), np.sin(phase)])
+    return np.stack([np.cos(phase), np.sin(phase)], axis=1).reshape(-1, lattice.n_sites)
 
 
 @functools.lru_cache(maxsize=16)
-def _histogram(n_sites: int, bonds: bytes, waves: bytes) -> tuple[np.ndarray, np.ndarray]:
-    """Number of states and sum of squared wave amplitudes by (bond sum, spin sum); bytes make a cache key."""
+def _histogram(
+    n_sites: int, bonds: bytes, waves: bytes, signs: bytes
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Number of states by (bond sum, spin sum), and sums over them; bytes make a cache key.
+
+    Sums of the power of each wave (rows in pairs), and of M, |M|, M^2, M^4 of each row M of `signs`.
+    """
     pairs = np.frombuffer(bonds, dtype=np.int64).reshape(-1, 2)
     partner = np.concatenate([pairs, pairs[:, ::-1]])
     partner = partner[np.argsort(partner[:, 0], kind="stable")]
     start = np.searchsorted(partner[:, 0], np.arange(n_sites + 1))
-    amplitudes = np.frombuffer(waves, dtype=np.float64).reshape(-1, n_sites)
-    counts, power = _count(
-        n_sites, np.ascontiguousarray(partner[:, 1]), start, np.ascontiguousarray(amplitudes.T)
+    rows = (np.frombuffer(waves).reshape(-1, n_sites), np.frombuffer(signs, np.int64).reshape(-1, n_sites))
+    tables = _count(
+        n_sites, np.ascontiguousarray(partner[:, 1]), start, *(np.ascontiguousarray(row.T) for row in rows)
     )
-    counts.flags.writeable = power.flags.writeable = False
-    return counts, power
+    for table in tables:
+        table.flags.writeable = False
+    return tables
 
 
 @numba.njit(cache=True)
-def _count(n_sites, neighbours, start, waves):  # pragma: no cover - compiled
-    """Gray-code walk; partners of site i: `neighbours[start[i]:start[i+1]]`; `waves` (n_sites, n_waves)."""
-    n_bonds, n_waves = len(neighbours) // 2, waves.shape[1]
+def _count(n_sites, neighbours, start, waves, signs):  # pragma: no cover - compiled
+    """Gray-code walk; partners of site i: `neighbours[start[i]:start[i+1]]`; `waves`, `signs` by site."""
+    n_bonds, n_waves, n_orders = len(neighbours) // 2, waves.shape[1], signs.shape[1]
     counts = np.zeros((n_bonds + 1, n_sites + 1), dtype=np.int64)
-    power = np.zeros((n_bonds + 1, n_sites + 1))
+    power = np.zeros((n_bonds + 1, n_sites + 1, n_waves // 2))
+    orders = np.zeros((n_bonds + 1, n_sites + 1, 4 * n_orders))
     low = min(n_sites, _BLOCK_BITS)
     spins = np.empty(n_sites, dtype=np.int64)
-    amplitude = np.empty(n_waves)
+    amplitude, order = np.empty(n_waves), np.empty(n_orders, np.int64)
     for block in range(1 << (n_sites - low)):
         for i in range(n_sites):
             spins[i] = -1 if i < low else 2 * ((block >> (i - low)) & 1) - 1
         twice_bond_sum = 0
         spin_sum = 0
         amplitude[:] = 0.0
+        order[:] = 0
         for i in range(n_sites):
             spin_sum += spins[i]
             for j in range(start[i], start[i + 1]):
                 twice_bond_sum += spins[i] * spins[neighbours[j]]
             for w in range(n_waves):
                 amplitude[w] += spins[i] * waves[i, w]
+            for k in range(n_orders):
+                order[k] += spins[i] * signs[i, k]
         bond_sum = twice_bond_sum // 2
         for step in range(1, (1 << low) + 1):
             row, column = (bond_sum + n_bonds) // 2, (spin_sum + n_sites) // 2
             counts[row, column] += 1
             for w in range(n_waves):
-                power[row, column] += amplitude[w] ** 2
+                power[row, column, w // 2] += amplitude[w] ** 2
+            for k in range(n_orders):
+                square = float(order[k] * order[k])
+                orders[row, column, 4 * k] += order[k]
+                orders[row, column, 4 * k + 1] += abs(order[k])
+                orders[row, column, 4 * k + 2] += square
+                orders[row, column, 4 * k + 3] += square * square
             site = 0
             while site < low - 1 and not (step >> site) & 1:
                 site += 1
@@ -184,4 +213,6 @@ def _count(n_sites, neighbours, start, waves):  # pragma: no cover - compiled
             spin_sum += 2 * spins[site]
             for w in range(n_waves):
                 amplitude[w] += 2 * spins[site] * waves[site, w]
-    return counts, power
+            for k in range(n_orders):
+                order[k] += 2 * spins[site] * signs[site, k]
+    return counts, power, orders

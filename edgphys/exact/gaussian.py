@@ -16,8 +16,8 @@ import numpy as np
 
 from edgphys._checks import finite
 from edgphys.errors import NotExactError
-from edgphys.exact.enumeration import lowest_momenta
 from edgphys.exact.ratios import second_moment_length
+from lattices.momenta import lattice_momenta, lowest_momenta
 
 if TYPE_CHECKING:
     from lattices import Lattice
@@ -66,7 +66,7 @@ def free_field(lattice: Lattice, hop: float, quadratic: float) -> dict[str, floa
     """
     hop, quadratic = finite(hop, "hop"), finite(quadratic, "quadratic")
     n_sites = lattice.n_sites
-    modes, zero, minimum = (_momentum_space if _is_circulant(lattice) else _dense)(lattice, hop, quadratic)
+    modes, zero, lowest = (_momentum_space if _is_circulant(lattice) else _dense)(lattice, hop, quadratic)
     log_z = 0.5 * n_sites * math.log(2.0 * math.pi) - 0.5 * float(np.log(modes).sum())
     result = {
         "log_z": log_z,
@@ -80,7 +80,7 @@ def free_field(lattice: Lattice, hop: float, quadratic: float) -> dict[str, floa
         "phi2": float((1.0 / modes).mean()),
     }
     if all(lattice.pbc):
-        result["correlation_length"] = second_moment_length(zero, minimum, lattice.extent)
+        result["correlation_length"] = second_moment_length(zero, lowest, lattice_momenta(lattice))
     return result
 
 
@@ -96,8 +96,8 @@ def _check_positive(modes: np.ndarray, hop: float, quadratic: float) -> None:
         )
 
 
-def _momentum_space(lattice: Lattice, hop: float, quadratic: float) -> tuple[np.ndarray, float, float]:
-    """Eigenvalues of Q, and the correlators at zero and (axis average) at the lowest momenta."""
+def _momentum_space(lattice: Lattice, hop: float, quadratic: float) -> tuple[np.ndarray, float, np.ndarray]:
+    """Eigenvalues of Q, and the correlators at zero and at the lowest momentum of each axis."""
     row = np.zeros(lattice.n_sites)
     for first, second in ((0, 1), (1, 0)):
         at_origin = lattice.bonds[:, first] == 0
@@ -106,11 +106,11 @@ def _momentum_space(lattice: Lattice, hop: float, quadratic: float) -> tuple[np.
     _check_positive(modes, hop, quadratic)
     # One step along an axis of the discrete Fourier transform is the lowest momentum there.
     lowest = [modes[tuple(np.eye(modes.ndim, dtype=int)[axis])] for axis in range(modes.ndim)]
-    return modes.ravel(), float(1.0 / modes.ravel()[0]), float(np.mean(1.0 / np.array(lowest)))
+    return modes.ravel(), float(1.0 / modes.ravel()[0]), 1.0 / np.array(lowest)
 
 
-def _dense(lattice: Lattice, hop: float, quadratic: float) -> tuple[np.ndarray, float, float]:
-    """The same for any lattice, by diagonalisation; the last entry is NaN where an axis is open."""
+def _dense(lattice: Lattice, hop: float, quadratic: float) -> tuple[np.ndarray, float, np.ndarray]:
+    """The same for any lattice, by diagonalisation; the last entry is empty where an axis is open."""
     n_sites = lattice.n_sites
     if n_sites > MAX_DENSE_SITES:
         raise NotExactError(
@@ -123,7 +123,6 @@ def _dense(lattice: Lattice, hop: float, quadratic: float) -> tuple[np.ndarray, 
     _check_positive(modes, hop, quadratic)
     zero = float((vectors.sum(axis=0) ** 2 / modes).sum()) / n_sites
     if not all(lattice.pbc):
-        return modes, zero, math.nan
+        return modes, zero, np.empty(0)
     waves = np.exp(1j * lowest_momenta(lattice) @ lattice.positions.T)
-    minimum = float((np.abs(waves @ vectors) ** 2 / modes).sum()) / (n_sites * len(waves))
-    return modes, zero, minimum
+    return modes, zero, (np.abs(waves @ vectors) ** 2 / modes).sum(axis=1) / n_sites

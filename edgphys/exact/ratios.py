@@ -1,27 +1,42 @@
 # SPDX-License-Identifier: MIT
-"""The two ratios of moments that several exact results share."""
+"""Ratios of moments that several exact results share."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 
-__all__ = ["binder_cumulant", "second_moment_length"]
+import numpy as np
+
+__all__ = ["binder_cumulant", "hypercubic_momenta", "second_moment_length"]
 
 
-def second_moment_length(zero: float, minimum: float, extent: Sequence[int]) -> float:
-    """Second-moment correlation length from the correlator at zero and at the lowest momenta.
+def second_moment_length(zero: float, lowest: Sequence[float], momenta: Sequence[float]) -> float:
+    """Second-moment correlation length from the correlators at zero and at the lowest momentum of each axis.
 
-    ``sqrt(zero / minimum - 1) / (2 sin(pi / L))`` with L the geometric mean of `extent`, in lattice spacings;
-    NaN when the ratio is below one. A ratio that differs from one by rounding only gives zero.
+    The mean over axes of ``sqrt(zero / lowest - 1) / khat``, with khat the `momenta`
+    (`lattices.momenta.lattice_momenta`), in lattice spacings; axes of equal khat share the mean of their
+    correlators. NaN when a ratio is below one. A ratio that differs from one by rounding only gives zero.
     """
-    size = math.exp(math.fsum(math.log(length) for length in extent) / len(extent))
-    if not minimum > 0:
+    same = np.abs(np.subtract.outer(momenta, momenta)) <= 1e-9 * np.abs(momenta)
+    return math.fsum(
+        _length(zero, float(np.mean(np.asarray(lowest)[equal])), momentum)
+        for equal, momentum in zip(same, momenta, strict=True)
+    ) / len(momenta)
+
+
+def hypercubic_momenta(*extent: int) -> list[float]:
+    """khat of the lowest momenta of a hypercubic lattice."""
+    return [2.0 * math.sin(math.pi / length) for length in extent]
+
+
+def _length(zero: float, lowest: float, momentum: float) -> float:
+    if not lowest > 0 or math.isnan(momentum):
         return math.nan
-    excess = zero / minimum - 1.0
+    excess = zero / lowest - 1.0
     if abs(excess) < 1e-11:
         return 0.0
-    return math.sqrt(excess) / (2.0 * math.sin(math.pi / size)) if excess > 0 else math.nan
+    return math.sqrt(excess) / momentum if excess > 0 else math.nan
 
 
 def binder_cumulant(m2: float, m4: float) -> float:

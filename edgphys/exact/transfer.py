@@ -26,6 +26,7 @@ from edgphys.errors import NotExactError
 from edgphys.exact.quadrature import field_grid
 from edgphys.exact.ratios import (
     binder_cumulant,
+    hypercubic_momenta,
     second_moment_length,
 )
 from edgphys.exact.tensor_rows import RowNetwork
@@ -96,7 +97,7 @@ def ising_chain(n: int, temperature: float, coupling: float = 1.0, field: float 
         "abs_magnetization": float((p * np.abs(m)).sum()),
         "susceptibility": zero / temperature,
         "binder_cumulant": binder_cumulant(float((p * m**2).sum()), float((p * m**4).sum())),
-        "correlation_length": second_moment_length(zero, minimum, (n,)),
+        "correlation_length": second_moment_length(zero, [minimum], hypercubic_momenta(n)),
     }
 
 
@@ -132,18 +133,20 @@ def _ising_ring_correlator(n: int, k: float, h: float) -> float:
     # cosh^2 - root^2 = 1 - e^{-4K}; from it the ratio and the logarithm of its size, without cancellation.
     gap = -math.expm1(-4.0 * k) * math.exp(-2.0 * scale) if k >= 0 else math.expm1(4.0 * k) * off**2
     ratio = gap / (cosine + root) ** 2
-    if abs(ratio) > 0.5:
-        log_size = math.log1p(-2.0 * min(root, cosine) / (cosine + root))
-    else:
-        log_size = math.log(abs(ratio)) if ratio else -math.inf
+    # 1 - |t|, without cancellation where it is small.
+    below = 2.0 * min(root, cosine) / (cosine + root) if abs(ratio) > 0.5 else 1.0 - abs(ratio)
+    log_size = math.log1p(-below) if below < 1.0 else -math.inf
     sign_n = -1.0 if ratio < 0 and n % 2 else 1.0
-    power = sign_n * math.exp(n * log_size)
-    partition = -math.expm1(n * log_size) if sign_n < 0 else 1.0 + power
+    missing, power = -math.expm1(n * log_size), math.exp(n * log_size)  # 1 - |t|^n and |t|^n
+    # (1 - t^n) / (1 + t^n) (1 - t^2) / |1 - t e^{ik}|^2; in an odd ring of t = -1 the first goes to 1 / n.
+    if sign_n > 0:
+        numerator = missing / (1.0 + power) * below
+    else:
+        numerator = (1.0 + power) * (below / missing if missing else 1.0 / n)
     wave = complex(math.cos(2.0 * math.pi / n), math.sin(2.0 * math.pi / n))
-    geometric = (1.0 - power) / (1.0 - ratio * wave)
-    # sum_r t^(n - r) e^{ikr} over r = 0 .. n-1, by the substitution r -> n - r
-    mirrored = power + geometric.conjugate() - 1.0
-    return float((off / root) ** 2 * (geometric + mirrored).real / partition)
+    # Without a field sine is 0, and so is off where float64 has no e^{-2K}.
+    share = (off / root) ** 2 if sine else 1.0
+    return share * numerator * (1.0 + abs(ratio)) / abs(1.0 - ratio * wave) ** 2
 
 
 def _check_phi4(
@@ -273,7 +276,7 @@ def _chain_on_grid(n: int, hop: float, quadratic: float, quartic: float, n_nodes
         "m2": zero / n,
         "m4": _fourth_moment(n, vectors, ratio, x) / (n**4 * trace),
         "phi2": mean(x**2),
-        "length": second_moment_length(zero, minimum, (n,)),
+        "length": second_moment_length(zero, [minimum], hypercubic_momenta(n)),
     }
     return _phi4_estimates(n, log_z, quartic, (n * mean_4, n * float(centred.sum())), moments)
 
@@ -361,15 +364,16 @@ def _torus_at_rank(
         for size in (width, length)
     ]
     powers = [2.0 * network.traces(1, wave[1][None, :] * ones, 2)[2] / field[0]]
-    if width != length:
-        powers.append(2.0 * network.traces(1, wave[0][:, None] * ones, 2)[2] / field[0])
+    same = width == length
+    powers.append(powers[0] if same else 2.0 * network.traces(1, wave[0][:, None] * ones, 2)[2] / field[0])
+    powers = np.array(powers)
     m2, m4 = 2.0 * field[2] / (field[0] * n_sites**2), 24.0 * field[4] / (field[0] * n_sites**4)
     moments = {
         "zero": n_sites * m2,
         "m2": m2,
         "m4": m4,
         "phi2": phi2,
-        "length": second_moment_length(n_sites * m2, float(np.mean(powers)) / n_sites, (width, length)),
+        "length": second_moment_length(n_sites * m2, powers / n_sites, hypercubic_momenta(length, width)),
     }
     log_z = math.log(field[0]) + network.log_scale()
     q = (float(fourth[1]), float(2.0 * fourth[2] - fourth[1] ** 2))

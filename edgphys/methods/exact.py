@@ -17,7 +17,7 @@ __all__ = ["ExactMethod"]
 
 
 class ExactMethod(AbstractMethod):
-    """The exact results that a system carries; none at a point where nothing is known."""
+    """The exact results that a system carries; none, with a note, where nothing is known or can be had."""
 
     name = "exact"
     look: Look = Look("exact", is_exact=True, reference_rank=0)
@@ -34,9 +34,11 @@ class ExactMethod(AbstractMethod):
         self, system: Any, seed: Any = None, artefact: Any = None, checkpoint: str | None = None
     ) -> xr.Dataset:
         from edgphys.estimators.estimate import estimates_from_exact
+        from edgphys.systems.known import known_exactly
 
-        known = system.exact_results() if system.exact else {}
-        return estimates_from_exact(known, system.attrs() | {"observables": json.dumps(list(system.exact))})
+        known, note = known_exactly(system)
+        about = {"observables": json.dumps(list(system.exact)), "warning": note}
+        return estimates_from_exact(known, system.attrs() | about)
 
 
 def _words(system: Any) -> str:

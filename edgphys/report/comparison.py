@@ -7,6 +7,7 @@ first method. ``z = (a - b) / sqrt(err_a^2 + err_b^2)`` takes the two as indepen
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 from collections.abc import Mapping, Sequence
@@ -17,6 +18,7 @@ import numpy as np
 from edgphys import observables
 from edgphys.dataset.cell_names import cell_name
 from edgphys.errors import DatasetError, UnknownNameError
+from edgphys.formulas import AXES
 from edgphys.methods.base import Look
 from edgphys.methods.registry import looks_of
 
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
     import xarray as xr
 
 __all__ = [
+    "blanks",
+    "boundary_words",
     "check_scan",
     "format_value",
     "has_result",
@@ -54,7 +58,21 @@ def known_results(attrs: Mapping[str, Any]) -> tuple[str, ...]:
 def is_result(name: str, attrs: Mapping[str, Any]) -> bool:
     """Whether tables show `name` as a result; they do if no table of observables knows it."""
     record = observables.record(name, attrs)
-    return record.in_table and record.role in ("estimate", "own")
+    return record.in_table and record.role in ("estimate", "own", "staggered")
+
+
+def boundary_words(attrs: Mapping[str, Any]) -> str:
+    """periodic, open, or along which axes it is periodic.
+
+    Examples
+    --------
+    >>> boundary_words({"pbc": [1, 1]}), boundary_words({"pbc": [0, 1]}), boundary_words({"pbc": 0})
+    ('periodic', 'periodic along y', 'open')
+    """
+    periodic = np.atleast_1d(attrs.get("pbc", 1))
+    if periodic.all() or not periodic.any():
+        return "periodic" if periodic.all() else "open"
+    return "periodic along " + "".join(AXES[axis] for axis in np.flatnonzero(periodic))
 
 
 def check_scan(table: xr.Dataset) -> tuple[str, ...]:
@@ -160,6 +178,16 @@ def troubles(table: xr.Dataset) -> list[tuple[str, dict[str, float], str]]:
             if reason:
                 found.append((method, point, warnings.get(cell_name(method, point), "") or reason))
     return found
+
+
+def blanks(table: xr.Dataset) -> list[tuple[str, dict[str, float], str]]:
+    """Cells of exact methods that could not be had: (method, point, reason)."""
+    warnings, couplings = json.loads(table.attrs.get("warnings", "{}")), check_scan(table)
+    grid = itertools.product(*(table[name].values.tolist() for name in couplings))
+    points = [dict(zip(couplings, values, strict=True)) for values in grid]
+    exact = [name for name, look in looks(table).items() if look.is_exact]
+    cells = [(name, point, warnings.get(cell_name(name, point), "")) for name in exact for point in points]
+    return [cell for cell in cells if cell[2]]
 
 
 def _reason(cell: xr.Dataset) -> str:

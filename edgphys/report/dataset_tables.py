@@ -110,12 +110,19 @@ def _value(estimates: xr.Dataset, name: str) -> float:
     return float(estimates[name]) if name in estimates else math.nan
 
 
-def exact_of(samples: xr.Dataset) -> dict[str, float]:
-    """Exact results of the system that the attrs describe; none if it cannot be rebuilt from them."""
+def exact_of(samples: xr.Dataset) -> tuple[dict[str, float], str]:
+    """Exact results of the system that the attrs describe, none if they do not rebuild it; why there is none.
+
+    Those that took long are kept in the attr ``exact``.
+    """
     import lattices
     from edgphys import systems
+    from edgphys.systems.known import known_exactly
 
     attrs = samples.attrs
+    if "exact" in attrs:
+        values, note = json.loads(attrs["exact"])
+        return values, note
     try:
         lattice = None
         if "lattice" in attrs:
@@ -124,5 +131,5 @@ def exact_of(samples: xr.Dataset) -> dict[str, float]:
             lattice = lattices.build(attrs["lattice"], extent, pbc, allow_double_bonds=True)
         system = systems.build(attrs["system"], lattice, **json.loads(attrs["parameters"]))
     except (EdgphysError, ValueError, TypeError):
-        return {}
-    return system.exact_results()
+        return {}, ""
+    return known_exactly(system)

@@ -59,6 +59,7 @@ def exact_curve(
         rows = _rows(known, x_name, builder(table, fixed))
     except (TypeError, ValueError, EdgphysError):  # a system or a lattice of one's own
         return None
+    rows = {value: row for value, row in rows.items() if row}  # a gap where none can be had
     x = sorted(rows)
     names = set.intersection(*(set(row) for row in rows.values())) if rows else set()
     return (np.array(x), {name: np.array([rows[v][name] for v in x]) for name in names}) if names else None
@@ -66,16 +67,18 @@ def exact_curve(
 
 def _rows(known: xr.Dataset, x_name: str, build: Callable[..., Any]) -> dict[float, dict[str, float]]:
     """Exact results by value of the coupling; none if they are not those in the table, or too slow."""
+    from edgphys.systems.known import known_exactly
+
     begin, rows = time.perf_counter(), {}
     for value in known[x_name].values.tolist():
         last = time.perf_counter()
-        rows[value] = build(**{x_name: value}).exact_results()
+        rows[value], _ = known_exactly(build(**{x_name: value}))
     now = time.perf_counter()
     n_more = min(_MOST, int((_SECONDS - (now - begin)) / max(now - last, 1e-9)))
     if n_more < _LEAST or not _agree(known, x_name, rows):
         return {}
     more = set(np.linspace(min(rows), max(rows), n_more).tolist()) - set(rows)
-    return rows | {value: build(**{x_name: value}).exact_results() for value in more}
+    return rows | {value: known_exactly(build(**{x_name: value}))[0] for value in more}
 
 
 def builder(table: xr.Dataset, fixed: dict[str, float]) -> Callable[..., Any]:
@@ -87,7 +90,7 @@ def builder(table: xr.Dataset, fixed: dict[str, float]) -> Callable[..., Any]:
     lattice = None
     if "lattice" in attrs:
         extent, pbc = (tuple(int(n) for n in np.atleast_1d(attrs[name])) for name in ("extent", "pbc"))
-        lattice = lattices.build(attrs["lattice"], extent, tuple(map(bool, pbc)))
+        lattice = lattices.build(attrs["lattice"], extent, tuple(map(bool, pbc)), allow_double_bonds=True)
     parameters = json.loads(attrs["parameters"]) | fixed
     return functools.partial(registry.build, attrs["system"], lattice, **parameters)
 

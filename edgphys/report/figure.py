@@ -19,7 +19,14 @@ import numpy as np
 
 from edgphys._files import check_target, write_whole
 from edgphys.errors import ArgumentValueError, DatasetError
-from edgphys.report.comparison import check_scan, has_result, looks, results_of, sampled_methods
+from edgphys.report.comparison import (
+    boundary_words,
+    check_scan,
+    has_result,
+    looks,
+    results_of,
+    sampled_methods,
+)
 from edgphys.report.curve_results import as_scan
 from edgphys.report.panel import Curve, curves_of, draw_panel, method_style, passed
 
@@ -171,7 +178,7 @@ def _heading(table: xr.Dataset, curves: list[Curve]) -> str:
         f"${symbols[name]} = {value:g}$" if name in symbols else f"{name} = {value:g}"
         for name, value in numbers.items()
     ]
-    boundary = "periodic" if np.all(table.attrs.get("pbc", 1)) else "open"
+    boundary = boundary_words(table.attrs)
     lattice = f"{table.attrs['lattice']} {extent} {boundary}" if "lattice" in table.attrs else ""
     parts = [system, lattice, ", ".join(words)]
     return "  ·  ".join(part for part in parts if part)

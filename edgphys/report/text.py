@@ -12,6 +12,8 @@ from rich.console import Console
 from edgphys.dataset.schema import KINDS
 from edgphys.methods.condition_ranges import range_words
 from edgphys.report.comparison import (
+    blanks,
+    boundary_words,
     check_scan,
     has_result,
     model_ranges,
@@ -77,8 +79,10 @@ def print_dataset(
         from edgphys.estimators import estimate
 
         result = estimate(result)
-    exact = exact_of(result) if exact is None else exact
+    exact, note = exact_of(result) if exact is None else (exact, "")
     console.print(estimates_table(empty_table(str(result.attrs["method"])), result, exact))
+    if note:
+        console.print(f"No exact results of {note}", highlight=False, soft_wrap=True, markup=False)
     notes_on(result, console)
 
 
@@ -115,7 +119,7 @@ def print_scan(table: xr.Dataset, variables: list[str] | None = None, console: C
 def _heading(table: xr.Dataset) -> str:
     attrs = table.attrs
     extent = "x".join(str(length) for length in np.atleast_1d(attrs.get("extent", [])))
-    boundary = "periodic" if np.all(attrs.get("pbc", 1)) else "open"
+    boundary = boundary_words(attrs)
     parameters = json.loads(attrs.get("parameters", "{}"))
     fixed = " ".join(f"{name}={plain_value(value)}" for name, value in parameters.items())
     words = f"{attrs.get('system', '')}"
@@ -134,7 +138,12 @@ def _notes(table: xr.Dataset) -> list[str]:
         ranges = model_ranges(table, method)
         if ranges:
             notes.append(f"{method}: one model for {range_words(ranges)}, drawn from anew at each point.")
+    for method, point, reason in blanks(table):
+        notes.append(f"No results of {method} at {_where(point)}: {reason}")
     for method, point, reason in troubles(table):
-        where = " ".join(f"{name}={value:.6g}" for name, value in point.items())
-        notes.append(f"NOT TRUSTED: {method} at {where}: {reason}")
+        notes.append(f"NOT TRUSTED: {method} at {_where(point)}: {reason}")
     return notes
+
+
+def _where(point: dict[str, float]) -> str:
+    return " ".join(f"{name}={value:.6g}" for name, value in point.items())

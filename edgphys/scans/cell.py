@@ -68,7 +68,7 @@ def run_cell(cell: Cell, artefact: Any, checkpoint: str | None) -> Result:
             kind = type(estimates).__name__
             raise ArgumentTypeError(f"run of method {name!r} must give an xarray.Dataset, got {kind}")
         result = _result_of(estimates)
-    except (EdgphysError, ValueError, TypeError, RuntimeError) as error:
+    except (EdgphysError, ValueError, TypeError, RuntimeError, ArithmeticError, MemoryError) as error:
         error.add_note(f"computing {name} at {point_label(cell.point)}")
         raise
     shared = float(estimates.attrs.get("shared_time", 0.0))

@@ -73,16 +73,21 @@ def _fixed_parameters(every: list[dict[str, Any]], grid: Grid) -> dict[str, Any]
 
 
 def _definitions(every: list[dict[str, Any]], grid: Grid) -> dict[str, str]:
-    """Definitions of all results; those of the system must hold at all points."""
+    """Definitions of all results; those of the system must hold at all points.
+
+    What the table of observables has may be missing at some points, as an antiferromagnet's staggered order.
+    """
     of_system = [json.loads(other["definitions"]) for other in every]
-    for name, text in of_system[0].items():
-        if any(other.get(name) != text for other in of_system):
+    united = {name: text for other in reversed(of_system) for name, text in other.items()}
+    for name, text in united.items():
+        known = text if name in observables.TABLE else None
+        if any(other.get(name, known) != text for other in of_system):
             raise ArgumentValueError(
                 f"make_system must give one definition of {name} at all points, with symbols for couplings, "
                 f"got {text!r} at {point_label(grid.points[0])} and another elsewhere",
                 "make_system",
             )
-    definitions = observables.definitions(observables.ESTIMATES) | of_system[0]
+    definitions = observables.definitions(observables.ESTIMATES) | united
     definitions |= observables.definitions((*observables.DIAGNOSTICS, *observables.COSTS))
     for name in grid.names:
         if name in definitions:

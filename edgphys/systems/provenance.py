@@ -65,8 +65,10 @@ def sample_attrs(
         `schema_version`, `kind`, `method`, `system`, `parameters` (JSON), `temperature`, `beta`,
         `definitions` (JSON), `seed`, `wall_time`, `n_energy_calls`, `n_gradient_calls`, `settings` (JSON),
         `versions` (JSON), `created` (ISO 8601, UTC). On a lattice also `lattice`, `extent`, `pbc`, `n_sites`,
-        `z2_symmetric` (0 or 1) and `linear_size` (geometric mean of the extents), otherwise `n_variables`
-        and, in JSON, the system's `observables` and `basins`.
+        `z2_symmetric` (0 or 1), `linear_size` (geometric mean of the extents), unless an axis is open
+        `lattice_momenta` (`lattices.momenta.lattice_momenta`), and of an antiferromagnet
+        `sublattices_alike` (0 or 1: whether the staggered magnetization averages to 0); otherwise
+        `n_variables` and, in JSON, the system's `observables` and `basins`.
 
     Raises
     ------

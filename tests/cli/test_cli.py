@@ -191,9 +191,9 @@ def test_symmetric_magnetization_is_not_shown(capsys):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ("--extent 0 --temperature 2", "extent must be integers >= 3"),
-        ("--extent 1 --temperature 2", "extent must be integers >= 3"),
-        ("--extent 2 --temperature 2", "double"),
+        ("--extent 0 --temperature 2", "extent must be integers >= 2"),
+        ("--extent 1 --temperature 2", "extent must be integers >= 2"),
+        ("--extent 2 --temperature 2", "joins some sites of lattice 'square' twice"),
         ("--extent 8by8 --temperature 2", "--extent must be integers such as 16 or 16x8, got '8by8'"),
         ("--extent 4x4x4 --temperature 2", "extent must have 2 entries"),
         ("--temperature=-1.0", "temperature must be positive and finite, got -1.0"),

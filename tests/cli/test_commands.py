@@ -199,6 +199,14 @@ def test_a_scan_of_a_system_without_a_lattice(folder, capsys):
         ("free-energy ising --temperature 2 --method bar --out a.nc", "method must be one of mbar, ti"),
         ("free-energy planar --open --out a.nc", "must be left out for planar, which has none, got --open"),
         (
+            "sample ising --extent 4x3 --pbc z --temperature 2 --out a.nc",
+            "error: --periodic must name axes among x, y, each once, got 'z'",
+        ),
+        (
+            "sample ising --extent 4 --open --periodic x --temperature 2 --out a.nc",
+            "error: --periodic must be left out with --open, got 'x'",
+        ),
+        (
             "free-energy planar --n-samples 20 --out a.nc",
             "--n-samples must be left out for method='mbar', got 20",
         ),

@@ -58,6 +58,31 @@ def test_definitions_with_symmetry_take_the_mean_as_zero():
     )
 
 
+def test_correlation_length_is_the_mean_over_axes_that_differ():
+    data = samples(z2_symmetric=1, lattice_momenta=[0.5, 1.5, 0.5])
+    for axis, factor in (("x", 1.0), ("y", 2.0), ("z", 0.8)):
+        data[f"correlator_min_{axis}"] = data["correlator_min"] / 3 * factor
+    zero, lowest = float(data["correlator_zero"].mean()), float(data["correlator_min"].mean()) / 3
+    xz, y = np.sqrt(zero / (0.9 * lowest) - 1) / 0.5, np.sqrt(zero / (2 * lowest) - 1) / 1.5
+    assert values_of(data)["correlation_length"] == pytest.approx((2 * xz + y) / 3, rel=1e-12)
+    del data["correlator_min_y"]
+    assert np.isnan(values_of(data)["correlation_length"])
+
+
+@pytest.mark.parametrize(
+    ("about", "known"),
+    [
+        ({"lattice": "square", "extent": [4, 4]}, True),
+        ({"lattice": "square", "extent": [8, 2]}, False),
+        ({"lattice": "triangular", "extent": [4, 4]}, False),
+    ],
+)
+def test_files_from_before_the_momenta_were_stored_have_a_length_where_the_linear_size_says_it(about, known):
+    plain, old = values_of(samples(z2_symmetric=1)), values_of(samples(z2_symmetric=1, **about))
+    assert np.isnan(old["correlation_length"]) != known
+    assert not known or old["correlation_length"] == plain["correlation_length"]
+
+
 def test_correlation_length_below_its_range_is_nan():
     data = samples()
     data["correlator_min"] = data["correlator_min"] * 100

@@ -12,6 +12,7 @@ from helpers.oracles import enumerate_ising
 import lattices
 from edgphys.errors import NotExactError
 from edgphys.exact import enumeration, kaufman
+from lattices.momenta import lattice_momenta, lowest_momenta
 
 CASES = [
     ("chain", (5,), True),
@@ -62,14 +63,12 @@ def test_all_estimates(case, coupling, field):
 def test_correlation_length(case, field):
     lattice = build(*case)
     exact, found = compare(lattice, 2.5, 1.0, field)
-    cells = lattice.cells
-    power = 0.0
-    for axis, length in enumerate(lattice.extent):
-        wave = np.exp(2j * np.pi * cells[:, axis] / length)
-        power += (wave @ exact["correlation"] @ wave.conj()).real / lattice.n_sites / lattice.n_axes
-    zero = lattice.n_sites * (exact["m2"] - exact["magnetization"] ** 2)
-    size = math.prod(lattice.extent) ** (1 / lattice.n_axes)
-    expected = math.sqrt(zero / power - 1) / (2 * math.sin(math.pi / size))
+    zero, lengths = lattice.n_sites * (exact["m2"] - exact["magnetization"] ** 2), []
+    for k, size in zip(lowest_momenta(lattice), lattice_momenta(lattice), strict=True):
+        wave = np.exp(1j * lattice.positions @ k)
+        power = (wave @ exact["correlation"] @ wave.conj()).real / lattice.n_sites
+        lengths.append(math.sqrt(zero / power - 1) / size)
+    expected = np.mean(lengths)
     assert found["correlation_length"] == pytest.approx(expected, rel=1e-11)
 
 
@@ -78,9 +77,41 @@ def test_correlation_length_is_nan_in_an_antiferromagnet_and_absent_with_open_ax
     assert "correlation_length" not in enumeration.ising(build("square", (3, 3), False), 1.0)
 
 
+@pytest.mark.parametrize(
+    ("name", "extent", "pbc"),
+    [("square", (4, 4), True), ("honeycomb", (2, 4), True), ("square", (3, 3), False), ("chain", (6,), True)],
+)
+def test_staggered_order_of_an_antiferromagnet_is_the_order_of_the_ferromagnet(name, extent, pbc):
+    lattice = build(name, extent, pbc)
+    ferromagnet, found = (enumeration.ising(lattice, 2.1, coupling) for coupling in (1.0, -1.0))
+    staggered = {key: value for key, value in found.items() if key.startswith("staggered_")}
+    assert len(staggered) == (5 if pbc else 4)
+    for key, value in staggered.items():
+        assert value == pytest.approx(ferromagnet[key.removeprefix("staggered_")], rel=1e-12), key
+    assert abs(found["binder_cumulant"] - ferromagnet["binder_cumulant"]) > 0.1  # control: the uniform one
+
+
+def test_staggered_order_in_a_field_by_hand():
+    lattice = build("square", (3, 3), False)  # five sites against four: the average is not 0
+    found = enumeration.ising(lattice, 2.0, -1.0, 0.5)
+    spins = 2.0 * np.array(np.meshgrid(*[[0, 1]] * 9)).reshape(9, -1) - 1.0
+    ends = lattice.bonds.T
+    weights = np.exp(-((spins[ends[0]] * spins[ends[1]]).sum(0) - 0.5 * spins.sum(0)) / 2.0)
+    weights /= weights.sum()
+    m = lattice.bipartition @ spins / 9
+    assert (
+        found["staggered_magnetization"] == pytest.approx(weights @ m, rel=1e-12) and abs(weights @ m) > 0.01
+    )
+    assert found["staggered_susceptibility"] == pytest.approx(
+        9 * (weights @ m**2 - (weights @ m) ** 2) / 2.0, rel=1e-12
+    )
+    periodic = enumeration.ising(build("square", (4, 4), True), 2.0, -1.0, 0.5)
+    assert periodic["staggered_magnetization"] == 0.0
+
+
 def test_sites_within_a_cell_enter_with_their_positions():
     lattice = build("honeycomb", (3, 3), True)
-    momenta = enumeration.lowest_momenta(lattice)
+    momenta = lowest_momenta(lattice)
     first = lattice.positions[lattice.sublattices == 1] - lattice.positions[lattice.sublattices == 0]
     assert np.allclose(first, first[0])
     cells = lattice.positions[lattice.sublattices == 0] @ momenta.T

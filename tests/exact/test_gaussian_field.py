@@ -10,6 +10,7 @@ import pytest
 
 import lattices
 from edgphys.exact import gaussian
+from lattices.momenta import lattice_momenta
 
 
 def covariance(lattice, hop, quadratic):
@@ -55,12 +56,12 @@ def test_all_estimates(name, extent, pbc, hop, quadratic):
 def test_correlation_length(name, extent):
     lattice = lattices.build(name, extent)
     _, inverse = covariance(lattice, 0.15, 1.5)
-    power = 0.0
-    for axis, length in enumerate(extent):
-        wave = np.exp(2j * np.pi * lattice.cells[:, axis] / length)
-        power += (wave @ inverse @ wave.conj()).real / len(extent)
-    size = math.prod(extent) ** (1 / len(extent))
-    expected = math.sqrt(inverse.sum() / power - 1) / (2 * math.sin(math.pi / size))
+    lengths = []
+    for axis, size in enumerate(lattice_momenta(lattice)):
+        wave = np.exp(2j * np.pi * lattice.cells[:, axis] / extent[axis])
+        power = (wave @ inverse @ wave.conj()).real
+        lengths.append(math.sqrt(inverse.sum() / power - 1) / size)
+    expected = np.mean(lengths)
     found = gaussian.free_field(lattice, 0.15, 1.5)["correlation_length"]
     assert found == pytest.approx(expected, rel=1e-11)
 
@@ -94,3 +95,24 @@ def test_refusals():
         gaussian.free_field(lattice, 0.25, 1.0)
     with pytest.raises(ValueError, match="hop must be finite"):
         gaussian.free_field(lattice, math.inf, 1.0)
+
+
+@pytest.mark.parametrize("extent", [(16, 4), (32, 4), (64, 8), (6, 4, 10), (8, 8)])
+def test_correlation_length_is_one_over_the_mass_in_every_box(extent):
+    name = "square" if len(extent) == 2 else "cubic"
+    lattice = lattices.build(name, extent)
+    exact = gaussian.free_field(lattice, 0.5, 0.5 * (2 * len(extent) + 1.0))  # G = 1 / (khat^2 + 1)
+    assert exact["correlation_length"] == pytest.approx(1.0, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("name", "degree", "scale"), [("triangular", 6, 1.5), ("honeycomb", 3, 0.75), ("kagome", 4, 1.0)]
+)
+@pytest.mark.parametrize("extent", [(12, 12), (12, 18)])
+def test_correlation_length_is_in_lattice_spacings(name, degree, scale, extent):
+    """1/2 sum_<ij> (phi_i - phi_j)^2 is scale/2 |grad phi|^2 per site: a mass term scale/2 gives xi = 1."""
+    exact = gaussian.free_field(lattices.build(name, extent), 0.5, 0.5 * (degree + scale))
+    tolerance = (
+        1e-12 if name == "triangular" else 2e-3
+    )  # bands of cells of several sites bend at fourth order
+    assert exact["correlation_length"] == pytest.approx(1.0, rel=tolerance)

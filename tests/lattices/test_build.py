@@ -200,6 +200,14 @@ def test_double_bonds_are_counted_twice():
     assert np.array_equal(triangular.adjacency, 2 * (1 - np.eye(4)))
 
 
+@pytest.mark.parametrize(("name", "n_sites", "n_bonds"), [("honeycomb", 8, 12), ("kagome", 12, 24)])
+def test_extent_two_is_taken_where_no_pair_is_joined_twice(name, n_sites, n_bonds):
+    lattice = lattices.build(name, (2, 2))
+    assert (lattice.n_sites, lattice.n_bonds) == (n_sites, n_bonds)
+    assert len({tuple(bond) for bond in lattice.bonds.tolist()}) == n_bonds
+    assert np.all(lattice.coordination == 2 * n_bonds // n_sites)
+
+
 def test_allow_double_bonds_changes_nothing_without_any():
     plain, allowed = (lattices.build("kagome", (3, 4), allow_double_bonds=flag) for flag in (False, True))
     assert np.array_equal(plain.bonds, allowed.bonds)
@@ -269,12 +277,12 @@ def test_repr_is_one_short_line():
         (
             ("square", (0, 4)),
             ValueError,
-            r"extent must be integers >= 3 along periodic .* got extent \(0, 4\)",
+            r"extent must be integers >= 2 along periodic .* got extent \(0, 4\)",
         ),
-        (("square", (4, 1)), ValueError, "extent must be integers >= 3 along periodic"),
+        (("square", (4, 1)), ValueError, "extent must be integers >= 2 along periodic"),
         (("square", (-3, 4), False), ValueError, ">= 1 along open axes"),
-        (("square", (2, 4)), ValueError, "reach the same cell; pass allow_double_bonds=True"),
-        (("honeycomb", (4, 2)), ValueError, "allow_double_bonds=True"),
+        (("square", (2, 4)), ValueError, r"\(2, 4\) joins some .* twice .*; pass allow_double_bonds=True"),
+        (("triangular", (4, 2)), ValueError, "allow_double_bonds=True"),
         (("square", (1, 1), False), ValueError, "at least 2 sites"),
         (("square", (4,)), ValueError, "extent must have 2 entries"),
         (("square", (4, 4), (True,)), ValueError, "pbc must have 2 entries"),
@@ -293,7 +301,7 @@ def test_refused_arguments(arguments, error, match):
 
 
 def test_extent_one_is_refused_even_with_double_bonds():
-    with pytest.raises(ValueError, match="extent must be integers >= 3"):
+    with pytest.raises(ValueError, match="extent must be integers >= 2"):
         lattices.build("square", (1, 4), allow_double_bonds=True)
 
 
@@ -320,7 +328,7 @@ def test_own_file(tmp_path):
 def test_own_file_with_long_bonds(tmp_path):
     path = tmp_path / "zigzag.toml"
     path.write_text(NEXT_NEAREST, encoding="utf-8")
-    with pytest.raises(ValueError, match=r"extent \(4,\) joins some sites of lattice 'zigzag' twice"):
+    with pytest.raises(ValueError, match=r"extent .* \(4,\) joins some sites of lattice 'zigzag' twice"):
         lattices.build(path, (4,))
     assert lattices.build(path, (4,), allow_double_bonds=True).adjacency[0].tolist() == [0, 1, 2, 1]
     with pytest.raises(ValueError, match=r"longest bond .* over \(2,\) cells"):

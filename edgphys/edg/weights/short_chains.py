@@ -24,7 +24,7 @@ from edgphys.systems.base import AbstractSystem
 
 __all__ = ["ShortChains", "short_chains"]
 
-# Moves in which steps are tuned, from short ones on; states of a chain that are looked at; moves between them.
+# Moves in which steps are tuned, from short ones on; states of a chain that are looked at; moves between.
 _N_TUNING, _N_STATES, _N_MOVES = 15, 4, 2
 
 

@@ -27,6 +27,7 @@ from edgphys.edg.reference import reference_configurations
 from edgphys.edg.trained import TrainedModel
 from edgphys.edg.weights.number_of_views import number_without_pilot
 from edgphys.edg.weights.views import harmonic_mean, redraw
+from edgphys.estimators.diagnosis import warning_on
 from edgphys.systems.provenance import sample_attrs
 
 __all__ = ["upper_bound"]
@@ -61,5 +62,5 @@ def upper_bound(
         n_gradient_calls=calls.n_gradient_calls,
     )
     words = "log weight along the encoder's path; its mean is an upper bound on log_z"
-    attrs |= {"kind": "bound", "definition": words}
+    attrs |= {"kind": "bound", "definition": words, "warning": warning_on(reference, log_w)}
     return xr.Dataset({"log_weight_reverse": (("chain", "draw"), log_w)}, attrs=attrs)

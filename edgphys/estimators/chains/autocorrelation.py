@@ -48,7 +48,7 @@ class GammaResult:
     closed: bool
 
 
-def gamma_method(series: np.ndarray, *, stau: float = 1.5) -> GammaResult:
+def gamma_method(series: np.ndarray, *, stau: float = 1.5, least_window: int = 0) -> GammaResult:
     """Mean, error and integrated autocorrelation time by the Gamma method with automatic windowing.
 
     The window W is the first with
@@ -64,6 +64,9 @@ def gamma_method(series: np.ndarray, *, stau: float = 1.5) -> GammaResult:
         One observable, at least 16 draws per chain.
     stau : float
         Ratio of the exponential to the integrated autocorrelation time that is assumed; 1 to 2.
+    least_window : int
+        Lags that are summed at least, as far as half the chain goes: those of a slower observable of the same
+        chains, whose weak part in this one its own window would leave out.
 
     Returns
     -------
@@ -123,6 +126,7 @@ def gamma_method(series: np.ndarray, *, stau: float = 1.5) -> GammaResult:
     tau_sum = np.maximum(np.cumsum(gamma / gamma[0]) - 0.5, 0.5)
     require_length(n_draws, float(tau_sum.max()))
     window, closed = _window(tau_sum, n, stau)
+    window = max(window, min(least_window, len(tau_sum) - 1))
     variance = 2.0 * gamma[0] * tau_sum[window]
     gamma = gamma[: window + 1] + variance / n
     variance *= 1.0 + (2 * window + 1) / n

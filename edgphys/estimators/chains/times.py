@@ -15,7 +15,9 @@ from edgphys._checks import instance
 from edgphys.estimators.chains.autocorrelation import gamma_method
 from edgphys.estimators.chains.binning import log_binning
 from edgphys.estimators.chains.chain_estimates import project, unbiased
+from edgphys.estimators.chains.verdict import judge_chains
 from edgphys.estimators.derived import read_primaries
+from edgphys.estimators.draws import warning_of
 
 __all__ = ["autocorrelation_times"]
 
@@ -49,7 +51,7 @@ def autocorrelation_times(samples: xr.Dataset) -> xr.Dataset:
         "derived". Variables, float64: ``tau_int``, ``tau_int_err``, ``window``, ``closed`` (1 or 0),
         ``estimate``, ``err``, ``err_err`` by the Gamma method, ``binning_err`` and ``binning_converged`` (1
         or 0) by logarithmic binning. NaN for a derived quantity that has no value. attrs are those of
-        `samples`, with ``kind="times"``.
+        `samples`, with ``kind="times"`` and ``warning``: why not to trust the chains, empty otherwise.
 
     Raises
     ------
@@ -99,7 +101,9 @@ def autocorrelation_times(samples: xr.Dataset) -> xr.Dataset:
     }
     kinds = ["primary" if name in measured else "derived" for name in table]
     coords = {"quantity": list(table), "kind": ("quantity", kinds)}
-    return xr.Dataset(variables, coords, attrs={**samples.attrs, "kind": "times"})
+    reasons = judge_chains(primaries.tracked_columns()).reasons
+    attrs = {**samples.attrs, "kind": "times", "warning": warning_of(samples, reasons)}
+    return xr.Dataset(variables, coords, attrs)
 
 
 def _row(estimate: float, series: np.ndarray | None) -> dict[str, float]:

@@ -22,7 +22,10 @@ __all__ = ["MIN_N_EFF", "ChainVerdict", "judge_chains"]
 
 MIN_N_EFF = 50.0  # independent draws over all chains, below which error bars and R-hat mean little
 # These rank the draws as |m| does (m^2, m^4), so their R-hat is that of |m| up to its tail half
-_SAME_RANKS = ("magnetization_2", "magnetization_4")
+_SAME_RANKS = (
+    *("magnetization_2", "magnetization_4"),
+    *("staggered_magnetization_2", "staggered_magnetization_4"),
+)
 
 
 @dataclass(frozen=True)

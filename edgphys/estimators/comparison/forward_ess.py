@@ -18,7 +18,9 @@ import numpy as np
 import xarray as xr
 
 from edgphys._checks import numbers_of
-from edgphys.estimators.comparison.reference import check_finite, distance_dataset
+from edgphys.estimators.chains.autocorrelation import MIN_DRAWS, gamma_method
+from edgphys.estimators.chains.verdict import judge_chains
+from edgphys.estimators.comparison.reference import check_finite, distance_dataset, weight_warning
 from edgphys.estimators.resampling import N_BLOCKS, block_sums, jackknife
 
 __all__ = ["forward_ess"]
@@ -29,14 +31,15 @@ def forward_ess(log_weights: np.ndarray) -> xr.Dataset:
 
     Parameters
     ----------
-    log_weights : array of any shape, such as (chain, draw)
-        log w = log p~ - log q at independent draws of p; on a joint space, with the latents drawn from the
-        encoder. Constants drop out.
+    log_weights : array, shape (n_chains, n_draws), or of any other at independent draws
+        log w = log p~ - log q at draws of p; on a joint space, with the latents drawn from the encoder.
+        Constants drop out. Arrays of two axes, 16 or more along the second, are taken for Markov chains.
 
     Returns
     -------
     Dataset
-        ``forward_ess``, between 0 and 1, and its error; jackknife.
+        ``forward_ess``, between 0 and 1, and its error; jackknife, and of chains not below that by the Gamma
+        method. attrs: ``warning``, why the chains or the weights are not to be trusted, empty otherwise.
 
     Raises
     ------
@@ -49,7 +52,8 @@ def forward_ess(log_weights: np.ndarray) -> xr.Dataset:
     1.0
     """
     allowed = "at least two finite numbers"
-    logs = numbers_of(log_weights, "log_weights", allowed).ravel()
+    given = numbers_of(log_weights, "log_weights", allowed)
+    logs = given.ravel()
     check_finite(logs, "log_weights", allowed, len(logs) >= 2)
     columns = np.stack([np.ones_like(logs), np.exp(logs - logs.max()), np.exp(logs.min() - logs)])
     shift = math.exp(logs.min() - logs.max()) if logs.max() - logs.min() < 700 else 0.0
@@ -58,11 +62,16 @@ def forward_ess(log_weights: np.ndarray) -> xr.Dataset:
         values, errors = jackknife(
             sums, sums[:, 0], lambda s: (shift * s[..., 0] ** 2 / (s[..., 1] * s[..., 2]))[..., None]
         )
+    reasons, err = [weight_warning(log_weights=logs)], errors[0]
+    if given.ndim == 2 and given.shape[1] >= MIN_DRAWS:
+        reasons += judge_chains({"log_weights": given}).reasons
+        w, inverse = (a / a.mean() for a in (np.exp(given - logs.max()), np.exp(logs.min() - given)))
+        err = max(err, values[0] * gamma_method(w + inverse).err)
     return distance_dataset(
         "forward_ess",
         {
             "forward_ess": (values[0], "1 / (E_p[w] E_p[1/w]) over draws of the reference, as a fraction"),
-            "forward_ess_err": (errors[0], "one standard error of forward_ess"),
+            "forward_ess_err": (err, "one standard error of forward_ess"),
         },
-        {"n_reference": len(logs)},
+        {"n_reference": len(logs), "warning": "; ".join(filter(None, reasons))},
     )

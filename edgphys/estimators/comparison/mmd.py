@@ -23,7 +23,7 @@ import xarray as xr
 
 from edgphys._checks import choice, count, numbers_of, wrong
 from edgphys.errors import ArgumentValueError
-from edgphys.estimators.comparison.reference import distance_dataset, weighted_points
+from edgphys.estimators.comparison.reference import distance_dataset, weight_warning, weighted_points
 
 __all__ = ["KERNELS", "mmd"]
 
@@ -61,7 +61,8 @@ def mmd(
     Dataset
         ``mmd_squared`` and ``mmd_squared_err`` (from the variance of the draws' own terms: valid where the
         distance is well above zero), ``null_err``, the standard deviation of mmd_squared if both samples had
-        one distribution, and ``mmd``, the root of mmd_squared or 0.
+        one distribution, and ``mmd``, the root of mmd_squared or 0. attrs: ``warning``, why the weights are
+        not to be trusted, empty if they are.
 
     Raises
     ------
@@ -101,6 +102,7 @@ def mmd(
             **({"bandwidths": scale.tolist()} if kernel == "gaussian" else {"degree": k.degree}),
             "n_draws": len(x),
             "n_reference": len(y),
+            "warning": weight_warning(x=log_weights, y=reference_log_weights),
         },
     )
 

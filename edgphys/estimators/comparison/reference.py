@@ -9,8 +9,9 @@ import xarray as xr
 
 from edgphys._checks import numbers_of
 from edgphys.dataset.schema import SCHEMA_VERSION
+from edgphys.estimators.weights.weighted_estimates import reliability, weight_diagnostics
 
-__all__ = ["check_finite", "distance_dataset", "weighted_points", "weighted_scalars"]
+__all__ = ["check_finite", "distance_dataset", "weight_warning", "weighted_points", "weighted_scalars"]
 
 
 def weighted_scalars(values, log_weights, argument: str) -> tuple[np.ndarray, np.ndarray]:
@@ -53,6 +54,21 @@ def _share(log_weights, n: int, argument: str) -> np.ndarray:
         )
         raise ValueError(f"{name} must be {allowed}, got {came}")
     return scipy.special.softmax(logs)
+
+
+def weight_warning(**log_weights) -> str:
+    """Why weights are not to be trusted, by the name of the argument; empty if they are, or there are none.
+
+    Examples
+    --------
+    >>> weight_warning(x=[0.0, 9.0], y=None)[:43]
+    'x: effective sample size 1 is below 100; on'
+    """
+    found = []
+    for name, logs in log_weights.items():
+        reasons = [] if logs is None else reliability(weight_diagnostics(np.asarray(logs, np.float64)))
+        found += [f"{name}: {reasons[0]}", *reasons[1:]] if reasons else []
+    return "; ".join(found)
 
 
 def distance_dataset(method: str, values: dict, attrs: dict) -> xr.Dataset:

@@ -21,7 +21,7 @@ import xarray as xr
 
 from edgphys._checks import count, wrong
 from edgphys.errors import ArgumentTypeError
-from edgphys.estimators.comparison.reference import distance_dataset, weighted_scalars
+from edgphys.estimators.comparison.reference import distance_dataset, weight_warning, weighted_scalars
 
 __all__ = ["wasserstein"]
 
@@ -51,7 +51,8 @@ def wasserstein(
     Returns
     -------
     Dataset
-        ``distance``, ``distance_err`` (standard deviation of bootstrap copies) and ``floor``.
+        ``distance``, ``distance_err`` (standard deviation of bootstrap copies) and ``floor``. attrs:
+        ``warning``, why the weights are not to be trusted, empty if they are.
 
     Raises
     ------
@@ -82,7 +83,12 @@ def wasserstein(
             "distance_err": (spread, "standard deviation of bootstrap copies"),
             "floor": (floors.mean(), "mean W_1 of two samples of the reference, of both effective sizes"),
         },
-        {"n_draws": len(x), "n_reference": len(y), "ess_count": float(1.0 / (p * p).sum())},
+        {
+            "n_draws": len(x),
+            "n_reference": len(y),
+            "ess_count": float(1.0 / (p * p).sum()),
+            "warning": weight_warning(values=log_weights, reference=reference_log_weights),
+        },
     )
 
 

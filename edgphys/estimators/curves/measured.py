@@ -50,10 +50,14 @@ class Measured:
     def __init__(self, configurations: NDArray, systems: Sequence[AbstractSystem]) -> None:
         self._configurations = configurations
         some = configurations[:: max(1, len(configurations) // _N_CHECKED)]
-        self.is_linear = _is_linear(some, [systems[k] for k in (0, len(systems) // 2, -1)])
+        ends = [systems[k] for k in (0, len(systems) // 2, -1)]
+        # What not all systems have, as the staggered order where a coupling changes its sign, is left out.
+        self._names = set.intersection(*(set(system.measure(some[:1])) for system in ends))
+        self.is_linear = _is_linear(some, ends, self._names)
         if self.is_linear:
             self._terms = systems[0].action_terms(configurations)
-            self._columns = systems[0].measure(configurations)
+            measured = systems[0].measure(configurations)
+            self._columns = {name: column for name, column in measured.items() if name in self._names}
 
     def at(self, system: AbstractSystem) -> xr.Dataset:
         """Dim ``draw``: energy, observables and ``reduced_energy``; attrs of the system."""
@@ -61,24 +65,26 @@ class Measured:
             reduced = self._terms @ system.action_coefficients
             columns = {**self._columns, "energy": system.temperature * reduced}
         else:
-            columns = system.measure(self._configurations)
+            columns = {k: v for k, v in system.measure(self._configurations).items() if k in self._names}
             reduced = system.beta * columns["energy"]
         columns["reduced_energy"] = reduced
         return xr.Dataset({name: ("draw", column) for name, column in columns.items()}, attrs=system.attrs())
 
 
-def _is_linear(configurations: NDArray, systems: Sequence[AbstractSystem]) -> bool:
-    first, *others = (_facts(configurations, system) for system in systems)
+def _is_linear(configurations: NDArray, systems: Sequence[AbstractSystem], names: set[str]) -> bool:
+    first, *others = (_facts(configurations, system, names) for system in systems)
     if not all(_same(energy, action) for energy, action, _ in (first, *others)):
         return False
     return all(_same(first[2], rest) for *_, rest in others)
 
 
-def _facts(configurations: NDArray, system: AbstractSystem) -> tuple[NDArray, NDArray, NDArray]:
+def _facts(
+    configurations: NDArray, system: AbstractSystem, names: set[str]
+) -> tuple[NDArray, NDArray, NDArray]:
     """Reduced energies measured and by the terms, and what must be the same at all couplings."""
     columns, terms = system.measure(configurations), system.action_terms(configurations)
     measured = system.beta * columns.pop("energy")
-    rest = np.column_stack([terms, *columns.values()])
+    rest = np.column_stack([terms, *(column for name, column in columns.items() if name in names)])
     return measured, terms @ system.action_coefficients, rest
 
 

@@ -5,7 +5,8 @@ Columns a_k are measured on every draw; the result is f(<a_1>, ..., <a_p>), a ve
 each.
 
     weighted draws   <a> = sum w a / sum w; delete-block jackknife of f, bias-corrected (`jackknife`)
-    chains           Gamma method on the series sum_k (df/da_k) a_k, the derivative by a complex step
+    chains           Gamma method on the series sum_k (df/da_k) a_k, the derivative by a complex step; its
+                     window is not shorter than that of the slowest observable of the same chains
 
 f must therefore work on complex numbers: no abs, no comparisons.
 """
@@ -18,11 +19,14 @@ import numpy as np
 import xarray as xr
 
 from edgphys.estimators.chains.autocorrelation import gamma_method
+from edgphys.estimators.diagnosis import Diagnosis, diagnose
 from edgphys.estimators.draws import draw_dims, weights_of
 from edgphys.estimators.profiles.profile_dataset import profile_dataset
 from edgphys.estimators.resampling import weighted_averages
 
-__all__ = ["Coordinate", "average", "averages", "column"]
+__all__ = ["Coordinate", "average", "averages", "column", "label_of"]
+
+MIN_INFLUENTIAL = 10.0  # independent draws: their scatter gives an error bar to 1/sqrt(40) = 16 %
 
 Transform = Callable[[np.ndarray], np.ndarray]
 Coordinate = str | Callable[[np.ndarray], np.ndarray]
@@ -75,8 +79,13 @@ def column(samples: xr.Dataset, coordinate: Coordinate) -> np.ndarray:
     return values
 
 
+def label_of(coordinate: Coordinate, otherwise: str) -> str:
+    """Name of a coordinate: that of the variable or of the function, if it has one."""
+    return coordinate if isinstance(coordinate, str) else getattr(coordinate, "__name__", otherwise)
+
+
 def averages(
-    samples: xr.Dataset, columns: np.ndarray, transform: Transform | None = None
+    samples: xr.Dataset, columns: np.ndarray, transform: Transform | None = None, window: int = 0
 ) -> tuple[np.ndarray, np.ndarray]:
     """f of the averages of columns, and one standard error of each component.
 
@@ -88,6 +97,8 @@ def averages(
         What is averaged.
     transform : callable, optional
         f, maps averages (..., n_columns), real or complex, to (..., n_out); the identity by default.
+    window : int
+        Lags that errors of chains take in at least: those of the slowest observable.
 
     Returns
     -------
@@ -113,7 +124,7 @@ def averages(
     weights = weights_of(samples)
     with np.errstate(divide="ignore", invalid="ignore"):
         if weights is None:
-            return _from_chains(columns, function)
+            return _from_chains(columns, function, window)
         return weighted_averages(weights, columns, function)
 
 
@@ -132,12 +143,15 @@ def average(samples: xr.Dataset, coordinate: Coordinate, name: str | None = None
     Returns
     -------
     Dataset
-        ``<name>`` and ``<name>_err``.
+        ``<name>`` and ``<name>_err``, and the diagnostics of the draws. attrs: ``warning``, why it is not to
+        be trusted, empty if it is: what makes the draws untrustworthy, or that few of them decide.
 
     Raises
     ------
     NotExactError
         If the log weights are noisy (Hutchinson probes).
+    ShortChainError
+        If chains have fewer than 16 draws.
 
     Examples
     --------
@@ -146,16 +160,41 @@ def average(samples: xr.Dataset, coordinate: Coordinate, name: str | None = None
     >>> float(table.energy), round(float(table.energy_err), 6)
     (1.5, 0.645497)
     """
-    label = name or (
-        coordinate if isinstance(coordinate, str) else getattr(coordinate, "__name__", "average")
-    )
-    values, errors = averages(samples, column(samples, coordinate)[None])
+    label = name or label_of(coordinate, "average")
+    values = column(samples, coordinate)
+    diagnosis = diagnose(samples, {label: values})
+    (mean,), (err,) = averages(samples, values[None], window=diagnosis.window)
     return profile_dataset(
-        samples, {}, {label: ((), values[0], f"average of {label}")}, {label: ((), errors[0])}
+        samples,
+        diagnosis,
+        {},
+        {label: ((), mean, f"average of {label}")},
+        {label: ((), err)},
+        _few(values, mean, diagnosis, label),
     )
 
 
-def _from_chains(columns: np.ndarray, function: Transform) -> tuple[np.ndarray, np.ndarray]:
+def _few(values: np.ndarray, mean: float, diagnosis: Diagnosis, label: str) -> str:
+    """Why an average rests on too few draws that differ from it; empty if it does not.
+
+    sum d^2 is known as well as that of (sum d^2)^2 / sum d^4 draws of one size, d the influence of a draw.
+    """
+    influence = values - mean
+    if diagnosis.weights is not None:
+        influence = influence * diagnosis.weights
+    peak = np.abs(influence).max()
+    if not peak > 0.0:
+        return ""
+    squares = (influence / peak) ** 2
+    n_draws = squares.sum() ** 2 / (squares**2).sum()
+    if diagnosis.weights is None:
+        n_draws /= 2.0 * gamma_method(values).tau_int
+    if n_draws >= MIN_INFLUENTIAL:
+        return ""
+    return f"the error of {label} rests on {n_draws:.2g} independent draws, fewer than {MIN_INFLUENTIAL:.0f}"
+
+
+def _from_chains(columns: np.ndarray, function: Transform, window: int) -> tuple[np.ndarray, np.ndarray]:
     means = columns.mean(axis=(1, 2))
     step = 1e-30
     values = np.real(function(means.astype(complex)))
@@ -164,7 +203,7 @@ def _from_chains(columns: np.ndarray, function: Transform) -> tuple[np.ndarray, 
     for k in np.flatnonzero(np.isfinite(values)):
         used = np.flatnonzero(np.isfinite(slopes[k]) & (slopes[k] != 0.0))
         series = np.tensordot(slopes[k, used], columns[used] - means[used, None, None], axes=1)
-        errors[k] = gamma_method(series).err
+        errors[k] = gamma_method(series, least_window=window).err
     return values, errors
 
 

@@ -11,9 +11,11 @@ import xarray as xr
 
 from edgphys._checks import count, wrong
 from edgphys.errors import ArgumentTypeError, ArgumentValueError
-from edgphys.estimators.profiles.averages import Coordinate, averages, column
+from edgphys.estimators.diagnosis import diagnose
+from edgphys.estimators.profiles.averages import Coordinate, averages, column, label_of
 from edgphys.estimators.profiles.boltzmann_inversion import positive_or_nan, temperature_of
 from edgphys.estimators.profiles.profile_dataset import profile_dataset
+from edgphys.estimators.profiles.shares import VISITS, shares
 
 __all__ = ["basins"]
 
@@ -45,8 +47,10 @@ def basins(
     Returns
     -------
     Dataset
-        ``population`` and ``free_energy_difference``, with errors, over the dimension ``basin``;
-        `unassigned`, the population outside of all basins. An empty basin has a NaN difference.
+        ``population`` and ``free_energy_difference``, with errors, and ``n_visits`` over the dimension
+        ``basin``; ``unassigned``, the population outside of all basins; the diagnostics of the draws. The
+        difference is NaN where one of the two basins has fewer than ten independent visits. attrs:
+        ``warning``, why not to trust it, empty otherwise.
 
     Raises
     ------
@@ -67,27 +71,33 @@ def basins(
     reference = count(reference, "reference", 0, len(names) - 1)
     values = column(samples, label)
     columns = np.stack([values == k for k in range(len(names))]).astype(np.float64)
-    population, population_errors = averages(samples, columns)
+    diagnosis = diagnose(samples, {label_of(label, "basin"): values})
+    population = shares(samples, columns, diagnosis)
     difference, errors = averages(
         samples,
         columns,
         lambda p: (
             -scale * (np.log(positive_or_nan(p)) - np.log(positive_or_nan(p))[..., reference : reference + 1])
         ),
+        diagnosis.window,
     )
+    unknown = (population.are_rare | population.are_rare[reference]) & (np.arange(len(names)) != reference)
+    difference, errors = (np.where(unknown, np.nan, array) for array in (difference, errors))
     table = profile_dataset(
         samples,
+        diagnosis,
         {},
         {
-            "population": (("basin",), population, "probability of the basin"),
+            "population": (("basin",), population.values, "probability of the basin"),
             "free_energy_difference": (
                 ("basin",),
                 difference,
                 f"F - F_{names[reference]} = -T log(p / p_{names[reference]})",
             ),
-            "unassigned": ((), 1.0 - population.sum(), "probability of being in no basin"),
+            "n_visits": (("basin",), population.n_visits, VISITS),
+            "unassigned": ((), 1.0 - population.values.sum(), "probability of being in no basin"),
         },
-        {"population": (("basin",), population_errors), "free_energy_difference": (("basin",), errors)},
+        {"population": (("basin",), population.errors), "free_energy_difference": (("basin",), errors)},
     )
     return table.assign_coords(basin=names)
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Bins along one axis: their edges, what falls into them, and the density over them."""
+"""Bins along one axis: their edges, and what falls into them."""
 
 from __future__ import annotations
 
@@ -7,13 +7,11 @@ import numbers
 from collections.abc import Sequence
 
 import numpy as np
-import xarray as xr
 
 from edgphys._checks import numbers_of, wrong
 from edgphys.errors import ArgumentValueError
-from edgphys.estimators.profiles.averages import averages
 
-__all__ = ["bin_edges", "counts_in", "density_over", "one_hot"]
+__all__ = ["bin_edges", "counts_in", "one_hot"]
 
 
 def bin_edges(bins: int | Sequence[float], low: float, high: float) -> np.ndarray:
@@ -43,12 +41,3 @@ def counts_in(values: np.ndarray, edges: np.ndarray) -> np.ndarray:
 def one_hot(values: np.ndarray, edges: np.ndarray) -> np.ndarray:
     """1 in the bin of each draw, shape (n_bins, *draw dims)."""
     return counts_in(values.reshape(-1, 1), edges).T.reshape(-1, *values.shape)
-
-
-def density_over(
-    samples: xr.Dataset, values: np.ndarray, edges: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, float]:
-    """Density in each bin, its standard errors, and the share of the weight outside of the bins."""
-    shares, errors = averages(samples, one_hot(values, edges))
-    widths = np.diff(edges)
-    return shares / widths, errors / widths, float(1.0 - shares.sum())

@@ -24,10 +24,11 @@ import scipy
 import xarray as xr
 
 from edgphys.estimators.chains.autocorrelation import gamma_method
-from edgphys.estimators.draws import draw_dims, weights_of
+from edgphys.estimators.diagnosis import Diagnosis, diagnose
+from edgphys.estimators.draws import draw_dims
 from edgphys.estimators.resampling import weighted_averages
 
-__all__ = ["correlation_function", "correlation_of"]
+__all__ = ["correlation_function", "correlation_of", "draw_means", "first_and_last"]
 
 _NUMBERS_AT_ONCE = 2**22  # 32 MB of configurations go through the transform together
 
@@ -49,7 +50,8 @@ def correlation_function(samples: xr.Dataset) -> xr.Dataset:
     Dataset
         Dim and coordinate ``distance`` in unit cells; ``correlation``, ``correlation_err`` (one standard
         error) and ``tau_int`` (in draws, 1/2 at least; NaN for weighted draws), float64. attrs are those of
-        `samples`, with ``kind="correlation"``.
+        `samples`, with ``kind="correlation"`` and ``warning``: why not to trust it, empty otherwise. The
+        diagnostics of the draws are there too.
 
     Raises
     ------
@@ -73,12 +75,8 @@ def correlation_function(samples: xr.Dataset) -> xr.Dataset:
     """
     dims = draw_dims(samples)
     values = _per_draw(samples, dims)
-    if (weights := weights_of(samples)) is None:
-        results = [gamma_method(values[..., r]) for r in range(values.shape[-1])]
-        columns = np.array([(g.mean, g.err, g.tau_int) for g in results]).T
-    else:
-        means, errors = weighted_averages(weights, values.T, origin=values[np.argmax(weights)])
-        columns = np.stack([means, errors, np.full_like(means, np.nan)])
+    diagnosis = diagnose(samples, first_and_last(values))
+    columns = draw_means(diagnosis, values)
     given = json.loads(samples.attrs.get("definitions", "{}")).get("correlation", _DEFINITION)
     texts = given, "one standard error of correlation", "integrated autocorrelation time, in draws"
     names = "correlation", "correlation_err", "tau_int"
@@ -86,8 +84,38 @@ def correlation_function(samples: xr.Dataset) -> xr.Dataset:
         name: ("distance", column, {"definition": text})
         for name, column, text in zip(names, columns, texts, strict=True)
     }
+    variables = diagnosis.variables() | variables  # tau_int is that of each distance
     distance = np.arange(columns.shape[1])
-    return xr.Dataset(variables, {"distance": distance}, {**samples.attrs, "kind": "correlation"})
+    return xr.Dataset(variables, {"distance": distance}, diagnosis.attrs(samples) | {"kind": "correlation"})
+
+
+def first_and_last(values: np.ndarray) -> dict[str, np.ndarray]:
+    """The nearest and the farthest distance, which stand for all."""
+    last = values.shape[-1] - 1
+    return {f"correlation at distance {r}": values[..., r] for r in (min(1, last), last)}
+
+
+def draw_means(diagnosis: Diagnosis, values: np.ndarray) -> np.ndarray:
+    """Means, standard errors and tau_int of numbers per draw.
+
+    Parameters
+    ----------
+    diagnosis : Diagnosis
+        Of the draws: their weights, and the window of the slowest observable of chains.
+    values : float64 array, shape (*draw dims, n)
+
+    Returns
+    -------
+    float64 array, shape (3, n)
+        tau_int in draws, NaN for weighted draws.
+    """
+    if (weights := diagnosis.weights) is None:
+        results = [
+            gamma_method(values[..., r], least_window=diagnosis.window) for r in range(values.shape[-1])
+        ]
+        return np.array([(g.mean, g.err, g.tau_int) for g in results]).T
+    means, errors = weighted_averages(weights, values.T, origin=values[np.argmax(weights)])
+    return np.stack([means, errors, np.full_like(means, np.nan)])
 
 
 def correlation_of(configurations: np.ndarray, n_axes: int) -> np.ndarray:

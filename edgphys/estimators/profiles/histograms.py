@@ -5,7 +5,9 @@ r"""Densities and free energies over bins of a scalar, for weighted draws and ch
     free_energy_profile  F(s) = -T log p(s) along a coordinate s, p(s) a density
 
 Bins are averages over their width: F of a bin is -T log of the mean density in it. Weights are those of the
-joint space. Error bars are one standard error, of each bin on its own; neighbouring bins are correlated.
+joint space. Error bars are one standard error, of each bin on its own; neighbouring bins are correlated. A
+bin of fewer than ten independent visits has a density and no free energy, see
+`edgphys.estimators.profiles.shares`.
 """
 
 from __future__ import annotations
@@ -15,10 +17,12 @@ from collections.abc import Sequence
 import numpy as np
 import xarray as xr
 
-from edgphys.estimators.profiles.averages import Coordinate, averages, column
-from edgphys.estimators.profiles.bins import bin_edges, density_over, one_hot
+from edgphys.estimators.diagnosis import diagnose
+from edgphys.estimators.profiles.averages import Coordinate, averages, column, label_of
+from edgphys.estimators.profiles.bins import bin_edges, one_hot
 from edgphys.estimators.profiles.boltzmann_inversion import positive_or_nan, temperature_of
 from edgphys.estimators.profiles.profile_dataset import profile_dataset
+from edgphys.estimators.profiles.shares import VISITS, Shares, shares
 
 __all__ = ["energy_histogram", "free_energy_profile"]
 
@@ -36,8 +40,9 @@ def energy_histogram(samples: xr.Dataset, bins: int | Sequence[float] = 60) -> x
     Returns
     -------
     Dataset
-        ``density``, ``density_err`` over the dimension ``energy`` (centres of the bins), and ``outside``, the
-        share of weight outside of the bins.
+        ``density``, ``density_err`` and ``n_visits`` over the dimension ``energy`` (centres of the bins);
+        ``outside``, the share of weight outside of the bins; the diagnostics of the draws. attrs:
+        ``warning``, why not to trust it, empty otherwise.
 
     Raises
     ------
@@ -46,15 +51,15 @@ def energy_histogram(samples: xr.Dataset, bins: int | Sequence[float] = 60) -> x
     """
     energy = column(samples, "energy")
     edges = bin_edges(bins, energy.min(), energy.max())
-    density, errors, outside = density_over(samples, energy, edges)
+    diagnosis = diagnose(samples, {"energy": energy})
+    found, widths = shares(samples, one_hot(energy, edges), diagnosis), np.diff(edges)
+    words = "probability density of the total energy, mean over the bin"
     return profile_dataset(
         samples,
+        diagnosis,
         {"energy": edges},
-        {
-            "density": (("energy",), density, "probability density of the total energy, mean over the bin"),
-            "outside": ((), outside, "share of the weight outside of the bins"),
-        },
-        {"density": (("energy",), errors)},
+        {"density": (("energy",), found.values / widths, words)} | _about(found, "energy"),
+        {"density": (("energy",), found.errors / widths)},
     )
 
 
@@ -81,8 +86,10 @@ def free_energy_profile(
     Returns
     -------
     Dataset
-        ``free_energy`` and ``density``, with errors, over the dimension ``coordinate`` (centres of the bins),
-        and ``outside``. Empty bins have the density 0 and a NaN free energy.
+        ``free_energy`` and ``density``, with errors, and ``n_visits`` over the dimension ``coordinate``
+        (centres of the bins); ``outside``; the diagnostics of the draws. Bins of fewer than ten independent
+        visits have a NaN free energy, empty ones the density 0 with the error of what so many draws cannot
+        have seen. attrs: ``warning``, why not to trust it, empty otherwise.
 
     Raises
     ------
@@ -100,18 +107,34 @@ def free_energy_profile(
     scale = temperature_of(samples, temperature)
     values = column(samples, coordinate)
     edges = bin_edges(bins, values.min(), values.max())
-    density, errors, outside = density_over(samples, values, edges)
-    widths = np.diff(edges)
+    diagnosis = diagnose(samples, {label_of(coordinate, "coordinate"): values})
+    columns, widths = one_hot(values, edges), np.diff(edges)
+    found = shares(samples, columns, diagnosis)
     energy, energy_errors = averages(
-        samples, one_hot(values, edges), lambda p: -scale * np.log(positive_or_nan(p) / widths)
+        samples, columns, lambda p: -scale * np.log(positive_or_nan(p) / widths), diagnosis.window
     )
+    energy, energy_errors = (np.where(found.are_rare, np.nan, array) for array in (energy, energy_errors))
+    words = "probability density of the coordinate, mean over the bin"
     return profile_dataset(
         samples,
+        diagnosis,
         {"coordinate": edges},
         {
             "free_energy": (("coordinate",), energy, "-T log of the mean density in the bin"),
-            "density": (("coordinate",), density, "probability density of the coordinate, mean over the bin"),
-            "outside": ((), outside, "share of the weight outside of the bins"),
+            "density": (("coordinate",), found.values / widths, words),
+        }
+        | _about(found, "coordinate"),
+        {
+            "free_energy": (("coordinate",), energy_errors),
+            "density": (("coordinate",), found.errors / widths),
         },
-        {"free_energy": (("coordinate",), energy_errors), "density": (("coordinate",), errors)},
     )
+
+
+def _about(found: Shares, dim: str) -> dict[str, tuple]:
+    """Visits of the bins, and what is in none of them."""
+    outside = float(1.0 - found.values.sum())
+    return {
+        "n_visits": ((dim,), found.n_visits, VISITS),
+        "outside": ((), outside, "share of the weight outside of the bins"),
+    }

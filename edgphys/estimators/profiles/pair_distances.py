@@ -17,10 +17,11 @@ from collections.abc import Sequence
 import numpy as np
 import xarray as xr
 
+from edgphys.estimators.diagnosis import diagnose
 from edgphys.estimators.draws import draw_dims
-from edgphys.estimators.profiles.averages import averages
 from edgphys.estimators.profiles.bins import bin_edges, counts_in
 from edgphys.estimators.profiles.profile_dataset import profile_dataset
+from edgphys.estimators.profiles.shares import VISITS, shares
 
 __all__ = ["pair_distances"]
 
@@ -39,7 +40,8 @@ def pair_distances(samples: xr.Dataset, bins: int | Sequence[float] = 80) -> xr.
     -------
     Dataset
         ``density`` p(r), integral 1; ``radial_density`` p(r) / (S_D r^{D-1}), exact shell volumes; errors of
-        both; over the dimension ``distance``.
+        both; ``n_visits``; over the dimension ``distance``; and the diagnostics of the draws. attrs:
+        ``warning``, why not to trust it, empty otherwise.
 
     Raises
     ------
@@ -54,34 +56,37 @@ def pair_distances(samples: xr.Dataset, bins: int | Sequence[float] = 80) -> xr.
     edges = bin_edges(bins, 0.0, 2.0 * np.linalg.norm(centred, axis=2).max())
     if edges[0] < 0.0:
         raise ValueError(f"bins must be distances, not negative, got {edges[0]:g}")
-    shares = np.empty((len(positions), len(edges) - 1))
+    inside, mean = np.empty((len(positions), len(edges) - 1)), np.empty(len(positions))
     for start in range(0, len(positions), 4096):
         part = positions[start : start + 4096]
         r = np.linalg.norm(part[:, first] - part[:, second], axis=2)
-        shares[start : start + 4096] = counts_in(r, edges) / len(first)
-    columns = shares.T.reshape(-1, *shape)
-    values, errors = averages(samples, columns)
+        inside[start : start + 4096] = counts_in(r, edges) / len(first)
+        mean[start : start + 4096] = r.mean(axis=1)
+    diagnosis = diagnose(samples, {"distance": mean.reshape(shape)})
+    found = shares(samples, inside.T.reshape(-1, *shape), diagnosis, quantum=1.0 / len(first))
     widths = np.diff(edges)
     ball = math.pi ** (n_axes / 2) / math.gamma(n_axes / 2 + 1)
     shells = ball * np.diff(edges**n_axes)
     return profile_dataset(
         samples,
+        diagnosis,
         {"distance": edges},
         {
             "density": (
                 ("distance",),
-                values / widths,
+                found.values / widths,
                 "density of the distance of a pair, mean over the bin",
             ),
             "radial_density": (
                 ("distance",),
-                values / shells,
+                found.values / shells,
                 "probability that a given pair is in the shell over the volume of the shell",
             ),
+            "n_visits": (("distance",), found.n_visits, VISITS),
         },
         {
-            "density": (("distance",), errors / widths),
-            "radial_density": (("distance",), errors / shells),
+            "density": (("distance",), found.errors / widths),
+            "radial_density": (("distance",), found.errors / shells),
         },
     )
 

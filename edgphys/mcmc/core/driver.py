@@ -18,6 +18,7 @@ from edgphys._progress import ProgressBar
 from edgphys.errors import ArgumentValueError
 from edgphys.mcmc.core.checkpoint import Checkpoint
 from edgphys.mcmc.core.sampler import AbstractSampler
+from edgphys.systems.lattice.measurements import with_powers
 from edgphys.systems.provenance import sample_attrs
 
 __all__ = ["Plan", "Work", "check_plan", "identity_of", "samples_dataset"]
@@ -182,7 +183,7 @@ def samples_dataset(sampler: AbstractSampler, rows: np.ndarray, kept: np.ndarray
     n_plain = rows.shape[-1] - sum(sampler.extra_columns.values())
     columns = np.moveaxis(rows, -1, 0)
     measured = dict(zip(sampler.columns, columns[:n_plain], strict=False))
-    observables = _with_powers(measured, sampler.n_variables) if "magnetization" in measured else measured
+    observables = {"energy": measured["energy"], **with_powers(measured, sampler.n_variables)}
     variables: dict[str, Any] = {
         name: (("chain", "draw"), np.ascontiguousarray(values)) for name, values in observables.items()
     }
@@ -204,17 +205,3 @@ def _definitions(sampler: AbstractSampler, of_system: dict[str, str]) -> str:
     for name in sampler.improved_columns:
         definitions[name] += "; improved estimator: averaged over the signs of the clusters"
     return json.dumps(definitions)
-
-
-def _with_powers(measured: dict[str, np.ndarray], n_sites: int) -> dict[str, np.ndarray]:
-    """What follows from the magnetization, unless the sampler has measured it itself."""
-    m = measured["magnetization"]
-    derived = {
-        "energy": measured["energy"],
-        "magnetization": m,
-        "abs_magnetization": np.abs(m),
-        "magnetization_2": m**2,
-        "magnetization_4": m**4,
-        "correlator_zero": n_sites * m**2,
-    }
-    return derived | measured

@@ -23,8 +23,10 @@ from typing import ClassVar
 import numpy as np
 
 from edgphys.errors import UnknownNameError
+from edgphys.formulas import STAGGERED_PREFIX
 from edgphys.mcmc.core.layout import Layout, make_layout
 from edgphys.mcmc.random.xoshiro import new_state
+from edgphys.systems.lattice.measurements import LatticeObservables
 
 __all__ = [
     "ACCEPTED",
@@ -85,8 +87,9 @@ class AbstractSampler(abc.ABC):
     defaults : dict
         Option names and their default values.
     columns : tuple of str
-        Observables that the kernels write for each draw; on lattices the last one, ``correlator_min``, is
-        absent where an axis is open. What is not among them is derived from ``magnetization``.
+        Observables that the kernels write for each draw. On a lattice the class names those before the
+        correlators and what is staggered, which an instance has as `AbstractLatticeSystem.measure` has them.
+        What is not among them is derived from ``magnetization``.
     columns_optional : bool
         `advance` may be given rows of one column, for the first observable alone.
     extra_columns : dict of str to int
@@ -150,6 +153,10 @@ class AbstractSampler(abc.ABC):
         """dtype of the configurations returned."""
         return np.float64
 
+    def leave_out(self, columns: set[str]) -> None:
+        """Measure none of these, which not every system of a ladder has."""
+        raise NotImplementedError(f"{self.name} measures {', '.join(self.columns)} always")
+
     @abc.abstractmethod
     def start(self, index: int, seed: np.random.SeedSequence) -> ChainState:
         """First state of a chain (or of a group of chains); the law must be wider than the target."""
@@ -211,14 +218,34 @@ class AbstractLatticeSampler(AbstractSampler):
     """
 
     layout: Layout
+    _correlators: tuple[str, ...]
+    _staggered: tuple[str, ...]
 
     def __init__(self, system, options: dict) -> None:
         self.layout = make_layout(system.lattice)
+        observables = LatticeObservables(system.lattice, system.antiferromagnetic)
+        self._correlators = observables.correlators
+        self._signs = None if observables.signs is None else np.asarray(observables.signs, np.int64)
+        self._staggered = () if self._signs is None else ("magnetization", *self._correlators)
+        self._staggered = tuple(STAGGERED_PREFIX + name for name in self._staggered)
         super().__init__(system, options)
+        self._first_wave = len(self.columns)
+        self.columns = (*self.columns, *self._correlators, *self._staggered)
+
+    def leave_out(self, columns: set[str]) -> None:
+        self.columns = tuple(name for name in self.columns if name not in columns)
+        self._staggered = tuple(name for name in self._staggered if name not in columns)
 
     @property
-    def n_columns(self) -> int:
-        return super().n_columns - (len(self.layout.cosines) == 0)
+    def _places(self) -> tuple[int, int, int]:
+        """Columns of a row where the correlators begin, where what is staggered begins, and where it ends."""
+        staggered = self._first_wave + len(self._correlators)
+        return self._first_wave, staggered, staggered + len(self._staggered)
+
+    def _wave_probe(self) -> tuple:
+        """What kernels need for correlators: places of the columns, cosines, sines and signs of the sites."""
+        signs = np.empty(0, np.int64) if self._signs is None else self._signs[self.layout.order]
+        return self._places, self.layout.cosines, self.layout.sines, signs
 
     def start(self, index: int, seed: np.random.SeedSequence) -> ChainState:
         start_seed, kernel_seed = seed.spawn(2)

@@ -10,7 +10,7 @@ import numpy as np
 from numba import njit
 
 from edgphys.mcmc.core.sampler import AbstractLatticeSampler
-from edgphys.mcmc.core.spectrum import keep_configuration, lowest_correlator
+from edgphys.mcmc.core.spectrum import keep_configuration, lowest_correlators, staggered_order
 
 __all__ = ["AbstractIsingSampler", "measure_spins"]
 
@@ -19,7 +19,7 @@ class AbstractIsingSampler(AbstractLatticeSampler):
     """An Ising chain: spins +1 and -1, int8."""
 
     family = "ising"
-    columns = ("energy", "magnetization", "correlator_min")
+    columns = ("energy", "magnetization")
 
     def kept_dtype(self) -> type:
         return np.int8
@@ -37,16 +37,16 @@ class AbstractIsingSampler(AbstractLatticeSampler):
         """The arguments of `measure_spins` that do not change."""
         layout, parameters = self.layout, self.system.parameters
         coupling, field = float(parameters["coupling"]), float(parameters["field"])
-        return layout.order, layout.bonds, layout.cosines, layout.sines, coupling, field
+        return layout.order, layout.bonds, coupling, field, self._wave_probe()
 
 
 @njit(nogil=True, cache=True, fastmath={"reassoc", "contract"})  # sums of finite numbers: reordering is safe
 def measure_spins(spins, probe, row, kept):
-    """Energy, magnetization per site and lowest-momentum correlator into `row`; the spins into `kept`.
+    """Energy, magnetization per site, correlators and what is staggered into `row`; the spins into `kept`.
 
-    `row` has length 3, or 2 on lattices with an open axis; `kept` has length n_sites, or 0 to keep nothing.
+    `kept` has length n_sites, or 0 to keep nothing.
     """
-    order, bonds, cosines, sines, coupling, field = probe
+    order, bonds, coupling, field, ((wave, staggered, end), cosines, sines, signs) = probe
     n_sites = order.size
     aligned = 0
     for b in range(bonds.shape[0]):
@@ -56,6 +56,6 @@ def measure_spins(spins, probe, row, kept):
         total += spins[i]
     row[0] = -coupling * aligned - field * total
     row[1] = total / n_sites
-    if cosines.shape[0] > 0:
-        row[2] = lowest_correlator(spins, cosines, sines)
+    lowest_correlators(spins, cosines, sines, row[wave:staggered])
+    staggered_order(spins, signs, cosines, sines, row[staggered:end])
     keep_configuration(spins, order, kept)

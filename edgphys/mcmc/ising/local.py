@@ -72,7 +72,7 @@ class AbstractIsingLocal(AbstractIsingSampler):
         if self.options["order"] == "checkerboard" and lattice.coordination.min() > 0:
             shifts = choose_shifts(lattice)
             if np.prod(shifts) >= LEAST_BITS:
-                self._kernel = Kernel(make_packing(lattice, shifts), self._rule(), *numbers)
+                self._kernel = Kernel(make_packing(lattice, shifts), self._rule(), *numbers, self._signs)
 
     @property
     def is_packed(self) -> bool:
@@ -105,14 +105,14 @@ class AbstractIsingLocal(AbstractIsingSampler):
         return super().unpack(state) if packed is None else packed.unpack(state.configuration)
 
     def warm_up(self, state: ChainState, first: int, n_sweeps: int, n_total: int) -> None:
-        self.advance(state, {}, n_sweeps, np.empty((1, 3)), np.empty((0, 0), np.int8))
+        self.advance(state, {}, n_sweeps, np.empty((1, self.n_columns)), np.empty((0, 0), np.int8))
 
     def freeze(self, states: list[ChainState]) -> dict[str, float]:
         return {}
 
     def advance(self, state: ChainState, tuned: dict[str, float], thin: int, rows, kept) -> None:
         if self._kernel is not None:
-            self._kernel.advance(state, thin, rows, kept)
+            self._kernel.advance(state, thin, rows, kept, self._places)
             return
         random_order = self.options["order"] == "random"
         tables = self.layout.neighbours, self._table

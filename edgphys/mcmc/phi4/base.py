@@ -12,7 +12,7 @@ import numpy as np
 from numba import njit
 
 from edgphys.mcmc.core.sampler import AbstractLatticeSampler
-from edgphys.mcmc.core.spectrum import keep_configuration, lowest_correlator
+from edgphys.mcmc.core.spectrum import keep_configuration, lowest_correlators, staggered_order
 
 __all__ = ["AbstractPhi4Sampler", "measure_field"]
 
@@ -21,7 +21,7 @@ class AbstractPhi4Sampler(AbstractLatticeSampler):
     """A phi^4 chain: real fields, float64."""
 
     family = "phi4"
-    columns = ("energy", "magnetization", "phi2", "correlator_min")
+    columns = ("energy", "magnetization", "phi2")
 
     def _action(self) -> tuple[float, float, float]:
         return float(self.system.hop), float(self.system.quadratic), float(self.system.quartic)
@@ -49,17 +49,16 @@ class AbstractPhi4Sampler(AbstractLatticeSampler):
 
     def _probe(self) -> tuple:
         """The arguments of `measure_field` that do not change."""
-        layout = self.layout
-        return layout.order, layout.bonds, layout.cosines, layout.sines, *self._action()
+        return self.layout.order, self.layout.bonds, self._wave_probe(), *self._action()
 
 
 @njit(nogil=True, cache=True, fastmath={"reassoc", "contract"})  # sums of finite numbers: reordering is safe
 def measure_field(phi, probe, row, kept):
-    """Action, magnetization and phi^2 per site, lowest-momentum correlator into `row`; the field into `kept`.
+    """Action, magnetization, phi^2 per site, correlators, what is staggered into `row`; phi into `kept`.
 
-    `row` has length 4, or 3 on lattices with an open axis; `kept` has length n_sites, or 0 to keep nothing.
+    `kept` has length n_sites, or 0 to keep nothing.
     """
-    order, bonds, cosines, sines, hop, quadratic, quartic = probe
+    order, bonds, ((wave, staggered, end), cosines, sines, signs), hop, quadratic, quartic = probe
     n_sites = order.size
     links, sum1, sum2, sum4 = 0.0, 0.0, 0.0, 0.0
     for b in range(bonds.shape[0]):
@@ -72,6 +71,6 @@ def measure_field(phi, probe, row, kept):
     row[0] = -2.0 * hop * links + quadratic * sum2 + quartic * sum4
     row[1] = sum1 / n_sites
     row[2] = sum2 / n_sites
-    if cosines.shape[0] > 0:
-        row[3] = lowest_correlator(phi, cosines, sines)
+    lowest_correlators(phi, cosines, sines, row[wave:staggered])
+    staggered_order(phi, signs, cosines, sines, row[staggered:end])
     keep_configuration(phi, order, kept)

@@ -31,7 +31,7 @@ from edgphys.mcmc.core.acceptance import acceptance, accepts
 from edgphys.mcmc.core.dual_averaging import LOG_STEP, LOG_STEP_MEAN, N_PLACES, adapt_step, restart
 from edgphys.mcmc.core.layout import make_layout
 from edgphys.mcmc.core.sampler import ATTEMPTED, GRADIENTS, ChainState
-from edgphys.mcmc.core.spectrum import lowest_correlator
+from edgphys.mcmc.core.spectrum import lowest_correlators, staggered_order
 from edgphys.mcmc.core.trajectory import draw_trajectory
 from edgphys.mcmc.phi4 import length_search
 from edgphys.mcmc.phi4.base import AbstractPhi4Sampler
@@ -104,8 +104,7 @@ class Phi4HMC(AbstractPhi4Sampler):
 
     def advance(self, state: ChainState, tuned: dict[str, float], thin: int, rows, kept) -> None:
         steps = tuned["step_size"], tuned["trajectory_length"]
-        waves = self.layout.cosines, self.layout.sines
-        _sample(*self._args(state), steps, waves, thin, rows, kept)
+        _sample(*self._args(state), steps, self._wave_probe(), thin, rows, kept)
 
     def calls(self, states: list[ChainState]) -> tuple[int, int]:
         energies, gradients = (sum(int(s.counts[at]) for s in states) for at in (ATTEMPTED, GRADIENTS))
@@ -241,14 +240,15 @@ def _tune_both(phi, rng, counts, grid, action, tuning, aims, pattern, first, n_s
 
 @njit(nogil=True, cache=True, fastmath={"reassoc", "contract"})  # sums of finite numbers: reordering is safe
 def _measure(phi, energy, waves, row, kept):
-    """Action, magnetization, phi^2 per site, lowest-momentum correlator into `row`; field into `kept`."""
+    """As `edgphys.mcmc.phi4.base.measure_field`, the action being known."""
+    (wave, staggered, end), cosines, sines, signs = waves
     total, squares = 0.0, 0.0
     for i in range(phi.size):
         total += phi[i]
         squares += phi[i] * phi[i]
     row[0], row[1], row[2] = energy, total / phi.size, squares / phi.size
-    if waves[0].shape[0] > 0:
-        row[3] = lowest_correlator(phi, waves[0], waves[1])
+    lowest_correlators(phi, cosines, sines, row[wave:staggered])
+    staggered_order(phi, signs, cosines, sines, row[staggered:end])
     if kept.size > 0:
         kept[:] = phi
 

@@ -61,6 +61,10 @@ class LadderSampler(AbstractSampler):
     def __init__(self, system, systems, algorithm: str, options: dict, swap_every: int) -> None:
         self.system = system
         self.samplers = [make_sampler(each, algorithm, options) for each in systems]
+        shared = set.intersection(*(set(each.columns) for each in self.samplers))
+        for each in self.samplers:
+            if excess := set(each.columns) - shared:
+                each.leave_out(excess)
         self.swap_every = swap_every
         self.options = {
             "algorithm": algorithm,

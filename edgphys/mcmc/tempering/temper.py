@@ -24,7 +24,7 @@ import xarray as xr
 
 from edgphys import _checks
 from edgphys._threads import cpu_count
-from edgphys.errors import NotExactError, UnknownNameError
+from edgphys.errors import ArgumentValueError, NotExactError, UnknownNameError
 from edgphys.mcmc.algorithms import best_algorithm
 from edgphys.mcmc.core.checkpoint import Checkpoint
 from edgphys.mcmc.core.driver import Work, check_plan, identity_of, samples_dataset
@@ -216,6 +216,8 @@ def _check_ladder(system, ladder: Mapping) -> tuple[dict[str, list[float]], list
             f"ladder must have two values or more, as many for all couplings, got {sorted(lengths)}"
         )
     points = [dict(zip(values, point, strict=True)) for point in zip(*values.values(), strict=True)]
+    if len({tuple(point.values()) for point in points}) < len(points):
+        raise ArgumentValueError(f"ladder must not name a rung twice, got {values}", "ladder")
     systems = [system.replace(**point) for point in points]
     probe = system.random_configurations(2, np.random.default_rng(0))
     terms = [each.action_terms(probe) for each in (systems[0], systems[-1])]

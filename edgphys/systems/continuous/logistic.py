@@ -29,7 +29,7 @@ import scipy
 from numba import njit
 from numpy.typing import NDArray
 
-from edgphys._checks import positive, whole
+from edgphys._checks import positive, seed, whole
 from edgphys._lazy import LazyModule
 from edgphys.systems.continuous.base import AbstractContinuousSystem
 from edgphys.systems.continuous.classification import check_data, generate_data
@@ -103,11 +103,12 @@ class LogisticRegression(AbstractContinuousSystem):
         data: tuple[NDArray, ...] | None = None,
     ) -> None:
         self.temperature = positive(temperature, "temperature")
+        data_seed = seed(whole(data_seed, "data_seed", 0), "data_seed")
         self.precision = positive(precision, "precision")
         sizes = whole(n_features, "n_features", 1), whole(n_train, "n_train", 1), whole(n_test, "n_test", 1)
         self._given = None if data is None else check_data(data)
         self.features, self.labels, self.test_features, self.test_labels = (
-            generate_data(*sizes, int(data_seed)) if self._given is None else self._given
+            generate_data(*sizes, data_seed) if self._given is None else self._given
         )
         self.event_shape = (self.features.shape[1] + 1,)
         self.parameters = {
@@ -115,7 +116,7 @@ class LogisticRegression(AbstractContinuousSystem):
             "n_train": len(self.features),
             "n_test": len(self.test_features),
             "precision": self.precision,
-            "data_seed": int(data_seed),
+            "data_seed": data_seed,
             "temperature": self.temperature,
         }
         self.formula = (

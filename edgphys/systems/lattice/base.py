@@ -43,7 +43,8 @@ class AbstractLatticeSystem(AbstractSystem):
     its other axes.
 
     `measure` gives `energy`, `magnetization`, `abs_magnetization`, `magnetization_2`, `magnetization_4`,
-    `correlator_zero`, and `correlator_min` on lattices periodic along all axes; the system may add its own.
+    `correlator_zero`, and `correlator_min` on lattices periodic along all axes; of an antiferromagnet the
+    same for the staggered magnetization; the system may add its own.
     """
 
     geometry: ClassVar[str] = "lattice"
@@ -51,7 +52,12 @@ class AbstractLatticeSystem(AbstractSystem):
 
     @functools.cached_property
     def _observables(self) -> LatticeObservables:
-        return LatticeObservables(self.lattice)
+        return LatticeObservables(self.lattice, self.antiferromagnetic)
+
+    @property
+    def antiferromagnetic(self) -> bool:
+        """Whether neighbours prefer opposite signs, on a lattice of two sublattices."""
+        return False
 
     @property
     def observables(self) -> tuple[str, ...]:
@@ -61,7 +67,7 @@ class AbstractLatticeSystem(AbstractSystem):
     @property
     def definitions(self) -> dict[str, str]:
         """Definition, with units, of every observable and estimate by name."""
-        return {**super().definitions, **DEFINITIONS}
+        return {**super().definitions, **DEFINITIONS, **self._observables.definitions}
 
     @property
     def _translation_symmetry(self) -> tuple[str, ...]:
@@ -109,17 +115,22 @@ class AbstractLatticeSystem(AbstractSystem):
         n_axes = len(self.lattice.extent)
         return ("x", "y", "z", "t")[:n_axes] + ("basis",) * (len(self.lattice.shape) - n_axes)
 
-    def _geometry_attrs(self) -> dict[str, str | int | float | list[int]]:
-        lattice = self.lattice
-        return {
+    def _geometry_attrs(self) -> dict[str, Any]:
+        lattice, z2 = self.lattice, "z2" in self.symmetries
+        about: dict[str, Any] = {
             "lattice": lattice.name,
             "extent": [int(length) for length in lattice.extent],
             "pbc": [int(periodic) for periodic in lattice.pbc],
             "n_sites": int(self.n_sites),
-            "z2_symmetric": int("z2" in self.symmetries),
+            "z2_symmetric": int(z2),
             # Rounded: 216 ** (1/3) is not 6 in floating point.
             "linear_size": round(math.prod(lattice.extent) ** (1.0 / len(lattice.extent)), 12),
         }
+        if all(lattice.pbc):
+            about["lattice_momenta"] = self._observables.sizes.tolist()
+        if self.antiferromagnetic:
+            about["sublattices_alike"] = int(z2 or lattice.sublattices_alike)
+        return about
 
     def random_symmetry(self, configurations: Tensor, generator: torch.Generator) -> Tensor:
         """Moved by the space group of the lattice, and z2, as far as `symmetries` declares them."""

@@ -162,6 +162,10 @@ class Ising(AbstractLatticeSystem):
         return (*self._translation_symmetry, "point_group", *(("z2",) if self.field == 0.0 else ()))
 
     @property
+    def antiferromagnetic(self) -> bool:
+        return self.coupling < 0.0 and self.lattice.bipartition is not None
+
+    @property
     def conditions(self) -> tuple[str, ...]:
         """A model may be conditioned on temperature and field; J only sets the unit of energy."""
         return ("temperature", "field")
@@ -174,6 +178,7 @@ class Ising(AbstractLatticeSystem):
             "reduced_energy": "U(y) of the continuous form, all constants included: exp(-U) integrates to Z",
             "log_z": "log of Z = sum over spins of exp(-beta H), natural logarithm",
             **DEFINITIONS,
+            **self._observables.definitions,
         }
 
     def fields(self, y: Tensor) -> Tensor:

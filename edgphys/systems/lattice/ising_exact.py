@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 """What is exactly known of an Ising model, and which calculation of `edgphys.exact` gives it.
 
-enumeration   any lattice of up to 20 sites                         all estimates
-transfer      the ring of up to 4096 sites                          all estimates
+free sites    J = 0, any lattice                                    all estimates
+enumeration   any lattice of up to 20 sites                         all estimates, staggered too
+transfer      the ring of up to 4096 sites                          all estimates; staggered if h = 0
 kaufman       the square torus without field; J < 0 if even         log_z, free_energy, energy, specific_heat
 """
 
@@ -11,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from edgphys.observables import STAGGERED
 from edgphys.systems.lattice.hopping import is_hypercubic
 
 if TYPE_CHECKING:
@@ -30,7 +32,7 @@ def exact_names(system: Ising) -> tuple[str, ...]:
     if calculate is None:
         return ()
     periodic = all(system.lattice.pbc)
-    return (*_MOMENTS, *(name for name in order if periodic or name != "correlation_length"))
+    return (*_MOMENTS, *(name for name in order if periodic or not name.endswith("correlation_length")))
 
 
 def exact_values(system: Ising) -> dict[str, float]:
@@ -43,13 +45,17 @@ def exact_values(system: Ising) -> dict[str, float]:
 def _calculation(system: Ising) -> tuple[Callable[[Ising], dict] | None, tuple[str, ...]]:
     """The calculation for this instance, and what it gives beyond the moments of the energy."""
     lattice = system.lattice
+    if system.coupling == 0.0:
+        return _free_sites, _ORDER
+    order = (*_ORDER, *STAGGERED) if system.antiferromagnetic else _ORDER
     if system.n_sites <= _ENUMERATED:
-        return _enumeration, _ORDER
+        return _enumeration, order
     if not (all(lattice.pbc) and is_hypercubic(lattice)):
         return None, ()
     n_axes = len(lattice.extent)
     if n_axes == 1:
-        return (_transfer if system.n_sites <= _LONGEST_RING else None), _ORDER
+        known = system.n_sites <= _LONGEST_RING
+        return (_transfer if known else None), order if system.field == 0.0 else _ORDER
     # An antiferromagnet is frustrated on an odd torus, where the sign of J cannot be turned.
     turnable = system.coupling >= 0.0 or not any(length % 2 for length in lattice.extent)
     return (_kaufman if n_axes == 2 and system.field == 0.0 and turnable else None), ()
@@ -64,10 +70,22 @@ def _enumeration(system: Ising) -> dict[str, float]:
     return enumeration.ising(system.lattice, system.temperature, system.coupling, system.field)
 
 
+def _free_sites(system: Ising) -> dict[str, float]:
+    from edgphys.exact import free_sites
+
+    return free_sites.free_spins(system.n_sites, system.temperature, system.field)
+
+
 def _transfer(system: Ising) -> dict[str, float]:
     from edgphys.exact import transfer
 
-    return transfer.ising_chain(system.n_sites, system.temperature, system.coupling, system.field)
+    ring = system.n_sites, system.temperature
+    results = transfer.ising_chain(*ring, system.coupling, system.field)
+    if not system.antiferromagnetic:
+        return results
+    # s_x -> s_x eps_x makes a ferromagnet of it: its order is the staggered one here.
+    turned = transfer.ising_chain(*ring, -system.coupling)
+    return results | {name: turned[name.removeprefix("staggered_")] for name in STAGGERED}
 
 
 def _kaufman(system: Ising) -> dict[str, float]:

@@ -9,7 +9,13 @@ For one configuration s (spins or a real field) on n_sites = N sites at position
 
 with b_mu the reciprocal vectors of the unit cell (a_mu . b_nu = 2 pi delta) and L_mu the extents: the
 smallest non-zero momentum along each axis, for lattices periodic along all axes. The second-moment
-correlation length is made of the averages of the last two. Sites enter with their true positions.
+correlation length is made of the averages of the last two. Sites enter with their true positions. Where the
+axes differ there is also
+
+    correlator_min_x, _y, ...   its part along each axis
+
+An antiferromagnet on a lattice of two sublattices has all of them once more, with ``staggered_`` in front: of
+s_x eps_x, eps_x = +1 on one sublattice and -1 on the other: at the wave vector of the staggered order.
 """
 
 from __future__ import annotations
@@ -17,15 +23,17 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from edgphys.observables import definitions
+from edgphys.formulas import AXES, STAGGERED_PREFIX
+from edgphys.observables import STAGGERED, definitions
 from lattices import Lattice
+from lattices.momenta import lattice_momenta, lowest_momenta
 
-__all__ = ["DEFINITIONS", "LatticeObservables"]
+__all__ = ["DEFINITIONS", "LatticeObservables", "with_powers"]
 
+_MOMENTS = ("magnetization", "abs_magnetization", "magnetization_2", "magnetization_4", "correlator_zero")
 DEFINITIONS: dict[str, str] = definitions(
     (
-        *("magnetization", "abs_magnetization", "magnetization_2", "magnetization_4"),
-        *("correlator_zero", "correlator_min", "specific_heat", "susceptibility", "binder_cumulant"),
+        *(*_MOMENTS, "correlator_min", "specific_heat", "susceptibility", "binder_cumulant"),
         *("correlation_length", "free_energy"),
     )
 )
@@ -38,11 +46,19 @@ class LatticeObservables:
     ----------
     lattice : Lattice
         Gives the number of sites and the lowest momenta.
+    staggered : bool
+        Whether there are staggered ones too; the lattice must have two sublattices.
 
     Attributes
     ----------
     momenta : float64 array, shape (n_axes, n_dims), or None
         k_mu in inverse lattice spacings; None unless all axes are periodic.
+    sizes : float64 array, shape (n_axes,)
+        Their khat, see `lattices.momenta`; empty unless all axes are periodic.
+    correlators : tuple of str
+        Names of the correlators at the lowest momenta: none, one, or one and those of the axes.
+    signs : int8 array, shape (n_sites,), or None
+        eps_x, if staggered.
 
     Examples
     --------
@@ -52,36 +68,53 @@ class LatticeObservables:
     array([16.])
     """
 
-    def __init__(self, lattice: Lattice) -> None:
+    def __init__(self, lattice: Lattice, staggered: bool = False) -> None:
         self._n_sites = lattice.n_sites
-        self.momenta = _lowest_momenta(lattice) if all(lattice.pbc) else None
-        if self.momenta is not None:
+        self.signs = lattice.bipartition if staggered else None
+        self.momenta, self.sizes, self.correlators = None, np.empty(0), ()
+        if all(lattice.pbc):
+            self.momenta, self.sizes = lowest_momenta(lattice), lattice_momenta(lattice)
+            differ = not np.allclose(self.sizes, self.sizes[0], rtol=1e-9, equal_nan=True)
+            axes = tuple(f"correlator_min_{axis}" for axis in AXES[: lattice.n_axes]) if differ else ()
+            self.correlators = ("correlator_min", *axes)
             phase = lattice.positions @ self.momenta.T
             self._waves = np.concatenate([np.cos(phase), np.sin(phase)], axis=1)
 
     @property
     def names(self) -> tuple[str, ...]:
         """Keys of the result."""
-        moments = ("magnetization", "abs_magnetization", "magnetization_2", "magnetization_4")
-        return (*moments, "correlator_zero", *(() if self.momenta is None else ("correlator_min",)))
+        plain = (*_MOMENTS, *self.correlators)
+        return plain if self.signs is None else (*plain, *(STAGGERED_PREFIX + name for name in plain))
+
+    @property
+    def definitions(self) -> dict[str, str]:
+        """Of the names that not every system on a lattice has."""
+        own = set(self.names) - DEFINITIONS.keys()
+        return definitions([*sorted(own), *(STAGGERED if self.signs is not None else ())])
 
     def __call__(self, x: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
         """Per-draw values, float64 arrays (n_batch,) by name, of a float64 array (n_batch, n_sites)."""
-        m = x.mean(axis=1)
-        values = {
-            "magnetization": m,
-            "abs_magnetization": np.abs(m),
-            "magnetization_2": m**2,
-            "magnetization_4": m**4,
-            "correlator_zero": self._n_sites * m**2,
-        }
+        values = self._of(x)
+        if self.signs is not None:
+            values |= {STAGGERED_PREFIX + name: each for name, each in self._of(x * self.signs).items()}
+        return values
+
+    def _of(self, x: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+        values = with_powers({"magnetization": x.mean(axis=1)}, self._n_sites)
         if self.momenta is not None:
-            power = ((x @ self._waves) ** 2).sum(axis=1)
-            values["correlator_min"] = power / (self._n_sites * len(self.momenta))
+            waves = (x @ self._waves) ** 2
+            values["correlator_min"] = waves.sum(axis=1) / (self._n_sites * len(self.momenta))
+            for axis, name in enumerate(self.correlators[1:]):
+                values[name] = waves[:, axis :: len(self.momenta)].sum(axis=1) / self._n_sites
         return values
 
 
-def _lowest_momenta(lattice: Lattice) -> NDArray[np.float64]:
-    """Reciprocal vectors over extents, shape (n_axes, n_dims)."""
-    reciprocal = 2.0 * np.pi * np.linalg.pinv(lattice.basis_vectors).T
-    return reciprocal / np.asarray(lattice.extent, dtype=np.float64)[:, None]
+def with_powers(measured: dict[str, NDArray], n_sites: int) -> dict[str, NDArray]:
+    """`measured`, and what follows from the magnetizations in it, unless it was measured itself."""
+    values = {}
+    for prefix in ("", STAGGERED_PREFIX):
+        if prefix + "magnetization" in measured:
+            m = measured[prefix + "magnetization"]
+            powers = (m, np.abs(m), m**2, m**4, n_sites * m**2)
+            values |= {prefix + name: each for name, each in zip(_MOMENTS, powers, strict=True)}
+    return values | measured

@@ -184,6 +184,10 @@ class Phi4(AbstractLatticeSystem):
         return (*self._translation_symmetry, "point_group", "z2")
 
     @property
+    def antiferromagnetic(self) -> bool:
+        return self.hop < 0.0 and self.lattice.bipartition is not None
+
+    @property
     def conditions(self) -> tuple[str, ...]:
         """A model may be conditioned on every coupling it was made from, `from_mass` included."""
         return (*self.parameters, *(("m2", "lam") if self._convention else ()))
@@ -238,6 +242,7 @@ class Phi4(AbstractLatticeSystem):
             "reduced_energy": "the action S, no additive constant",
             "log_z": "log of Z = integral of exp(-S) over the fields with flat measure, natural logarithm",
             **DEFINITIONS,
+            **self._observables.definitions,
             **definitions(("phi2",)),
         }
 

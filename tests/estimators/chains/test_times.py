@@ -60,7 +60,7 @@ def test_agrees_with_estimate(gaussian_chains):
     assert set(by_name) == set(kinds)
     for name, tau in by_name.items():
         assert tau == pytest.approx(float(times.tau_int.sel(quantity=name)), abs=6e-4)
-    assert times.attrs == {**samples.attrs, "kind": "times"}
+    assert times.attrs == {**samples.attrs, "kind": "times", "warning": ""}
     assert all(
         times[name].dtype == np.float64 and times[name].attrs["definition"] for name in times.data_vars
     )

@@ -31,11 +31,18 @@ def test_forward_ess_sees_a_dropped_mode():
     assert np.isfinite(forward_ess(np.array([0.0, 2000.0, 0.0])).forward_ess)
 
 
-def test_forward_ess_takes_chains():
-    logs = np.random.default_rng(0).standard_normal((4, 50))
-    flat = forward_ess(logs.ravel())
+def test_forward_ess_takes_chains(ar1):
+    """The value is that of all draws; the error knows of their correlation, and bad chains are flagged."""
+    rng = np.random.default_rng(0)
+    logs = 0.5 * ar1((4, 4000), 0.9, rng)
+    flat, independent = forward_ess(logs.ravel()), forward_ess(rng.permutation(logs.ravel()))
     for chains in (logs, xr.DataArray(logs, dims=("chain", "draw"))):
-        xr.testing.assert_identical(forward_ess(chains), flat)
+        table = forward_ess(chains)
+        assert float(table.forward_ess) == float(flat.forward_ess) and table.attrs["warning"] == ""
+        # The result is even in them to leading order: tau_int is that of their squares, 4.8.
+        assert 2.2 < float(table.forward_ess_err / independent.forward_ess_err) < 4.0
+    assert "r_hat" in forward_ess(logs + np.arange(4)[:, None]).attrs["warning"]
+    assert "r_hat" not in forward_ess(logs[:, :15]).attrs["warning"]  # too few for chains
 
 
 @pytest.mark.parametrize(

@@ -61,7 +61,8 @@ def random_spins(n_sites, seed=3):
 
 def kernel_of(system, rule=packed.METROPOLIS):
     packing = make_packing(system.lattice, choose_shifts(system.lattice))
-    return packed.Kernel(packing, rule, system.beta, system.coupling, system.field)
+    signs = system.lattice.bipartition if system.antiferromagnetic else None
+    return packed.Kernel(packing, rule, system.beta, system.coupling, system.field, signs)
 
 
 def sums_in_words(kernel, words):
@@ -127,7 +128,8 @@ def test_measurement_in_words_is_that_of_the_spins(name, extent, pbc):
         measure_spins(sampler.layout.store(spins), sampler._probe(), expected, np.empty(0, np.int8))
         packing = kernel.packing
         sizes = packing.n_words, packing.n_sites
-        packed.measure_words(kernel.pack(spins), *sizes, kernel._probe, kernel._waves, row)
+        probe = kernel.probe(sampler._places)
+        packed.measure_words(kernel.pack(spins), *sizes, probe, kernel._waves, row)
         np.testing.assert_allclose(row, expected, rtol=1e-11, atol=1e-11)
 
 

@@ -20,6 +20,7 @@ from edgphys.mcmc.ising.bits.measure import make_probe, measure
 from edgphys.mcmc.ising.bits.simd import static
 from edgphys.mcmc.ising.bits.sweep import SCRATCH, new_generators, sweep
 from edgphys.mcmc.random.xoshiro import new_state
+from edgphys.systems.lattice.measurements import LatticeObservables
 
 __all__ = ["RULES", "Engine"]
 
@@ -51,7 +52,11 @@ class Engine:
         self.layout = make_layout(lattice, order)
         self._rule = HEAT_BATH if rule == "heat_bath" else IN_FIELD if field else METROPOLIS
         self._flips = _ONES if coupling > 0 else np.uint64(0)
-        self._probe = make_probe(self.layout, coupling, field)
+        observables = LatticeObservables(lattice, system.antiferromagnetic)
+        signs = None if observables.signs is None else observables.signs[order]
+        self._n_correlators = len(observables.correlators)
+        self._n_columns = 2 + self._n_correlators + (0 if signs is None else 1 + self._n_correlators)
+        self._probe = make_probe(self.layout, coupling, field, self._n_correlators, signs)
         self._blocks = [
             (_ranges(lattice, order, q), q, *class_digits(self._rule, q, betas, coupling, field))
             for q in np.unique(lattice.coordination).tolist()
@@ -110,9 +115,12 @@ class Engine:
         )
         return tuple(self._block(*block, temperature) for block in self._blocks), shared
 
-    def measure(self, snapshots: np.ndarray) -> np.ndarray:
-        """Energy, magnetization and (unless an axis is open) correlator: (n_draws, 2 or 3, n_members)."""
-        rows = np.empty((len(snapshots), 3 if len(self.layout.cosines) else 2, self.n_members))
+    def measure(self, snapshots: np.ndarray, n_columns: int | None = None) -> np.ndarray:
+        """Energy, magnetization, correlators, and what is staggered: (n_draws, n_columns, n_members).
+
+        With `n_columns` given, no more than these, of which the staggered ones are the last.
+        """
+        rows = np.empty((len(snapshots), n_columns or self._n_columns, self.n_members))
         measure(snapshots, self._probe, static(self.n_lanes), rows)
         return rows
 

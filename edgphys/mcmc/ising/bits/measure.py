@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Energy, magnetization and lowest-momentum correlator of replicas that are bits of words.
+"""Energy, magnetization and lowest-momentum correlators of replicas that are bits of words.
 
 Bits are counted in all replicas at once: carry-save adders turn eight words into one carry, and the carries
 go into a counter whose digits are words (a vertical counter). Only its digits are then turned, bit by bit,
@@ -38,6 +38,10 @@ class Probe(NamedTuple):
     first : int64, shape (max(1, n_axes), n_groups + 1)
         Where in `sites` each phase begins.
     phases : complex128, shape (n_axes, n_groups)
+    turns : uint64, shape (n_sites,)
+        All bits set where eps_x = -1, of what is staggered; empty if nothing is.
+    n_correlators : int
+        0, 1 or 1 + n_axes.
     coupling, field : float
     """
 
@@ -45,12 +49,16 @@ class Probe(NamedTuple):
     sites: np.ndarray
     first: np.ndarray
     phases: np.ndarray
+    turns: np.ndarray
+    n_correlators: int
     coupling: float
     field: float
 
 
-def make_probe(layout: Layout, coupling: float, field: float) -> Probe:
-    """Tables of `measure` for sites in the order of the layout."""
+def make_probe(
+    layout: Layout, coupling: float, field: float, n_correlators: int, signs: np.ndarray | None = None
+) -> Probe:
+    """Tables of `measure` for sites in the order of the layout, as are the `signs` of what is staggered."""
     n, n_axes = layout.n_sites, len(layout.cosines)
     members, starts, phases = [np.arange(n)], [np.array([0, n])], []
     if n_axes:
@@ -67,6 +75,8 @@ def make_probe(layout: Layout, coupling: float, field: float) -> Probe:
         sites=np.stack([np.stack([m, np.full(n, n)], axis=1) for m in members]).astype(np.uint32),
         first=np.stack([np.pad(s, (0, n_groups + 1 - len(s)), mode="edge") for s in starts]).astype(np.int64),
         phases=np.array([np.pad(p, (0, n_groups - len(p))) for p in phases], complex).reshape(-1, n_groups),
+        turns=np.empty(0, np.uint64) if signs is None else np.where(signs < 0, ~_ZERO, _ZERO),
+        n_correlators=n_correlators,
         coupling=float(coupling),
         field=float(field),
     )
@@ -135,15 +145,15 @@ def _ripple(planes, carry, n_planes, n, lanes):
 
 @njit(nogil=True, cache=True)
 def measure(snapshots, probe, lanes, rows):
-    """Energy, magnetization per site and correlator of each replica.
+    """Energy, magnetization per site, correlators, and what is staggered, of each replica.
 
     Parameters
     ----------
     snapshots : uint64, shape (n_draws, (n_sites + 1) * n_lanes)
     probe : Probe
     lanes : static(n_lanes)
-    rows : float64, shape (n_draws, 2 or 3, 64 * n_lanes)
-        Overwritten.
+    rows : float64, shape (n_draws, n_columns, 64 * n_lanes)
+        Overwritten; the last 1 + n_correlators are staggered, or are not there.
     """
     for draw in range(rows.shape[0]):
         _measure(snapshots[draw], probe, lanes, rows[draw])
@@ -151,14 +161,31 @@ def measure(snapshots, probe, lanes, rows):
 
 @njit(nogil=True, cache=True, inline="always")
 def _measure(words, probe, lanes, rows):
-    bonds, sites, first, phases, coupling, field = probe
-    n_sites, n_members = sites.shape[1], rows.shape[1]
+    bonds, coupling, field = probe.bonds, probe.coupling, probe.field
+    n_sites, n_members, staggered = probe.sites.shape[1], rows.shape[1], 2 + probe.n_correlators
+    _order(words, probe, lanes, rows[1:staggered])
+    if rows.shape[0] > staggered:
+        turned, n = words.copy(), len(lanes)
+        for i in range(probe.turns.size * n):
+            turned[i] ^= probe.turns[i // n]
+        _order(turned, probe, lanes, rows[staggered:])
+    counts = np.empty(n_members, np.int64)
+    _count(words, bonds, np.int64(0), bonds.shape[0], lanes, counts)
+    for m in range(n_members):
+        total = rows[1, m] * n_sites
+        rows[0, m] = -coupling * (bonds.shape[0] - 2 * counts[m]) - field * np.rint(total)
+
+
+@njit(nogil=True, cache=True)
+def _order(words, probe, lanes, rows):
+    """Magnetization per site and correlators of each replica, as `AbstractLatticeSampler` has them."""
+    sites, first, phases = probe.sites, probe.first, probe.phases
+    n_sites, n_members, n_axes = sites.shape[1], rows.shape[1], phases.shape[0]
     counts = np.empty(n_members, np.int64)
     up = np.zeros(n_members, np.int64)
     wave = np.empty(n_members, np.complex128)
-    for m in range(n_members if phases.shape[0] > 0 else 0):
-        rows[2, m] = 0.0
-    for axis in range(max(1, phases.shape[0])):
+    rows[1:] = 0.0
+    for axis in range(max(1, n_axes)):
         for m in range(n_members):
             wave[m] = 0.0
         for group in range(first.shape[1] - 1):
@@ -168,13 +195,13 @@ def _measure(words, probe, lanes, rows):
                 for m in range(n_members):
                     if axis == 0:
                         up[m] += counts[m]
-                    if phases.shape[0] > 0:
+                    if n_axes > 0:
                         wave[m] += phases[axis, group] * (2 * counts[m] - (end - begin))
-        if phases.shape[0] > 0:
+        if n_axes > 0:
             for m in range(n_members):
-                rows[2, m] += (wave[m].real ** 2 + wave[m].imag ** 2) / (phases.shape[0] * n_sites)
-    _count(words, bonds, np.int64(0), bonds.shape[0], lanes, counts)
+                square = wave[m].real ** 2 + wave[m].imag ** 2
+                rows[1, m] += square / (n_axes * n_sites)
+                if rows.shape[0] > 2:
+                    rows[2 + axis, m] = square / n_sites
     for m in range(n_members):
-        total = 2 * up[m] - n_sites
-        rows[0, m] = -coupling * (bonds.shape[0] - 2 * counts[m]) - field * total
-        rows[1, m] = total / n_sites
+        rows[0, m] = (2 * up[m] - n_sites) / n_sites

@@ -78,7 +78,8 @@ class IsingMultispin(AbstractIsingSampler):
             part = slice(first, min(first + step, n_draws))
             snapshots = np.empty((part.stop - first, state.configuration.size), np.uint64)
             self._engine.run(state, self._temperature, thin, snapshots)
-            rows[:, part] = self._engine.measure(snapshots).transpose(2, 0, 1)[:n_members]
+            measured = self._engine.measure(snapshots, self._places[2])
+            rows[:, part] = measured.transpose(2, 0, 1)[:n_members]
             for draw in range(first, part.stop if kept.shape[1] else first):
                 kept[:, draw] = self._engine.unpack(snapshots[draw - first])[:n_members]
 
@@ -117,7 +118,7 @@ class MultispinReplicas:
     >>> state = replicas.start(np.random.SeedSequence(1))
     >>> replicas.sweep(state, 10)
     >>> replicas.assign(state, replicas.temperatures(state)[::-1])  # swap them all
-    >>> replicas.measure(state).shape  # energy, magnetization, correlator
+    >>> replicas.measure(state).shape  # energy, magnetization, correlators
     (3, 64)
     """
 
@@ -157,7 +158,7 @@ class MultispinReplicas:
         self._engine.run(state, self.temperatures(state), n_sweeps, _NO_DRAWS)
 
     def measure(self, state: ChainState) -> np.ndarray:
-        """Energy, magnetization and (unless an axis is open) correlator_min: (2 or 3, n_members)."""
+        """Energy, magnetization and the correlators, (n_columns, n_members), as chains have them."""
         return self._engine.measure(state.configuration[None])[0]
 
     def unpack(self, state: ChainState) -> np.ndarray:

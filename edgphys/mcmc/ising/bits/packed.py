@@ -53,9 +53,19 @@ class Kernel:
     rule : int
         METROPOLIS (without field), IN_FIELD or HEAT_BATH.
     beta, coupling, field : float
+    signs : int array, shape (n_sites,), optional
+        eps_x of what is staggered, in the order of the lattice.
     """
 
-    def __init__(self, packing: Packing, rule: int, beta: float, coupling: float, field: float) -> None:
+    def __init__(
+        self,
+        packing: Packing,
+        rule: int,
+        beta: float,
+        coupling: float,
+        field: float,
+        signs: np.ndarray | None = None,
+    ) -> None:
         self.packing = packing
         self._rule = static(rule)
         self._flips = _ONES if coupling > 0 else _ZERO
@@ -72,7 +82,9 @@ class Kernel:
             packing.left.reshape(-1),
             packing.mask.reshape(-1),
         )
-        self._probe = float(coupling), float(field), packing.valid, packing.pairs
+        self._constants = float(coupling), float(field), packing.valid, packing.pairs
+        turns = np.empty(0, np.uint64) if signs is None else packing.pack(-signs)
+        self._turns = turns[: packing.n_words * N_LANES].copy()
         self._waves = wave_tables(packing.waves)
         self._unpacking = packing.base, packing.offset, packing.lane, packing.place.astype(np.uint64)
 
@@ -89,10 +101,14 @@ class Kernel:
         _unpack(words, self._unpacking, spins)
         return spins
 
-    def advance(self, state, thin: int, rows, kept) -> None:
+    def probe(self, places: tuple[int, int, int]) -> tuple:
+        """What `measure_words` measures; `places` are those of `AbstractLatticeSampler`."""
+        return *self._constants, places, self._turns
+
+    def advance(self, state, thin: int, rows, kept, places: tuple[int, int, int]) -> None:
         """As `AbstractSampler.advance`."""
         shared = self.shared(state, np.zeros(SCRATCH * N_LANES, np.uint64))
-        tables = self._ghosts, self._probe, self._waves, self._unpacking
+        tables = self._ghosts, self.probe(places), self._waves, self._unpacking
         sample(self._blocks, shared, tables, state.counts, state.tuning, thin, rows, kept)
 
     def shared(self, state, scratch: np.ndarray) -> tuple:
@@ -199,20 +215,39 @@ def _unpack(words, unpacking, spins):
 
 @njit(nogil=True, cache=True)
 def measure_words(words, n_words, n_sites, probe, waves, row):
-    """Energy, magnetization per site and, unless an axis is open, the lowest-momentum correlator."""
-    coupling, field, valid, pairs = probe
-    up, broken = 0, 0
-    for v in range(n_words):
-        for lane in range(_N):
-            up += count_bits(words[v * _N + lane] & valid[lane])
+    """Energy, magnetization per site, correlators, and what is staggered."""
+    coupling, field, valid, pairs, (wave, staggered, end), turns = probe
+    broken = 0
     for p in range(pairs.shape[0]):
         i, j = np.int64(pairs[p, 0]) * _N, np.int64(pairs[p, 1]) * _N
         for lane in range(_N):
             broken += count_bits((words[i + lane] ^ words[j + lane]) & valid[lane])
-    total = 2 * up - n_sites
+    total = _total(words, n_words, n_sites, valid)
     n_bonds = pairs.shape[0] * (n_sites // n_words)
     row[0] = -coupling * (n_bonds - 2 * broken) - field * total
     row[1] = total / n_sites
-    n_axes = waves[0]
-    if n_axes > 0:
-        row[2] = wave_power(words, waves) / (n_axes * n_sites)
+    _correlators(words, n_sites, waves, row[wave:staggered])
+    if end > staggered:
+        turned = words[: turns.size] ^ turns
+        row[staggered] = _total(turned, n_words, n_sites, valid) / n_sites
+        _correlators(turned, n_sites, waves, row[staggered + 1 : end])
+
+
+@njit(nogil=True, cache=True, inline="always")
+def _total(words, n_words, n_sites, valid):
+    """Sum of the spins."""
+    up = 0
+    for v in range(n_words):
+        for lane in range(_N):
+            up += count_bits(words[v * _N + lane] & valid[lane])
+    return 2 * up - n_sites
+
+
+@njit(nogil=True, cache=True)
+def _correlators(words, n_sites, waves, out):
+    """As `edgphys.mcmc.core.spectrum.lowest_correlators`."""
+    if out.size > 0:
+        wave_power(words, waves, out)
+        out[0] /= waves[0] * n_sites
+        for k in range(1, out.size):
+            out[k] /= n_sites

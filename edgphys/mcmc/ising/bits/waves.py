@@ -122,10 +122,11 @@ def count_bits(typing, word):
 
 
 @njit(nogil=True, cache=True)
-def wave_power(words, waves):
-    """Sum over the axes of |sum_x s_x exp(i k x)|^2.
+def wave_power(words, waves, out):
+    """|sum_x s_x exp(i k x)|^2 of each axis, summed over the axes into out[0], then each if asked for.
 
-    The inner sum is twice that over the spins up, since the phases add up to 0.
+    `out` has length 1 or 1 + n_axes. The inner sum is twice that over the spins up, since the phases add up
+    to 0.
     """
     _, places, first, axis, phase, mask_range, masks, mask_phase = waves
     power, wave = 0.0, 0.0j
@@ -140,9 +141,12 @@ def wave_power(words, waves):
             inner += counts[k] * mask_phase[k]
         wave += phase[number] * inner
         if number + 1 == axis.size or axis[number + 1] != axis[number]:
-            power += 4 * (wave.real**2 + wave.imag**2)
+            square = 4 * (wave.real**2 + wave.imag**2)
+            power += square
+            if out.size > 1:
+                out[1 + axis[number]] = square
             wave = 0.0j
-    return power
+    out[0] = power
 
 
 @njit(nogil=True, cache=True, inline="always")

@@ -37,27 +37,26 @@ class AbstractClusterSampler(AbstractIsingSampler):
             )
 
     def _prepare_columns(self, better: tuple[str, ...]) -> None:
-        """Layout and columns; `better` are those that clusters improve, besides correlator_min."""
+        """Layout and columns; `better` are those that clusters improve, besides the correlators."""
         lattice = self.system.lattice
         self.layout = make_layout(lattice, np.arange(lattice.n_sites))
         self._improved = bool(self.options["improved"]) and self.system.parameters["field"] == 0
         n_distances = improved.n_distances(lattice) if self.options["correlation"] else 0
         self.extra_columns = {"correlation": n_distances} if n_distances else {}
         if self._improved:
-            self.columns = ("energy", "magnetization", *better, "correlator_min")
-            waves = ("correlator_min",) if all(lattice.pbc) else ()
-            self.improved_columns = (*better, *waves, *self.extra_columns)
+            self.columns = ("energy", "magnetization", *better)
+            self.improved_columns = (*better, *self._correlators, *self.extra_columns)
 
         self._waves = improved.wave_table(self.layout) if self._improved else np.ones((1, 1))
 
     def _measures(self) -> tuple:
         """What the kernels measure: arguments of `measure_spins`, waves, blocks of the axes, switches."""
-        order, bonds, cosines, sines, coupling, field = self._probe()
-        if self._improved:  # the clusters give correlator_min
-            cosines, sines = cosines[:0], sines[:0]
-        probe = order, bonds, cosines, sines, coupling, field
+        *others, ((first, staggered, end), *tables) = self._probe()
+        # Improved correlators are those of the clusters.
+        probe = *others, ((staggered if self._improved else first, staggered, end), *tables)
         n_distances = sum(self.extra_columns.values())
-        return probe, self._waves, improved.axis_blocks(self.system.lattice), self._improved, n_distances
+        switches = self._improved, n_distances, len(self._correlators)
+        return probe, self._waves, improved.axis_blocks(self.system.lattice), switches
 
     def _sign(self) -> int:
         return -1 if self.system.parameters["coupling"] < 0 else 1

@@ -8,7 +8,7 @@ expectations of the observables of a draw are, on N sites,
     m^2                sum_c M_c^2 / N^2
     m^4                (3 (sum_c M_c^2)^2 - 2 sum_c M_c^4) / N^4
     N m^2              sum_c M_c^2 / N
-    correlator_min     mean over axes of sum_c |A_c(k)|^2 / N
+    correlator_min     mean over axes of sum_c |A_c(k)|^2 / N, and the sum for each axis
     s_x s_y            s_x s_y if x and y are in one cluster, else 0
 
 where s_x s_y is fixed within a cluster: 1 for J > 0, the product of the sublattice signs for J < 0. So they
@@ -29,13 +29,13 @@ import numpy as np
 from numba import njit
 
 __all__ = [
+    "add_wave_power",
     "axis_blocks",
     "correlate",
     "label_sums",
     "member_sums",
     "n_distances",
     "pairs_in_cluster",
-    "wave_power",
     "wave_table",
 ]
 
@@ -77,12 +77,20 @@ def label_sums(spins, labels, n_clusters, waves):
 
 
 @njit(nogil=True, cache=True)
-def wave_power(sums):
-    """Mean over the axes of |A_c|^2, from the sums of one cluster; there must be an axis."""
+def add_wave_power(sums, size, out):
+    """Add to `out` |A_c|^2 / size from the sums of one cluster: the mean over axes, then each if asked for.
+
+    `out` has length 0, 1 or 1 + n_axes.
+    """
+    if out.size == 0:
+        return
     power = 0.0
     for k in range(1, sums.size):
         power += sums[k] ** 2
-    return 2.0 * power / (sums.size - 1)
+    out[0] += 2.0 * power / (sums.size - 1) / size
+    n_axes = sums.size // 2
+    for axis in range(out.size - 1):
+        out[1 + axis] += (sums[1 + axis] ** 2 + sums[1 + n_axes + axis] ** 2) / size
 
 
 @njit(nogil=True, cache=True)

@@ -40,7 +40,7 @@ from edgphys.mcmc.core.sampler import CLUSTERS, VISITED, ChainState
 from edgphys.mcmc.ising.base import measure_spins
 from edgphys.mcmc.ising.clusters.base import AbstractClusterSampler
 from edgphys.mcmc.ising.clusters.growth import follow_threshold, followed_bits, make_links, why_no_clusters
-from edgphys.mcmc.ising.clusters.improved import correlate, label_sums, wave_power
+from edgphys.mcmc.ising.clusters.improved import add_wave_power, correlate, label_sums
 from edgphys.mcmc.random.xoshiro import next_word, uniform
 
 __all__ = ["IsingSwendsenWang"]
@@ -205,26 +205,25 @@ def number_clusters(parent, labels):
 
 @njit(nogil=True, cache=True)
 def _measure_clusters(spins, labels, n_clusters, waves, row):
-    """m^2, m^4, correlator_zero and correlator_min of the clusters into row[2:]; see `improved`."""
+    """m^2, m^4, correlator_zero and the other correlators of the clusters into `row`; see `improved`."""
     n_sites = labels.size
     sums = label_sums(spins, labels, n_clusters, waves)
-    squares, fourths, power = 0.0, 0.0, 0.0
+    squares, fourths = 0.0, 0.0
+    row[3:] = 0.0
     for c in range(n_clusters):
         square = sums[c, 0] ** 2
         squares += square
         fourths += square**2
-        if waves.shape[1] > 1:
-            power += wave_power(sums[c])
-    row[2] = squares / n_sites**2
-    row[3] = (3.0 * squares**2 - 2.0 * fourths) / float(n_sites) ** 4
-    row[4] = squares / n_sites
-    if waves.shape[1] > 1:
-        row[5] = power / n_sites
+        add_wave_power(sums[c], 1, row[3:])
+    row[0] = squares / n_sites**2
+    row[1] = (3.0 * squares**2 - 2.0 * fourths) / float(n_sites) ** 4
+    row[2] = squares / n_sites
+    row[3:] /= n_sites
 
 
 @njit(nogil=True, cache=True)
 def _sample(spins, rng, counts, rule, scratch, measures, thin, rows, kept):
-    probe, waves, blocks, improved, n_distances = measures
+    probe, waves, blocks, (improved, n_distances, n_correlators) = measures
     n_sites = spins.size - 1
     labels = np.zeros(n_sites, np.uint32)
     for draw in range(rows.shape[0]):
@@ -233,7 +232,7 @@ def _sample(spins, rng, counts, rule, scratch, measures, thin, rows, kept):
         measure_spins(spins, probe, row, kept[draw] if kept.shape[0] > 0 else kept[:0].ravel())
         if improved:
             number_clusters(scratch[0], labels)
-            _measure_clusters(spins, labels, n_clusters, waves, row)
+            _measure_clusters(spins, labels, n_clusters, waves, row[2 : 5 + n_correlators])
         if n_distances > 0:  # the labels stay 0 for the plain estimator
             signed = (labels + uint32(1)).astype(np.int32) * spins[:n_sites]
             correlate(signed.astype(np.int32), blocks, row[row.size - n_distances :])

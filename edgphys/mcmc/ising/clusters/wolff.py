@@ -29,7 +29,7 @@ from edgphys.mcmc.ising.base import measure_spins
 from edgphys.mcmc.ising.clusters import sweep_length as clusters
 from edgphys.mcmc.ising.clusters.base import AbstractClusterSampler
 from edgphys.mcmc.ising.clusters.growth import follow_threshold, followed_bits, make_links, why_no_clusters
-from edgphys.mcmc.ising.clusters.improved import correlate, member_sums, pairs_in_cluster, wave_power
+from edgphys.mcmc.ising.clusters.improved import add_wave_power, correlate, member_sums, pairs_in_cluster
 from edgphys.mcmc.random.xoshiro import random_site
 
 __all__ = ["IsingWolff", "why_not_wolff"]
@@ -164,7 +164,7 @@ def _sweep_each(spins, rng, counts, tables, scratch, mean_clusters, kept):
 @njit(nogil=True, cache=True)
 def _measured_sweep(spins, rng, counts, tables, scratch, mean_clusters, measures, inside, row):
     """A `_sweep` whose clusters give row[2:]: their means, since their number does not depend on them."""
-    _, waves, blocks, _, n_distances = measures
+    _, waves, blocks, (_, n_distances, n_correlators) = measures
     n_clusters = clusters.draw_number(rng, mean_clusters)
     scratch[1][:] = _ZERO
     row[2:] = 0.0
@@ -174,8 +174,7 @@ def _measured_sweep(spins, rng, counts, tables, scratch, mean_clusters, measures
         members = scratch[0][:size]
         sums = member_sums(spins, members, waves)
         row[3] += sums[0] ** 2 / size
-        if waves.shape[1] > 1:
-            row[4] += wave_power(sums) / size
+        add_wave_power(sums, size, row[4 : 4 + n_correlators])
         if n_distances > 0:
             for i in members:
                 inside[i] = spins[i]
@@ -191,7 +190,7 @@ def _measured_sweep(spins, rng, counts, tables, scratch, mean_clusters, measures
 
 @njit(nogil=True, cache=True)
 def _sample(spins, rng, counts, tables, scratch, mean_clusters, measures, thin, rows, kept):
-    probe, _, blocks, improved, n_distances = measures
+    probe, _, blocks, (improved, n_distances, _) = measures
     n_sites = spins.size - 1
     inside = np.zeros(n_sites, np.int32)
     for draw in range(rows.shape[0]):
