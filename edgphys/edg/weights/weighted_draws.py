@@ -120,8 +120,12 @@ def draw_samples(
     *,
     keep: bool,
     progress: bool | None,
+    with_chains: bool = True,
 ) -> xr.Dataset:
-    """Independent draws with importance weights, see `EDG.sample`."""
+    """Independent draws with importance weights, see `EDG.sample`.
+
+    Without short chains from the draws where other reasons decide what is trusted (`with_chains`).
+    """
     n_samples, seed = _checks.count(n_samples, "n_samples", 1), _checks.seed(seed)
     flow = flow_of(options, trained.options.has_flow)
     n_steps = options.n_path_steps or trained.options.n_path_steps
@@ -146,7 +150,7 @@ def draw_samples(
     settings |= {"n_path_steps": n_steps} if flow is None else flow.settings
     settings |= views.settings | shares
     witnesses = model.target.start_witnesses() if annealed else model.target.witnesses()
-    chains = short_chains(model.target, annealed, _spawned_rng(seed, 9))
+    chains = short_chains(model.target, annealed, _spawned_rng(seed, 9)) if with_chains else None
     unseen = trips.unseen(model, n_steps, witnesses, annealed=annealed, chains=chains)
     spent = model.target.calls_since(before) + Calls(views.n_more_energies(n_samples) + n_pilot)
     spent = spent + (Calls() if chains is None else chains.calls)
