@@ -4,14 +4,15 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from edgphys.errors import DatasetError
+from edgphys.errors import DatasetError, FileTakenError
 
-__all__ = ["OVERWRITE", "check_target", "locked", "write_whole"]
+__all__ = ["OVERWRITE", "check_target", "locked", "stamp", "write_whole"]
 
 OVERWRITE = "name another file, or overwrite it (overwrite=True, --overwrite)"
 
@@ -38,9 +39,24 @@ def check_target(path: str | Path, name: str = "path", overwrite: bool = True) -
         raise DatasetError(f"{name}: the folder {path.parent} does not exist", name)
     if path.is_dir():
         raise DatasetError(f"{name} must be a file, got the folder {path}", name)
-    if path.exists() and not overwrite:
+    if os.path.lexists(path) and not overwrite:  # a link that leads nowhere is there too
         raise DatasetError(f"{name}: {path} exists and is not overwritten; {OVERWRITE}", name)
     return path
+
+
+def stamp(path: Path) -> tuple[int, int, int] | None:
+    """What tells whether the file at `path` is still the same one, None if there is none.
+
+    Examples
+    --------
+    >>> stamp(Path("no_such_file")) is None
+    True
+    """
+    try:
+        about = os.stat(path)
+    except OSError:
+        return None
+    return about.st_ino, about.st_size, about.st_mtime_ns
 
 
 def write_whole(path: Path, write: Callable[[Path], object], overwrite: bool = True) -> None:
@@ -54,23 +70,35 @@ def write_whole(path: Path, write: Callable[[Path], object], overwrite: bool = T
         Writes the content to the path it is given: a hidden file beside `path` with the same suffix, which is
         flushed to disk and only then takes the name.
     overwrite : bool
-        If False, a file that appeared at `path` in the meantime is kept.
+        If False, a file that is at `path` by then is kept.
 
     Raises
     ------
+    FileTakenError
+        If `overwrite` is False and the name is taken; the new file is beside it, under a name with a number.
     DatasetError
-        If `overwrite` is False and the file exists.
-    OSError
-        If the disk refuses.
+        If the disk refuses, full or not to be written to; what was at `path` is as before.
     """
     temporary = path.with_name(f".{path.stem}.{os.getpid()}-{threading.get_ident()}.tmp{path.suffix}")
     try:
         write(temporary)
         _flush(temporary)
-        _publish(temporary, path, overwrite)
+        if overwrite:
+            os.replace(temporary, path)
+        else:
+            _publish(temporary, path)
         _flush(path.parent)
+    except (OSError, RuntimeError) as error:  # C++ has a RuntimeError for a full disk
+        raise DatasetError(f"{path} cannot be written: {_reason(error)}") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # the folder may be gone
+            temporary.unlink(missing_ok=True)
+
+
+def _reason(error: OSError | RuntimeError) -> str:
+    """Words of the system where there are, without the hidden name."""
+    words = error.strerror if isinstance(error, OSError) else None
+    return next(iter((words or str(error)).splitlines()), type(error).__name__)
 
 
 def _flush(path: Path) -> None:
@@ -84,17 +112,31 @@ def _flush(path: Path) -> None:
         os.close(descriptor)
 
 
-def _publish(temporary: Path, path: Path, overwrite: bool) -> None:
-    """Give the file its name; by a hard link, which replaces nothing, unless `overwrite`."""
-    if not overwrite:
+def _publish(temporary: Path, path: Path) -> None:
+    """Give the file its name, or, where that is taken, the next free one with a number."""
+    if _take(temporary, path):
+        return
+    beside = (path.with_name(f"{path.stem}-{number}{path.suffix}") for number in itertools.count(1))
+    kept = next(one for one in beside if _take(temporary, one))
+    raise FileTakenError(
+        f"{path} was made by something else meanwhile and is not overwritten; the new file is {kept}", kept
+    )
+
+
+def _take(temporary: Path, path: Path) -> bool:
+    """Give the file a name, by a hard link, which replaces nothing; False if the name is taken."""
+    try:
+        os.link(temporary, path)
+        return True
+    except FileExistsError:
+        return False
+    except OSError:  # a file system without hard links: claim the name, then replace what claims it
         try:
-            os.link(temporary, path)
-            return
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
         except FileExistsError:
-            raise DatasetError(f"{path} exists and is not overwritten: it was made while writing") from None
-        except OSError:
-            pass  # a file system without hard links
-    os.replace(temporary, path)
+            return False
+        os.replace(temporary, path)
+        return True
 
 
 @contextlib.contextmanager

@@ -1,12 +1,23 @@
 # SPDX-License-Identifier: MIT
-"""The progress bar, on stderr, of everything that takes long: scans, training, weighted draws, chains."""
+"""The progress of everything that takes long: scans, training, weighted draws, chains; on stderr.
+
+On a terminal it is a bar: steps, time that has passed, time that remains, words. In a file or a pipe it is a
+line now and then. A bar within another (the training of a cell of a scan) tells its words to that one.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import sys
+import time
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 from typing import Self
 
-__all__ = ["ProgressBar"]
+__all__ = ["ProgressBar", "duration", "reporting_to"]
+
+_LOG_EVERY = 30.0  # seconds between two lines where there is no terminal
+_LISTENER: ContextVar[Callable[[str], None] | None] = ContextVar("listener", default=None)
 
 
 class ProgressBar:
@@ -14,8 +25,8 @@ class ProgressBar:
 
     Parameters
     ----------
-    words : str
-        What is at work.
+    words : str or callable
+        What is at work; a callable is asked anew for every picture of the bar.
     total : int or None
         Steps; None as long as their number is unknown.
     progress : bool or None
@@ -30,17 +41,39 @@ class ProgressBar:
     ...     bar.update(done=10)
     """
 
-    def __init__(self, words: str, total: int | None, progress: bool | None, *, keep: bool = False) -> None:
+    def __init__(
+        self,
+        words: str | Callable[[], str],
+        total: int | None,
+        progress: bool | None,
+        *,
+        keep: bool = False,
+    ) -> None:
         from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            ProgressColumn,
+            TimeElapsedColumn,
+            TimeRemainingColumn,
+        )
+        from rich.text import Text
+
+        class About(ProgressColumn):
+            def render(column, task) -> Text:
+                return Text(self._about())
 
         shown = sys.stderr.isatty() if progress is None else bool(progress)
-        about = TextColumn("{task.description}", markup=False)
-        columns = (BarColumn(bar_width=24), MofNCompleteColumn(), TimeElapsedColumn(), about)
+        columns = (BarColumn(24), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn(), About())
         self._console = Console(stderr=True, quiet=not shown)
         silent = not (shown and (keep or self._console.is_terminal))
         self._bar = Progress(*columns, console=self._console, transient=not keep, disable=silent)
-        self._task = self._bar.add_task(words, total=total)
+        self._words = words if callable(words) else None
+        self._task = self._bar.add_task("" if callable(words) else words, total=total)
+        self._listener = _LISTENER.get()
+        self._logs = shown and not self._console.is_terminal
+        self._last = time.monotonic()
 
     def __enter__(self) -> Self:
         self._bar.start()
@@ -52,11 +85,62 @@ class ProgressBar:
     def advance(self, steps: int) -> None:
         """So many steps more; from any thread."""
         self._bar.advance(self._task, steps)
+        self.tell()
 
     def update(self, done: int | None = None, words: str | None = None, total: int | None = None) -> None:
         """Set what is given: steps done, the words, the number of steps."""
         self._bar.update(self._task, completed=done, description=words, total=total)
+        self.tell()
 
     def say(self, line: str) -> None:
         """Print a line above the bar."""
         self._console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+    def tell(self) -> None:
+        """Tell the state to the bar around this one, or print it, if the last time is long ago."""
+        if self._listener is not None:
+            self._listener(self.line())
+        elif self._logs and time.monotonic() - self._last > _LOG_EVERY:
+            self._last = time.monotonic()
+            self.say(self.line())
+
+    def line(self) -> str:
+        """The state in words, such as ``250/1000 bound -43.21, 12.0 s left``."""
+        task = self._bar.tasks[0]
+        steps = f"{task.completed:.0f}/{task.total:.0f} " if task.total is not None else ""
+        left = task.time_remaining
+        return f"{steps}{self._about()}" + (f", {duration(left)} left" if left else "")
+
+    def _about(self) -> str:
+        return self._bar.tasks[0].description if self._words is None else self._words()
+
+
+@contextlib.contextmanager
+def reporting_to(listener: Callable[[str], None]) -> Iterator[None]:
+    """While it lasts, bars that this thread makes tell their state to `listener`, whether shown or not.
+
+    Examples
+    --------
+    >>> with reporting_to(print), ProgressBar("draws", total=10, progress=False) as bar:
+    ...     bar.advance(4)
+    4/10 draws
+    """
+    token = _LISTENER.set(listener)
+    try:
+        yield
+    finally:
+        _LISTENER.reset(token)
+
+
+def duration(seconds: float) -> str:
+    """Words for a time.
+
+    Examples
+    --------
+    >>> duration(3.14159), duration(75.2)
+    ('3.1 s', '1 min 15 s')
+    """
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s"

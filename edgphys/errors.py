@@ -9,11 +9,14 @@ about, which a command line turns into its own spelling.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 __all__ = [
     "ArgumentTypeError",
     "ArgumentValueError",
     "DatasetError",
     "EdgphysError",
+    "FileTakenError",
     "NotExactError",
     "ShortChainError",
     "TrainingError",
@@ -54,6 +57,20 @@ class UnknownNameError(ArgumentValueError):
 
 class DatasetError(EdgphysError, ValueError):
     """A file or dataset that is missing, damaged, of another schema version, or would be overwritten."""
+
+
+class FileTakenError(DatasetError):
+    """A file that was not to be replaced and turned up while a result was computed; the result is kept.
+
+    Attributes
+    ----------
+    kept : pathlib.Path
+        Where the result is, beside the name that was taken.
+    """
+
+    def __init__(self, message: str, kept: Path) -> None:
+        super().__init__(message)
+        self.kept = kept
 
 
 class NotExactError(EdgphysError, ValueError):

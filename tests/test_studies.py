@@ -23,6 +23,7 @@ from studies.lattice_records.tables import describe, put
 from studies.molecular.wells import EDGES, cases, exact_population, exact_profile
 from studies.paper_tables.logistic import line_evidence, regression
 from studies.paper_tables.targets import NAMES, distances, reference_draws
+from studies.profiles import run as profiles
 
 
 @pytest.mark.statistical
@@ -75,6 +76,12 @@ def test_profile_and_populations_by_quadrature():
     # A tilt of zero makes both basins equal; the law of one pair leans to the right.
     assert exact_population(ep.DoubleWell(1)) == pytest.approx(0.5, abs=1e-9)
     assert 0.8 < exact_population(cases()["many-well-32"].system) < 0.9
+
+
+def test_the_profile_of_the_study_of_error_bars_is_normalised():
+    density = np.exp(-profiles.WELL.beta * profiles.exact_profile(profiles.WELL))
+    inside = (density * np.diff(profiles.EDGES[profiles.WELL.name])).sum()
+    assert 0.995 < inside < 1.0
 
 
 def test_evidence_of_two_weights_is_that_of_a_wide_grid():

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Command line: ``edgphys scan | curve | sample | temper | free-energy | show | plot | systems``.
+"""Command line: ``edgphys scan | curve | sample | temper | reweight | ...``, see ``edgphys --help``.
 
 Values of a coupling are a number (``2.3``), numbers with commas (``2.0,2.3``) or a range ``start:stop:count``
 with both ends; a coupling with one value is held fixed, the others are scanned. Anything wrong ends with exit
@@ -27,7 +27,7 @@ from edgphys.errors import EdgphysError
 __all__ = ["app", "main", "run"]
 
 # In the order of the help. A command is a function in the file of its name.
-_COMMANDS = ("scan", "show", "plot", "systems", "curve", "sample", "temper", "free_energy")
+_COMMANDS = ("scan", "show", "plot", "systems", "curve", "sample", "temper", "reweight", "free_energy")
 # Those that go on from where they were stopped.
 _LONG = ("scan", "sample", "temper", "free-energy")
 # New objects before the collector of garbage looks for some to free, in commands that end soon; else 700.

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from edgphys.cli.run_arguments import RunArguments
+from edgphys.cli.run_arguments import Device, RunArguments
 from edgphys.cli.system_arguments import CouplingArguments, typed
 from edgphys.cli.values import parse_options
 
@@ -28,6 +28,7 @@ def curve(
         list[str] | None,
         typer.Option("--option", metavar="NAME=VALUE", help="Setting of the draws, as n_views=8; repeat."),
     ] = None,
+    device: Device = None,
     run: RunArguments,
 ) -> None:
     """Free energy and observables along one coupling, as in --temperature 1.8:3.2:200, from pooled draws.
@@ -40,14 +41,14 @@ def curve(
         from edgphys import EDG
 
         result = (
-            EDG.load(model)
+            EDG.load(model, device=device)
             .at(**fixed)
             .curve(
                 {coupling: values},
                 n_samples,
                 run.seed,
                 n_nodes=n_nodes,
-                progress=False if run.quiet else None,
+                progress=not run.quiet,
                 **parse_options(option),
             )
         )

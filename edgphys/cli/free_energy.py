@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from edgphys.cli.chain_options import Algorithm, Options, WarmUp
-from edgphys.cli.run_arguments import RunArguments
+from edgphys.cli.run_arguments import Device, RunArguments
 from edgphys.cli.system_arguments import SystemArguments
 from edgphys.cli.values import parse_options
 
@@ -38,6 +38,7 @@ def free_energy(
         typer.Option(help="Sweeps of each chain after the warm-up; 5000 by default, 20000 of bridge."),
     ] = None,
     n_warmup: WarmUp = None,
+    device: Device = None,
     run: RunArguments,
 ) -> None:
     """Absolute free energy of one system by chains or EDG, beside the exact value where there is one."""
@@ -56,6 +57,7 @@ def free_energy(
             n_chains=n_chains,
             n_sweeps=n_sweeps,
             n_warmup=n_warmup,
+            device=device,
             options=parse_options(option),
             checkpoint=store,
             progress=not run.quiet,

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from edgphys.cli.results import read_or_unfinished
 from edgphys.cli.run_arguments import Overwrite, Traceback, duration
 from edgphys.errors import DatasetError
 
@@ -26,10 +27,9 @@ def plot(
 ) -> None:
     """Draw a scan or a curve: results with error bars, residuals beneath."""
     start = time.perf_counter()
-    from edgphys import dataset
     from edgphys.report import figure
 
-    table = dataset.read(file)
+    table = read_or_unfinished(file)
     if table.attrs["kind"] not in ("scan", "curve"):
         raise DatasetError(
             f"file must be a scan or a curve to be drawn, got {file} of kind {table.attrs['kind']!r}; "

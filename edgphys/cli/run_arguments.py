@@ -17,15 +17,19 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edgphys._files import check_target
+from edgphys._progress import duration
 from edgphys.cli.slow_exact import keep_slow_exact
-from edgphys.errors import DatasetError, TrainingError
+from edgphys.errors import DatasetError, FileTakenError, TrainingError
 
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["Overwrite", "RunArguments", "Traceback", "duration"]
+__all__ = ["Device", "Overwrite", "RunArguments", "Traceback", "duration"]
 
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")]
+Device = Annotated[
+    str | None, typer.Option(help="Torch device of edg, cpu or cuda; a GPU by default where there is one.")
+]
 Traceback = Annotated[bool, typer.Option("--traceback", help="Show where an error came from.")]
 
 
@@ -81,26 +85,24 @@ class RunArguments:
             ) from error
 
     def finish(self, result: xr.Dataset, store: Path, start: float) -> None:
-        """Write the result of a command that began at `start`, print it, and drop its unfinished state."""
-        from edgphys import dataset
+        """Write the result of a command that began at `start`, print it, and drop its unfinished state.
+
+        Raises
+        ------
+        FileTakenError
+            If the output was made meanwhile: the result is beside it, and printed.
+        """
+        from edgphys.dataset.files import write_or_keep
         from edgphys.report.text import print_dataset
 
         keep_slow_exact(result)
-        dataset.write(result, self.out, overwrite=self.overwrite)
+        taken = None
+        try:
+            write_or_keep(result, self.out, self.overwrite)
+        except FileTakenError as error:
+            taken = error
         store.unlink(missing_ok=True)
         print_dataset(result)
+        if taken is not None:
+            raise taken
         print(f"wrote {self.out} in {duration(time.perf_counter() - start)}")
-
-
-def duration(seconds: float) -> str:
-    """Words for a time.
-
-    Examples
-    --------
-    >>> duration(3.14159), duration(75.2)
-    ('3.1 s', '1 min 15 s')
-    """
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s"

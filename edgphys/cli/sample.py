@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from edgphys.cli.chain_options import Algorithm, Keep, Options, WarmUp
-from edgphys.cli.run_arguments import RunArguments
+from edgphys.cli.run_arguments import Device, RunArguments
 from edgphys.cli.signature import MayLack
 from edgphys.cli.system_arguments import CouplingArguments, SystemArguments, typed
 from edgphys.cli.values import parse_options
@@ -42,12 +42,13 @@ def sample(
     n_warmup: WarmUp = None,
     thin: Annotated[int | None, typer.Option(help="Sweeps from one draw to the next; 1 by default.")] = None,
     keep: Keep = False,
+    device: Device = None,
     run: RunArguments,
 ) -> None:
     """Sample one system by Markov chains or a trained generator, write the draws, print the estimates."""
     start = time.perf_counter()
     chains = _given(n_chains=n_chains, n_sweeps=n_sweeps, n_warmup=n_warmup, thin=thin)
-    draws = _given(n_samples=n_samples)
+    draws = _given(n_samples=n_samples, device=device)
     options = {"keep": keep, "progress": not run.quiet}
     is_generator = model is not None or algorithm == _GENERATOR
     _check(system.system, algorithm, model, is_generator, chains if is_generator else draws)
@@ -101,4 +102,5 @@ def _draws(model: Path, parameters: CouplingArguments, seed: int, options: dict[
         couplings[name] = values[0]
     from edgphys import EDG
 
-    return EDG.load(model).at(**couplings).sample(seed=seed, **options)
+    device = options.pop("device", None)
+    return EDG.load(model, device=device).at(**couplings).sample(seed=seed, **options)

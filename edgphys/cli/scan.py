@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from edgphys.cli.run_arguments import RunArguments, duration
+from edgphys.cli.chain_options import WarmUp
+from edgphys.cli.run_arguments import Device, RunArguments, duration
 from edgphys.cli.system_arguments import SystemArguments
 from edgphys.cli.values import parse_options
 
@@ -26,13 +27,27 @@ def scan(
         list[str] | None,
         typer.Option(
             help="edg, any algorithm of Markov chains, mcmc (the best of them), bridge (edg and mcmc "
-            "together), mbar, ti, exact; repeat."
+            "together), mbar, ti, exact; repeat. By default edg and mcmc on a lattice, else mcmc and exact."
         ),
     ] = None,
     n_samples: Annotated[int, typer.Option(help="Weighted samples of edg at each point.")] = 10_000,
-    n_steps: Annotated[int | None, typer.Option(help="Training steps of edg.")] = None,
-    n_sweeps: Annotated[int | None, typer.Option(help="Sweeps of each Markov chain.")] = None,
-    n_chains: Annotated[int | None, typer.Option(help="Markov chains.")] = None,
+    n_steps: Annotated[
+        int | None, typer.Option(help="Training steps of edg; by default by the system, 1000 or more.")
+    ] = None,
+    n_sweeps: Annotated[
+        int | None,
+        typer.Option(
+            help="Sweeps of each Markov chain after the warm-up; 20000 by default, 5000 on ladders."
+        ),
+    ] = None,
+    n_chains: Annotated[
+        int | None, typer.Option(help="Markov chains; 8 by default, 4 ladders of mbar and ti.")
+    ] = None,
+    n_warmup: WarmUp = None,
+    thin: Annotated[
+        int | None,
+        typer.Option(help="Sweeps from one draw to the next; 1 by default, of bridge as --n-samples needs."),
+    ] = None,
     workers: Annotated[
         int | None, typer.Option(help="Cells computed at a time; one for each CPU by default.")
     ] = None,
@@ -40,13 +55,14 @@ def scan(
         bool,
         typer.Option("--per-point", help="Train edg at each point; by default once for all, where it can."),
     ] = False,
-    device: Annotated[str | None, typer.Option(help="Torch device of edg: cpu, cuda.")] = None,
+    device: Device = None,
     option: Annotated[
         list[str] | None,
         typer.Option(
             "--option",
             metavar="NAME=VALUE",
-            help="Setting of edg, such as training=energy, root=edg, n_views=8 or decoder=field; repeat.",
+            help="Setting of edg, such as training=energy, root=edg, n_views=8 or decoder=field, or one "
+            "that edg does not have, of the algorithm of the chains, such as improved=false; repeat.",
         ),
     ] = None,
     run: RunArguments,
@@ -61,15 +77,17 @@ def scan(
     run.check_path()
     maker, values = system.read_several("scanned")
     scanned, fixed = _scanned_and_fixed(values)
+    methods = method or (["mcmc", "exact"] if maker.lattice is None else ["edg", "mcmc"])
+    of_edg, of_chains = _parted(parse_options(option), methods)
     table = edgphys.scan(
         replace(maker, fixed=fixed),
-        methods=method or (["mcmc", "exact"] if maker.lattice is None else ["edg", "mcmc"]),
+        methods=methods,
         seed=run.seed,
         out=run.out,
         overwrite=run.overwrite,
         n_samples=n_samples,
-        edg=parse_options(option) | _given_only(n_steps=n_steps, per_point=per_point or None, device=device),
-        mcmc=_given_only(n_sweeps=n_sweeps, n_chains=n_chains),
+        edg=of_edg | _given_only(n_steps=n_steps, per_point=per_point or None, device=device),
+        mcmc=of_chains | _given_only(n_sweeps=n_sweeps, n_chains=n_chains, n_warmup=n_warmup, thin=thin),
         progress=not run.quiet,
         workers=workers,
         **scanned,
@@ -83,6 +101,20 @@ def _scanned_and_fixed(values: dict[str, list]) -> tuple[dict[str, Any], dict[st
     numbers = [name for name, listed in values.items() if not isinstance(listed[0], str)]
     scanned = several or {name: values[name] for name in numbers[:1]}
     return scanned, {name: listed[0] for name, listed in values.items() if name not in scanned}
+
+
+def _parted(options: dict[str, Any], methods: list[str]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Settings of edg, and of the chains; with both, one belongs to edg if that has one of its name."""
+    from edgphys.methods import registry
+
+    takers = {taker for name in methods for taker in registry.arguments_of(name)}
+    if takers != {"edg", "mcmc"}:
+        return ({}, {"options": options} if options else {}) if takers == {"mcmc"} else (options, {})
+    from edgphys.edg.call_options import names
+
+    of_edg = {name: value for name, value in options.items() if name in {*names(), *registry.OF_EDG}}
+    of_chains = {name: value for name, value in options.items() if name not in of_edg}
+    return of_edg, {"options": of_chains} if of_chains else {}
 
 
 def _given_only(**options: Any) -> dict[str, Any]:

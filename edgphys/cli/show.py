@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from edgphys.cli.results import read_or_unfinished
 from edgphys.cli.run_arguments import Traceback
 
 __all__ = ["show"]
@@ -21,8 +22,10 @@ def show(
     ] = None,
     traceback: Traceback = False,
 ) -> None:
-    """Print a scan as a table, with standard errors and z-scores; or the estimates from samples."""
-    from edgphys import dataset
+    """Print a scan as a table, with standard errors and z-scores; or the estimates from samples.
+
+    Of a scan that runs, or was stopped, what is finished.
+    """
     from edgphys.report.text import print_dataset
 
-    print_dataset(dataset.read(file), variable or None)
+    print_dataset(read_or_unfinished(file), variable or None)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""The words of a command line before typer reads them: each option once, whole numbers in plain digits.
+"""The words of a command line before typer reads them: each coupling once, whole numbers in plain digits.
 
-Typer takes the last of an option that is given twice, and whatever Python's `int` takes: ``1_0``, and digits
-of any script.
+Typer takes the last of an option that is given twice, as is the custom, but values of a coupling would get
+lost; and it takes whatever Python's `int` takes: ``1_0``, and digits of any script.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any, get_args
 
 from typer.models import OptionInfo
 
+from edgphys.cli.system_arguments import COUPLINGS
 from edgphys.cli.values import parse_count
 
 __all__ = ["check_words"]
@@ -21,14 +22,10 @@ __all__ = ["check_words"]
 
 @dataclass(frozen=True)
 class _Option:
-    """One option of a command: of which type its text is, and whether it may be given several times."""
+    """One option of a command, and of which type its text is."""
 
     name: str
     kinds: tuple[Any, ...]
-
-    @property
-    def repeats(self) -> bool:
-        return list[str] in self.kinds
 
     @property
     def is_flag(self) -> bool:
@@ -48,7 +45,7 @@ def check_words(words: Sequence[str], command: Callable[..., None]) -> None:
     Raises
     ------
     ValueError
-        If an option that takes one value is given twice, or a whole number is typed in anything but digits.
+        If a coupling is given twice, or a whole number is typed in anything but digits.
 
     Examples
     --------
@@ -61,7 +58,7 @@ def check_words(words: Sequence[str], command: Callable[..., None]) -> None:
     """
     seen: set[str] = set()
     for typed, option, text in _given(words, _options_of(command)):
-        if option.name in seen and not option.repeats:
+        if option.name in seen & set(COUPLINGS):
             raise ValueError(f"{typed} must be given once, got it twice")
         seen.add(option.name)
         if int in option.kinds and text is not None:

@@ -20,7 +20,7 @@ from edgphys.dataset.merging import merge
 from edgphys.dataset.schema import KINDS, LISTS, SCHEMA_VERSION, validate
 from edgphys.errors import DatasetError
 
-__all__ = ["KINDS", "SCHEMA_VERSION", "merge", "read", "validate", "write"]
+__all__ = ["KINDS", "SCHEMA_VERSION", "merge", "read", "validate", "write", "write_or_keep"]
 
 _HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
@@ -46,20 +46,27 @@ def write(ds: xr.Dataset, path: str | Path, overwrite: bool = False) -> Path:
     ------
     DatasetError
         If `ds` is not of schema 1, the folder does not exist, the file does and `overwrite` is False, or the
-        disk refuses.
+        disk refuses; the old file is as before.
     """
     validate(ds)
-    path = check_target(path, "path", overwrite)
+    return write_or_keep(ds, check_target(path, "path", overwrite), overwrite)
+
+
+def write_or_keep(ds: xr.Dataset, path: Path, overwrite: bool) -> Path:
+    """`write` at the end of a long computation: a result that finds its name taken is kept beside it.
+
+    Raises
+    ------
+    FileTakenError
+        If `overwrite` is False and the file exists; the error says where the result is.
+    DatasetError
+        As `write`.
+    """
+    validate(ds)
     plain = ds.assign_attrs({name: _writable(name, value) for name, value in ds.attrs.items()})
     encoding = {"configurations": {"zlib": True, "complevel": 1}} if "configurations" in ds else {}
-    try:
-        write_whole(
-            path,
-            lambda temporary: plain.to_netcdf(temporary, engine="h5netcdf", encoding=encoding),
-            overwrite,
-        )
-    except OSError as error:
-        raise DatasetError(f"{path} cannot be written: {_first_line(error)}") from error
+    content = netcdf.image(plain, encoding)
+    write_whole(path, lambda temporary: temporary.write_bytes(content), overwrite)
     return path
 
 

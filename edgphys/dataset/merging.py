@@ -14,6 +14,7 @@ import numpy as np
 import xarray as xr
 
 from edgphys.dataset.cell_names import cell_name
+from edgphys.dataset.copies import find_copy
 from edgphys.dataset.schema import GEOMETRY, JSON_ATTRS, STATE, is_number, validate
 from edgphys.errors import DatasetError
 from edgphys.observables import COSTS
@@ -43,8 +44,8 @@ def merge(datasets: Sequence[xr.Dataset]) -> xr.Dataset:
     ValueError
         If `datasets` is empty.
     DatasetError
-        If kinds or attributes that define the physics differ, seeds or grid points are there twice, or shapes
-        do not fit; the message names the attribute.
+        If kinds or attributes that define the physics differ, seeds, draws or grid points are there twice, or
+        shapes do not fit; the message names the attribute.
     """
     if len(datasets) == 0:
         raise ValueError("datasets must hold at least one dataset, got none")
@@ -88,9 +89,24 @@ def _merge_samples(datasets: Sequence[xr.Dataset]) -> xr.Dataset:
     merged = xr.concat(
         bare, dim=dim, data_vars="minimal", coords="minimal", compat="override", join="override"
     )
+    _refuse_copies(merged, dim)
     merged.attrs = dict(datasets[0].attrs) | _summed(datasets)
     merged.attrs["seed"] = seeds if len(seeds) > 1 else seeds[0]
     return merged
+
+
+def _refuse_copies(merged: xr.Dataset, dim: str) -> None:
+    """Other seeds are no proof of other draws."""
+    dims = ("chain", "draw") if dim == "chain" else ("draw",)
+    per_draw = [variable for variable in merged.data_vars.values() if set(variable.dims) == set(dims)]
+    found = find_copy(
+        np.stack([v.transpose(*dims).values.reshape(-1, merged.sizes["draw"]) for v in per_draw])
+    )
+    if found is not None:
+        one, again = (place[0 if dim == "chain" else 1] for place in found)
+        raise DatasetError(
+            f"datasets must not hold the same draws twice, got {dim} {again} of all as a copy of {dim} {one}"
+        )
 
 
 def _as_tables(datasets: Sequence[xr.Dataset]) -> list[xr.Dataset]:

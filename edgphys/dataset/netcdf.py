@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""netCDF-4 files through plain h5py: a file is HDF5 whose dims are scales that the variables refer to.
+"""netCDF-4 files, read through plain h5py: a file is HDF5 whose dims are scales that the variables refer to.
 
 Xarray reads them through h5netcdf, which looks at every object of a file a dozen times: 0.15 s of CPU time
 for a scan of twenty small variables, five times what it takes here. What the values and attributes mean (fill
@@ -12,6 +12,7 @@ NetCDF Users Guide (Unidata), appendix "File format specifications", section "Th
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ import h5py
 import numpy as np
 import xarray as xr
 
-__all__ = ["load"]
+__all__ = ["image", "load"]
 
 # Attributes by which netCDF-4 builds dims in HDF5, beside NAME and DIMENSION_LIST.
 _HIDDEN = {"CLASS", "REFERENCE_LIST", "_NCProperties", "_Netcdf4Coordinates", "_Netcdf4Dimid", "_nc3_strict"}
@@ -53,6 +54,24 @@ def load(path: Path) -> xr.Dataset:
     raw = xr.Dataset(dict(there), attrs=attrs)
     # Times stay numbers: a variable with a unit of time would turn into dates.
     return xr.decode_cf(raw, decode_times=False)
+
+
+def image(ds: xr.Dataset, encoding: dict[str, dict[str, Any]]) -> memoryview:
+    """The bytes of a netCDF-4 file, to be written by Python: HDF5 itself crashes after a disk was full.
+
+    Parameters
+    ----------
+    ds : Dataset
+    encoding : dict
+        By variable, as ``xarray.Dataset.to_netcdf`` takes it.
+    """
+    import h5netcdf
+    from xarray.backends import H5NetCDFStore
+
+    buffer = io.BytesIO()
+    with h5netcdf.File(buffer, "w") as file:
+        ds.dump_to_store(H5NetCDFStore(file), encoding=encoding)
+    return buffer.getbuffer()
 
 
 def _variable(item: h5py.Dataset, file: h5py.File) -> xr.Variable | None:

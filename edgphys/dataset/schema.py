@@ -8,7 +8,8 @@
     scan       (method, <scanned couplings>)     the same, NaN where a method gives none
     curve      (<coupling>,)                     the same; <name>_covariance (<coupling>, <coupling>_other);
                                                  of the nodes that were sampled log_z_node (<coupling>_node,)
-                                                 and derivative (<coupling>_between,)
+                                                 and derivative (<coupling>_between,); or, of rungs that were
+                                                 reweighted, <name>_resampled (resample, <coupling>)
     correlation  (distance,)                     correlation, correlation_err, tau_int
     profile    none, or one such as (energy,)    <name>, <name>_err over it; numbers of no dim
     distance   none                              <name>, <name>_err: samples against a reference
@@ -36,7 +37,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from edgphys._checks import instance
+from edgphys._checks import instance, one_line
+from edgphys.dataset.attribute_values import JSON_ATTRS, LISTS, STATE, check_values, is_number
 from edgphys.errors import DatasetError
 
 __all__ = [
@@ -44,6 +46,7 @@ __all__ = [
     "JSON_ATTRS",
     "KINDS",
     "LISTS",
+    "NOT_THERE",
     "SCHEMA_VERSION",
     "STATE",
     "is_number",
@@ -53,7 +56,6 @@ __all__ = [
 SCHEMA_VERSION = 1
 
 GEOMETRY = ("system", "lattice", "extent", "pbc")
-STATE = ("n_sites", "n_variables", "temperature", "beta", "z2_symmetric", "linear_size")
 # A system lives on a lattice, or it has a number of variables.
 _LATTICE = ("lattice", "extent", "pbc", "n_sites", "z2_symmetric", "linear_size")
 _NO_LATTICE = ("n_variables",)
@@ -73,23 +75,8 @@ _REQUIRED = {
     "collapse": ("definitions", "method"),
     "curve": (*GEOMETRY, "parameters", "definitions", "couplings", "method", "seed"),
 }
-LISTS = ("extent", "pbc", "lattice_momenta")  # netCDF gives a list of one number back as a number
-JSON_ATTRS = {
-    "parameters": dict,
-    "definitions": dict,
-    "couplings": list,
-    "settings": dict,
-    "versions": dict,
-    "algorithms": dict,
-    "warnings": dict,
-    "methods": dict,
-    "ladder": dict,
-    "rungs": list,
-    "observables": list,
-    "basins": list,
-}
-_TEXT = ("system", "lattice", "method")
-_NUMBERS = STATE
+_OF_CURVES = ("ess", "log_z_node_deviation", "derivative_deviation")
+NOT_THERE = "which is missing; a selection keeps it for a list of values, as table.isel(temperature=[0]) does"
 
 
 def validate(ds: xr.Dataset) -> None:
@@ -117,7 +104,7 @@ def validate(ds: xr.Dataset) -> None:
     _check_version(ds.attrs)
     kind = ds.attrs.get("kind")
     if kind not in KINDS:
-        raise DatasetError(f"kind must be one of {', '.join(KINDS)}, got {kind!r}")
+        raise DatasetError(f"kind must be one of {', '.join(KINDS)}, got {one_line(kind)}")
     _check_attrs(ds.attrs, kind)
     _CHECKS[kind](ds)
 
@@ -128,7 +115,8 @@ def _check_version(attrs: dict[str, Any]) -> None:
         raise DatasetError(f"schema_version must be {SCHEMA_VERSION}, got none: not a dataset of edgphys")
     if isinstance(version, bool) or not isinstance(version, int | np.integer) or version != SCHEMA_VERSION:
         raise DatasetError(
-            f"schema_version must be {SCHEMA_VERSION}, got {version}: written by another version of edgphys"
+            f"schema_version must be {SCHEMA_VERSION}, got {one_line(version)}: "
+            "written by another version of edgphys"
         )
 
 
@@ -138,37 +126,7 @@ def _check_attrs(attrs: dict[str, Any], kind: str) -> None:
     missing = [name for name in _REQUIRED[kind] if name not in attrs and name not in other]
     if missing:
         raise DatasetError(f"attrs of kind {kind} must have {', '.join(missing)}, which is missing")
-    for name in attrs:
-        value = attrs[name]
-        if name in _TEXT and not isinstance(value, str):
-            raise DatasetError(f"attr {name} must be text, got {value!r}")
-        if name in _NUMBERS and not is_number(value):
-            raise DatasetError(f"attr {name} must be a finite number, got {value!r}")
-        if name in ("extent", "pbc") and not all(
-            isinstance(v, int | np.integer) for v in np.atleast_1d(value).tolist()
-        ):
-            raise DatasetError(f"attr {name} must be a list of integers, got {value!r}")
-        if name == "lattice_momenta" and np.asarray(value).dtype.kind not in "fiu":
-            raise DatasetError(f"attr {name} must be a list of numbers, got {value!r}")
-        if name in JSON_ATTRS:
-            _parse(name, value)
-    if "z2_symmetric" in attrs and int(attrs["z2_symmetric"]) not in (0, 1):
-        raise DatasetError(f"attr z2_symmetric must be 0 or 1, got {attrs['z2_symmetric']!r}")
-
-
-def is_number(value: Any) -> bool:
-    return isinstance(value, int | float | np.integer | np.floating) and bool(np.isfinite(value))
-
-
-def _parse(name: str, value: Any) -> Any:
-    expected = {dict: "an object", list: "a list"}[JSON_ATTRS[name]]
-    try:
-        parsed = json.loads(value)
-    except (TypeError, ValueError):
-        raise DatasetError(f"attr {name} must be JSON text of {expected}, got {value!r}") from None
-    if not isinstance(parsed, JSON_ATTRS[name]):
-        raise DatasetError(f"attr {name} must be JSON text of {expected}, got {value!r}")
-    return parsed
+    check_values(attrs)
 
 
 def _check_samples(ds: xr.Dataset) -> None:
@@ -206,7 +164,8 @@ def _check_scan(ds: xr.Dataset) -> None:
     dims = ("method", *couplings)
     for name in dims:
         if name not in ds.coords or name not in ds.dims:
-            raise DatasetError(f"scan must have the dimension and coordinate {name}, which is missing")
+            raise DatasetError(f"scan must have the dimension and coordinate {name}, {NOT_THERE}")
+        _check_labels(ds, name, "US" if name == "method" else "fiu")
     _check_pairs(ds)
     for name, variable in ds.data_vars.items():
         _check_variable(name, variable, dims)
@@ -218,13 +177,20 @@ def _check_curve(ds: xr.Dataset) -> None:
         raise DatasetError(f"attr couplings of kind curve must name one coupling, got {couplings}")
     (coupling,) = couplings
     node, between = f"{coupling}_node", f"{coupling}_between"
-    for name in (coupling, f"{coupling}_other", node, between):
+    reweighted = node not in ds.dims
+    for name in (coupling,) if reweighted else (coupling, f"{coupling}_other", node, between):
         if name not in ds.coords or name not in ds.dims:
-            raise DatasetError(f"curve must have the dimension and coordinate {name}, which is missing")
+            raise DatasetError(f"curve must have the dimension and coordinate {name}, {NOT_THERE}")
+        _check_labels(ds, name, "fiu")
+    for name in ("ess",) if reweighted else _OF_CURVES:
+        if name not in ds.data_vars:
+            raise DatasetError(f"curve must have the variable {name}, which is missing")
     _check_pairs(ds)
     for name, variable in ds.data_vars.items():
         if str(name).endswith("_covariance"):
             _check_variable(name, variable, (coupling, f"{coupling}_other"))
+        elif str(name).endswith("_resampled"):
+            _check_variable(name, variable, ("resample", coupling))
         else:
             others = [dims for dims in ((node,), (between,)) if variable.dims == dims]
             _check_variable(name, variable, others[0] if others else (coupling,))
@@ -273,6 +239,19 @@ def _check_ladder(ds: xr.Dataset) -> None:
         else:
             # Profiles, of several numbers per draw, name their further dims themselves.
             _check_variable(name, variable, fixed.get(name, (*draws, *variable.dims[3:])))
+
+
+def _check_labels(ds: xr.Dataset, name: str, kinds: str) -> None:
+    """The coordinate of a dim: text, or finite numbers, each once."""
+    values = ds[name].values
+    text = values.dtype == object and all(isinstance(one, str) for one in values.tolist())
+    if not (values.dtype.kind in kinds or ("U" in kinds and text)):
+        words = "text" if "U" in kinds else "numbers"
+        raise DatasetError(f"coordinate {name} must be {words}, got {values.dtype}")
+    if values.dtype.kind == "f" and not np.isfinite(values).all():
+        raise DatasetError(f"coordinate {name} must be finite, got {one_line(values.tolist())}")
+    if len(set(values.tolist())) < len(values):
+        raise DatasetError(f"coordinate {name} must not have a value twice, got {one_line(values.tolist())}")
 
 
 def _check_over(ds: xr.Dataset) -> None:

@@ -7,7 +7,7 @@ three apart for callers that take them in one dictionary.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -15,7 +15,7 @@ from edgphys._checks import choice, count, count_or, device, positive, share
 from edgphys.edg.core.model_options import option, set_fields
 from edgphys.errors import ArgumentTypeError, ArgumentValueError
 
-__all__ = ["FitOptions", "SampleOptions", "not_annealed", "split"]
+__all__ = ["FitOptions", "SampleOptions", "names", "not_annealed", "split"]
 
 
 @dataclass(frozen=True)
@@ -120,6 +120,23 @@ def _count_or_none(value: Any, name: str, least: int) -> int | None:
     return None if value is None else count(value, name, least)
 
 
+def names() -> frozenset[str]:
+    """All options of `EDG(...)`, of `EDG.fit` and of `EDG.sample`.
+
+    Examples
+    --------
+    >>> {"decoder", "n_steps", "n_views"} <= names()
+    True
+    """
+    return frozenset(name for group in _known() for name in group)
+
+
+def _known() -> list[Collection[str]]:
+    from edgphys.edg.recipes import option_names
+
+    return [option_names(), *([one.name for one in fields(kind)] for kind in (FitOptions, SampleOptions))]
+
+
 def split(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
     """Options of `EDG(...)`, of `EDG.fit` and of `EDG.sample`, told apart by name; values are checked.
 
@@ -139,9 +156,7 @@ def split(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any], d
     >>> split({"n_steps": 100, "decoder": "hamiltonian", "n_anneal": 20})
     ({'decoder': 'hamiltonian'}, {'n_steps': 100}, {'n_anneal': 20})
     """
-    from edgphys.edg.recipes import option_names
-
-    known = [option_names(), *([one.name for one in fields(kind)] for kind in (FitOptions, SampleOptions))]
+    known = _known()
     parts: tuple[dict, dict, dict] = ({}, {}, {})
     for name, value in options.items():
         owner = next((part for part, names in zip(parts, known, strict=True) if name in names), None)

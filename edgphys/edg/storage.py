@@ -19,10 +19,11 @@ import torch
 from numpy.typing import NDArray
 
 import lattices
-from edgphys._files import write_whole
+from edgphys._checks import one_line
+from edgphys.edg.core.archive import write_archive
 from edgphys.edg.core.model import AbstractGenerator
 from edgphys.edg.core.training import History
-from edgphys.errors import DatasetError
+from edgphys.errors import DatasetError, EdgphysError
 from edgphys.systems import registry
 from edgphys.systems.base import AbstractSystem
 from edgphys.systems.provenance import package_versions
@@ -72,7 +73,7 @@ def write(
         "decoder_reason": reason,
         "weights": {name: value.cpu() for name, value in model.state_dict().items()},
     }
-    write_whole(path, lambda file: torch.save(content, file), overwrite)
+    write_archive(path, content, overwrite)
 
 
 def _arrays_and_plain(lattice: Lattice | None) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
@@ -124,6 +125,16 @@ def read(path: Path, system: AbstractSystem | None = None) -> Content:
         If the file is missing, damaged, or of another kind or version, or `system` is missing or another one.
     """
     content = _content(path)
+    try:
+        return _rebuilt(path, content, system)
+    except EdgphysError:
+        raise
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+        words = f"path: {path} is no sampler that this edgphys has saved ({type(error).__name__})"
+        raise DatasetError(words, "path") from error
+
+
+def _rebuilt(path: Path, content: dict[str, Any], system: AbstractSystem | None) -> Content:
     parameters, plain, options, trained, history, _ = json.loads(content["text"])
     if system is None:
         # Files of before know only systems that follow from their parameters.
@@ -165,9 +176,11 @@ def _content(path: Path) -> dict[str, Any]:
         raise DatasetError(f"path: {path} is not a saved sampler ({type(error).__name__})", "path") from error
     if not isinstance(content, dict) or content.get("format") != _FORMAT:
         raise DatasetError(f"path: {path} is not a saved sampler", "path")
-    if content["version"] != _VERSION:
+    version = content.get("version")
+    if version != _VERSION:
         raise DatasetError(
-            f"path: {path} has version {content['version']}, this edgphys reads {_VERSION}", "path"
+            f"path: {path} has version {one_line(version)}, this edgphys reads {_VERSION}",
+            "path",
         )
     return content
 

@@ -9,7 +9,9 @@ from edgphys.estimators.comparison.forward_ess import forward_ess
 from edgphys.estimators.comparison.mmd import mmd
 from edgphys.estimators.comparison.wasserstein import wasserstein
 from edgphys.estimators.estimate import estimate, estimates_from_exact
+from edgphys.estimators.ladders.density_of_states import density_of_states
 from edgphys.estimators.ladders.mbar import mbar
+from edgphys.estimators.ladders.reweight import reweight
 from edgphys.estimators.ladders.thermodynamic import thermodynamic_integration
 from edgphys.estimators.profiles.averages import average
 from edgphys.estimators.profiles.basins import basins
@@ -24,6 +26,7 @@ __all__ = [
     "basins",
     "correlation_function",
     "correlations",
+    "density_of_states",
     "energy_histogram",
     "estimate",
     "estimates_from_exact",
@@ -33,6 +36,7 @@ __all__ = [
     "mbar",
     "mmd",
     "pair_distances",
+    "reweight",
     "structure_factor",
     "thermodynamic_integration",
     "wasserstein",

@@ -18,7 +18,7 @@ import xarray as xr
 from edgphys.errors import ShortChainError
 from edgphys.estimators.chains.verdict import judge_chains
 from edgphys.estimators.derived import has_primaries, read_primaries
-from edgphys.estimators.draws import draw_dims, log_weights_of, warning_of
+from edgphys.estimators.draws import draw_dims, log_weights_of, refuse_copies, warning_of
 from edgphys.estimators.weights.weighted_estimates import judge_weights
 from edgphys.observables import TABLE
 
@@ -79,7 +79,7 @@ def diagnose(samples: xr.Dataset, own: Mapping[str, np.ndarray] | None = None) -
     Raises
     ------
     TypeError, ValueError
-        If `samples` is no dataset of draws, or weights or observables are not finite.
+        If `samples` is no dataset of draws, weights or observables are not finite, or draws are there twice.
     NotExactError
         If the log weights are noisy (Hutchinson probes).
     ShortChainError
@@ -91,6 +91,7 @@ def diagnose(samples: xr.Dataset, own: Mapping[str, np.ndarray] | None = None) -
     >>> diagnose(xr.Dataset({"x": (("chain", "draw"), x)})).values["converged"]
     0.0
     """
+    refuse_copies(samples)
     if draw_dims(samples) == ("draw",):
         log_weights = log_weights_of(samples)
         values, reasons = judge_weights(samples, log_weights)

@@ -14,9 +14,10 @@ import numpy as np
 import xarray as xr
 
 from edgphys._checks import instance
-from edgphys.errors import NotExactError
+from edgphys.dataset.copies import find_copy
+from edgphys.errors import ArgumentValueError, NotExactError
 
-__all__ = ["draw_dims", "log_weights_of", "warning_of", "weights_of"]
+__all__ = ["draw_dims", "log_weights_of", "refuse_copies", "warning_of", "weights_of"]
 
 
 def draw_dims(samples: xr.Dataset) -> tuple[str, ...]:
@@ -104,3 +105,36 @@ def warning_of(samples: xr.Dataset, reasons: Iterable[str]) -> str:
     'drawn from too few sides; too short'
     """
     return "; ".join(text for text in (samples.attrs.get("warning", ""), *reasons) if text)
+
+
+def refuse_copies(samples: xr.Dataset) -> None:
+    """Refuse draws that are there twice, see `edgphys.dataset.copies`: errors from them would be too small.
+
+    Raises
+    ------
+    ArgumentValueError
+        If a stretch of draws occurs twice, in the variables of one number a draw; the message says where.
+
+    Examples
+    --------
+    >>> x = np.random.default_rng(0).standard_normal((4, 100))
+    >>> refuse_copies(xr.Dataset({"x": (("chain", "draw"), x[[0, 1, 2, 1]])}))
+    Traceback (most recent call last):
+    edgphys.errors.ArgumentValueError: samples must hold every chain once, got chain 3 as a copy of chain 1
+    """
+    dims = draw_dims(samples)
+    columns = [
+        np.asarray(variable.transpose(*dims).values, np.float64)
+        for variable in samples.data_vars.values()
+        if set(variable.dims) == set(dims) and variable.dtype.kind in "fiub"
+    ]
+    if not columns or not columns[0].size:
+        return
+    found = find_copy(np.stack([column.reshape(-1, samples.sizes["draw"]) for column in columns]))
+    if found is not None:
+        (chain, draw), (other, later) = found
+        one, again = (draw, later) if chain == other else (chain, other)
+        word = "draw" if chain == other else "chain"
+        raise ArgumentValueError(
+            f"samples must hold every {word} once, got {word} {again} as a copy of {word} {one}", "samples"
+        )

@@ -21,7 +21,7 @@ from edgphys.dataset.schema import SCHEMA_VERSION
 from edgphys.errors import ShortChainError, UnknownNameError
 from edgphys.estimators.chains.autocorrelation import require_length
 from edgphys.estimators.chains.chain_estimates import enough_draws, estimate_chains, means_only
-from edgphys.estimators.draws import draw_dims
+from edgphys.estimators.draws import draw_dims, refuse_copies
 from edgphys.estimators.weights.weighted_estimates import estimate_weighted
 from edgphys.observables import DIAGNOSTICS, ESTIMATES, STAGGERED, TABLE, table
 
@@ -57,7 +57,7 @@ def estimate(samples: xr.Dataset, *, seed: int = 0, refuse_short: bool = False) 
     TypeError
         If `samples` is no Dataset.
     ValueError
-        If the dims are of neither kind, or values are not finite.
+        If the dims are of neither kind, values are not finite, or draws are there twice.
     ShortChainError
         If chains have fewer than 16 draws, or with `refuse_short` are not converged. Its ``tau_int`` is the
         largest estimated, its ``partial`` the estimates (no errors below 16 draws per chain); the message
@@ -77,6 +77,7 @@ def estimate(samples: xr.Dataset, *, seed: int = 0, refuse_short: bool = False) 
     (3.0, -6.0, -8.0, 1.0)
     """
     seed = _checks.seed(seed)
+    refuse_copies(samples)
     if draw_dims(samples) == ("chain", "draw"):
         return _from_chains(samples, seed, refuse_short)
     values, notes = estimate_weighted(samples, np.random.default_rng(seed))

@@ -6,11 +6,12 @@
 * `enumeration`: Ising on any lattice up to 20 spins, any field;
 * `transfer`: Ising ring, phi^4 ring, small phi^4 tori;
 * `gaussian`: free scalar field on any lattice;
-* `free_sites`: spins and fields without neighbours.
+* `free_sites`: spins and fields without neighbours;
+* `strips`: Ising on strips of width 8, in a field, with the law of the magnetization.
 """
 
 from __future__ import annotations
 
-from edgphys.exact import enumeration, free_sites, gaussian, kaufman, onsager, transfer
+from edgphys.exact import enumeration, free_sites, gaussian, kaufman, onsager, strips, transfer
 
-__all__ = ["enumeration", "free_sites", "gaussian", "kaufman", "onsager", "transfer"]
+__all__ = ["enumeration", "free_sites", "gaussian", "kaufman", "onsager", "strips", "transfer"]

@@ -123,16 +123,18 @@ def _order(
 ) -> dict[str, float]:
     """Estimates of a magnetization M from M, |M|, M^2, M^4 of each weight `p`, and powers of lowest waves."""
     n_sites = lattice.n_sites
-    first, absolute, second, fourth = moments
-    mean = 0.0 if vanishes else float(p @ first)
+    first, absolute, second, fourth = (row / n_sites**k for k, row in zip((1, 1, 2, 4), moments, strict=True))
+    mean = 0.0 if vanishes else float((p * first).sum())
     # The variance within what shares a weight, and between: no cancellation where one state has all weight.
-    zero = float(p @ (second - first**2 + (first - mean) ** 2)) / n_sites
+    within = (moments[2] - moments[0] ** 2) / n_sites**2
+    variance = float((p * (first - mean) ** 2).sum()) + float((p * within).sum())
     result = {
-        "magnetization": mean / n_sites,
-        "abs_magnetization": float(p @ absolute) / n_sites,
-        "susceptibility": zero / temperature,
-        "binder_cumulant": binder_cumulant(float(p @ second) / n_sites**2, float(p @ fourth) / n_sites**4),
+        "magnetization": mean,
+        "abs_magnetization": float((p * absolute).sum()),
+        "susceptibility": n_sites * variance / temperature,
+        "binder_cumulant": binder_cumulant(float((p * second).sum()), float((p * fourth).sum())),
     }
+    zero = n_sites * variance
     if len(lowest):
         result["correlation_length"] = second_moment_length(zero, lowest / n_sites, lattice_momenta(lattice))
     return result

@@ -4,23 +4,25 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 __all__ = ["binder_cumulant", "hypercubic_momenta", "second_moment_length"]
 
 
-def second_moment_length(zero: float, lowest: Sequence[float], momenta: Sequence[float]) -> float:
+def second_moment_length(zero: float, lowest: ArrayLike, momenta: ArrayLike) -> float:
     """Second-moment correlation length from the correlators at zero and at the lowest momentum of each axis.
 
     The mean over axes of ``sqrt(zero / lowest - 1) / khat``, with khat the `momenta`
     (`lattices.momenta.lattice_momenta`), in lattice spacings; axes of equal khat share the mean of their
     correlators. NaN when a ratio is below one. A ratio that differs from one by rounding only gives zero.
     """
+    lowest, momenta = np.asarray(lowest, np.float64), np.asarray(momenta, np.float64)
     same = np.abs(np.subtract.outer(momenta, momenta)) <= 1e-9 * np.abs(momenta)
+    same |= np.eye(len(momenta), dtype=bool)  # a NaN equals nothing
     return math.fsum(
-        _length(zero, float(np.mean(np.asarray(lowest)[equal])), momentum)
+        _length(zero, float(np.mean(lowest[equal])), momentum)
         for equal, momentum in zip(same, momenta, strict=True)
     ) / len(momenta)
 

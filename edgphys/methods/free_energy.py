@@ -42,6 +42,7 @@ def free_energy(
     swap_rate: float | None = None,
     n_samples: int | None = None,
     n_threads: int | None = None,
+    device: str | None = None,
     options: Mapping | None = None,
     checkpoint: str | Path | None = None,
     progress: bool = False,
@@ -74,6 +75,8 @@ def free_energy(
         Draws of "edg" and "bridge", at least 2, by default 10_000. Other settings of the generator are
         `options` (of `EDG`, `EDG.fit` and `EDG.sample`), `checkpoint` and `progress`; for "edg" the rest is
         for chains, and refused, but for `n_threads`, those of torch, by default 1.
+    device : str, optional
+        Of torch, for "edg" and "bridge"; by default a GPU when there is one.
 
     Returns
     -------
@@ -110,7 +113,7 @@ def free_energy(
     way = _WAYS[_checks.choice(method, "method", _WAYS)]
     given = {"algorithm": algorithm, "n_rungs": n_rungs, "n_chains": n_chains, "n_sweeps": n_sweeps}
     given |= {"n_warmup": n_warmup, "thin": thin, "swap": swap, "swap_rate": swap_rate}
-    given |= {"n_samples": n_samples, "n_threads": n_threads}
+    given |= {"n_samples": n_samples, "n_threads": n_threads, "device": device}
     given = {name: value for name, value in given.items() if value is not None}
     for name, value in given.items():
         if name not in way.takes:
@@ -133,24 +136,29 @@ def _by_ladder(estimator, system, seed: int, given: dict, options, checkpoint, p
 def _by_edg(system, seed: int, given: dict, options, checkpoint, progress: bool) -> xr.Dataset:
     import numpy as np
 
-    generator = EDGMethod(options, **given)
+    generator = EDGMethod(_with_device(options, given), **given)
     generator.check([system])
     draw_seed, _, fit_seed = seed_words(np.random.SeedSequence(seed), 3)
-    shown = None if progress else False
-    return generator.estimates(system, fit_seed, draw_seed, 0, checkpoint=checkpoint, progress=shown)
+    return generator.estimates(system, fit_seed, draw_seed, 0, checkpoint=checkpoint, progress=bool(progress))
 
 
 def _by_bridge(system, seed: int, given: dict, options, checkpoint, progress: bool) -> xr.Dataset:
     import numpy as np
 
+    settings = _with_device(options, given)
     of_edg = {name: given.pop(name) for name in _OF_EDG if name in given}
-    bridge = BridgeMethod(options, given, **of_edg)
+    bridge = BridgeMethod(settings, given, **of_edg)
     reason = bridge.applies_to(system)
     if reason is not None:
         raise NotExactError(reason, "system")
     bridge.check([system])
-    shown = None if progress else False
-    return bridge.estimates(system, np.random.SeedSequence(seed), None, checkpoint, progress=shown)
+    return bridge.estimates(system, np.random.SeedSequence(seed), None, checkpoint, progress=bool(progress))
+
+
+def _with_device(options: Mapping | None, given: dict) -> dict[str, Any]:
+    """Options of the generator, with the device that is given apart from them."""
+    device = given.pop("device", None)
+    return dict(options or {}) | ({} if device is None else {"device": device})
 
 
 @dataclass(frozen=True)
@@ -162,7 +170,7 @@ class _Way:
 
 
 _OF_LADDERS = frozenset(field.name for field in dataclasses.fields(LadderOptions)) | {"algorithm"}
-_OF_EDG = frozenset({"n_samples"})
+_OF_EDG = frozenset({"n_samples", "device"})
 _OF_REFERENCE = frozenset(field.name for field in dataclasses.fields(ReferenceOptions)) - {"options"}
 _WAYS = {
     "mbar": _Way(functools.partial(_by_ladder, MBAR), _OF_LADDERS),

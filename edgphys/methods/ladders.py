@@ -4,7 +4,8 @@
 1. The path from a system of known log Z (`edgphys.systems.reference_path`) is cut into rungs between which
    configurations swap equally often (`edgphys.mcmc.space_ladder`). On a lattice that system has free sites;
    for continuous coordinates it is a Gaussian that covers a short run
-   (`edgphys.mcmc.continuous.gaussian_pilot`).
+   (`edgphys.mcmc.continuous.gaussian_pilot`). For integration steps are shorter where a pilot run shows that
+   averages bend (`edgphys.estimators.ladders.quadrature`).
 2. Parallel tempering samples all rungs (`edgphys.mcmc.temper`).
 3. log Z of the last rung, the system itself, follows from the first by MBAR or by thermodynamic integration
    (`edgphys.estimators`); all other estimates are those of the chains at the last rung.
@@ -16,6 +17,7 @@ whose failure ``log_z_quadrature`` shows.
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 import time
@@ -35,6 +37,11 @@ if TYPE_CHECKING:
     import xarray as xr
 
 __all__ = ["MBAR", "TI", "LadderMethod", "LadderOptions"]
+
+_PILOT_DRAWS = 20_000  # that tell where the integrand bends
+_LEAST_SWAP_RATE = (
+    0.05  # below, rungs are chains of their own: what one has not found, its neighbours do not bring
+)
 
 
 @dataclass(frozen=True)
@@ -88,16 +95,28 @@ class _Estimator:
     first_knot : int
         The first of the knots of the path at which it needs a rung. MBAR starts its iteration from averages,
         which exist from the last on.
+    placing : callable, optional
+        Where it needs rungs: the number of draws at each and what `find_rungs` hands over, to places. None:
+        where swaps need them.
     """
 
     name: str
     look: Look
     log_z: Callable[[Any, float], tuple[Any, dict[str, float]]]
     first_knot: int
+    placing: Callable[..., NDArray[np.float64]] | None = None
+
+
+def _where_it_bends(n_draws: int, ladder: xr.Dataset, places, coefficients_at, length: float, n_rungs):
+    from edgphys.estimators.ladders.quadrature import place_rungs
+    from edgphys.estimators.ladders.reading import pool_of
+
+    pool = pool_of(ladder, most=_PILOT_DRAWS)
+    return place_rungs(pool, places, coefficients_at, length=length, n_draws=n_draws, n_rungs=n_rungs)
 
 
 MBAR = _Estimator("mbar", Look("MBAR"), _by_mbar, first_knot=-1)
-TI = _Estimator("ti", Look("thermodynamic integration"), _by_integration, first_knot=0)
+TI = _Estimator("ti", Look("thermodynamic integration"), _by_integration, 0, _where_it_bends)
 
 
 # ------------------------------------------------------------------------------------------------- the method
@@ -213,7 +232,10 @@ class LadderMethod(AbstractMethod):
             n_rungs = max(n_rungs - len(knots), 2)
         n_pilot = int(np.clip(self.options.n_sweeps // 5, 100, 1000))
         ends = {path.coupling: (path.first, path.last)}
-        pilot = settings | {"n_sweeps": n_pilot}
+        pilot: dict[str, Any] = settings | {"n_sweeps": n_pilot}
+        if self._estimator.placing is not None:
+            n_draws = self.options.n_chains * self.options.n_sweeps // self.options.thin
+            pilot["placing"] = functools.partial(self._estimator.placing, n_draws)
         rungs, calls = find_rungs(subject, n_rungs, self.options.swap_rate, seed, ends, **pilot)
         return (np.union1d(rungs, knots) if knots else rungs), calls
 
@@ -223,15 +245,32 @@ class LadderMethod(AbstractMethod):
         values = {"log_z": float(result["log_z"][-1]), "n_rungs": float(result["log_z"].size)}
         error = float(result["log_z_err"][-1])
         values["log_z_err"] = math.hypot(error, more.get("log_z_quadrature", 0.0))
+        reasons = [result.attrs["warning"]]
         if "swap_rate" in ladder:
             values["swap_rate"] = float(ladder["swap_rate"].mean("chain").min())
-        return values | more, result.attrs["warning"]
+            reasons += _without_exchange(ladder)
+        return values | more, "; ".join(filter(None, reasons))
+
+
+def _without_exchange(ladder: xr.Dataset) -> list[str]:
+    """Why configurations do not wander over the ladder; none if they do."""
+    rates = ladder["swap_rate"].mean("chain").values
+    low = int(np.argmin(rates))
+    if rates[low] < _LEAST_SWAP_RATE:
+        return [
+            f"swaps of rungs {low} and {low + 1} are accepted at {rates[low]:.2g}, below {_LEAST_SWAP_RATE}"
+        ]
+    if not ladder["n_round_trips"].sum():
+        return ["no configuration has gone from one end of the ladder to the other and back: too few sweeps"]
+    return []
 
 
 def _with_log_z(samples: xr.Dataset, values: dict[str, float], warning: str, method: str) -> xr.Dataset:
     """Estimates of the samples with log Z put in."""
     from edgphys.estimators.estimate import estimate, with_log_z
 
+    if warning:
+        values = values | {"converged": 0.0}
     table = with_log_z(estimate(samples), values, warning)
     settings = json.loads(table.attrs["settings"]) | {"chains": samples.attrs["method"]}
     table.attrs |= {

@@ -19,7 +19,7 @@ from edgphys.methods.edg import EDGMethod
 from edgphys.methods.exact import ExactMethod
 from edgphys.methods.ladders import MBAR, TI, LadderMethod
 
-__all__ = ["arguments_of", "available", "look", "looks_of", "make"]
+__all__ = ["OF_EDG", "arguments_of", "available", "look", "looks_of", "make"]
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class _Entry:
     look: Look
 
 
-_OF_EDG = ("n_samples", "n_threads", "per_point")
+OF_EDG = ("n_samples", "n_threads", "per_point")
 _OF_REFERENCE = ("algorithm", "n_chains", "n_sweeps", "n_warmup", "thin", "options")
 
 
@@ -42,13 +42,13 @@ def _parted(options: Mapping[str, Any], names: tuple[str, ...]) -> tuple[dict[st
 
 
 def _edg(options: Mapping[str, Any]) -> EDGMethod:
-    own, given = _parted(options, _OF_EDG)
+    own, given = _parted(options, OF_EDG)
     return EDGMethod(given, **own)
 
 
 def _bridge(options: Mapping[str, Any]) -> BridgeMethod:
     chains, rest = _parted(options, _OF_REFERENCE)
-    own, given = _parted(rest, _OF_EDG)
+    own, given = _parted(rest, OF_EDG)
     return BridgeMethod(given, chains, **own)
 
 

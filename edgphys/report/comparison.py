@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from edgphys import observables
+from edgphys._checks import instance
 from edgphys.dataset.cell_names import cell_name
+from edgphys.dataset.schema import NOT_THERE
 from edgphys.errors import DatasetError, UnknownNameError
 from edgphys.formulas import AXES
 from edgphys.methods.base import Look
@@ -39,6 +41,7 @@ __all__ = [
     "results_of",
     "sampled_methods",
     "troubles",
+    "whole_scan",
     "z_scores",
 ]
 
@@ -80,13 +83,43 @@ def check_scan(table: xr.Dataset) -> tuple[str, ...]:
 
     Raises
     ------
+    TypeError
+        If `table` is no Dataset.
     DatasetError
-        If `table` is not the result of a scan.
+        If `table` is not the result of a scan, or has lost one of its dims.
     """
-    if table.attrs.get("kind") != "scan" or "method" not in table.dims:
+    import xarray as xr
+
+    instance(table, "table", xr.Dataset, "an xarray.Dataset")
+    if table.attrs.get("kind") != "scan":
         kind = table.attrs.get("kind", "no kind that edgphys writes")
         raise DatasetError(f"table must be the result of a scan (kind 'scan'), got {kind!r}")
+    for name in _dims(table):
+        if name not in table.dims:
+            raise DatasetError(f"table must have the dimension {name}, {NOT_THERE}")
     return tuple(str(name) for name in table.dims if name != "method")
+
+
+def _dims(table: xr.Dataset) -> tuple[str, ...]:
+    """The dims that the scan was made with."""
+    return ("method", *json.loads(table.attrs.get("couplings", "[]")))
+
+
+def whole_scan(table: xr.Dataset) -> xr.Dataset:
+    """A scan with all its dims again, where a selection of one value has made some of them plain numbers.
+
+    Raises
+    ------
+    TypeError, DatasetError
+        As `check_scan`.
+    """
+    import xarray as xr
+
+    if isinstance(table, xr.Dataset) and table.attrs.get("kind") == "scan":
+        single = [name for name in _dims(table) if name not in table.dims and name in table.coords]
+        table = table.expand_dims([name for name in single if table[name].ndim == 0])
+    check_scan(table)
+    return table
 
 
 def has_result(table: xr.Dataset, name: str, method: str | None = None) -> bool:
@@ -127,7 +160,13 @@ def looks(table: xr.Dataset) -> dict[str, Look]:
 
 def model_ranges(table: xr.Dataset, method: str) -> dict[str, tuple[float, float]]:
     """Ranges of couplings of the one model that all points of a method share; empty if there is none."""
-    return json.loads(table.attrs.get("settings", "{}")).get(method, {}).get("conditions") or {}
+    settings = json.loads(table.attrs.get("settings", "{}")).get(method)
+    ranges = settings.get("conditions") if isinstance(settings, dict) else None
+    return ranges if isinstance(ranges, dict) and all(map(_is_range, ranges.values())) else {}
+
+
+def _is_range(value: Any) -> bool:
+    return isinstance(value, list) and len(value) == 2 and all(isinstance(one, int | float) for one in value)
 
 
 def sampled_methods(table: xr.Dataset) -> list[str]:

@@ -16,7 +16,8 @@ import numpy as np
 from rich.table import Table
 
 from edgphys import observables
-from edgphys.errors import EdgphysError, UnknownNameError
+from edgphys.dataset.schema import NOT_THERE
+from edgphys.errors import DatasetError, EdgphysError, UnknownNameError
 from edgphys.report.comparison import format_value, is_result
 from edgphys.report.exact_curve import builder
 
@@ -67,7 +68,12 @@ def curve_table(view: Table, curve: xr.Dataset, variables: Sequence[str] | None)
 
 
 def check_line(curve: xr.Dataset) -> str:
-    """Words for the check of weights against energies."""
+    """Words for the check of weights against energies; for reweighted rungs how many values they serve."""
+    if f"{coupling_of(curve)}_node" not in curve.dims:
+        good, n = int(curve["reliable"].sum()), curve.sizes[coupling_of(curve)]
+        return (
+            f"Reweighted from {json.loads(curve.attrs['settings'])['n_rungs']} rungs: {good} of {n} values."
+        )
     largest = [
         float(np.nanmax(np.abs(curve[name].values), initial=0.0))
         for name in ("log_z_node_deviation", "derivative_deviation")
@@ -84,6 +90,8 @@ def as_scan(curve: xr.Dataset) -> xr.Dataset:
     import xarray as xr
 
     coupling, method = coupling_of(curve), str(curve.attrs["method"])
+    if coupling not in curve.dims:
+        raise DatasetError(f"curve must have the dimension {coupling}, {NOT_THERE}")
     names = [name for name, variable in curve.data_vars.items() if variable.dims == (coupling,)]
     values = curve[coupling].values
     exact, seconds = _exact(curve, values)
@@ -96,7 +104,7 @@ def as_scan(curve: xr.Dataset) -> xr.Dataset:
         arrays["wall_time"] = [np.full(len(values), np.nan), np.full(len(values), seconds)]
     methods = [method, "exact"] if exact else [method]
     ranges = {coupling: [float(values[0]), float(values[-1])]}
-    settings = {method: json.loads(curve.attrs["settings"]) | {"conditions": ranges}}
+    settings = {method: json.loads(curve.attrs.get("settings", "{}")) | {"conditions": ranges}}
     return xr.Dataset(
         {name: (("method", coupling), np.array(rows)) for name, rows in arrays.items()},
         {"method": methods, coupling: values},

@@ -14,12 +14,15 @@ from rich.table import Table
 from edgphys import observables
 from edgphys.errors import EdgphysError
 from edgphys.report.comparison import format_value, is_result
+from edgphys.report.console import print_line
 
 if TYPE_CHECKING:
     import xarray as xr
 
 __all__ = ["estimates_table", "exact_of", "ladder_tables", "notes_on", "profile_table"]
 
+# Exact results are set beside a result where building the lattice takes no longer than reading it.
+_MOST_SITES = 10**6
 # Columns of the table of a ladder, as far as the system has them.
 _RUNG = ("energy", "specific_heat", "abs_magnetization", "susceptibility", "phi2")
 
@@ -94,10 +97,10 @@ def profile_table(view: Table, profile: xr.Dataset) -> Table:
 
 def notes_on(result: xr.Dataset, console: Console) -> None:
     """Print why a result is not to be trusted, if there is a reason."""
-    console.print("Brackets: one standard error in the last digits.", highlight=False)
+    print_line(console, "Brackets: one standard error in the last digits.")
     warning = result.attrs.get("warning", "")
     if warning:
-        console.print(f"NOT TRUSTED: {warning}", highlight=False, soft_wrap=True, markup=False)
+        print_line(console, f"NOT TRUSTED: {warning}")
 
 
 def _without_errors(result: xr.Dataset) -> list[str]:
@@ -123,6 +126,8 @@ def exact_of(samples: xr.Dataset) -> tuple[dict[str, float], str]:
     if "exact" in attrs:
         values, note = json.loads(attrs["exact"])
         return values, note
+    if attrs.get("n_sites", 0) > _MOST_SITES:
+        return {}, ""
     try:
         lattice = None
         if "lattice" in attrs:

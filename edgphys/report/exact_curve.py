@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from edgphys.errors import EdgphysError
+from edgphys.errors import ArgumentValueError, EdgphysError
 from edgphys.report.comparison import looks
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ __all__ = ["builder", "exact_curve"]
 
 _MOST, _LEAST = 200, 20  # points of a line
 _SECONDS = 5.0  # that one may take
+_MOST_SITES = 10**6  # that are built for it
 _TOLERANCE = 1e-8  # relative: what a library of another version may change
 
 
@@ -87,6 +88,10 @@ def builder(table: xr.Dataset, fixed: dict[str, float]) -> Callable[..., Any]:
     from edgphys.systems import registry
 
     attrs = table.attrs
+    if attrs.get("n_sites", 0) > _MOST_SITES:
+        raise ArgumentValueError(
+            f"n_sites must be at most {_MOST_SITES} for a smooth line, got {attrs['n_sites']}"
+        )
     lattice = None
     if "lattice" in attrs:
         extent, pbc = (tuple(int(n) for n in np.atleast_1d(attrs[name])) for name in ("extent", "pbc"))

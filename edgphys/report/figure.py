@@ -17,7 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from edgphys._checks import instance
 from edgphys._files import check_target, write_whole
+from edgphys.dataset.schema import is_number
 from edgphys.errors import ArgumentValueError, DatasetError
 from edgphys.report.comparison import (
     boundary_words,
@@ -26,6 +28,7 @@ from edgphys.report.comparison import (
     looks,
     results_of,
     sampled_methods,
+    whole_scan,
 )
 from edgphys.report.curve_results import as_scan
 from edgphys.report.panel import Curve, curves_of, draw_panel, method_style, passed
@@ -51,8 +54,8 @@ def plot(
     Parameters
     ----------
     table : xarray.Dataset
-        Result of `edgphys.scan` or of `edgphys.EDG.curve`; a curve has the exact results beside it, where the
-        system is one that ships and has some.
+        Result of `edgphys.scan`, or a part of it (``table.isel(temperature=0)``), or of `edgphys.EDG.curve`,
+        with the exact results beside it where the system is one that ships and has some.
     variables : sequence of str, optional
         Results to draw; all there are by default.
     path : path, optional
@@ -69,16 +72,19 @@ def plot(
     Raises
     ------
     DatasetError
-        If `table` is neither, or `path` cannot be written.
+        If `table` is neither, or `path` cannot be written; a picture that finds its name taken meanwhile is
+        kept beside it (`FileTakenError`).
     UnknownNameError
         If a variable is not in `table`.
     ValueError
         If the scan has more than 4 curves for one method; select some with ``table.sel``.
     """
+    import xarray as xr
     from matplotlib.figure import Figure
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-    table = as_scan(table) if table.attrs.get("kind") == "curve" else table
+    instance(table, "table", xr.Dataset, "an xarray.Dataset")
+    table = whole_scan(as_scan(table) if table.attrs.get("kind") == "curve" else table)
     couplings = check_scan(table)
     target = None if path is None else _check_path(Path(path), overwrite)
     names = results_of(table, variables, skip="log_z" if has_result(table, "free_energy") else "free_energy")
@@ -95,7 +101,7 @@ def plot(
             draw_panel(panel, table, name, curves)
         _draw_legend(figure, table, names, curves)
         if target is not None:
-            write_whole(target, lambda path: figure.savefig(path, dpi=160))
+            write_whole(target, lambda path: figure.savefig(path, dpi=160), overwrite)
     return figure
 
 
@@ -160,7 +166,7 @@ def _heading(table: xr.Dataset, curves: list[Curve]) -> str:
     from edgphys.systems.registry import available
 
     system = str(table.attrs.get("system", "scan"))
-    system = {each.name: each.title for each in available()}.get(system) or system
+    system = {each.name: each.title for each in available()}.get(system) or system.replace("$", r"\$")
     extent = r"$\times$".join(str(length) for length in np.atleast_1d(table.attrs.get("extent", [])))
     symbols = {
         "coupling": "J",
@@ -171,8 +177,8 @@ def _heading(table: xr.Dataset, curves: list[Curve]) -> str:
         "temperature": "T",
     }
     fixed = json.loads(table.attrs.get("parameters", "{}")) | (curves[0].fixed if len(curves) == 1 else {})
-    named = [value for value in fixed.values() if isinstance(value, str)]
-    numbers = {name: value for name, value in fixed.items() if not isinstance(value, str) and value != 0}
+    named = [value.replace("$", r"\$") for value in fixed.values() if isinstance(value, str)]
+    numbers = {name: value for name, value in fixed.items() if is_number(value) and value != 0}
     # A name that is no symbol stays text: formulas would take its underscore for an index.
     words = named + [
         f"${symbols[name]} = {value:g}$" if name in symbols else f"{name} = {value:g}"

@@ -8,10 +8,12 @@ in the row over the standard error of both (see `edgphys.report.comparison`).
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 from rich.table import Table
+from rich.text import Text
 
 from edgphys.report.comparison import (
     format_value,
@@ -30,6 +32,7 @@ __all__ = ["diagnostics_table", "results_table"]
 
 # Beyond this a difference is not chance: 0.3 % two-sided.
 _Z_LIMIT = 3.0
+_ALARM = "bold red"
 
 
 def _points(table: xr.Dataset, couplings: tuple[str, ...]) -> list[dict[str, float]]:
@@ -74,7 +77,7 @@ def results_table(table: xr.Dataset, names: list[str], couplings: tuple[str, ...
     labels = _labels(table, couplings)
     for name in names:
         reference = reference_method(table, name)
-        columns = _cells(table, name, couplings)
+        columns: list[Sequence[str | Text]] = [*_cells(table, name, couplings)]
         columns += [_scores(table, name, method, reference, couplings) for method in compared]
         for i, label in enumerate(labels):
             row = [name if i == 0 else "", *label, *(column[i] for column in columns)]
@@ -99,7 +102,7 @@ def _cells(table: xr.Dataset, name: str, couplings: tuple[str, ...]) -> list[lis
 
 def _scores(
     table: xr.Dataset, name: str, method: str, reference: str | None, couplings: tuple[str, ...]
-) -> list[str]:
+) -> list[str | Text]:
     """z of every point in the order of `_points`; empty for the reference itself, and without one."""
     if reference in (None, method):
         return [""] * _n_points(table, couplings)
@@ -107,10 +110,10 @@ def _scores(
     return [_score(z) for z in scores.values.ravel().tolist()]
 
 
-def _score(z: float) -> str:
+def _score(z: float) -> str | Text:
     if not math.isfinite(z):
         return ""
-    return f"[bold red]{z:+.1f}[/bold red]" if abs(z) > _Z_LIMIT else f"{z:+.1f}"
+    return Text(f"{z:+.1f}", style=_ALARM if abs(z) > _Z_LIMIT else "")
 
 
 def diagnostics_table(table: xr.Dataset, couplings: tuple[str, ...]) -> Table:
@@ -127,7 +130,7 @@ def diagnostics_table(table: xr.Dataset, couplings: tuple[str, ...]) -> Table:
     failed = {(method, tuple(point.values())) for method, point, _ in troubles(table)}
     values = {name: _numbers(table, name, couplings) for name in [*shown, "wall_time"]}
     bounds = _cells(table, "elbo", couplings) if bound else []
-    sampled = sampled_methods(table)
+    sampled, there = sampled_methods(table), _there(table, couplings)
     for k, method in enumerate(table["method"].values.astype(str).tolist()):
         if method not in sampled:
             continue
@@ -135,10 +138,16 @@ def diagnostics_table(table: xr.Dataset, couplings: tuple[str, ...]) -> Table:
             row = [method if i == 0 else "", *labels[i]]
             row += [_plain(values[name][k][i], "{:.4g}") for name in shown]
             row += [bounds[k][i]] if bound else []
-            row += ["[bold red]no[/bold red]" if (method, tuple(point.values())) in failed else "yes"]
-            view.add_row(*row, _plain(values["wall_time"][k][i], "{:.1f}"))
+            trusted = Text("no", style=_ALARM) if (method, tuple(point.values())) in failed else "yes"
+            view.add_row(*row, trusted if there[k][i] else "-", _plain(values["wall_time"][k][i], "{:.1f}"))
         view.add_section()
     return view
+
+
+def _there(table: xr.Dataset, couplings: tuple[str, ...]) -> list[list[bool]]:
+    """Whether there is any number, by method and point in the order of `_points`."""
+    arrays = [np.isfinite(np.array(_numbers(table, str(name), couplings))) for name in table.data_vars]
+    return np.any(arrays, axis=0).tolist()
 
 
 def _plain(value: float, form: str) -> str:

@@ -20,8 +20,9 @@ from edgphys.report.comparison import (
     results_of,
     sampled_methods,
     troubles,
+    whole_scan,
 )
-from edgphys.report.console import empty_table, new_console, plain_value
+from edgphys.report.console import empty_table, new_console, plain_value, print_line
 from edgphys.report.curve_results import check_line, curve_table
 from edgphys.report.dataset_tables import estimates_table, exact_of, ladder_tables, notes_on, profile_table
 from edgphys.report.scan_tables import diagnostics_table, results_table
@@ -57,14 +58,14 @@ def print_dataset(
         print_scan(result, variables, console)
         return
     console = console or new_console()
-    console.print(_heading(result), highlight=False, soft_wrap=True)
+    print_line(console, *_heading(result))
     if kind == "ladder":
         console.print(ladder_tables(empty_table(f"{result.attrs['method']}, rungs of the ladder"), result))
         notes_on(result, console)
         return
     if kind == "curve":
         console.print(curve_table(empty_table(str(result.attrs["method"])), result, variables))
-        console.print(check_line(result), highlight=False, soft_wrap=True)
+        print_line(console, check_line(result))
         notes_on(result, console)
         return
     if kind == "bound":
@@ -82,7 +83,7 @@ def print_dataset(
     exact, note = exact_of(result) if exact is None else (exact, "")
     console.print(estimates_table(empty_table(str(result.attrs["method"])), result, exact))
     if note:
-        console.print(f"No exact results of {note}", highlight=False, soft_wrap=True, markup=False)
+        print_line(console, f"No exact results of {note}")
     notes_on(result, console)
 
 
@@ -105,18 +106,22 @@ def print_scan(table: xr.Dataset, variables: list[str] | None = None, console: C
     UnknownNameError
         If a variable is not in it.
     """
+    table = whole_scan(table)
     couplings = check_scan(table)
+    if not table.data_vars:  # unfinished, and no cell is there yet
+        print_line(console or new_console(), *_heading(table))
+        return
     names = results_of(table, variables, skip="free_energy" if has_result(table, "log_z") else "")
     console = console or new_console()
-    console.print(_heading(table), highlight=False, soft_wrap=True)
+    print_line(console, *_heading(table))
     console.print(results_table(table, names, couplings))
     if variables is None and sampled_methods(table):
         console.print(diagnostics_table(table, couplings))
     for line in _notes(table):
-        console.print(line, highlight=False, soft_wrap=True, markup=False)
+        print_line(console, line)
 
 
-def _heading(table: xr.Dataset) -> str:
+def _heading(table: xr.Dataset) -> list[str | tuple[str, str]]:
     attrs = table.attrs
     extent = "x".join(str(length) for length in np.atleast_1d(attrs.get("extent", [])))
     boundary = boundary_words(attrs)
@@ -125,7 +130,7 @@ def _heading(table: xr.Dataset) -> str:
     words = f"{attrs.get('system', '')}"
     if "lattice" in attrs:
         words += f" on {attrs['lattice']} {extent} {boundary}"
-    return f"[bold]{words}[/bold]  {fixed}  seed {attrs.get('seed', 'unknown')}"
+    return [(words, "bold"), f"  {fixed}  seed {attrs.get('seed', 'unknown')}"]
 
 
 def _notes(table: xr.Dataset) -> list[str]:

@@ -9,13 +9,14 @@ import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edgphys.dataset.cell_names import point_words
 
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["Grid", "Key", "assemble", "cells_of", "header_of"]
+__all__ = ["Grid", "Key", "assemble", "cells_of", "header_of", "plain_json"]
 
 Key = tuple[str, str]  # of a cell: (method, words of the point)
 
@@ -43,10 +44,24 @@ def _check_values(name: str, values: Any) -> list[float]:
         raise TypeError(f"{name} must be a number or a sequence of numbers, got {values!r}") from error
     if array.ndim != 1 or array.size == 0 or not np.isfinite(array).all():
         raise ValueError(f"{name} must be a non-empty sequence of finite numbers, got {values!r}")
-    listed = array.tolist()
+    listed = _without_noise(array)
     if len({point_words({name: value}) for value in listed}) < len(listed):
         raise ValueError(f"{name} must not name a value twice, got {listed}")
     return listed
+
+
+def _without_noise(values: NDArray[np.float64]) -> list[float]:
+    """Evenly spaced values without the rounding of ``numpy.linspace``; all others as they are.
+
+    >>> np.linspace(1.8, 2.1, 4).tolist()[1], _without_noise(np.linspace(1.8, 2.1, 4))
+    (1.9000000000000001, [1.8, 1.9, 2.0, 2.1])
+    """
+    limit = 4 * np.finfo(np.float64).eps * float(np.abs(values).max())
+    even = np.linspace(values[0], values[-1], values.size)
+    if values.size < 3 or np.abs(values - even).max() > limit:
+        return values.tolist()
+    short = [0.0 if abs(value) <= limit else float(f"{value:.12g}") for value in values.tolist()]
+    return [a if abs(a - b) <= limit else b for a, b in zip(short, values.tolist(), strict=True)]
 
 
 def assemble(methods: tuple[str, ...], grid: Grid, done: dict[Key, dict], attrs: dict) -> xr.Dataset:
@@ -57,7 +72,7 @@ def assemble(methods: tuple[str, ...], grid: Grid, done: dict[Key, dict], attrs:
     methods : tuple of str
     grid : Grid
     done : dict
-        Results of `edgphys.scans.cell.run_cell` by key, one for each cell.
+        Results of `edgphys.scans.cell.run_cell` by key; a cell without one is NaN.
     attrs : dict
         Attrs of the dataset.
 
@@ -75,6 +90,8 @@ def assemble(methods: tuple[str, ...], grid: Grid, done: dict[Key, dict], attrs:
     for i, method in enumerate(methods):
         for j, point in enumerate(grid.points):
             key = (method, point_words(point))
+            if key not in done:
+                continue
             for name, value in done[key]["values"].items():
                 arrays[name].reshape(len(methods), -1)[i, j] = value
             algorithms[" ".join(key)] = done[key]["algorithm"]
@@ -108,7 +125,12 @@ def header_of(attrs: dict[str, Any]) -> dict[str, Any]:
     """What must agree between two scans that share cells, in JSON types, from the attrs of the dataset."""
     header = {name: attrs.get(name) for name in ("system", "lattice", "extent", "pbc", "seed")}
     header |= {name: json.loads(attrs[name]) for name in ("parameters", "couplings", "settings")}
-    return json.loads(json.dumps(header, default=_plain))
+    return plain_json(header)
+
+
+def plain_json(record: dict[str, Any]) -> dict[str, Any]:
+    """The record in JSON types."""
+    return json.loads(json.dumps(record, default=_plain))
 
 
 def _plain(value: Any) -> Any:

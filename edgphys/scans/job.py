@@ -10,6 +10,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
+from edgphys._progress import reporting_to
 from edgphys._threads import cpu_count
 from edgphys.dataset.cell_names import point_words
 from edgphys.methods.base import AbstractMethod
@@ -20,10 +21,15 @@ from edgphys.scans.points import point_label, seed_sequence
 from edgphys.scans.progress import ScanProgress
 from edgphys.scans.workers import run_in_threads
 
-__all__ = ["Job", "cells_wanted"]
+__all__ = ["Job", "cells_wanted", "keys_of"]
 
 _Results = Generator[tuple[Key, Result], None, None]
 _Task = tuple[Key, Cell, Any, str | None]  # key, and the arguments of `run_cell`
+
+
+def keys_of(methods: Sequence[str], points: Sequence[dict[str, float]]) -> list[Key]:
+    """Keys of all cells of a scan, the points of the first method first."""
+    return [(method, point_words(point)) for method in methods for point in points]
 
 
 def cells_wanted(
@@ -114,10 +120,10 @@ class Job:
     def _in_turn(self, tasks: list[_Task]) -> _Results:
         for key, cell, *rest in tasks:
             self._started(cell)
-            yield key, run_cell(cell, *rest)
+            yield key, self._heard(cell, *rest)
 
     def _at_once(self, tasks: list[_Task], n_workers: int) -> _Results:
-        calls = [((key, cell), functools.partial(run_cell, cell, *rest)) for key, cell, *rest in tasks]
+        calls = [((key, cell), functools.partial(self._heard, cell, *rest)) for key, cell, *rest in tasks]
         # closing: whoever leaves this generator waits until the workers have stopped
         started = lambda about: self._started(about[1])  # noqa: E731
         with _kept_torch_threads(), closing(run_in_threads(calls, n_workers, started)) as results:
@@ -135,6 +141,11 @@ class Job:
                 yield futures[future], future.result()
         finally:
             self.scheduler.cancel(list(futures))
+
+    def _heard(self, cell: Cell, artefact: Any, checkpoint: str | None) -> Result:
+        """The result of a cell, which tells the bar of the scan how far it is."""
+        with reporting_to(self.progress.listener(cell.method.name, point_label(cell.point))):
+            return run_cell(cell, artefact, checkpoint)
 
     def _started(self, cell: Cell) -> None:
         self.progress.start(cell.method.name, point_label(cell.point))

@@ -2,8 +2,9 @@
 """Finished cells of a scan on disk, so that a killed scan goes on where it stopped.
 
 Beside the output file ``NAME`` a folder ``NAME.partial`` holds ``scan.json`` (what the scan is: system,
-settings, seed) and one JSON file per finished cell, each complete or absent; beside them states of trainings,
-and a trained model that all points share. The folder goes when the dataset is written.
+settings, seed), ``plan.json`` (the table that it is going to be) and one JSON file per finished cell, each
+complete or absent; beside them states of trainings, and a trained model that all points share. The folder
+goes when the dataset is written.
 """
 
 from __future__ import annotations
@@ -11,14 +12,22 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import shutil
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from edgphys._files import locked, write_whole
+from edgphys._files import OVERWRITE, locked, write_whole
+from edgphys.dataset.json_text import Form, parsed
 from edgphys.errors import DatasetError
 
 __all__ = ["PartialScan", "disagreement"]
+
+_HEADER: Form = {"parameters": {}, "couplings": [str], "settings": {str: {}}}
+_PLAN: Form = {"attrs": {}, "methods": [str], "grid": {str: [float]}}
+_RESULT: Form = {"values": {str: float}, "algorithm": str, "warning": str}
+_CELL: Form = {"method": str, "point": str, "result": _RESULT}
 
 # Where a scan runs, not what it computes.
 _FREE_SETTINGS = {"device", "n_threads"}
@@ -47,22 +56,40 @@ class PartialScan:
         Raises
         ------
         DatasetError
-            If ``scan.json`` cannot be read.
+            If ``scan.json`` cannot be read, or holds something else.
         """
-        path = self.folder / "scan.json"
-        try:
-            return json.loads(path.read_text())
-        except (OSError, ValueError) as error:
-            raise DatasetError(f"{path} cannot be read ({error}); remove the folder or overwrite") from error
+        return self._read("scan.json", _HEADER)
 
-    def open(self, header: dict[str, Any]) -> None:
-        """Make the folder if there is none, and write `header` into it: it belongs to that scan now.
+    def plan(self) -> dict[str, Any]:
+        """The table that it is going to be: its ``attrs``, ``methods``, and couplings by name, ``grid``.
+
+        Raises
+        ------
+        DatasetError
+            If ``plan.json`` cannot be read, or holds something else.
+        """
+        return self._read("plan.json", _PLAN)
+
+    def _read(self, name: str, form: Form) -> dict[str, Any]:
+        path = self.folder / name
+        try:
+            return parsed(path.read_text(), form)
+        except (OSError, ValueError) as error:
+            words = f"{path} cannot be read ({error})"
+            raise DatasetError(f"{words}; remove the folder {self.folder}, or {OVERWRITE}", "out") from error
+
+    def open(self, header: dict[str, Any], plan: dict[str, Any]) -> None:
+        """Make the folder if there is none, and write `header` and `plan`: it belongs to that scan now.
 
         Settings of methods that only the earlier header has are kept, for their cells are.
         """
         self.folder.mkdir(exist_ok=True)
+        for state in self.folder.glob("cell-*.pt"):
+            if not zipfile.is_zipfile(state):  # no archive of torch; what cannot be read is trained again
+                self._unlink(state.name)
         if self.exists():
             header = header | {"settings": self.header()["settings"] | header["settings"]}
+        self._write("plan.json", plan)
         self._write("scan.json", header)
 
     @contextlib.contextmanager
@@ -82,8 +109,8 @@ class PartialScan:
         """Finished cells by (method, words of the point); an unreadable one counts as not finished."""
         found = {}
         for path in sorted(self.folder.glob("cell-*.json")):
-            with contextlib.suppress(OSError, ValueError, KeyError):
-                cell = json.loads(path.read_text())
+            with contextlib.suppress(OSError, ValueError):
+                cell = parsed(path.read_text(), _CELL)
                 found[cell["method"], cell["point"]] = cell["result"]
         return found
 
@@ -97,18 +124,22 @@ class PartialScan:
         return str(self.folder / self._name(method, point, "pt"))
 
     def remove_cells(self) -> None:
-        """Drop all finished cells, and what they were."""
-        for pattern in ("cell-*", ".cell-*", "scan.json"):
-            for path in self.folder.glob(pattern):
-                path.unlink(missing_ok=True)
+        """Drop all finished cells and states of trainings, and what they were."""
+        self._unlink("cell-*", ".cell-*", "scan.json", "plan.json")
 
     def remove(self) -> None:
         """Remove what a scan put into the folder, and the folder if nothing else is left."""
-        for pattern in ("cell-*", ".cell-*", "scan.json", ".scan.*", "lock"):
-            for path in self.folder.glob(pattern):
-                path.unlink(missing_ok=True)
+        self._unlink("cell-*", ".cell-*", "scan.json", ".scan.*", "plan.json", ".plan.*", "lock")
         with contextlib.suppress(OSError):
             self.folder.rmdir()
+
+    def _unlink(self, *patterns: str) -> None:
+        for pattern in patterns:
+            for path in self.folder.glob(pattern):
+                if path.is_dir():
+                    shutil.rmtree(path)
+                else:
+                    path.unlink(missing_ok=True)
 
     def _name(self, method: str, point: str, suffix: str) -> str:
         digest = hashlib.sha256(f"{method}|{point}".encode()).hexdigest()[:16]

@@ -1,15 +1,20 @@
 # SPDX-License-Identifier: MIT
-"""What a long scan says while it runs: a bar that names the cells at work, a line for each finished cell."""
+"""What a long scan says while it runs: a bar that tells of the cells at work, a line for each finished cell.
+
+Of a cell at work it tells what that tells itself: steps, bound, remaining time.
+"""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Self
 
-from edgphys._progress import ProgressBar
+from edgphys._progress import ProgressBar, reporting_to
 
 __all__ = ["ScanProgress"]
+
+_ALL = "for all points"
 
 
 class ScanProgress:
@@ -22,9 +27,9 @@ class ScanProgress:
     """
 
     def __init__(self, progress: bool | None) -> None:
-        self._bar = ProgressBar("", None, progress)
+        self._bar = ProgressBar(self._words, None, progress)
         self._finished = self._total = 0
-        self._at_work: list[str] = []
+        self._at_work: dict[str, str] = {}  # cells, and what they tell
 
     def __enter__(self) -> Self:
         self._bar.__enter__()
@@ -49,29 +54,40 @@ class ScanProgress:
     @contextlib.contextmanager
     def preparing(self, method: str) -> Iterator[None]:
         """While the method prepares what all points share."""
-        self.start(method, "for all points")
+        self.start(method, _ALL)
         try:
-            yield
+            with reporting_to(self.listener(method, _ALL)):
+                yield
         finally:
             self._at_work.clear()
-            self._describe()
 
     def start(self, method: str, label: str) -> None:
         """The cell of `method` at the point `label` begins."""
-        self._at_work.append(f"{method} {label}")
-        self._describe()
+        self._at_work[f"{method} {label}"] = ""
+
+    def listener(self, method: str, label: str) -> Callable[[str], None]:
+        """What that cell is to tell its state to, in words; from any thread."""
+        name = f"{method} {label}"
+
+        def listen(words: str) -> None:
+            if name in self._at_work:
+                self._at_work[name] = words
+            self._bar.tell()
+
+        return listen
 
     def finish(self, method: str, label: str, seconds: float) -> None:
         """The cell has taken so many seconds."""
         self._finished += 1
-        with contextlib.suppress(ValueError):  # on a cluster nobody tells which cells are at work
-            self._at_work.remove(f"{method} {label}")
-        self._describe()
+        # On a cluster nobody tells which cells are at work.
+        self._at_work.pop(f"{method} {label}", None)
+        self._bar.update(self._finished)
         width = len(str(self._total))
         self._bar.say(
             f"[{self._finished:{width}d}/{self._total}] {method:<10s} {label:<24s} {seconds:7.1f} s"
         )
 
-    def _describe(self) -> None:
-        more = f" and {len(self._at_work) - 2} more" if len(self._at_work) > 2 else ""
-        self._bar.update(self._finished, ", ".join(self._at_work[:2]) + more)
+    def _words(self) -> str:
+        at_work = [f"{name}: {words}" if words else name for name, words in list(self._at_work.items())]
+        more = f" and {len(at_work) - 2} more" if len(at_work) > 2 else ""
+        return "; ".join(at_work[:2]) + more

@@ -61,7 +61,7 @@ def must_drop(partial: PartialScan, header: dict[str, Any], overwrite: bool, res
         If it must not be.
     """
     if not partial.exists():
-        return False
+        return True  # cells without a word of what they are
     if not resume:
         if overwrite:
             return True

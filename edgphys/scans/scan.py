@@ -21,12 +21,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgphys import _checks
-from edgphys._files import check_target
+from edgphys._files import check_target, stamp
+from edgphys.errors import FileTakenError
 from edgphys.methods.base import AbstractMethod
 from edgphys.scans.arguments import Maker, check_methods, check_workers, make_methods
 from edgphys.scans.cell import Result
 from edgphys.scans.description import describe
-from edgphys.scans.grid import Grid, Key, assemble, header_of
+from edgphys.scans.grid import Grid, Key, assemble, header_of, plain_json
 from edgphys.scans.job import Job, cells_wanted
 from edgphys.scans.partial_results import PartialScan
 from edgphys.scans.progress import ScanProgress
@@ -94,14 +95,15 @@ def scan(
     scheduler : dask.distributed.Client, optional
         Compute the cells on its workers instead. Results do not depend on it.
     **couplings : float or sequence of float
-        The values to scan; several couplings give their outer grid.
+        The values to scan; several couplings give their outer grid. Evenly spaced ones are taken without the
+        rounding of ``numpy.linspace``.
 
     Returns
     -------
     xarray.Dataset
-        Dims ``(method, <couplings>)``, float64; see the module docstring. Select a method with
-        ``table.sel({"method": "edg"})``: in ``table.sel(method="edg")`` xarray takes the word for its own
-        argument.
+        Dims ``(method, <couplings>)``, float64; see the module docstring. Select a method with `edgphys.at`
+        or ``table.sel({"method": "edg"})``: in ``table.sel(method="edg")`` xarray takes the word for its own
+        argument, and selects nothing.
 
     Raises
     ------
@@ -113,6 +115,8 @@ def scan(
         If ``"exact"`` is asked for and nothing is known exactly at any point.
     DatasetError
         If `out` cannot be written, is complete already, or holds another scan.
+    FileTakenError
+        If something else made or changed `out` meanwhile, and not `overwrite`: the table is beside it.
 
     Examples
     --------
@@ -143,29 +147,35 @@ def scan(
 
     if path is None:
         return table_of(job.run({}))
-    return _into_file(path, job, header_of(attrs), table_of, overwrite, resume)
+    plan = {"attrs": attrs, "methods": [method.name for method in made], "grid": grid.values}
+    return _into_file(path, job, plain_json(plan), table_of, overwrite, resume)
 
 
 def _into_file(
     path: Path,
     job: Job,
-    header: dict[str, Any],
+    plan: dict[str, Any],
     table_of: Callable[[dict[Key, Result]], xr.Dataset],
     overwrite: bool,
     resume: bool,
 ) -> xr.Dataset:
     """Go on from what is finished, keep what becomes so, write the table at the end."""
-    from edgphys import dataset
+    from edgphys.dataset.files import write_or_keep
 
-    partial = PartialScan(path)
+    partial, before, header = PartialScan(path), stamp(path), header_of(plan["attrs"])
     done = finished_in_file(path, header, job.wanted, overwrite, resume)
     drop = must_drop(partial, header, overwrite, resume)
     with partial.locked():
         if drop:
             partial.remove_cells()
-        partial.open(header)
+        partial.open(header, plan)
         done |= {key: result for key, result in partial.cells().items() if key in job.wanted}
         table = table_of(job.run(done, partial))
-        dataset.write(table, path, overwrite=path.exists())
+        try:
+            # A file that this scan has added to may be replaced, one that was made meanwhile may not.
+            write_or_keep(table, path, overwrite or (before is not None and stamp(path) == before))
+        except FileTakenError:
+            partial.remove()
+            raise
         partial.remove()
     return table

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Systems: energies on lattices and of continuous coordinates, with what is exactly known about each."""
 
+import edgphys.systems.kernel_cache  # noqa: F401 -- before the first kernel is defined
 from edgphys.systems.base import AbstractSystem
 from edgphys.systems.continuous.base import AbstractContinuousSystem
 from edgphys.systems.continuous.double_well import DoubleWell

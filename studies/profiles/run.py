@@ -59,11 +59,11 @@ def weighted(centre: float, width: float) -> Callable[[int], xr.Dataset]:
 
 
 CASES = {
-    "double well, long chains": Case(WELL, "right", chains(WELL, "random_walk", 40_000), True),
+    "double well, long chains": Case(WELL, "right", chains(WELL, "random_walk", 40_000, 10), True),
     "double well, short chains": Case(WELL, "right", chains(WELL, "random_walk", 600), False),
     "double well, wide weights": Case(WELL, "right", weighted(0.0, 1.3), True),
     "double well, narrow weights": Case(WELL, "right", weighted(-0.5, 0.5), False),
-    "Mueller-Brown, long chains": Case(SURFACE, "upper", chains(SURFACE, "random_walk", 200_000, 50), True),
+    "Mueller-Brown, long chains": Case(SURFACE, "upper", chains(SURFACE, "random_walk", 200_000, 100), True),
     "Mueller-Brown, short chains": Case(SURFACE, "upper", chains(SURFACE, "hmc", 3000), False),
 }
 
@@ -140,7 +140,7 @@ def main() -> None:
     """Measure, write results.jsonl, print the table."""
     made = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     made.add_argument("--case", nargs="+", choices=list(CASES), default=list(CASES), help="default: all")
-    made.add_argument("--n-seeds", type=int, default=100)
+    made.add_argument("--n-seeds", type=int, default=60)
     made.add_argument("--quick", action="store_true", help="a smoke run: ten seeds, nothing written")
     options = made.parse_args()
     rows = {}

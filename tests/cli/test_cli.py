@@ -77,6 +77,16 @@ def test_scan_passes_on_its_options(stub, folder, capsys):
     assert settings["metropolis"] == {"n_sweeps": 32, "n_chains": 2}
 
 
+def test_settings_go_to_the_generator_or_to_the_chains(stub):
+    chains = "--method swendsen_wang --n-sweeps 32 --n-chains 2 --n-warmup 8 --thin 2 --option improved=false"
+    words = ["--temperature", "2.5", *chains.split(), "--option", "batch_size=64", "--quiet", "--out", "a.nc"]
+    assert main([*SCAN, *words]) == 0
+    settings = json.loads(dataset.read("a.nc").attrs["settings"])
+    assert settings["edg"] == {"n_samples": 200, "batch_size": 64, "n_views": "auto"}
+    of_chains = {"n_sweeps": 32, "n_chains": 2, "n_warmup": 8, "thin": 2, "options": {"improved": False}}
+    assert settings["swendsen_wang"] == of_chains
+
+
 @pytest.mark.parametrize(
     ("options", "line", "n_trained"),
     [
@@ -357,13 +367,13 @@ def test_commands_of_the_readme_run(stub, folder):
     assert names[:3] == ["scan", "show", "plot"]
     assert set(names[3:]) == {"scan", "sample", "temper", "free-energy"}
     quick = {
-        "scan": ["--n-sweeps", "1000", "--n-steps", "100"],
+        "scan": ["--n-sweeps", "500", "--n-steps", "20"],
         "sample": ["--n-sweeps", "200"],
         "temper": ["--n-sweeps", "200"],
         "free-energy": ["--n-sweeps", "300"],
     }
     for command in commands:
-        short = [] if command[1] == "ising" and command[0] == "scan" else quick.get(command[0], [])
+        short = ["--n-sweeps", "500"] if "--n-steps" in command else quick.get(command[0], [])
         # Chains alone have sweeps; a generator is refused them.
         short = [] if command[0] == "free-energy" and "edg" in command else short
         assert main([*command, *short, *(["--quiet"] if short else [])]) == 0

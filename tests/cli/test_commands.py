@@ -79,6 +79,15 @@ def test_temper_on_a_spaced_ladder(capsys):
     rungs = written["temperature"].values
     assert written.attrs["kind"] == "ladder" and len(rungs) == 4 and (rungs[0], rungs[-1]) == (2.0, 4.0)
     assert "swap rate" in capsys.readouterr().out
+    words = ["--temperature", "0.3,2.5,3.5", "--n-resamples", "20", "--quiet", "--out", "curve.nc"]
+    assert main(["reweight", "ladder.nc", *words]) == 0
+    curve, shown = dataset.read("curve.nc"), capsys.readouterr().out
+    assert curve.attrs["kind"] == "curve" and curve["energy_resampled"].shape == (20, 3)
+    assert "Reweighted from 4 rungs: " in shown
+    assert main(["show", "curve.nc"]) == 0 and main(["plot", "curve.nc", "-o", "curve.png"]) == 0
+    capsys.readouterr()
+    assert main(["reweight", "ladder.nc", "--field", "0.2", "--out", "b.nc"]) == 2
+    assert "field must be left out, as draws tell of temperature only" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("method", ["mbar", "ti"])
@@ -170,6 +179,11 @@ def test_a_scan_of_a_system_without_a_lattice(folder, capsys):
             "--option must be name=value, got 'order'",
         ),
         ("sample ising --temperature 2 --option ordr=1 --out a.nc", "options of"),
+        ("sample ising --temperature 2 --device cpu --out a.nc", "--device belongs to --model, got cpu"),
+        (
+            "free-energy ising --temperature 2 --device cpu --out a.nc",
+            "--device must be left out for method='mbar', got 'cpu'",
+        ),
         ("sample ising --temperature 2 --n-sweeps 0 --out a.nc", "--n-sweeps must be an integer >= 1, got 0"),
         ("sample ising --temperature 2 --out none/a.nc", "the folder none does not exist"),
         ("sample ising --temperature 2 --out a.txt", "--out must end in .nc"),

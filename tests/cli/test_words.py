@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""One rule for what is typed: plain digits, each option once, names that can be printed, seeds below 2^63."""
+"""One rule for what is typed: plain digits, couplings once, names that can be printed, seeds below 2^63."""
 
 import pytest
 import xarray as xr
@@ -29,8 +29,7 @@ TYPED = {
     "real": (["--field", "1_0"], "--field must be start:stop:count, or a number"),
     "arabic": (["--field", "\u0663"], "--field must be start:stop:count, or a number"),
     "range": (["--field", "1:2:1_0"], "--field must be start:stop:count, or a number"),
-    "extent": (["--extent", "4", "--lattice", "square"], "--extent must be given once, got it twice"),
-    "twice": (["--seed", "1", "--seed", "1"], "--seed must be given once, got it twice"),
+    "twice": (["--temperature", "3"], "--temperature must be given once, got it twice"),
     "option twice": (
         ["--option", "order=a", "--option", "order=b"],
         "--option must not give an option",

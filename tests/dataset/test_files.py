@@ -19,7 +19,7 @@ from hypothesis.extra.numpy import arrays
 
 from edgphys import dataset
 from edgphys.dataset import netcdf
-from edgphys.errors import DatasetError
+from edgphys.errors import DatasetError, FileTakenError
 from edgphys.estimators import estimate
 
 DATA = Path(__file__).parents[1] / "data"
@@ -117,13 +117,13 @@ def test_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch
     assert dataset.read(path).attrs["seed"] == 1
 
 
-def test_file_made_meanwhile_is_not_replaced(tmp_path, monkeypatch):
-    path = tmp_path / "a.nc"
-    monkeypatch.setattr(os, "fsync", lambda _: path.write_text("someone else's"))
-    with pytest.raises(DatasetError, match="made while writing"):
+def test_file_made_meanwhile_is_not_replaced_and_the_dataset_is_beside_it(tmp_path, monkeypatch):
+    path, real = tmp_path / "a.nc", os.fsync
+    monkeypatch.setattr(os, "fsync", lambda file: (real(file), path.write_text("someone else's")))
+    with pytest.raises(FileTakenError, match=r"a\.nc was made by something else meanwhile .* is .*a-1\.nc$"):
         dataset.write(weighted(), path)
-    assert path.read_text() == "someone else's"
-    assert os.listdir(tmp_path) == ["a.nc"]
+    assert path.read_text() == "someone else's" and sorted(os.listdir(tmp_path)) == ["a-1.nc", "a.nc"]
+    xr.testing.assert_equal(dataset.read(tmp_path / "a-1.nc"), weighted())
 
 
 def test_write_refuses_places_that_are_none(tmp_path):

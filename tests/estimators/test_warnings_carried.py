@@ -85,14 +85,24 @@ OF_DRAWS = {
     "average": lambda s: ep.average(s, lambda x: x[:, 0, 0], "x"),
     "basins": lambda s: ep.basins(s, side, ["left", "right"]),
     "correlation_function": lambda s: estimators.correlation_function(ring(s)),
+    "correlations": lambda s: estimators.correlations(ring(s)),
     "energy_histogram": lambda s: ep.energy_histogram(s, 8),
     "estimate": ep.estimate,
     "free_energy_profile": lambda s: ep.free_energy_profile(s, lambda x: x[:, 0, 0], EDGES),
     "pair_distances": lambda s: ep.pair_distances(s, 8),
+    "structure_factor": lambda s: estimators.structure_factor(ring(s), [[0.0], [np.pi]]),
 }
 OF_CHAINS = {"autocorrelation_times": estimators.autocorrelation_times}
 # They take arrays, and ladders, whose warnings their own tests hold.
-ELSEWHERE = {"forward_ess", "mmd", "wasserstein", "log_binning", "mbar", "thermodynamic_integration"}
+ELSEWHERE = {
+    "forward_ess",
+    "mmd",
+    "wasserstein",
+    "log_binning",
+    "mbar",
+    "reweight",
+    "thermodynamic_integration",
+}
 NO_DRAWS = {"estimates_from_exact"}
 
 

@@ -38,7 +38,7 @@ class StubEDG:
     fail_at: int | None = None
     failure: BaseException = KeyboardInterrupt()
 
-    def __init__(self, system, *, n_path_steps=8, conditions=None):
+    def __init__(self, system, *, n_path_steps=8, conditions=None, n_threads=None):
         if conditions and not self.conditional:
             raise ArgumentValueError(f"conditions must be left out here, got {conditions}", "conditions")
         self.system, self.conditions = system, conditions or {}

@@ -83,6 +83,24 @@ def test_log_z_of_larger_systems(name, method):
     check((CASES | SLOW_CASES)[name], method, 23, n_chains=8)
 
 
+@pytest.mark.slow
+@pytest.mark.statistical
+@pytest.mark.parametrize("temperature", [0.5, 0.3, 0.1])
+def test_integration_is_right_where_the_system_freezes(temperature):
+    case = (lambda: ising((8, 8), temperature), None, 0.1)
+    _, table, log_z = found(case, "ti", 1, n_sweeps=1000)
+    assert_z(*log_z, n_tests=3, max_err=0.1)
+    assert float(table["log_z_quadrature"]) < 0.02 and float(table["n_rungs"]) < 32
+
+
+@pytest.mark.parametrize("method", ["mbar", "ti"])
+def test_rungs_too_few_are_not_converged(method):
+    case = (lambda: ising((8, 8), 1.0), None, 0.1)
+    _, table, (value, err, exact) = found(case, method, 1, n_rungs=2, n_sweeps=200)
+    assert float(table["converged"]) == 0.0 and "swaps of rungs 0 and 1" in table.attrs["warning"]
+    assert abs(value - exact) < 2 * err and err > 5.0
+
+
 @pytest.mark.statistical
 def test_a_wrong_reference_is_seen(monkeypatch):
     right = Ising.reference

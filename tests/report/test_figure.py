@@ -239,6 +239,32 @@ def test_wrong_arguments_are_refused(tmp_path, monkeypatch, arguments, error, me
     assert [file.read_bytes() for file in tmp_path.iterdir()] == [b"old"]
 
 
+@pytest.mark.parametrize(
+    "part",
+    [
+        lambda table: table.isel(temperature=0),
+        lambda table: table.sel({"method": "wolff"}),
+        lambda table: table.isel(method=0, temperature=1),
+        lambda table: ep.at(table, method="exact"),
+    ],
+)
+def test_a_part_of_a_scan_is_drawn(part):
+    table = stub_scan()
+    figure = ep.plot(part(table), ["energy"])
+    shown = panels(figure)["energy per site"][0]
+    whole = part(table)["energy"].values.size
+    drawn = [line for line in shown.lines if np.size(line.get_xdata())]
+    assert drawn and whole
+
+
+def test_a_part_that_lost_a_dimension_says_how_to_keep_it():
+    lost = "^table must have the dimension temperature, which is missing; a selection keeps it for a list"
+    with pytest.raises(DatasetError, match=lost):
+        ep.plot(stub_scan().isel(temperature=0, drop=True))
+    with pytest.raises(TypeError, match=r"^table must be an xarray\.Dataset, got DataArray$"):
+        ep.plot(stub_scan()["energy"])
+
+
 def test_samples_are_no_scan():
     with pytest.raises(DatasetError, match="must be the result of a scan"):
         ep.plot(stub_scan().assign_attrs(kind="samples"))

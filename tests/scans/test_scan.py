@@ -82,6 +82,19 @@ def test_what_a_method_does_not_give_is_nan(stub):
     assert np.isnan(table["ess"].sel({"method": "exact"})).all()
 
 
+def test_labels_of_an_even_range_are_those_of_the_command_line(stub):
+    numpy_range = np.linspace(1.8, 2.1, 4)
+    assert numpy_range[1] != 1.9  # by rounding
+    assert run(methods=["exact"], temperature=numpy_range)["temperature"].values.tolist() == [
+        1.8,
+        1.9,
+        2.0,
+        2.1,
+    ]
+    kept = [1.8, 1.9000000000000001, 2.3]
+    assert run(methods=["exact"], temperature=kept)["temperature"].values.tolist() == kept
+
+
 def test_two_couplings_give_their_outer_grid(stub):
     table = ep.scan(make, methods=["exact"], seed=0, temperature=[2.0, 3.0], field=[0.0, 0.1, 0.2])
     assert table["log_z"].dims == ("method", "temperature", "field")

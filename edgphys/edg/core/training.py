@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from edgphys._files import write_whole
+from edgphys.edg.core.archive import write_archive
 from edgphys.edg.core.bounds import Loss
 from edgphys.errors import TrainingError
 
@@ -246,9 +246,9 @@ def train(
         run.skip_plateau()
         on_step(round(run.position * settings.n_steps), run.history.losses[-1])
         if checkpoint is not None and run.step % _CHECKPOINT_EVERY == 0:
-            write_whole(checkpoint, lambda path: torch.save(run.state(), path))
+            write_archive(checkpoint, run.state())
     if checkpoint is not None:
-        write_whole(checkpoint, lambda path: torch.save(run.state(), path))
+        write_archive(checkpoint, run.state())
     run.finish()
     return run.history
 

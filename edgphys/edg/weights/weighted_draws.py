@@ -153,14 +153,13 @@ def draw_samples(
     chains = short_chains(model.target, annealed, _spawned_rng(seed, 9)) if with_chains else None
     unseen = trips.unseen(model, n_steps, witnesses, annealed=annealed, chains=chains)
     spent = model.target.calls_since(before) + Calls(views.n_more_energies(n_samples) + n_pilot)
-    spent = spent + (Calls() if chains is None else chains.calls)
     if annealing is not None:
         settings |= {"n_anneal": annealing.n_rungs, "ess_start": annealing.start_share()}
         spent = spent + Calls(annealing.n_energy_calls, annealing.n_gradient_calls)
     columns = {"log_weight_joint": log_w.numpy()}
     samples = run.dataset(trained, configurations, columns, settings, spent)
     samples.attrs |= {"log_weight_exact": int(options.is_exact), **unseen, **weights.spread.attrs()}
-    samples.attrs |= weights.steps.attrs()
+    samples.attrs |= weights.steps.attrs() | ({"n_check_calls": chains.calls.total} if chains else {})
     samples.attrs |= {"decoder_reason": trained.reason} if trained.reason else {}
     return samples
 

@@ -17,7 +17,7 @@ from edgphys.estimators.chains.binning import log_binning
 from edgphys.estimators.chains.chain_estimates import project, unbiased
 from edgphys.estimators.chains.verdict import judge_chains
 from edgphys.estimators.derived import read_primaries
-from edgphys.estimators.draws import warning_of
+from edgphys.estimators.draws import refuse_copies, warning_of
 
 __all__ = ["autocorrelation_times"]
 
@@ -60,7 +60,8 @@ def autocorrelation_times(samples: xr.Dataset) -> xr.Dataset:
     ShortChainError
         If a chain has fewer than 16 draws.
     ValueError
-        If there is no dim ``chain``, an attribute or observable is missing, or values are not finite.
+        If there is no dim ``chain``, an attribute or observable is missing, values are not finite, or draws
+        are there twice.
 
     Notes
     -----
@@ -86,6 +87,7 @@ def autocorrelation_times(samples: xr.Dataset) -> xr.Dataset:
     instance(samples, "samples", xr.Dataset, "an xarray.Dataset")
     if not {"chain", "draw"} <= set(samples.dims):
         raise ValueError(f"samples must have the dims (chain, draw), got {tuple(samples.dims)}")
+    refuse_copies(samples)
     primaries = read_primaries(samples, ("chain", "draw"))
     measured = {name: primaries.columns[k] for k, name in enumerate(primaries.names) if name in samples}
     table = {name: _row(float(column.mean()), column) for name, column in measured.items()}

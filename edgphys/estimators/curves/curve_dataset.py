@@ -11,7 +11,7 @@ dims                                 variables
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,7 @@ from edgphys import observables
 from edgphys.estimators.curves.curve_estimates import CurveValues
 from edgphys.estimators.curves.nodes import NodeCheck
 
-__all__ = ["curve_dataset"]
+__all__ = ["curve_dataset", "curve_warnings"]
 
 _WORDS = {
     "ess": "Kish effective sample size of the pooled weights at this value, as a fraction of all draws",
@@ -96,7 +96,7 @@ def curve_dataset(
         "kind": "curve",
         "couplings": json.dumps([coupling]),
         "definitions": json.dumps(json.loads(attrs["definitions"]) | definitions),
-        "warning": "; ".join(filter(None, [check.reason, *_warnings(coupling, values, found)])),
+        "warning": "; ".join(filter(None, [check.reason, *curve_warnings(coupling, values, found.reasons)])),
     }
     return xr.Dataset(variables, coords, merged)
 
@@ -109,12 +109,12 @@ def _words(name: str, texts: Mapping[str, str], attrs: Mapping[str, Any]) -> str
     return texts.get(name) or observables.record(name, attrs).definition
 
 
-def _warnings(coupling: str, values: np.ndarray, found: CurveValues) -> list[str]:
+def curve_warnings(coupling: str, values: np.ndarray, reasons: Sequence[Sequence[str]]) -> list[str]:
     """One sentence for all values that are not to be trusted, with the reason of the first."""
-    bad = [k for k, reasons in enumerate(found.reasons) if reasons]
+    bad = [k for k, each in enumerate(reasons) if each]
     if not bad:
         return []
     where = f"{coupling} {values[bad[0]]:.6g}"
     if len(bad) > 1:
         where += f" to {values[bad[-1]]:.6g} ({len(bad)} of {len(values)} values)"
-    return [f"{where}: {'; '.join(found.reasons[bad[0]])}"]
+    return [f"{where}: {'; '.join(reasons[bad[0]])}"]

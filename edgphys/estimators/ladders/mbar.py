@@ -19,7 +19,9 @@ and the influences of all rungs of one chain, summed in time bins, are a series 
 gives. ``log_z_err_asymptotic`` is pymbar's.
 
 Assumes that neighbours overlap. ``overlap`` is the element (k, k+1) of the overlap matrix O = W^T W N, the
-chance that a draw from k might have come from k + 1; below 0.03 the attr ``warning`` says so.
+chance that a draw from k might have come from k + 1. Below 0.03 the attr ``warning`` says so, and as draws
+do not know then how little they know, ``log_z_err`` takes up half of what convexity leaves open: -<V> at the
+two rungs, V = (a_{k+1} - a_k) . X, are bounds of log Z_{k+1} - log Z_k.
 
 References
 ----------
@@ -38,17 +40,21 @@ import xarray as xr
 
 from edgphys.errors import ShortChainError
 from edgphys.estimators.chains.autocorrelation import MIN_DRAWS, gamma_method
+from edgphys.estimators.ladders.pool import solve
 from edgphys.estimators.ladders.reading import Ladder, read_ladder, rung_dataset, spread
 from edgphys.estimators.quiet import quiet
 
 __all__ = ["mbar"]
 
+_GAP = 25.0  # squared thermodynamic length of a step that one in some thousand draws crosses
 MIN_OVERLAP = 0.03  # Klimovich et al., section on overlap matrices
 
 _DEFINITIONS = {
     "log_z": "log of the partition function by MBAR",
-    "log_z_err": "one standard error of log_z, with correlations in time and between rungs",
-    "log_z_err_asymptotic": "the same by the asymptotic formula for independent draws",
+    "log_z_err": "one standard error of log_z, with correlations in time and between rungs, and half of what "
+    "convexity leaves open where rungs do not overlap",
+    "log_z_err_asymptotic": "the same by the asymptotic formula for independent draws; NaN where rungs are "
+    "far apart",
     "n_used": "draws used, over all chains, after thinning by 2 tau_int",
     "overlap": "chance that a draw from this rung might be one from the next; NaN at the last",
 }
@@ -103,6 +109,7 @@ def mbar(ladder: xr.Dataset, log_z_reference: float = 0.0, reference: int = 0) -
     gram = weights @ weights.T
     errors, reasons = _errors(weights, gram, counts, strides, data)
     overlap = np.append(np.diagonal(gram * counts, 1), np.nan)
+    errors = np.hypot(errors, _left_open(data, overlap[:-1] < MIN_OVERLAP))
     low = np.nanargmin(overlap)
     if overlap[low] < MIN_OVERLAP:
         reasons.append(f"overlap of rungs {low} and {low + 1} is {overlap[low]:.2g}, below {MIN_OVERLAP}")
@@ -114,6 +121,16 @@ def mbar(ladder: xr.Dataset, log_z_reference: float = 0.0, reference: int = 0) -
         "overlap": overlap,
     }
     return rung_dataset(ladder, data, values, _DEFINITIONS, {"method": "mbar", "warning": "; ".join(reasons)})
+
+
+def _left_open(data: Ladder, gaps: np.ndarray) -> np.ndarray:
+    """Half of what convexity leaves open between each rung and the reference, over steps without overlap."""
+    half = np.zeros(len(gaps))
+    for k in np.flatnonzero(gaps).tolist():
+        first, second = (data.terms[end].mean(axis=(0, 1)) @ data.step(k) for end in (k, k + 1))
+        half[k] = abs(first - second) / 2
+    run = np.concatenate([[0.0], np.cumsum(half)])
+    return np.abs(run - run[data.reference])
 
 
 def _strides(data: Ladder) -> list[int]:
@@ -138,6 +155,8 @@ def _solve(energies: np.ndarray, counts: np.ndarray, data: Ladder) -> tuple[np.n
     """f of all rungs, and the asymptotic error of f_k - f_reference."""
     levels = [logging.getLogger(name) for name in ("pymbar", "pymbar.mbar_solvers", "pymbar.timeseries")]
     guess = _guess(energies, counts, data)
+    if guess is None:  # pymbar would iterate for minutes, on what has no asymptotic error
+        return solve(energies, counts), np.full(data.n_rungs, np.nan)
     with quiet():
         before = [logger.level for logger in levels]
         state = np.random.get_state()  # noqa: NPY002  (pymbar seeds the global generator)
@@ -155,13 +174,15 @@ def _solve(energies: np.ndarray, counts: np.ndarray, data: Ladder) -> tuple[np.n
     return np.asarray(solver.f_k), np.asarray(result["dDelta_f"])[data.reference]
 
 
-def _guess(energies: np.ndarray, counts: np.ndarray, data: Ladder) -> np.ndarray:
-    """f by the trapezoidal rule, from which few iterations are left."""
+def _guess(energies: np.ndarray, counts: np.ndarray, data: Ladder) -> np.ndarray | None:
+    """f by the trapezoidal rule, from which few iterations are left; None across a gap."""
     ends = np.cumsum(counts)
     means = np.array([energies[:, end - n : end].mean(1) for end, n in zip(ends, counts, strict=True)])
-    steps = [(means[k, k + 1] - means[k, k] + means[k + 1, k + 1] - means[k + 1, k]) / 2
-             for k in range(data.n_rungs - 1)]  # fmt: skip
-    return np.concatenate([[0.0], np.cumsum(steps)])
+    firsts = np.array([means[k, k + 1] - means[k, k] for k in range(data.n_rungs - 1)])
+    seconds = np.array([means[k + 1, k + 1] - means[k + 1, k] for k in range(data.n_rungs - 1)])
+    if (firsts - seconds > _GAP).any():
+        return None
+    return np.concatenate([[0.0], np.cumsum((firsts + seconds) / 2)])
 
 
 def _weights(energies: np.ndarray, counts: np.ndarray, solution: np.ndarray) -> np.ndarray:

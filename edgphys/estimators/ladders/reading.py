@@ -15,8 +15,9 @@ import xarray as xr
 from edgphys._checks import count, finite, instance
 from edgphys.dataset.schema import SCHEMA_VERSION
 from edgphys.estimators.chains.autocorrelation import gamma_method
+from edgphys.estimators.ladders.pool import LadderPool
 
-__all__ = ["Ladder", "read_ladder", "rung_dataset", "spread"]
+__all__ = ["Ladder", "pool_of", "read_ladder", "rung_dataset", "spread"]
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,16 @@ def read_ladder(ladder: xr.Dataset, log_z_reference: float, reference: int) -> L
     log_z_reference = finite(log_z_reference, "log_z_reference")
     reference = count(reference, "reference", -n_rungs, n_rungs - 1)
     return Ladder(dim, terms, coefficients, reference % n_rungs, log_z_reference)
+
+
+def pool_of(ladder: xr.Dataset, most: int) -> LadderPool:
+    """All draws of a ladder together, at most so many: every so manieth in time of each rung."""
+    data = read_ladder(ladder, 0.0, 0)
+    n_rungs, n_chains, n_draws, n_terms = data.terms.shape
+    stride = max(1, -(-n_rungs * n_chains * n_draws // most))
+    terms = data.terms[:, :, ::stride]
+    counts = np.full(n_rungs, n_chains * terms.shape[2])
+    return LadderPool(terms.reshape(-1, n_terms), counts, data.coefficients)
 
 
 def spread(series: np.ndarray) -> tuple[float, bool]:

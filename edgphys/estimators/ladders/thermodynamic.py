@@ -11,8 +11,13 @@ first two derivatives (quintic Hermite polynomial):
 
     int_0^1 g ds = (g_0 + g_1)/2 + (g'_0 - g'_1)/10 + (g''_0 + g''_1)/120 + O(7th cumulant / 100800).
 
-``log_z_quadrature`` is the distance to the cubic interpolation, (g_0 + g_1)/2 + (g'_0 - g'_1)/12, whose own
-error, 5th cumulant / 720, is larger: a bound in practice on what the quadrature leaves out.
+The distance to the cubic interpolation, (g_0 + g_1)/2 + (g'_0 - g'_1)/12, whose own error, 5th cumulant /
+720, is larger, is a bound in practice on what the quadrature leaves out. log Z is convex along the step, so
+that g does not fall and the integral lies between g_0 and g_1. Where one of the two rules leaves this range,
+the step is too long for derivatives at its ends to say what is in between, and the integral is taken for
+(g_0 + g_1)/2 with the error (g_1 - g_0)/2; where g_1 - g_0 is so large that rungs share no configurations,
+the error is the whole distance to (g_0 + g_1)/2. ``log_z_quadrature`` is the sum of errors over the steps;
+where it exceeds the statistical error, ``warning`` says so.
 
 log Z is a potential: the path between the rungs may be any, and so may that of the rungs themselves.
 
@@ -29,6 +34,7 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
+from edgphys.estimators.ladders.quadrature import Step, integrate
 from edgphys.estimators.ladders.reading import Ladder, read_ladder, rung_dataset, spread
 
 __all__ = ["thermodynamic_integration"]
@@ -36,7 +42,8 @@ __all__ = ["thermodynamic_integration"]
 _DEFINITIONS = {
     "log_z": "log of the partition function by thermodynamic integration, quintic Hermite quadrature",
     "log_z_err": "one standard error of log_z, statistical alone",
-    "log_z_quadrature": "distance of log_z to that of the cubic Hermite quadrature, a systematic error",
+    "log_z_quadrature": "systematic error of log_z: distance of quintic and cubic Hermite rule, or half the "
+    "change of the integrand where they leave its range, summed over steps",
     "log_z_trapezoid": "log of the partition function by the trapezoidal rule, for comparison",
 }
 
@@ -88,34 +95,47 @@ def thermodynamic_integration(
     True
     """
     data = read_ladder(ladder, log_z_reference, reference)
-    pieces = [_piece(data, pair) for pair in range(data.n_rungs - 1)]
-    quintic, cubic, trapezoid = (np.array([piece[i] for piece in pieces]) for i in range(3))
-    log_z = data.log_z_reference + _run(quintic, data.reference)
-    errors, warning = _errors([piece[3] for piece in pieces], data)
+    steps, influences = zip(*(_piece(data, pair) for pair in range(data.n_rungs - 1)), strict=True)
+    errors, reasons = _errors(list(influences), data)
+    quadrature = np.abs(_run(np.array([step.error for step in steps]), data.reference))
+    reasons += _too_long(quadrature, errors)
     values = {
-        "log_z": log_z,
+        "log_z": data.log_z_reference + _run(np.array([step.integral for step in steps]), data.reference),
         "log_z_err": errors,
-        "log_z_quadrature": np.abs(_run(quintic - cubic, data.reference)),
-        "log_z_trapezoid": data.log_z_reference + _run(trapezoid, data.reference),
+        "log_z_quadrature": quadrature,
+        "log_z_trapezoid": data.log_z_reference
+        + _run(np.array([step.trapezoid for step in steps]), data.reference),
     }
-    return rung_dataset(ladder, data, values, _DEFINITIONS, {"method": "ti", "warning": warning})
+    notes = {"method": "ti", "warning": "; ".join(reasons)}
+    return rung_dataset(ladder, data, values, _DEFINITIONS, notes)
 
 
-def _piece(data: Ladder, pair: int) -> tuple[float, float, float, np.ndarray]:
-    """The integral over one step by the three rules, and the influence of each draw on the first."""
-    quintic = cubic = trapezoid = 0.0
-    influence = np.zeros(data.terms.shape[1:3])
-    for end, sign in ((pair, 1.0), (pair + 1, -1.0)):
+def _piece(data: Ladder, pair: int) -> tuple[Step, np.ndarray]:
+    """The integral over one step, and the influence of each draw on it."""
+    deviations, cumulants = [], []
+    for end in (pair, pair + 1):
         v = data.terms[end] @ data.step(pair)
-        mean = v.mean()
-        d = v - mean
-        second, third = (d**2).mean(), (d**3).mean()
-        quintic += -mean / 2 + sign * second / 10 - third / 120
-        cubic += -mean / 2 + sign * second / 12
-        trapezoid += -mean / 2
-        # The influence of one draw on a cumulant: d, d^2 - k2, d^3 - k3 - 3 k2 d.
-        influence += -d / 2 + sign * (d**2 - second) / 10 - (d**3 - third - 3 * second * d) / 120
-    return quintic, cubic, trapezoid, influence
+        d = v - v.mean()
+        deviations.append(d)
+        cumulants.append((float(v.mean()), float((d**2).mean()), float((d**3).mean())))
+    step = integrate(*cumulants)
+    influence = np.zeros(data.terms.shape[1:3])
+    for d, (_, second, third), sign in zip(deviations, cumulants, (1.0, -1.0), strict=True):
+        influence -= d / 2
+        if step.is_short:  # of one draw on a cumulant: d, d^2 - k2, d^3 - k3 - 3 k2 d
+            influence += sign * (d**2 - second) / 10 - (d**3 - third - 3 * second * d) / 120
+    return step, influence
+
+
+def _too_long(quadrature: np.ndarray, errors: np.ndarray) -> list[str]:
+    """Why not to trust the quadrature; none if the list is empty."""
+    if not (quadrature > errors).any():
+        return []
+    worst = int(np.argmax(quadrature - errors))
+    return [
+        f"quadrature error {quadrature[worst]:.2g} of log_z at rung {worst} exceeds the statistical one, "
+        f"{errors[worst]:.2g}: too few rungs"
+    ]
 
 
 def _run(steps: np.ndarray, reference: int) -> np.ndarray:
@@ -124,7 +144,8 @@ def _run(steps: np.ndarray, reference: int) -> np.ndarray:
     return total - total[reference]
 
 
-def _errors(influences: list[np.ndarray], data: Ladder) -> tuple[np.ndarray, str]:
+def _errors(influences: list[np.ndarray], data: Ladder) -> tuple[np.ndarray, list[str]]:
+    """Statistical errors, and whether one could not be found."""
     errors, unsettled = np.zeros(data.n_rungs), []
     for direction in (range(data.reference + 1, data.n_rungs), range(data.reference - 1, -1, -1)):
         total = np.zeros(data.terms.shape[1:3])
@@ -133,6 +154,5 @@ def _errors(influences: list[np.ndarray], data: Ladder) -> tuple[np.ndarray, str
             errors[k], closed = spread(total)
             if not closed:
                 unsettled.append(str(k))
-    if unsettled:
-        return errors, f"no window for the error of log_z at rungs {', '.join(unsettled)}: too few draws"
-    return errors, ""
+    note = f"no window for the error of log_z at rungs {', '.join(unsettled)}: too few draws"
+    return errors, [note] if unsettled else []

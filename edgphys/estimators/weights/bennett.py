@@ -45,7 +45,7 @@ from scipy.special import expit, log_expit, logsumexp
 from edgphys.errors import ArgumentValueError
 from edgphys.estimators.chains.autocorrelation import GammaResult, gamma_method
 
-__all__ = ["BennettResult", "bennett"]
+__all__ = ["BennettResult", "bennett", "bennett_root"]
 
 # Effective number and root depend on each other, weakly: any number gives a consistent root.
 _N_ROUNDS = 3
@@ -143,7 +143,7 @@ def _solved(
 ) -> tuple[float, _Shares, _Shares]:
     """log Z, and f on both sides, for chains of this autocorrelation."""
     log_ratio = math.log(backward.size / (2.0 * tau_int) / forward.size)
-    centre = _root(forward, backward, log_ratio)
+    centre = bennett_root(forward, backward, log_ratio)
     return centre + log_ratio, _shares(forward - centre), _shares(centre - backward)
 
 
@@ -151,7 +151,7 @@ def _log_mean(values: NDArray[np.float64]) -> float:
     return float(logsumexp(values)) - math.log(values.size)
 
 
-def _root(forward: NDArray[np.float64], backward: NDArray[np.float64], log_ratio: float) -> float:
+def bennett_root(forward: NDArray[np.float64], backward: NDArray[np.float64], log_ratio: float) -> float:
     """c, of a function that falls from +inf to -inf."""
 
     def excess(c: float) -> float:

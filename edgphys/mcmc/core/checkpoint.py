@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from edgphys._files import check_target, write_whole
+from edgphys.dataset.json_text import parsed
 from edgphys.errors import DatasetError
 
 __all__ = ["Checkpoint", "read_arrays", "write_arrays"]
@@ -129,7 +130,7 @@ def read_arrays(path: Path, identity: dict) -> dict[str, np.ndarray]:
     try:
         with open(path, "rb") as raw, np.load(raw) as file:
             arrays = {name: file[name] for name in file.files}
-        header = json.loads(arrays.pop("header").tobytes())
+        header = parsed(arrays.pop("header").tobytes(), {})
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise DatasetError(
             f"checkpoint: {path} cannot be read ({type(error).__name__}); remove it", "checkpoint"

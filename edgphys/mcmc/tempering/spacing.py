@@ -24,7 +24,7 @@ Bouchard-Cote, Deligiannidis and Doucet, J. R. Stat. Soc. B 84, 321 (2022), arXi
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import scipy
@@ -125,6 +125,7 @@ def find_rungs(
     coupling: Mapping,
     *,
     n_pilots: int = 3,
+    placing: Callable[..., np.ndarray] | None = None,
     **pilot,
 ) -> tuple[np.ndarray, tuple[int, int]]:
     """As `space_ladder`, with the energy and gradient calls that the pilots took.
@@ -133,6 +134,10 @@ def find_rungs(
     ----------
     coupling : mapping
         The coupling and its two ends.
+    placing : callable, optional
+        What puts the rungs after the last pilot, from its draws: ``placing(ladder, places, coefficients_at,
+        length, n_rungs)`` to places, all from 0 to 1. ``coefficients_at`` maps places to coefficients of the
+        action, `length` is the step that `swap_rate` takes.
     **pilot
         Keywords of `edgphys.mcmc.temper` for the pilot runs.
     """
@@ -149,6 +154,14 @@ def find_rungs(
         pilot_seed = int(child.generate_state(1, np.uint64)[0] >> np.uint64(1))
         samples = temper(system, {name: _values(name, ends, place)}, seed=pilot_seed, **pilot)
         calls += [samples.attrs["n_energy_calls"], samples.attrs["n_gradient_calls"]]
+        if placing is not None and number == n_pilots - 1:
+
+            def coefficients_at(places: np.ndarray) -> np.ndarray:
+                values = _values(name, ends, places).tolist()
+                return np.array([system.replace(**{name: value}).action_coefficients for value in values])
+
+            place = placing(samples, place, coefficients_at, target, n_rungs)
+            break
         lengths = swap_lengths(samples, measured=number > 0)
         place = _respace(place, lengths, n_rungs or _number(lengths, target))
     return _values(name, ends, place), (int(calls[0]), int(calls[1]))

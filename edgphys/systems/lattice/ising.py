@@ -132,6 +132,7 @@ class Ising(AbstractLatticeSystem):
         lattices="any lattice, periodic or open",
         exact=(
             "all estimates by enumeration up to 20 sites",
+            "strips with rows of up to 8 sites, in a field too: all estimates by transfer matrix",
             "square torus without field: log_z, free_energy, energy, specific_heat (Kaufman)",
             "periodic chain up to 4096 sites: all estimates",
         ),

@@ -4,6 +4,7 @@
 free sites    J = 0, any lattice                                    all estimates
 enumeration   any lattice of up to 20 sites                         all estimates, staggered too
 transfer      the ring of up to 4096 sites                          all estimates; staggered if h = 0
+strips        rows of up to 8 sites (6 if open), 1024 in all        all estimates, staggered if h = 0
 kaufman       the square torus without field; J < 0 if even         log_z, free_energy, energy, specific_heat
 """
 
@@ -14,6 +15,8 @@ from typing import TYPE_CHECKING
 
 from edgphys.observables import STAGGERED
 from edgphys.systems.lattice.hopping import is_hypercubic
+from lattices import Lattice
+from lattices.rows import row_sites, turning_axis
 
 if TYPE_CHECKING:
     from edgphys.systems.lattice.ising import Ising
@@ -22,6 +25,7 @@ __all__ = ["exact_names", "exact_values"]
 
 # Largest sizes that the exact package takes.
 _ENUMERATED, _LONGEST_RING = 20, 4096
+_WIDEST, _WIDEST_OPEN, _LARGEST_STRIP = 8, 6, 1024
 _MOMENTS = ("log_z", "free_energy", "energy", "specific_heat")
 _ORDER = ("magnetization", "abs_magnetization", "susceptibility", "binder_cumulant", "correlation_length")
 
@@ -50,15 +54,15 @@ def _calculation(system: Ising) -> tuple[Callable[[Ising], dict] | None, tuple[s
     order = (*_ORDER, *STAGGERED) if system.antiferromagnetic else _ORDER
     if system.n_sites <= _ENUMERATED:
         return _enumeration, order
-    if not (all(lattice.pbc) and is_hypercubic(lattice)):
-        return None, ()
-    n_axes = len(lattice.extent)
-    if n_axes == 1:
+    n_axes, torus = len(lattice.extent), all(lattice.pbc) and is_hypercubic(lattice)
+    if n_axes == 1 and torus:
         known = system.n_sites <= _LONGEST_RING
         return (_transfer if known else None), order if system.field == 0.0 else _ORDER
     # An antiferromagnet is frustrated on an odd torus, where the sign of J cannot be turned.
+    if _is_strip(lattice):
+        return _strip, order if system.field == 0.0 else _ORDER
     turnable = system.coupling >= 0.0 or not any(length % 2 for length in lattice.extent)
-    return (_kaufman if n_axes == 2 and system.field == 0.0 and turnable else None), ()
+    return (_kaufman if torus and n_axes == 2 and system.field == 0.0 and turnable else None), ()
 
 
 # The exact package is imported where it is used: it brings numba, which training and sampling do without.
@@ -86,6 +90,26 @@ def _transfer(system: Ising) -> dict[str, float]:
     # s_x -> s_x eps_x makes a ferromagnet of it: its order is the staggered one here.
     turned = transfer.ising_chain(*ring, -system.coupling)
     return results | {name: turned[name.removeprefix("staggered_")] for name in STAGGERED}
+
+
+def _is_strip(lattice: Lattice) -> bool:
+    """Whether `edgphys.exact.strips.can_contract`, without importing it."""
+    row = row_sites(lattice)
+    widest = _WIDEST_OPEN if turning_axis(lattice) is None else _WIDEST
+    return row is not None and row <= widest and lattice.n_sites <= _LARGEST_STRIP
+
+
+def _strip(system: Ising) -> dict[str, float]:
+    from edgphys.exact import strips
+
+    about = system.lattice, system.temperature
+    results = strips.ising(*about, system.coupling, system.field)
+    if system.antiferromagnetic and system.field == 0.0:
+        turned = strips.ising(*about, -system.coupling)
+        results |= {
+            name: turned[key] for name in STAGGERED if (key := name.removeprefix("staggered_")) in turned
+        }
+    return results
 
 
 def _kaufman(system: Ising) -> dict[str, float]:

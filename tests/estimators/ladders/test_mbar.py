@@ -7,7 +7,7 @@ import importlib
 
 import numpy as np
 import pytest
-from helpers.ladders import EXACT, MODES, PATH, coverage, gaussian_ladder
+from helpers.ladders import EXACT, MODES, PATH, coverage, gaussian_ladder, gaussian_log_z
 from helpers.stats import assert_z
 
 from edgphys.estimators import mbar
@@ -57,6 +57,15 @@ def test_small_overlap_is_named(monkeypatch):
     monkeypatch.setattr(mbar_module, "MIN_OVERLAP", float(overlap.min()) + 1e-3)
     low = int(np.nanargmin(overlap.values))
     assert f"overlap of rungs {low} and {low + 1} is 0." in mbar(ladder).attrs["warning"]
+
+
+def test_rungs_that_share_nothing_leave_the_error_that_convexity_leaves():
+    path = np.array([[1.0, 0.0], [400.0, 0.0]])
+    result = mbar(gaussian_ladder(np.random.default_rng(5), path, 4, 500, 24))
+    exact = gaussian_log_z(path, 24)
+    assert "overlap of rungs 0 and 1 is" in result.attrs["warning"]
+    off, err = abs(float(result["log_z"][1]) - (exact[1] - exact[0])), float(result["log_z_err"][1])
+    assert 1.0 < off < err and np.isnan(result["log_z_err_asymptotic"]).all()
 
 
 def test_global_random_numbers_are_left_alone():
