@@ -415,8 +415,8 @@ class EDG:
             draws, moved by short chains of the target (``n_check_calls`` of the energy, which
             ``n_energy_calls`` leaves out), those that the encoder sends outside of what the decoder
             reaches, see `edgphys.edg.weights.round_trip`; `estimate` judges the weights by them
-            too. With three or more views ``log_weight_variance_within`` draws, which more views take away, and
-            ``log_weight_variance_between`` them, which only training does.
+            too. With three or more views ``log_weight_variance_within`` draws, which more views take away,
+            and ``log_weight_variance_between`` them, which only training does.
         """
         options = SampleOptions(
             n_path_steps=n_path_steps,
