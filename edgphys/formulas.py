@@ -63,7 +63,7 @@ def correlation_length(p, mean: Means) -> np.ndarray:
             lowest = sum(columns[1:], columns[0]) / len(axes)
         excess = np.divide(mean["correlator_zero"] - disconnected, lowest) - 1.0
         length = np.sqrt(excess) / momentum
-        length = np.where((np.real(excess) >= 0.0) & np.isfinite(excess), length, np.nan)
+        length = np.where((np.real(excess) > 0.0) & np.isfinite(excess), length, np.nan)
         total = length if len(axes) == len(p.momenta) else total + length * (len(axes) / len(p.momenta))
     return np.asarray(total)
 

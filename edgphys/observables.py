@@ -14,6 +14,7 @@ complex steps.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -72,6 +73,10 @@ class Observable:
         "total", "per site" or "intensive".
     needs : tuple of str
         Primary columns of the formula.
+    denominators : tuple of str
+        Those of them that it divides by.
+    low, high : float
+        Smallest and largest possible value.
     formula : callable or None
         Maps constants (`edgphys.estimators.derived.Primaries`) and means of columns to the estimate.
     in_table, in_picture : bool
@@ -88,6 +93,9 @@ class Observable:
     unit: str = ""
     scale: str = "intensive"
     needs: tuple[str, ...] = ()
+    denominators: tuple[str, ...] = ()
+    low: float = -math.inf
+    high: float = math.inf
     formula: Callable[[Any, Means], np.ndarray] | None = None
     in_table: bool = True
     in_picture: bool = True
@@ -149,6 +157,7 @@ _ESTIMATES = (
         unit=r"$k_\mathrm{B}$",
         scale="per site",
         needs=("energy", SHIFTED),
+        low=0.0,
         formula=specific_heat,
     ),
     Observable(
@@ -173,6 +182,7 @@ _ESTIMATES = (
         symbol=r"$\chi$",
         scale="per site",
         needs=(_M2,),
+        low=0.0,
         formula=susceptibility,
     ),
     Observable(
@@ -181,6 +191,8 @@ _ESTIMATES = (
         title="Binder cumulant",
         symbol="$U_4$",
         needs=(_M2, _M4),
+        denominators=(_M2,),
+        high=2.0 / 3.0,
         formula=binder_cumulant,
     ),
     Observable(
@@ -192,6 +204,8 @@ _ESTIMATES = (
         symbol=r"$\xi$",
         unit="lattice spacing",
         needs=("correlator_zero", "correlator_min"),
+        denominators=("correlator_min",),
+        low=0.0,
         formula=correlation_length,
     ),
     Observable(
@@ -319,6 +333,7 @@ def _staggered(each: Observable) -> Observable:
         else f"staggered {each.symbol}",
         definition="with s_x eps_x for s_x, eps = +1, -1 on the two sublattices: " + each.definition,
         needs=tuple(STAGGERED_PREFIX + name for name in each.needs),
+        denominators=tuple(STAGGERED_PREFIX + name for name in each.denominators),
         formula=each.formula and staggered(each.formula),
     )
 

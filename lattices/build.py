@@ -9,6 +9,7 @@ pair is, at any extent that fits.
 from __future__ import annotations
 
 import functools
+import math
 import numbers
 from dataclasses import replace
 from importlib import resources
@@ -27,6 +28,7 @@ from lattices.unit_cell import UnitCell
 __all__ = ["available", "build", "expand"]
 
 _HYPERCUBIC = ("chain", "square", "cubic", "hypercubic")  # the cell with 1, 2, 3, 4 axes
+_MOST_SITES = 1 << 22  # some 400 bytes and ten microseconds each; numbers of sites are int32
 
 
 def available() -> tuple[str, ...]:
@@ -71,7 +73,7 @@ def build(
     Raises
     ------
     ValueError
-        For an unknown name, a malformed file, or an extent that is too short.
+        For an unknown name, a malformed file, or an extent that is too short or gives over 2^22 sites.
     TypeError
         If `extent` or `pbc` is not made of integers or booleans.
 
@@ -178,6 +180,9 @@ def _check_extent(extent: tuple[int, ...], pbc: tuple[bool, ...], cell: UnitCell
         )
     if np.prod(extent) * cell.n_sites < 2:
         raise ValueError(f"extent must give at least 2 sites, got extent {extent} for lattice {cell.name!r}")
+    n_sites = math.prod(extent) * cell.n_sites
+    if n_sites > _MOST_SITES:
+        raise ValueError(f"extent must give at most {_MOST_SITES} sites, got {n_sites} of extent {extent}")
     for bond in cell.bonds:
         wound = [p and abs(step) >= n for step, n, p in zip(bond.cell, extent, pbc, strict=True)]
         if any(wound):

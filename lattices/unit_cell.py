@@ -17,7 +17,7 @@ of the critical temperature, are for the reader.
 
 from __future__ import annotations
 
-import math
+import reprlib
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,6 +40,7 @@ _BOND_KEYS = {"sites", "cell", "colour"}
 _GROUP_KEYS = {"name", "order", "origin"}
 _TEMPERATURE_KEYS = {"value", "kind", "formula", "reference"}
 _ATOL = 1e-6  # fractional coordinates: far above rounding of 1/3 in a file, far below any site distance
+_MOST = 2**31 - 1  # numbers of bonds, sites and colours are int32
 
 
 @dataclass(frozen=True)
@@ -127,7 +128,7 @@ def parse(text: str, source: str = "lattice") -> UnitCell:
     """
     try:
         table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise ValueError(f"{source}: not valid TOML: {error}") from error
     try:
         return _unit_cell(table)
@@ -139,7 +140,7 @@ class _KeyProblem(Exception):
     """One wrong key; turned into a ValueError that names the file."""
 
     def __init__(self, key: str, expected: str, got: Any) -> None:
-        super().__init__(f"key '{key}' must be {expected}, got {got!r}")
+        super().__init__(f"key '{key}' must be {expected}, got {reprlib.repr(got)}")
 
 
 def _unit_cell(table: dict) -> UnitCell:
@@ -177,10 +178,10 @@ def _offsets(value: Any, n_axes: int) -> tuple[tuple[float, ...], ...]:
     for k, row in enumerate(rows):
         if not all(0 <= x < 1 for x in row):
             raise _KeyProblem(f"site_offsets[{k}]", "in [0, 1), in units of the basis vectors", list(row))
-        for earlier in range(k):
-            difference = np.array(row) - rows[earlier]
-            if np.allclose(difference, np.rint(difference), rtol=0, atol=_ATOL):
-                raise _KeyProblem(f"site_offsets[{k}]", f"apart from site_offsets[{earlier}]", list(row))
+        differences = np.array(row) - np.reshape(rows[:k], (k, n_axes))
+        near = np.abs(differences - np.rint(differences)).max(axis=1) <= _ATOL
+        if near.any():
+            raise _KeyProblem(f"site_offsets[{k}]", f"apart from site_offsets[{near.argmax()}]", list(row))
     return rows
 
 
@@ -238,17 +239,21 @@ def _text(value: Any, key: str) -> str:
 def _integer(value: Any, key: str, minimum: int) -> int:
     if type(value) is not int or value < minimum:
         raise _KeyProblem(key, f"an integer >= {minimum}", value)
+    if value > _MOST:
+        raise _KeyProblem(key, f"an integer of at most {_MOST}", value)
     return value
 
 
 def _integers(value: Any, key: str, length: int) -> tuple[int, ...]:
     if not isinstance(value, list) or len(value) != length or not all(type(x) is int for x in value):
         raise _KeyProblem(key, f"a list of {length} integers", value)
+    if not all(-_MOST <= x <= _MOST for x in value):
+        raise _KeyProblem(key, f"a list of {length} integers of at most {_MOST}", value)
     return tuple(value)
 
 
 def _numbers(value: Any, key: str, length: int) -> tuple[float, ...]:
     good = isinstance(value, list) and len(value) == length and all(type(x) in (int, float) for x in value)
-    if not good or not all(math.isfinite(x) for x in value):
+    if not good or not all(abs(x) < 1e300 for x in value):
         raise _KeyProblem(key, f"a list of {length} finite numbers", value)
     return tuple(float(x) for x in value)

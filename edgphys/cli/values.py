@@ -12,6 +12,8 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
+from edgphys._sizes import MOST_VALUES
+
 __all__ = ["parse_count", "parse_extent", "parse_number", "parse_options", "parse_pairs", "parse_values"]
 
 # Python's own int and float take 1_0 and the digits of all scripts too.
@@ -79,6 +81,8 @@ def parse_values(text: str, option: str) -> list[float]:
         raise ValueError(expected)
     if count < 1 or (count == 1 and numbers[0] != numbers[1]):
         raise ValueError(f"{expected} (the count must be at least {1 if count < 1 else 2})")
+    if count > MOST_VALUES:
+        raise ValueError(f"{expected} (the count must be at most {MOST_VALUES})")
     # Ends are exact and what lies between is free of rounding in the last digits, so that labels read well.
     start, stop = numbers
     step = (stop - start) / max(count - 1, 1)

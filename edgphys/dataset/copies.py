@@ -68,7 +68,7 @@ def _hashes(columns: np.ndarray) -> list[np.ndarray]:
     keys = np.zeros(values.shape[1:], np.uint64)
     for column in values.view(np.uint64):
         keys = _mixed(keys, column)
-    there = np.isfinite(values).any(axis=0)
+    there = np.asarray(np.isfinite(values).any(axis=0))
     return [each[inside] for each, inside in zip(keys, there, strict=True)]
 
 

@@ -26,7 +26,8 @@ The dim "rung" has the name of the coupling if the rungs differ in one.
 
 All variables are float64, configurations any real type. Attributes are text, numbers and lists of numbers, or
 JSON text. Systems without a lattice have `n_variables` in place of the attributes of the geometry, and may
-name `observables`, whose averages are estimates, and two `basins`.
+name `observables`, whose averages are estimates, and two `basins`. `constants` are observables that are the
+same in all configurations.
 """
 
 from __future__ import annotations
@@ -47,6 +48,7 @@ __all__ = [
     "KINDS",
     "LISTS",
     "NOT_THERE",
+    "REQUIRED",
     "SCHEMA_VERSION",
     "STATE",
     "is_number",
@@ -60,7 +62,7 @@ GEOMETRY = ("system", "lattice", "extent", "pbc")
 _LATTICE = ("lattice", "extent", "pbc", "n_sites", "z2_symmetric", "linear_size")
 _NO_LATTICE = ("n_variables",)
 _ABOUT = (*GEOMETRY, *STATE, "parameters", "definitions", "method")
-_REQUIRED = {
+REQUIRED = {
     "samples": (*_ABOUT, "seed"),
     "estimates": _ABOUT,
     "scan": (*GEOMETRY, "parameters", "definitions", "couplings"),
@@ -123,7 +125,7 @@ def _check_version(attrs: dict[str, Any]) -> None:
 def _check_attrs(attrs: dict[str, Any], kind: str) -> None:
     free = "n_variables" in attrs and not any(name in attrs for name in _LATTICE)
     other = _LATTICE if free else _NO_LATTICE
-    missing = [name for name in _REQUIRED[kind] if name not in attrs and name not in other]
+    missing = [name for name in REQUIRED[kind] if name not in attrs and name not in other]
     if missing:
         raise DatasetError(f"attrs of kind {kind} must have {', '.join(missing)}, which is missing")
     check_values(attrs)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from edgphys._checks import choice, count, count_or, device, positive, share
+from edgphys._sizes import at_most
 from edgphys.edg.core.model_options import option, set_fields
 from edgphys.errors import ArgumentTypeError, ArgumentValueError
 
@@ -96,6 +97,8 @@ class SampleOptions:
             n_views=count_or("auto", self.n_views, "n_views", 1),
             batch_size=count(self.batch_size, "batch_size", 1),
         )
+        for name in ("n_path_steps", "n_probes", "n_ode_steps", "n_anneal", "n_views"):
+            at_most(getattr(self, name), name)
         choice(self.weights, "weights", ("path", "ode"))
         choice(self.divergence, "divergence", ("exact", "hutchinson"))
         if self.weights == "ode" and self.n_views not in ("auto", 1):

@@ -18,6 +18,7 @@ from torch import Tensor
 from edgphys import _checks
 from edgphys._files import check_target
 from edgphys._progress import ProgressBar
+from edgphys._sizes import check_memory, check_work
 from edgphys.edg.call_options import FitOptions
 from edgphys.edg.core.model import AbstractGenerator
 from edgphys.edg.core.model_options import ModelOptions
@@ -78,6 +79,7 @@ def fit_model(
     }
     settings = _settings(system, recipe, model_options, _checks.seed(seed), options, of)
     path = None if checkpoint is None else check_target(checkpoint, "checkpoint")
+    _check_size(system, settings)
     check_energy(system)
     check_finite_integral(system)
     begin = time.perf_counter()
@@ -88,7 +90,7 @@ def fit_model(
 
         device = _checks.device(options.device)
         job = TrainingJob(
-            system, model_options, settings, device, on_step, path, training, configurations, start
+            system, model_options, settings, device, on_step, path, training, configurations, start, begin
         )
         model, history, more = recipe.fit(job)
     n_steps = len(history.losses)
@@ -99,7 +101,7 @@ def fit_model(
         "learning_rate": settings.learning_rate,
         "path_share": settings.path_share,
         "plateau_step": history.plateau_step,
-        "training_time": time.perf_counter() - begin,
+        "training_time": history.earlier_time + time.perf_counter() - begin,
         "n_gradient_calls": n_steps * settings.batch_size,
     }
     # Targets that count know better, with what decoder, encoder and the search for basins evaluated.
@@ -107,6 +109,13 @@ def fit_model(
     counted = {"n_energy_calls": calls.n_energy_calls, "n_gradient_calls": calls.n_gradient_calls}
     told |= {name: n for name, n in counted.items() if n}
     return Fitted(model.eval(), history, told | more)
+
+
+def _check_size(system: AbstractSystem, settings: TrainingSettings) -> None:
+    """Refuse a batch that the memory does not hold, and trainings that no machine finishes."""
+    numbers = float(settings.batch_size) * system.n_variables
+    check_memory(16.0 * numbers, "batch_size", f"{settings.batch_size} samples in a step")
+    check_work(numbers * settings.n_steps, "n_steps", f"{settings.n_steps} steps")
 
 
 def _where_from(recipe: AbstractRecipe, options: FitOptions, reference: xr.Dataset | None) -> str:

@@ -218,6 +218,11 @@ class EDG:
         return other
 
     @property
+    def earlier_time(self) -> float:
+        """Seconds of the runs of `fit` that were stopped before the last, up to their checkpoints."""
+        return self._history.earlier_time
+
+    @property
     def can_anneal(self) -> bool:
         """Whether draws can be annealed (``n_anneal``): always but on lattices without `train_at`."""
         return self.system.lattice is None or self._options.is_eased

@@ -15,15 +15,19 @@ cancellation between two large numbers.
 from __future__ import annotations
 
 import json
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
+from edgphys.estimators.fluctuations import is_still
 from edgphys.observables import ESTIMATES, PRIMARIES, SHIFTED, STAGGERED, TABLE, Means
 
-__all__ = ["Primaries", "derived", "gradient", "has_primaries", "read_primaries"]
+__all__ = ["Primaries", "derived", "errors_unknown", "gradient", "has_primaries", "read_primaries"]
+
+_NO_WAVE = 1e-20  # relative to the uniform configuration; a single spin of a million turned gives 4e-12
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,8 @@ class Primaries:
         Columns that are the system's own observables.
     basins : tuple of str
         () or the two basins between which a difference of free energies is taken.
+    constants : tuple of str
+        Columns that are the same in all configurations, by nature of the system.
     momenta : tuple of float
         khat of the lowest momentum along each axis, `lattices.momenta.lattice_momenta`.
     sublattices_alike : bool
@@ -60,6 +66,7 @@ class Primaries:
     z2_symmetric: bool
     own: tuple[str, ...] = ()
     basins: tuple[str, ...] = ()
+    constants: tuple[str, ...] = ()
     momenta: tuple[float, ...] = (float("nan"),)
     sublattices_alike: bool = False
 
@@ -69,14 +76,20 @@ class Primaries:
 
     def tracked(self) -> tuple[str, ...]:
         """Columns whose autocorrelation the estimates depend on (the sign of m, only without Z2 symmetry)."""
-        skipped = {SHIFTED, "correlator_zero", "staggered_correlator_zero"}
+        skipped = {SHIFTED, "correlator_zero", "staggered_correlator_zero", *self.constants}
         skipped |= {"magnetization"} if self.z2_symmetric else set()
         skipped |= {"staggered_magnetization"} if self.sublattices_alike else set()
         return tuple(name for name in self.names if name not in skipped) or self.names[:1]
 
     def tracked_columns(self) -> dict[str, np.ndarray]:
-        """The columns of `tracked`, by name."""
+        """The columns of `tracked`, by name; none that is constant by nature."""
         return {name: self.columns[self.names.index(name)] for name in self.tracked()}
+
+    def still(self, weights: np.ndarray | None = None) -> set[str]:
+        """Columns that could fluctuate and do not, over chains or over draws of positive weight."""
+        seen = self.columns if weights is None else self.columns[:, weights > 0.0]
+        pairs = zip(self.names, seen, strict=True)
+        return {name for name, column in pairs if name not in self.constants and is_still(column)}
 
 
 def read_primaries(samples: xr.Dataset, dims: tuple[str, ...]) -> Primaries:
@@ -113,9 +126,14 @@ def read_primaries(samples: xr.Dataset, dims: tuple[str, ...]) -> Primaries:
             f"samples must have the attrs beta, n_sites, linear_size, z2_symmetric; missing {missing}"
         )
     own, names = _names(samples)
+    constants = json.loads(attrs.get("constants", "[]"))
     if not names:
         raise ValueError(f"samples must hold at least one of {PRIMARIES}, got {tuple(samples.data_vars)}")
     columns = [_column(samples, name, dims) for name in names]
+    powers = [k for k, name in enumerate(names) if "correlator_" in name]
+    for k in powers:  # a wave over an ordered configuration adds up to zero, up to rounding
+        least = _NO_WAVE * max(columns[other].max() for other in powers)
+        columns[k] = np.where(columns[k] > least, columns[k], 0.0)
     energy_zero = 0.0
     if "energy" in names:
         energy = columns[names.index("energy")]
@@ -132,6 +150,7 @@ def read_primaries(samples: xr.Dataset, dims: tuple[str, ...]) -> Primaries:
         z2_symmetric=bool(attrs["z2_symmetric"]),
         own=tuple(own),
         basins=tuple(json.loads(attrs.get("basins", "[]"))) if own else (),
+        constants=(*constants, *((SHIFTED,) if "energy" in constants else ())),
         momenta=_momenta(attrs),
         sublattices_alike=bool(attrs.get("sublattices_alike", attrs["z2_symmetric"])),
     )
@@ -215,6 +234,34 @@ def gradient(primaries: Primaries, means: np.ndarray) -> tuple[dict[str, float],
     slopes = derived(primaries, primaries.means(perturbed))
     gradients = {name: np.broadcast_to(np.imag(slope) / step, means.shape) for name, slope in slopes.items()}
     return {name: float(np.real(value)) for name, value in values.items()}, gradients
+
+
+def errors_unknown(
+    primaries: Primaries, gradients: Mapping[str, np.ndarray], still: Collection[str]
+) -> dict[str, bool]:
+    """Estimates whose errors the draws do not show: True for unknown, False for none.
+
+    Parameters
+    ----------
+    primaries : Primaries
+        Names and constants.
+    gradients : mapping of name -> array, shape (n_columns,)
+        As `gradient` gives them.
+    still : collection of str
+        Columns that could fluctuate and do not.
+
+    Returns
+    -------
+    dict of name -> bool
+        True where every column that the estimate depends on is constant, one at least not by nature; False
+        where all are constant by nature, or there is none: it has no error. Others are left out.
+    """
+    known = {}
+    for name, slope in gradients.items():
+        used = {primaries.names[k] for k in np.flatnonzero(slope)} - set(primaries.constants)
+        if used <= set(still):
+            known[name] = bool(used)
+    return known
 
 
 def _constants(samples: xr.Dataset) -> tuple[dict[str, Any], list[str]]:

@@ -14,6 +14,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from edgphys.estimators.fluctuations import is_still
+
 __all__ = [
     "N_BLOCKS",
     "block_sums",
@@ -24,6 +26,7 @@ __all__ = [
     "weighted_averages",
 ]
 
+MAX_CORRECTION = 0.5  # of an error: a bias as large is no small correction, and is as uncertain as the rest
 N_BLOCKS = 500  # at most: the relative error of a jackknife error is 1/sqrt(2 blocks), 3 %
 
 
@@ -84,13 +87,18 @@ def leave_one_out(sums: np.ndarray) -> np.ndarray:
 
 
 def jackknife(
-    sums: np.ndarray, sizes: np.ndarray, statistic: Callable[[np.ndarray], np.ndarray]
+    sums: np.ndarray,
+    sizes: np.ndarray,
+    statistic: Callable[[np.ndarray], np.ndarray],
+    low: np.ndarray | float = -np.inf,
+    high: np.ndarray | float = np.inf,
 ) -> tuple[np.ndarray, np.ndarray]:
     r"""Bias-corrected estimate and standard error of a function of sums, by deleting one block at a time.
 
     With h_j = n / n_j and pseudo-values p_j = h_j f - (h_j - 1) f_(j), f_(j) without block j:
     estimate = g f - sum_j (1 - n_j/n) f_(j),   err^2 = 1/g sum_j (p_j - estimate)^2 / (h_j - 1).
-    The O(1/n) bias of f is removed; blocks may differ in size.
+    The O(1/n) bias of f is removed where that is a small correction, half an error at most, and leaves the
+    estimate possible; blocks may differ in size.
 
     Parameters
     ----------
@@ -100,12 +108,14 @@ def jackknife(
         Number of draws in each block.
     statistic : callable
         Maps sums (..., n_columns) to statistics (..., n_out); the scale of the sums must not matter.
+    low, high : arrays, shape (n_out,), or float
+        Smallest and largest possible value.
 
     Returns
     -------
     estimate, err : arrays, shape (n_out,)
-        Where a deleted copy has no finite value, the estimate is the plain statistic and err is infinite (NaN
-        when the plain statistic has no value either).
+        The plain statistic where it is not corrected. Where a deleted copy has no finite value, so it is, and
+        err is infinite (NaN when the plain statistic has no value either).
 
     Raises
     ------
@@ -139,7 +149,8 @@ def jackknife(
         err = np.sqrt((((ratio - 1.0) * change - correction) ** 2 / (ratio - 1.0)).mean(axis=0))
     usable = np.isfinite(estimate) & np.isfinite(err)
     no_error = np.where(np.isfinite(plain), np.inf, np.nan)
-    return np.where(usable, estimate, plain), np.where(usable, err, no_error)
+    corrected = usable & (np.abs(correction) <= MAX_CORRECTION * err) & (low <= estimate) & (estimate <= high)
+    return np.where(corrected, estimate, plain), np.where(usable, err, no_error)
 
 
 def jackknife_changes(
@@ -193,6 +204,7 @@ def weighted_averages(
     Returns
     -------
     values, errors : float64 arrays, shape (n_out,)
+        NaN for the error of an average of what is the same in all draws.
 
     Examples
     --------
@@ -211,7 +223,10 @@ def weighted_averages(
         return means if transform is None else transform(means)
 
     with np.errstate(divide="ignore", invalid="ignore"):
-        return jackknife(sums, sums[:, 0], statistic)
+        values, errors = jackknife(sums, sums[:, 0], statistic)
+    if transform is None:
+        errors[[is_still(column[weights > 0.0]) for column in columns]] = np.nan
+    return values, errors
 
 
 def bootstrap(

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 __all__ = ["MAX_SPINS", "ising"]
 
 MAX_SPINS = 20
+# Squared amplitude of a wave per state below which it is a rounding error of zero.
+_NO_WAVE = 1e-20
 # Sums over a wave are built afresh after 2**_BLOCK_BITS flips, lest rounding pile up.
 _BLOCK_BITS = 10
 
@@ -162,6 +164,8 @@ def _histogram(
     tables = _count(
         n_sites, np.ascontiguousarray(partner[:, 1]), start, *(np.ascontiguousarray(row.T) for row in rows)
     )
+    counts, power, _ = tables  # powers that are zero: else their rounding is all there is at low temperature
+    power[power < _NO_WAVE * counts[..., None]] = 0.0
     for table in tables:
         table.flags.writeable = False
     return tables

@@ -10,13 +10,16 @@ from numpy.typing import ArrayLike
 
 __all__ = ["binder_cumulant", "hypercubic_momenta", "second_moment_length"]
 
+_LEAST = 1e-290  # smaller numbers lose digits, and their inverse overflows
+
 
 def second_moment_length(zero: float, lowest: ArrayLike, momenta: ArrayLike) -> float:
     """Second-moment correlation length from the correlators at zero and at the lowest momentum of each axis.
 
     The mean over axes of ``sqrt(zero / lowest - 1) / khat``, with khat the `momenta`
     (`lattices.momenta.lattice_momenta`), in lattice spacings; axes of equal khat share the mean of their
-    correlators. NaN when a ratio is below one. A ratio that differs from one by rounding only gives zero.
+    correlators. NaN when a ratio is below one, or a correlator too small for its digits. A ratio that differs
+    from one by rounding only gives zero.
     """
     lowest, momenta = np.asarray(lowest, np.float64), np.asarray(momenta, np.float64)
     same = np.abs(np.subtract.outer(momenta, momenta)) <= 1e-9 * np.abs(momenta)
@@ -33,7 +36,7 @@ def hypercubic_momenta(*extent: int) -> list[float]:
 
 
 def _length(zero: float, lowest: float, momentum: float) -> float:
-    if not lowest > 0 or math.isnan(momentum):
+    if not lowest > _LEAST or math.isnan(momentum):
         return math.nan
     excess = zero / lowest - 1.0
     if abs(excess) < 1e-11:
@@ -43,4 +46,4 @@ def _length(zero: float, lowest: float, momentum: float) -> float:
 
 def binder_cumulant(m2: float, m4: float) -> float:
     """``1 - m4 / (3 m2^2)``; NaN when the second moment is zero to machine range."""
-    return 1.0 - m4 / m2 / (3.0 * m2) if m2 > 1e-290 else math.nan
+    return 1.0 - m4 / m2 / (3.0 * m2) if m2 > _LEAST else math.nan

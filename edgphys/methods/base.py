@@ -155,7 +155,8 @@ class AbstractMethod(ABC):
         Dataset
             Of kind "estimates": scalars ``<name>`` with ``<name>_err``, diagnostics. An attr ``algorithm``
             tells what was run where this is not the attr ``method``, ``warning`` why not to trust it,
-            ``shared_time`` the part of the seconds of `prepare` that this cell is to count.
+            ``shared_time`` the part of the seconds of `prepare` that this cell is to count, ``earlier_time``
+            those of runs that were stopped before, from whose checkpoint this one went on.
         """
 
 

@@ -143,7 +143,11 @@ class BridgeMethod(AbstractMethod):
         table = edg.bridge(reference, **sides, **self._generator.options.sample)
         if artefact is not None:
             artefact.count_share(table)
-        table.attrs |= {"wall_time": time.perf_counter() - begin, "algorithm": reference.attrs["method"]}
+        earlier = edg.earlier_time if artefact is None else 0.0
+        table.attrs |= {"wall_time": time.perf_counter() - begin + earlier} | (
+            {"earlier_time": earlier} if earlier else {}
+        )
+        table.attrs["algorithm"] = reference.attrs["method"]
         return table
 
     def _reference(self, system: Any, seed: int, progress: bool) -> xr.Dataset:

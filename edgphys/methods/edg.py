@@ -246,5 +246,8 @@ class EDGMethod(AbstractMethod):
         table = estimate(samples, seed=estimate_seed)
         if artefact is not None:
             artefact.count_share(table)
-        table.attrs["wall_time"] = time.perf_counter() - begin
+        earlier = edg.earlier_time if artefact is None else 0.0
+        table.attrs |= {"wall_time": time.perf_counter() - begin + earlier} | (
+            {"earlier_time": earlier} if earlier else {}
+        )
         return table

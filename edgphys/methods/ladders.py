@@ -30,6 +30,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgphys._checks import count, number
+from edgphys._sizes import at_most
 from edgphys.methods.base import AbstractMethod, Look, make_options, seed_words
 from edgphys.methods.chains import check_counts, why_no_chains
 
@@ -62,6 +63,7 @@ class LadderOptions:
         check_counts(self)
         if self.n_rungs is not None:
             count(self.n_rungs, "n_rungs", 2)
+            at_most(self.n_rungs, "n_rungs")
         number(self.swap_rate, "swap_rate", above=0.0, below=1.0)
 
 
@@ -173,6 +175,7 @@ class LadderMethod(AbstractMethod):
         if path.first == path.last:
             return self._at_reference(system, path.log_z, seed, settings)
         rungs, more_calls = self._rungs(subject, path, pilot_seed, settings)
+        here = time.perf_counter()
         ladder = mcmc.temper(
             subject,
             {path.coupling: rungs},
@@ -185,13 +188,15 @@ class LadderMethod(AbstractMethod):
             progress=progress,
             **settings,
         )
+        # Of the runs that were stopped before, from whose checkpoint this one went on.
+        earlier = max(0.0, ladder.attrs["wall_time"] - (time.perf_counter() - here))
         ladder.attrs["n_energy_calls"] += calls[0] + more_calls[0]
         ladder.attrs["n_gradient_calls"] += calls[1] + more_calls[1]
         values, warning = self._log_z(ladder, path.log_z)
         samples = mcmc.rung(ladder, -1)
         samples.attrs |= {"system": system.name, "parameters": json.dumps(system.parameters)}
         table = _with_log_z(samples, values, warning, self.name)
-        table.attrs |= {"seed": int(seed), "wall_time": time.perf_counter() - begin}
+        table.attrs |= {"seed": int(seed), "wall_time": time.perf_counter() - begin + earlier}
         return table
 
     def _with_reference(self, system: Any, seed: int) -> tuple[Any, tuple[int, int], dict[str, Any]]:

@@ -10,9 +10,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from edgphys import _checks
-from edgphys.errors import ArgumentTypeError, ArgumentValueError, UnknownNameError
+from edgphys.errors import ArgumentTypeError, ArgumentValueError, EdgphysError, UnknownNameError
 from edgphys.methods import registry
 from edgphys.methods.base import AbstractMethod
+from edgphys.scans.points import point_label
+from edgphys.systems.base import AbstractSystem
 
 __all__ = ["Maker", "check_methods", "check_workers", "make_methods"]
 
@@ -116,4 +118,13 @@ class Maker:
             raise ArgumentTypeError(words, "make_system")
 
     def __call__(self, point: Mapping[str, float]) -> Any:
-        return self.make_system(**point) if self.by_keyword else self.make_system(*point.values())
+        try:
+            system = self.make_system(**point) if self.by_keyword else self.make_system(*point.values())
+        except (EdgphysError, ValueError, TypeError):  # these say what is wrong
+            raise
+        except Exception as error:
+            came = f"{type(error).__name__}: {error}"
+            words = f"make_system must give a system at {point_label(point)}, got {came}"
+            raise ArgumentValueError(words, "make_system") from error
+        words = f"a function that gives a system of edgphys.systems at {point_label(point)}"
+        return _checks.instance(system, "make_system", AbstractSystem, words)

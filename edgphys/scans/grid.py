@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edgphys._sizes import MOST_VALUES
 from edgphys.dataset.cell_names import point_words
+from edgphys.errors import ArgumentValueError
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -30,6 +32,10 @@ class Grid:
         self.values = {name: _check_values(name, values) for name, values in couplings.items()}
         self.names = tuple(self.values)
         self.shape = tuple(len(values) for values in self.values.values())
+        n_points = math.prod(self.shape)
+        if n_points > MOST_VALUES:
+            words = f"couplings must give at most {MOST_VALUES} points, got {n_points}"
+            raise ArgumentValueError(words, "couplings")
         self.points = [
             dict(zip(self.names, point, strict=True)) for point in itertools.product(*self.values.values())
         ]

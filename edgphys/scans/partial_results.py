@@ -105,6 +105,16 @@ class PartialScan:
         with locked(self.folder / "lock", f"another scan is writing to {self.folder}; wait for it to end"):
             yield
 
+    @contextlib.contextmanager
+    def kept_if_begun(self) -> Iterator[None]:
+        """Drop the folder if what is computed meanwhile fails or is stopped before anything is there."""
+        try:
+            yield
+        except BaseException:
+            if not any(self.folder.glob("cell-*")):
+                self.remove()
+            raise
+
     def cells(self) -> dict[tuple[str, str], dict[str, Any]]:
         """Finished cells by (method, words of the point); an unreadable one counts as not finished."""
         found = {}

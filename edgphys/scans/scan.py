@@ -168,9 +168,10 @@ def _into_file(
     with partial.locked():
         if drop:
             partial.remove_cells()
-        partial.open(header, plan)
-        done |= {key: result for key, result in partial.cells().items() if key in job.wanted}
-        table = table_of(job.run(done, partial))
+        with partial.kept_if_begun():
+            partial.open(header, plan)
+            done |= {key: result for key, result in partial.cells().items() if key in job.wanted}
+            table = table_of(job.run(done, partial))
         try:
             # A file that this scan has added to may be replaced, one that was made meanwhile may not.
             write_or_keep(table, path, overwrite or (before is not None and stamp(path) == before))

@@ -98,6 +98,14 @@ class AbstractSystem(Final, AbstractEnergy):
         return ()
 
     @property
+    def constants(self) -> tuple[str, ...]:
+        """Observables that are the same in all configurations, so that they have no error.
+
+        Of any other that does not change from draw to draw, estimates say that its error is unknown.
+        """
+        return ()
+
+    @property
     def couplings(self) -> dict[str, float]:
         """Values of the `conditions`."""
         return {name: self.parameters[name] for name in self.conditions}
@@ -160,6 +168,7 @@ class AbstractSystem(Final, AbstractEnergy):
             "temperature": float(self.temperature),
             "beta": float(self.beta),
             "definitions": json.dumps(self.definitions),
+            **({"constants": json.dumps(self.constants)} if self.constants else {}),
         }
 
     def _geometry_attrs(self) -> dict[str, str | int | float | list[int]]:

@@ -44,6 +44,19 @@ def test_jackknife_with_unequal_blocks_keeps_the_mean_and_its_error():
     assert err[0] == pytest.approx(x.std() / np.sqrt(1003), rel=0.15)
 
 
+def test_a_correction_that_is_not_small_or_leads_out_of_the_possible_is_left_out():
+    x = np.random.default_rng(1).standard_normal(30)
+    sums = block_sums(columns_of(x), 30)
+    value, err = jackknife(sums, sums[:, 0], variance_of, high=x.var())  # corrected it is larger
+    assert value[0] == pytest.approx(x.var(), rel=1e-12)
+    assert err[0] == jackknife(sums, sums[:, 0], variance_of)[1][0]
+    # 1 / <x> with <x> near zero: the correction is as large as the error
+    x -= x.mean() - 0.02
+    sums = block_sums(columns_of(x), 30)
+    value, err = jackknife(sums, sums[:, 0], lambda s: 1.0 / mean_of(s))
+    assert value[0] == pytest.approx(1.0 / 0.02) and err[0] > 30.0
+
+
 @pytest.mark.statistical
 def test_jackknife_removes_the_bias_of_a_logarithm():
     n, spread = 25, 1.0

@@ -72,6 +72,15 @@ def test_correlation_length(case, field):
     assert found["correlation_length"] == pytest.approx(expected, rel=1e-11)
 
 
+def test_correlation_length_at_low_temperature_is_that_of_single_turned_spins():
+    """S(0) = 16 and S(k) = 4 exp(-8 / T): xi = sqrt(2) exp(4 / T); NaN beyond double precision."""
+    lattice = build("square", (4, 4), True)
+    for temperature in (0.2, 0.1, 0.05, 0.02):
+        found = enumeration.ising(lattice, temperature)["correlation_length"]
+        assert found == pytest.approx(math.sqrt(2.0) * math.exp(4.0 / temperature), rel=1e-8), temperature
+    assert math.isnan(enumeration.ising(lattice, 0.01)["correlation_length"])
+
+
 def test_correlation_length_is_nan_in_an_antiferromagnet_and_absent_with_open_axes():
     assert math.isnan(enumeration.ising(build("square", (4, 4), True), 1.0, -1.0)["correlation_length"])
     assert "correlation_length" not in enumeration.ising(build("square", (3, 3), False), 1.0)

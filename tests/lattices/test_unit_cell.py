@@ -102,3 +102,33 @@ def test_very_skew_basis_is_refused(tmp_path):
     path.write_text(text, encoding="utf-8")
     with pytest.raises(ValueError, match="basis_vectors must be short"):
         lattices.build(path, (3, 3))
+
+
+CHAIN = 'name="c"\nbasis_vectors=[[%s]]\nsite_offsets=[[0.0]]\nbonds=[{sites=[0,0],cell=[%s],colour=%s}]'
+LARGE = {
+    "colour": (CHAIN % (1, 1, 2**31), r"'bonds\[0\].colour' must be an integer of at most 2147483647, got"),
+    "cell": (CHAIN % (1, 10**22, 0), r"'bonds\[0\].cell' must be a list of 1 integers of at most 2147483647"),
+    "number": (
+        CHAIN % (10**400, 1, 0),
+        r"'basis_vectors\[0\]' must be a list of 1 finite numbers, got",
+    ),
+    "deep": ("a=" + 5000 * "[" + 5000 * "]", "not valid TOML: maximum recursion depth exceeded"),
+    "deep, but read": (CHAIN % (200 * "[" + 200 * "]", 1, 0), r"a list of 1 finite numbers, got \[\["),
+}
+
+
+@pytest.mark.parametrize("name", LARGE)
+def test_numbers_and_nesting_beyond_what_is_held(name):
+    text, message = LARGE[name]
+    with pytest.raises(ValueError, match=message):
+        parse(text)
+    assert parse(CHAIN % (1, 1, 2**31 - 1)).bonds[0].colour == 2**31 - 1
+
+
+def test_a_cell_of_many_sites():
+    offsets = ",".join(f"[{k / 500}]" for k in range(500))
+    bonds = ",".join(f"{{sites=[{k},{(k + 1) % 500}],cell=[{k // 499}]}}" for k in range(500))
+    text = f'name="c"\nbasis_vectors=[[1.0]]\nsite_offsets=[{offsets}%s]\nbonds=[{bonds}]'
+    assert parse(text % "").n_sites == 500
+    with pytest.raises(ValueError, match=r"'site_offsets\[500\]' must be apart from site_offsets\[250\]"):
+        parse(text % ",[0.5]")

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from edgphys._checks import count, sizes
+from edgphys._sizes import at_most, check_memory
 
 __all__ = ["ModelOptions", "option", "set_fields"]
 
@@ -49,13 +50,23 @@ class ModelOptions:
     conditions: Mapping[str, tuple[float, float]] | None = option(None, "ranges of couplings for one model")
 
     def __post_init__(self) -> None:
+        at_most(self.n_path_steps, "n_path_steps")
         axes = ("channels", "blocks")
+        for name in ("decoder_size", "encoder_size"):
+            size = sizes(getattr(self, name), name, axes)
+            # Weights, gradients, two moments of Adam and the average, in float32.
+            check_memory(20.0 * self._n_weights(name, size), name, f"networks of size {size}")
         set_fields(
             self,
             n_path_steps=count(self.n_path_steps, "n_path_steps", 1),
             decoder_size=sizes(self.decoder_size, "decoder_size", axes),
             encoder_size=sizes(self.encoder_size, "encoder_size", axes),
         )
+
+    def _n_weights(self, name: str, size: tuple[int, ...]) -> float:
+        """Weights of the networks of that size, at least."""
+        width, depth = size
+        return float(width) ** 2 * depth
 
     @property
     def has_flow(self) -> bool:

@@ -46,6 +46,8 @@ class TrainingJob:
         Configurations to learn from.
     start : AbstractGenerator, optional
         Trained for another size or coupling, from which parts are taken over.
+    begin : float, optional
+        Of ``time.perf_counter``, when this run of the training was begun.
     """
 
     system: AbstractSystem
@@ -57,6 +59,7 @@ class TrainingJob:
     training: str = "energy"
     reference: Tensor | None = None
     start: AbstractGenerator | None = None
+    begin: float | None = None
 
 
 class AbstractRecipe(ABC):
@@ -153,5 +156,6 @@ class AbstractRecipe(ABC):
         """A trained model, its history, and what datasets say of the training besides the settings."""
         model = self.build(job.system, job.options, job.settings.seed, None).to(job.device)
         first, last = self.first_bound(model, job.options), self.last_bound(model, job.options)
-        history = train(model, job.settings, first, last, checkpoint=job.checkpoint, on_step=job.on_step)
+        kept = {"checkpoint": job.checkpoint, "begin": job.begin}
+        history = train(model, job.settings, first, last, on_step=job.on_step, **kept)
         return model, history, {}

@@ -11,6 +11,7 @@ A model may be trained in several stages of such runs, each with an objective of
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -107,10 +108,13 @@ class History:
     losses : list of float
     plateau_step : int or None
         Where the first part ended early.
+    earlier_time : float
+        Seconds of the runs that were stopped before this one, up to their checkpoints.
     """
 
     losses: list[float] = field(default_factory=list)
     plateau_step: int | None = None
+    earlier_time: float = field(default=0.0, compare=False)
 
 
 _WARM_UP = 20
@@ -122,8 +126,8 @@ _CHECKPOINT_EVERY = 100
 class _Run:
     """State of a training run: everything a checkpoint must hold."""
 
-    def __init__(self, model: Any, settings: TrainingSettings, before: History) -> None:
-        self.model, self.settings = model, settings
+    def __init__(self, model: Any, settings: TrainingSettings, before: History, begin: float) -> None:
+        self.model, self.settings, self.begin = model, settings, begin
         self.parameters = [p for p in model.parameters() if p.requires_grad]
         self.optimizer = torch.optim.Adam(self.parameters, lr=settings.learning_rate, betas=(0.9, 0.98))
         self.generator = torch.Generator(device=model.device).manual_seed(settings.seed)
@@ -138,7 +142,7 @@ class _Run:
             "optimizer": self.optimizer.state_dict(),
             "generator": self.generator.get_state(),
             "average": self.average,
-            "history": asdict(self.history),
+            "history": asdict(self.history) | {"earlier_time": self._seconds()},
             "step": self.step,
             "position": self.position,
         }
@@ -150,6 +154,9 @@ class _Run:
         self.average = [a.to(p) for a, p in zip(state["average"], self.parameters, strict=True)]
         self.history = History(**state["history"])
         self.step, self.position = state["step"], state["position"]
+
+    def _seconds(self) -> float:
+        return self.history.earlier_time + time.perf_counter() - self.begin
 
     def rate(self) -> float:
         cosine = 0.5 * (1.0 + math.cos(math.pi * min(self.position, 1.0)))
@@ -206,6 +213,7 @@ def train(
     checkpoint: Path | None = None,
     on_step: OnStep = lambda step, loss: None,
     before: History | None = None,
+    begin: float | None = None,
 ) -> History:
     """Train `model` in place.
 
@@ -223,6 +231,8 @@ def train(
         Told the number of finished steps (of at most ``n_steps``) and the loss.
     before : History, optional
         Of earlier stages.
+    begin : float, optional
+        Of ``time.perf_counter`` when this training was begun or went on; now by default.
 
     Returns
     -------
@@ -233,7 +243,8 @@ def train(
     TrainingError
         If the loss is not finite, or the checkpoint belongs to another run.
     """
-    run = _Run(model, settings, History() if before is None else before)
+    begin = time.perf_counter() if begin is None else begin
+    run = _Run(model, settings, History() if before is None else before, begin)
     if checkpoint is not None and checkpoint.exists():
         state = _read_checkpoint(checkpoint, settings)
         if _stage_in(state) == settings.stage:
@@ -261,12 +272,13 @@ def train_stages(
     on_step: OnStep = lambda step, loss: None,
     before: History | None = None,
     first: int = 0,
+    begin: float | None = None,
 ) -> History:
     """Train `model` in place in several runs; a checkpoint goes on in the stage that it was written in.
 
     Parameters
     ----------
-    model, checkpoint, before
+    model, checkpoint, before, begin
         As for `train`.
     stages : sequence of Stage
     on_step : callable
@@ -276,9 +288,9 @@ def train_stages(
     """
     history, done = History() if before is None else before, 0
     numbered = [replace(stage.settings, stage=number) for number, stage in enumerate(stages, first)]
-    begin = stage_of(checkpoint, numbered[0]) if stages else 0
+    resumed = stage_of(checkpoint, numbered[0]) if stages else 0
     for settings, stage in zip(numbered, stages, strict=True):
-        if settings.stage >= begin:
+        if settings.stage >= resumed:
             history = train(
                 model,
                 settings,
@@ -287,6 +299,7 @@ def train_stages(
                 checkpoint=checkpoint,
                 on_step=lambda step, loss, offset=done: on_step(offset + step, loss),
                 before=history,
+                begin=begin,
             )
         done += settings.n_steps
     return history

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from edgphys._checks import choice, count
+from edgphys._sizes import at_most
 from edgphys.edg.core.conditions import Conditions
 from edgphys.edg.core.family import ModelFamily, family_bound
 from edgphys.edg.core.model_options import ModelOptions, option, set_fields
@@ -83,6 +84,7 @@ class MixtureOptions(ModelOptions):
             # One step: without a diffusion there is no path.
             steps = 1
         set_fields(self, n_path_steps=steps, n_components=count(self.n_components, "n_components", 1))
+        at_most(self.n_components, "n_components")
         if self.n_blocks is not None:
             set_fields(self, n_blocks=count(self.n_blocks, "n_blocks", 1))
         super().__post_init__()
@@ -111,6 +113,7 @@ class HamiltonianOptions(MixtureOptions):
     def __post_init__(self) -> None:
         super().__post_init__()
         set_fields(self, n_leapfrog=count(self.n_leapfrog, "n_leapfrog", 1))
+        at_most(self.n_leapfrog, "n_leapfrog")
 
 
 class AbstractMixtureRecipe(AbstractRecipe):

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import final
 
 from edgphys._checks import count
+from edgphys._sizes import at_most
 from edgphys.edg.core.model_options import ModelOptions, option, set_fields
 from edgphys.edg.core.recipe import AbstractRecipe
 from edgphys.edg.particles.model import ParticleModel, carried_bound
@@ -39,6 +40,7 @@ class ParticleOptions(ModelOptions):
     def __post_init__(self) -> None:
         super().__post_init__()
         set_fields(self, n_leapfrog=count(self.n_leapfrog, "n_leapfrog", 0))
+        at_most(self.n_leapfrog, "n_leapfrog")
 
     @property
     def is_eased(self) -> bool:

@@ -63,6 +63,10 @@ class RefinementOptions(ModelOptions):
         choice(self.root, "root", _ROOTS)
         set_fields(self, radius=number(self.radius, "radius", least=1.0))
 
+    def _n_weights(self, name: str, size: tuple[int, ...]) -> float:
+        """Hidden units of laws and root are of one layer: each sees some sites at least."""
+        return super()._n_weights(name, size) if name == "encoder_size" else float(sum(size))
+
     @property
     def is_eased(self) -> bool:
         return bool(self.train_at)
@@ -140,7 +144,8 @@ class RefinementRecipe(AbstractRecipe):
         if job.options.root == "autoregressive":
             model = RefinementModel(laws, job.options.n_path_steps)
             stages = law_stages(laws, job.training, job.settings, reference)
-            history = train_stages(model, stages, checkpoint=job.checkpoint, on_step=job.on_step)
+            kept = {"checkpoint": job.checkpoint, "begin": job.begin}
+            history = train_stages(model, stages, on_step=job.on_step, **kept)
         else:
             model, history = fit_with_root(job, laws, reference)
         laws.witnesses = reference.witnesses().to(job.device)

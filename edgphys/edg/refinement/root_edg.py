@@ -112,6 +112,7 @@ def fit_with_root(
             on_step=lambda step, loss: job.on_step(offset + step, loss),
             before=history,
             first=first,
+            begin=job.begin,
         )
         done += sum(stage.settings.n_steps for stage in stages)
 

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from edgphys import _checks
 from edgphys._progress import ProgressBar
+from edgphys._sizes import check_memory
 from edgphys.edg.call_options import SampleOptions, not_annealed
 from edgphys.edg.core.model import AbstractEDGModel, Draw
 from edgphys.edg.core.path import log_weights
@@ -33,8 +34,9 @@ from edgphys.edg.weights.views import Back, ViewSpread, harmonic_mean, redraw_by
 from edgphys.errors import ArgumentValueError
 from edgphys.mcmc.annealing.ladder import Annealing
 from edgphys.mcmc.annealing.walkers_of import walkers_of
+from edgphys.systems.base import AbstractSystem
 
-__all__ = ["draw_samples", "flow_of"]
+__all__ = ["check_draws", "draw_samples", "flow_of"]
 
 # Draws from which those of the annealing's pilot are chosen by their weights.
 _N_PILOT = 512
@@ -112,6 +114,14 @@ def flow_of(options: SampleOptions, has_flow: bool) -> Flow | None:
     return Flow(options.divergence, options.n_probes, n_steps=options.n_ode_steps)
 
 
+def check_draws(system: AbstractSystem, n_samples: int, batch_size: int) -> None:
+    """Refuse draws that the memory does not hold: in float64, all of them, and one batch with latents."""
+    held = 8.0 * (system.n_variables + len(system.observables) + 3)
+    check_memory(n_samples * held, "n_samples", f"{n_samples} draws of {system.n_variables} variables")
+    batch = min(batch_size, n_samples)
+    check_memory(3.0 * batch * held, "batch_size", f"{batch} draws at a time")
+
+
 def draw_samples(
     trained: TrainedModel,
     n_samples: int,
@@ -127,6 +137,7 @@ def draw_samples(
     Without short chains from the draws where other reasons decide what is trusted (`with_chains`).
     """
     n_samples, seed = _checks.count(n_samples, "n_samples", 1), _checks.seed(seed)
+    check_draws(trained.system, n_samples, options.batch_size)
     flow = flow_of(options, trained.options.has_flow)
     n_steps = options.n_path_steps or trained.options.n_path_steps
     run, model = Run("edg", seed, keep, time.perf_counter()), trained.model

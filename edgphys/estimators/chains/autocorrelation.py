@@ -11,12 +11,14 @@ long tau_int.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 import scipy
 
 from edgphys.errors import ShortChainError
+from edgphys.estimators.fluctuations import is_still
 
 __all__ = ["MIN_DRAWS", "GammaResult", "autocovariance", "gamma_method", "require_length"]
 
@@ -71,7 +73,7 @@ def gamma_method(series: np.ndarray, *, stau: float = 1.5, least_window: int = 0
     Returns
     -------
     GammaResult
-        A constant series has err 0 and tau_int 1/2.
+        A series that is constant in every chain shows no fluctuation: its errors and tau_int are NaN.
 
     Raises
     ------
@@ -117,11 +119,11 @@ def gamma_method(series: np.ndarray, *, stau: float = 1.5, least_window: int = 0
     n_chains, n_draws = series.shape
     n = n_chains * n_draws
     if n == 0:
-        require_length(0, float("nan"))
+        require_length(0, math.nan)
     mean = float(series.mean())
-    if np.ptp(series) == 0.0:
+    if is_still(series):
         require_length(n_draws, 0.5)
-        return GammaResult(mean, 0.0, 0.0, 0.5, 0.0, 0, True)
+        return GammaResult(mean, math.nan, math.nan, math.nan, math.nan, 0, False)
     gamma = autocovariance(series - mean, n_lags=max(n_draws // 2, 1))
     tau_sum = np.maximum(np.cumsum(gamma / gamma[0]) - 0.5, 0.5)
     require_length(n_draws, float(tau_sum.max()))

@@ -27,6 +27,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from edgphys.estimators.chains.autocorrelation import require_length
+from edgphys.estimators.fluctuations import is_still
 
 __all__ = ["MIN_BINS", "BinningResult", "log_binning"]
 
@@ -83,7 +84,7 @@ def log_binning(series: np.ndarray) -> BinningResult:
     Returns
     -------
     BinningResult
-        A constant series has err 0, tau_int 1/2, and is converged.
+        A series that is constant in every chain has errors and tau_int of NaN, and is not converged.
 
     Raises
     ------
@@ -114,9 +115,9 @@ def log_binning(series: np.ndarray) -> BinningResult:
     require_length(series.shape[1], float("nan"))
     bin_sizes, n_bins, errs = _levels(series)
     err_errs = errs / np.sqrt(2.0 * (n_bins - 1))
-    if errs.max() == 0.0:
-        tau_ints = np.full(len(errs), 0.5)
-        level, converged = 0, True
+    if np.isnan(errs).all():
+        tau_ints = np.full(len(errs), np.nan)
+        level, converged = 0, False
     else:
         # the plain variance misses that of the mean itself
         variance = series.var() + errs[-1] ** 2
@@ -140,11 +141,11 @@ def log_binning(series: np.ndarray) -> BinningResult:
 
 def _levels(series: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Bin sizes, numbers of bins and errors, from single draws to the coarsest bins of which there are 32."""
-    n, bins, levels = series.size, series - series.mean(), []
+    n, bins, levels, still = series.size, series - series.mean(), [], is_still(series)
     while not levels or (bins.size >= MIN_BINS and bins.shape[1] > 0):
         size, count = 2 ** len(levels), bins.size
         err = bins.std(ddof=1) / np.sqrt(count) * np.sqrt(count * size / n)
-        levels.append((size, count, err if np.ptp(series) > 0.0 else 0.0))
+        levels.append((size, count, np.nan if still else err))
         half = bins.shape[1] // 2
         bins = 0.5 * (bins[:, : 2 * half : 2] + bins[:, 1 : 2 * half : 2])
     sizes, counts, errs = zip(*levels, strict=True)

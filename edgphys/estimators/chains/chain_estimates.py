@@ -24,9 +24,10 @@ import xarray as xr
 
 from edgphys.estimators.chains.autocorrelation import MIN_DRAWS, GammaResult, gamma_method
 from edgphys.estimators.chains.convergence import n_parts
-from edgphys.estimators.chains.verdict import judge_chains
-from edgphys.estimators.derived import Primaries, derived, gradient, read_primaries
+from edgphys.estimators.chains.verdict import acceptance_of, judge_chains
+from edgphys.estimators.derived import Primaries, derived, errors_unknown, gradient, read_primaries
 from edgphys.estimators.draws import warning_of
+from edgphys.estimators.limits import ranges, undetermined
 from edgphys.estimators.resampling import block_sums, jackknife
 
 __all__ = ["enough_draws", "estimate_chains", "means_only", "project", "unbiased"]
@@ -62,14 +63,22 @@ def estimate_chains(samples: xr.Dataset) -> tuple[dict[str, float], dict[str, st
         If an observable is missing or not finite.
     """
     primaries = read_primaries(samples, ("chain", "draw"))
-    verdict = judge_chains(primaries.tracked_columns())
+    verdict = judge_chains(primaries.tracked_columns(), acceptance_of(samples.attrs))
     results = {
         name: verdict.results.get(name) or gamma_method(primaries.columns[k])
         for k, name in enumerate(primaries.names)
         if name in samples  # measured, not made up here
     }
     values, of_derived = _derived_values(primaries, verdict.values["tau_int"])
-    by_name = {name: round(result.tau_int, 3) for name, result in (of_derived | results).items()}
+    means = {name: result.mean for name, result in results.items()}
+    errors = {name: result.err for name, result in results.items()}
+    for name in values.keys() & set(undetermined(primaries, means, errors)):
+        values[name] = values[f"{name}_err"] = float("nan")
+    by_name = {
+        name: round(result.tau_int, 3)
+        for name, result in (of_derived | results).items()
+        if np.isfinite(result.tau_int)
+    }
     notes = verdict.notes | {"warning": warning_of(samples, verdict.reasons)}
     return values | verdict.values, notes | {"tau_int_by_name": json.dumps(by_name)}
 
@@ -112,7 +121,7 @@ def enough_draws(n_chains: int, tau_int: float) -> int:
     >>> enough_draws(8, 0.5), enough_draws(1, 10.0)
     (1200, 6000)
     """
-    return int(np.ceil(N_EFF_OF_A_PART * n_parts(n_chains) * 2.0 * max(tau_int, 0.5)))
+    return int(np.ceil(N_EFF_OF_A_PART * n_parts(n_chains) * 2.0 * max(0.5, tau_int)))
 
 
 def project(primaries: Primaries) -> tuple[dict[str, float], dict[str, np.ndarray | None]]:
@@ -153,10 +162,14 @@ def _derived_values(primaries: Primaries, tau_int: float) -> tuple[dict[str, flo
     plain, series = project(primaries)
     corrected = unbiased(primaries, tau_int)
     results = {name: gamma_method(one) for name, one in series.items() if one is not None}
+    gradients = gradient(primaries, primaries.columns.mean(axis=(1, 2)))[1]
+    unknown = errors_unknown(primaries, gradients, primaries.still())
     values = {}
     for name, value in plain.items():
         values[name] = corrected.get(name, value)
         values[f"{name}_err"] = results[name].err if name in results else float("nan")
+        if name in unknown:
+            values[f"{name}_err"] = float("nan") if unknown[name] or np.isnan(value) else 0.0
     return values, results
 
 
@@ -164,7 +177,8 @@ def unbiased(primaries: Primaries, tau_int: float) -> dict[str, float]:
     """Jackknife-corrected estimates from blocks within chains; empty if there is no room for eight blocks."""
     _, n_chains, n_draws = primaries.columns.shape
     means = primaries.columns.mean(axis=(1, 2))
-    per_chain = min(int(n_draws / max(np.ceil(2.0 * tau_int * BLOCK_TAU), 1.0)), max(1, 512 // n_chains))
+    block = max(1.0, np.ceil(2.0 * tau_int * BLOCK_TAU))  # 1 where nothing moves: tau_int is NaN
+    per_chain = min(int(n_draws / block), max(1, 512 // n_chains))
     if per_chain * n_chains < 8:
         return {}
     centred = np.concatenate([np.ones((1, n_chains, n_draws)), primaries.columns - means[:, None, None]])
@@ -176,5 +190,5 @@ def unbiased(primaries: Primaries, tau_int: float) -> dict[str, float]:
         parts = list(derived(primaries, primaries.means(averages)).values())
         return np.stack(parts, axis=-1)
 
-    estimates, _ = jackknife(sums, sums[:, 0], statistic)
+    estimates, _ = jackknife(sums, sums[:, 0], statistic, *ranges(primaries, names))
     return {name: float(value) for name, value in zip(names, estimates, strict=True)}

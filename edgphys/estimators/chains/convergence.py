@@ -12,6 +12,7 @@ import numpy as np
 import scipy
 
 from edgphys.estimators.chains.autocorrelation import MIN_DRAWS, gamma_method
+from edgphys.estimators.fluctuations import is_still
 from edgphys.estimators.quiet import quiet
 
 __all__ = ["HALVES_LEVEL", "R_HAT_LIMIT", "halves_limit", "halves_z", "n_parts", "r_hat"]
@@ -31,8 +32,8 @@ def r_hat(series: np.ndarray) -> float:
     Returns
     -------
     float
-        Near 1 for chains that agree; 1 exactly if the observable is constant, infinite if it is constant in
-        every chain but differs between them.
+        Near 1 for chains that agree; NaN if the observable is constant, which says nothing, infinite if it is
+        constant in every chain but differs between them.
 
     References
     ----------
@@ -47,9 +48,9 @@ def r_hat(series: np.ndarray) -> float:
     >>> bool(r_hat(rng.standard_normal((4, 500)) + [[0], [0], [0], [1]]) > 1.01)
     True
     """
-    if np.ptp(series) == 0.0:
-        return 1.0
-    if np.all(np.ptp(series, axis=1) == 0.0):
+    if is_still(series.ravel()):
+        return float("nan")
+    if is_still(series):
         return float("inf")
     if len(series) == 1:
         half = series.shape[1] // 2
@@ -87,8 +88,8 @@ def halves_z(series: np.ndarray) -> float:
     Returns
     -------
     float
-        Standard normal for long stationary chains; 0 for a constant observable, infinite if only the second
-        half is constant, NaN below 32 draws per chain.
+        Standard normal for long stationary chains; 0 where no chain moves, infinite if only the second half
+        is constant, NaN below 32 draws per chain.
 
     Examples
     --------
@@ -101,8 +102,9 @@ def halves_z(series: np.ndarray) -> float:
         return float("nan")
     later = gamma_method(series[:, -half:])
     difference = float(series[:, :half].mean()) - later.mean
-    with np.errstate(divide="ignore"):
-        return 0.0 if difference == 0.0 else float(np.divide(difference, np.sqrt(2.0) * later.err))
+    if is_still(series[:, -half:]):
+        return 0.0 if is_still(series) else float(np.copysign(np.inf, difference))
+    return difference / (np.sqrt(2.0) * later.err)
 
 
 def halves_limit(n_observables: int) -> float:

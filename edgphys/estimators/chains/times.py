@@ -50,8 +50,9 @@ def autocorrelation_times(samples: xr.Dataset) -> xr.Dataset:
         correlation_length, as far as their ingredients are there; the coordinate ``kind`` is "primary" or
         "derived". Variables, float64: ``tau_int``, ``tau_int_err``, ``window``, ``closed`` (1 or 0),
         ``estimate``, ``err``, ``err_err`` by the Gamma method, ``binning_err`` and ``binning_converged`` (1
-        or 0) by logarithmic binning. NaN for a derived quantity that has no value. attrs are those of
-        `samples`, with ``kind="times"`` and ``warning``: why not to trust the chains, empty otherwise.
+        or 0) by logarithmic binning. NaN for a derived quantity that has no value; times and errors are NaN
+        for what does not move. attrs are those of `samples`, with ``kind="times"`` and ``warning``: why not
+        to trust the chains, empty otherwise.
 
     Raises
     ------
@@ -91,7 +92,7 @@ def autocorrelation_times(samples: xr.Dataset) -> xr.Dataset:
     primaries = read_primaries(samples, ("chain", "draw"))
     measured = {name: primaries.columns[k] for k, name in enumerate(primaries.names) if name in samples}
     table = {name: _row(float(column.mean()), column) for name, column in measured.items()}
-    tracked_tau = max(table[name]["tau_int"] for name in primaries.tracked())
+    tracked_tau = float(np.fmax.reduce([table[name]["tau_int"] for name in primaries.tracked()]))
     corrected = unbiased(primaries, tracked_tau)
     plain, projected = project(primaries)
     for name, series in projected.items():

@@ -17,7 +17,9 @@ import xarray as xr
 
 from edgphys.estimators.curves.pooled import Pool
 from edgphys.estimators.derived import Primaries, derived, read_primaries
+from edgphys.estimators.limits import ranges
 from edgphys.estimators.resampling import N_BLOCKS, block_sums, jackknife, jackknife_changes
+from edgphys.estimators.weights.fluctuations_seen import judge_fluctuations
 from edgphys.estimators.weights.pareto import pareto_k
 from edgphys.estimators.weights.weighted_estimates import reliability, weight_diagnostics
 from edgphys.observables import SHIFTED
@@ -62,9 +64,9 @@ def curve_values(pool: Pool, points: Iterable[xr.Dataset], unseen: dict[str, flo
     # Of the joint weights: pooled ones are bounded but for these, and ties among them pass for a tail.
     tail = {"pareto_k": pareto_k(pool.log_relative.ravel())}
     for point in points:
-        found, change = _at_value(pool, point)
+        found, change, why = _at_value(pool, point)
         found |= tail
-        why = reliability(found | unseen)
+        why = reliability(found | unseen) + why
         rows.append(found | {"reliable": float(not why)})
         changes.append(change)
         reasons.append(why)
@@ -73,8 +75,8 @@ def curve_values(pool: Pool, points: Iterable[xr.Dataset], unseen: dict[str, flo
     return CurveValues(values, {name: r.T @ r for name, r in stacked.items()}, reasons)
 
 
-def _at_value(pool: Pool, point: xr.Dataset) -> tuple[dict[str, float], dict[str, np.ndarray]]:
-    """Estimates and diagnostics at one value, and what each block does to log_z and energy."""
+def _at_value(pool: Pool, point: xr.Dataset) -> tuple[dict[str, float], dict[str, np.ndarray], list[str]]:
+    """Estimates and diagnostics at one value, what each block does to log_z and energy, and reasons."""
     energies = point["reduced_energy"].values.reshape(pool.log_base.shape)
     log_weights = (pool.log_base - energies).ravel()
     heaviest = int(np.argmax(log_weights))
@@ -84,7 +86,7 @@ def _at_value(pool: Pool, point: xr.Dataset) -> tuple[dict[str, float], dict[str
     rows = pool.rows(energies + shift, columns)
     sums = block_sums(np.vstack([np.ones(rows.shape[1]), rows]), min(rows.shape[1], N_BLOCKS))
     names, statistic = _statistic(primaries, origin)
-    estimates, errors = jackknife(sums, sums[:, 0], statistic)
+    estimates, errors = jackknife(sums, sums[:, 0], statistic, *ranges(primaries, names))
     found = dict(zip(names, estimates.tolist(), strict=True))
     found |= {f"{name}_err": err for name, err in zip(names, errors.tolist(), strict=True)}
     found["log_z"] += shift
@@ -93,7 +95,8 @@ def _at_value(pool: Pool, point: xr.Dataset) -> tuple[dict[str, float], dict[str
     found |= {"free_energy_err": temperature * found["log_z_err"]}
     changes = jackknife_changes(sums, sums[:, 0], statistic)
     kept = {name: changes[:, names.index(name)] for name in _WITH_COVARIANCE}
-    return found | weight_diagnostics(log_weights), kept
+    found |= weight_diagnostics(log_weights)
+    return found, kept, judge_fluctuations(primaries, np.exp(log_weights - shift), found, temperature)
 
 
 def _around(primaries: Primaries, heaviest: int) -> tuple[Primaries, np.ndarray]:

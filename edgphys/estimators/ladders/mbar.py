@@ -138,7 +138,8 @@ def _strides(data: Ladder) -> list[int]:
     strides = []
     for k in range(data.n_rungs):
         pairs = [pair for pair in (k - 1, k) if 0 <= pair < data.n_rungs - 1]
-        tau_int = max(gamma_method(data.terms[k] @ data.step(pair)).tau_int for pair in pairs)
+        times = [gamma_method(data.terms[k] @ data.step(pair)).tau_int for pair in pairs]
+        tau_int = float(np.fmax.reduce([0.5, *times]))  # NaN of a rung that does not move
         # tau_int of independent draws scatters around 1/2: no reason to drop every other.
         strides.append(max(1, math.ceil(2.0 * tau_int - 0.25)))
     n_draws, longest = data.terms.shape[2], max(strides)
@@ -213,7 +214,7 @@ def _errors(weights, gram, counts, strides, data: Ladder) -> tuple[np.ndarray, l
     errors, unsettled = np.zeros(data.n_rungs), []
     for k in range(data.n_rungs):
         if k != data.reference:
-            err, closed = spread(series[k])
+            err, closed = spread(series[k]) if np.ptp(series[k]) else (0.0, True)  # nothing depends on draws
             errors[k] = err * series[k].size  # of the sum over all bins, not their mean
             if not closed:
                 unsettled.append(str(k))

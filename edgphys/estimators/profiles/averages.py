@@ -203,7 +203,10 @@ def _from_chains(columns: np.ndarray, function: Transform, window: int) -> tuple
     for k in np.flatnonzero(np.isfinite(values)):
         used = np.flatnonzero(np.isfinite(slopes[k]) & (slopes[k] != 0.0))
         series = np.tensordot(slopes[k, used], columns[used] - means[used, None, None], axes=1)
-        errors[k] = gamma_method(series, least_window=window).err
+        if used.size:  # what depends on no average is exact
+            errors[k] = gamma_method(series, least_window=window).err
+        else:
+            errors[k] = 0.0
     return values, errors
 
 

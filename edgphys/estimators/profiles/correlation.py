@@ -77,6 +77,8 @@ def correlation_function(samples: xr.Dataset) -> xr.Dataset:
     values = _per_draw(samples, dims)
     diagnosis = diagnose(samples, first_and_last(values))
     columns = draw_means(diagnosis, values)
+    if np.allclose(values[..., 0], 1.0, rtol=0.0, atol=1e-12):  # spins: G(0) is the mean of s^2 = 1
+        columns[1:, 0] = 0.0, 0.5 if diagnosis.weights is None else np.nan
     given = json.loads(samples.attrs.get("definitions", "{}")).get("correlation", _DEFINITION)
     texts = given, "one standard error of correlation", "integrated autocorrelation time, in draws"
     names = "correlation", "correlation_err", "tau_int"

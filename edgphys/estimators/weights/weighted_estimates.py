@@ -23,7 +23,9 @@ import xarray as xr
 
 from edgphys.estimators.derived import Primaries, derived, read_primaries
 from edgphys.estimators.draws import log_weights_of, warning_of
+from edgphys.estimators.limits import ranges
 from edgphys.estimators.resampling import N_BLOCKS, block_sums, bootstrap, jackknife
+from edgphys.estimators.weights.fluctuations_seen import judge_fluctuations
 from edgphys.estimators.weights.pareto import pareto_k, pareto_k_limit
 
 __all__ = ["estimate_weighted", "judge_weights", "reliability", "unseen_share", "weight_diagnostics"]
@@ -75,7 +77,7 @@ def estimate_weighted(
     columns = np.vstack([np.ones_like(weights), weights, log_weights - shift, weights * relative])
     sums = block_sums(columns, min(len(weights), N_BLOCKS))
     names, statistic = _statistic(primaries, origin)
-    estimates, errors = jackknife(sums, sums[:, 0], statistic)
+    estimates, errors = jackknife(sums, sums[:, 0], statistic, *ranges(primaries, names))
     values = {name: float(value) for name, value in zip(names, estimates, strict=True)}
     values |= {f"{name}_err": float(err) for name, err in zip(names, errors, strict=True)}
     copies = np.sort(bootstrap(sums[:, :2], _log_mean_weight, N_RESAMPLES, rng))
@@ -87,7 +89,10 @@ def estimate_weighted(
     values["free_energy"] = -temperature * values["log_z"]
     values["free_energy_err"] = temperature * values["log_z_err"]
     diagnostics, reasons = judge_weights(samples, log_weights, values["log_z_err"])
-    return values | diagnostics, {"warning": warning_of(samples, reasons)}
+    values |= diagnostics
+    reasons += judge_fluctuations(primaries, weights, values, temperature)
+    values["reliable"] = float(not reasons)
+    return values, {"warning": warning_of(samples, reasons)}
 
 
 def _outside_walls(samples: xr.Dataset, log_weights: np.ndarray) -> xr.Dataset:

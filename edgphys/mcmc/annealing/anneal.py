@@ -18,6 +18,7 @@ import xarray as xr
 
 from edgphys import _checks
 from edgphys._progress import ProgressBar
+from edgphys._sizes import MOST_VALUES, at_most, check_memory
 from edgphys.errors import NotExactError
 from edgphys.mcmc.algorithms import best_algorithm
 from edgphys.mcmc.annealing.ladder import Annealing
@@ -99,6 +100,9 @@ def anneal(
         _checks.count(batch_size, "batch_size", 1),
     )
     n_rungs = None if n_rungs is None else _checks.count(n_rungs, "n_rungs", 1)
+    at_most(n_rungs, "n_rungs", 10 * MOST_VALUES)
+    numbers = float(n_samples) * (check_system(system).n_variables + 1)
+    check_memory(8.0 * numbers, "n_samples", f"{n_samples} draws")
     path, begin = _drawn_path(check_system(system)), time.perf_counter()
     start = system.replace(**{path.coupling: path.first})
     algorithm = best_algorithm(start, system) if algorithm is None else algorithm

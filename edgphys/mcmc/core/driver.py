@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from edgphys import _checks
+from edgphys import _checks, _sizes
 from edgphys._progress import ProgressBar
 from edgphys.errors import ArgumentValueError
 from edgphys.mcmc.core.checkpoint import Checkpoint
@@ -25,6 +25,8 @@ __all__ = ["Plan", "Work", "check_plan", "identity_of", "samples_dataset"]
 
 # Variable updates between two looks at the progress bar and the stop flag: a fraction of a second.
 _UPDATES_PER_PIECE = 20_000_000
+# What the interpreter holds of one chain, at least.
+_STATE_BYTES = 2000
 # Definitions of what only some samplers measure.
 _EXTRA = {"correlation": "<s_x s_{x + r a}> averaged over sites x and axes a, r in unit cells; not connected"}
 
@@ -67,6 +69,20 @@ def identity_of(sampler: AbstractSampler, plan: Plan, seed: int) -> dict:
     return settings | sampler.system.identity()
 
 
+def _check_size(sampler: AbstractSampler, plan: Plan) -> None:
+    """Refuse what the memory does not hold, or no machine finishes."""
+    kept = sampler.n_variables * np.dtype(sampler.kept_dtype()).itemsize if plan.keep else 0
+    rows = plan.n_chains * plan.n_draws * (8.0 * sampler.n_columns + kept)
+    states = plan.n_chains / sampler.chains_per_state * (_STATE_BYTES + sampler.n_variables)
+    name = "n_chains" if plan.n_chains > plan.n_draws else "n_sweeps"
+    words = f"{plan.n_chains} chains of {plan.n_draws} draws"
+    _sizes.check_memory(rows + states, name, words)
+    n_sweeps = float(plan.n_chains) * (plan.n_sweeps + plan.n_warmup)
+    sweeps = n_sweeps * sampler.updates_per_sweep / sampler.chains_per_state
+    name = "n_warmup" if plan.n_warmup > plan.n_sweeps else name
+    _sizes.check_work(sweeps, name, f"{n_sweeps:.1e} sweeps")
+
+
 class Work:
     """All chains of a run: their states, what is drawn so far, and where each of them stands.
 
@@ -85,6 +101,7 @@ class Work:
     def __init__(self, sampler: AbstractSampler, plan: Plan, seed: int, store: Checkpoint | None) -> None:
         self.sampler, self.plan, self.store = sampler, plan, store
         size = sampler.chains_per_state
+        _check_size(sampler, plan)
         children = np.random.SeedSequence(seed).spawn(-(-plan.n_chains // size))
         self.states = [sampler.start(c, child) for c, child in enumerate(children)]
         self.members = [slice(c * size, min((c + 1) * size, plan.n_chains)) for c in range(len(children))]
@@ -108,7 +125,7 @@ class Work:
                 tuned = self.sampler.freeze(self.states)
                 self._in_threads(pool, lambda c: self._sample(c, tuned), bar.advance)
             finally:
-                if self.store is not None:
+                if self.store is not None and any(map(any, self.done)):
                     self.store.write()
         return tuned
 

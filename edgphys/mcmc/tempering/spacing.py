@@ -31,6 +31,7 @@ import scipy
 import xarray as xr
 
 from edgphys import _checks
+from edgphys._sizes import at_most
 from edgphys.errors import ArgumentTypeError, ArgumentValueError, UnknownNameError
 from edgphys.mcmc.tempering.temper import temper
 
@@ -145,6 +146,7 @@ def find_rungs(
     n_pilots = _checks.count(n_pilots, "n_pilots", 1)
     if n_rungs is not None:
         n_rungs = _checks.count(n_rungs, "n_rungs", 2)
+        at_most(n_rungs, "n_rungs")
     swap_rate = _checks.number(swap_rate, "swap_rate", above=0.0, below=1.0)
     target = 2.0 * float(scipy.special.erfcinv(swap_rate))
     children = np.random.SeedSequence(_checks.seed(seed)).spawn(n_pilots)

@@ -23,6 +23,7 @@ import numpy as np
 import xarray as xr
 
 from edgphys import _checks
+from edgphys._sizes import at_most
 from edgphys._threads import cpu_count
 from edgphys.errors import ArgumentValueError, NotExactError, UnknownNameError
 from edgphys.mcmc.algorithms import best_algorithm
@@ -185,6 +186,9 @@ def rung(ladder: xr.Dataset, index: int | None = None, **couplings: float) -> xr
     attrs = {name: value for name, value in ladder.attrs.items() if name not in ("ladder", "rungs")}
     own = json.loads(ladder.attrs["rungs"])[k]
     own["parameters"] = json.dumps(own["parameters"])
+    accepted = json.loads(attrs.get("settings", "{}")).get("measured", {}).get("rungs", [])
+    if accepted and "acceptance" in accepted[k]:
+        own["acceptance"] = accepted[k]["acceptance"]
     samples.attrs = attrs | own | {"kind": "samples"}
     return samples
 
@@ -211,6 +215,7 @@ def _check_ladder(system, ladder: Mapping) -> tuple[dict[str, list[float]], list
             raise UnknownNameError(f"ladder must be over {known} for {system.name}, got {name!r}")
     values = {name: [_checks.finite(v, f"ladder[{name!r}]") for v in every] for name, every in ladder.items()}
     lengths = {len(every) for every in values.values()}
+    at_most(max(lengths), "ladder")
     if len(lengths) > 1 or min(lengths) < 2:
         raise ValueError(
             f"ladder must have two values or more, as many for all couplings, got {sorted(lengths)}"
@@ -283,11 +288,13 @@ def _ladder_dataset(sampler: LadderSampler, work: Work, values: dict, systems: l
         for name in ("round_trip_time", "n_round_trips"):
             joint[name] = ("chain", np.array([each[name] for each in statistics]))
     coordinates = {name: (dim, every) for name, every in values.items()}
-    own = [_own_attrs(each) for each in systems]
+    own = [_own_attrs(each, every[0].attrs) for each in systems]
     attrs = every[0].attrs | {"kind": "ladder", "ladder": json.dumps(values), "rungs": json.dumps(own)}
     return xr.Dataset(observables | joint, coords=coordinates, attrs=attrs)
 
 
-def _own_attrs(system) -> dict:
+def _own_attrs(system, common: Mapping) -> dict:
     attrs = system.attrs()
-    return {name: attrs[name] for name in _OWN_ATTRS if name in attrs} | {"parameters": system.parameters}
+    own = {name: attrs[name] for name in _OWN_ATTRS if name in attrs} | {"parameters": system.parameters}
+    constants = {"constants": attrs.get("constants", "[]")}
+    return own | (constants if constants["constants"] != common.get("constants", "[]") else {})

@@ -29,6 +29,7 @@ NeurIPS (2012) (the choice of the shift a).
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import TYPE_CHECKING, ClassVar, final
 
@@ -150,12 +151,29 @@ class Ising(AbstractLatticeSystem):
         self.field = finite(field, "field")
         self.parameters = {"temperature": self.temperature, "coupling": self.coupling, "field": self.field}
         self._bonds = BondSums(lattice)
-        reduced_coupling = LatticeOperator.from_adjacency(lattice, lambda w: self.beta * self.coupling * w)
-        low, high = float(reduced_coupling.values.min()), float(reduced_coupling.values.max())
-        self.shift = RELATIVE_MARGIN * (high - low) - low
+
+    # The continuous form, for those who ask: chains do without it, and on large open lattices it takes long.
+
+    @functools.cached_property
+    def _reduced_coupling(self) -> LatticeOperator:
+        return LatticeOperator.from_adjacency(self.lattice, lambda w: self.beta * self.coupling * w)
+
+    @functools.cached_property
+    def shift(self) -> float:
+        """a, see above."""
+        values = self._reduced_coupling.values
+        low, high = float(values.min()), float(values.max())
+        return RELATIVE_MARGIN * (high - low) - low
+
+    @functools.cached_property
+    def relaxation(self) -> LatticeOperator:
+        """M^{1/2}, see above."""
         # Free spins (J = 0) have M = 0, up to the sign of a rounding error.
-        self.relaxation = reduced_coupling.function(lambda w: np.sqrt(np.maximum(w + self.shift, 0.0)))
-        self._constant = 0.5 * self.n_sites * (math.log(2.0 * math.pi) + self.shift)
+        return self._reduced_coupling.function(lambda w: np.sqrt(np.maximum(w + self.shift, 0.0)))
+
+    @property
+    def _constant(self) -> float:
+        return 0.5 * self.n_sites * (math.log(2.0 * math.pi) + self.shift)
 
     @property
     def symmetries(self) -> tuple[str, ...]:
@@ -170,6 +188,11 @@ class Ising(AbstractLatticeSystem):
     def conditions(self) -> tuple[str, ...]:
         """A model may be conditioned on temperature and field; J only sets the unit of energy."""
         return ("temperature", "field")
+
+    @property
+    def constants(self) -> tuple[str, ...]:
+        """Free spins without field have no energy."""
+        return ("energy",) if self.coupling == self.field == 0.0 else ()
 
     @property
     def definitions(self) -> dict[str, str]:

@@ -13,6 +13,7 @@ the whole matrix, and the cost is a dense product (n_sites^2 per field, n_sites^
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -22,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgphys._lazy import LazyModule
+from edgphys._sizes import check_memory
 from lattices import Lattice
 
 if TYPE_CHECKING:
@@ -57,6 +59,9 @@ def _spectrum(lattice: Lattice) -> _Spectrum:
     axes = range(len(lattice.extent))
     periodic = tuple(axis for axis in axes if lattice.pbc[axis])
     open_ = tuple(axis for axis in axes if not lattice.pbc[axis])
+    n_block = math.prod(lattice.extent[axis] for axis in open_) * lattice.n_sites_per_cell
+    about = f"matrices of {lattice!r}, which is open along an axis,"
+    check_memory(16.0 * n_block * lattice.n_sites * (1 + bool(periodic)), "extent", about)
     rows = _first_rows(lattice, periodic, open_)
     if not periodic:
         return _Spectrum(lattice, periodic, open_, *np.linalg.eigh(rows))

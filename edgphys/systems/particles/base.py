@@ -33,6 +33,7 @@ from numpy.typing import NDArray
 
 from edgphys._checks import whole
 from edgphys._lazy import LazyModule
+from edgphys._sizes import check_memory
 from edgphys.systems.continuous.base import AbstractContinuousSystem
 from edgphys.systems.particles.mean_free import helmert
 
@@ -237,4 +238,7 @@ class AbstractParticleSystem(AbstractContinuousSystem):
 
 def check_counts(n_particles, n_axes) -> tuple[int, int]:
     """Both as int: at least two particles, at least one axis."""
-    return whole(n_particles, "n_particles", 2), whole(n_axes, "n_axes", 1)
+    n_particles, n_axes = whole(n_particles, "n_particles", 2), whole(n_axes, "n_axes", 1)
+    pairs = f"all pairs of {n_particles} particles"
+    check_memory(8.0 * n_particles * (n_particles - 1) * (n_axes + 1) / 2, "n_particles", pairs)
+    return n_particles, n_axes

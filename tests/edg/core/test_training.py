@@ -414,3 +414,23 @@ def test_training_closes_the_gap_of_the_ising_model():
     (before, err1), (after, err2) = bounds
     assert after < exact + 4.0 * err2
     assert after - before > 0.3 * (exact - before) + 4.0 * math.hypot(err1, err2)
+
+
+def test_seconds_of_all_runs_are_counted(tmp_path, monkeypatch):
+    """A training that was stopped, and went on, says what both took, and the steps of both."""
+    monkeypatch.setattr(training, "_CHECKPOINT_EVERY", 1)
+    advance, path = training._Run.advance, tmp_path / "edg.pt"
+
+    def stopping(run, loss):
+        if run.step == 3:
+            raise KeyboardInterrupt
+        advance(run, loss)
+
+    with monkeypatch.context() as stopped, pytest.raises(KeyboardInterrupt):
+        stopped.setattr(training._Run, "advance", stopping)
+        fitted(checkpoint=path)
+    earlier = torch.load(path, weights_only=True)["history"]["earlier_time"]
+    whole, edg = fitted(), fitted(checkpoint=path)
+    assert edg.earlier_time == earlier > 0.0 == whole.earlier_time
+    assert edg._training["training_time"] > earlier
+    assert edg._training["n_gradient_calls"] == whole._training["n_gradient_calls"]

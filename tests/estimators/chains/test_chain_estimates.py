@@ -123,14 +123,52 @@ def test_sign_that_never_flips_matters_only_without_symmetry(gaussian_chains):
     assert table.attrs["r_hat_of"] == "magnetization"
 
 
-def test_frozen_chains_have_no_error_where_there_is_none(gaussian_chains):
-    samples = gaussian_chains(2, 200, 0.5, seed=7) * 0.0 + 1.0
-    samples.attrs = gaussian_chains(1, 16, 0.0, seed=0).attrs
+@pytest.mark.parametrize("step", [0.0, 1.0])
+@pytest.mark.parametrize("n_chains", [1, 2])
+def test_frozen_chains_are_not_trusted(gaussian_chains, n_chains, step):
+    """Alike or each at its own place: no fluctuation was seen, so no error is known."""
+    samples = gaussian_chains(n_chains, 200, 0.5, seed=7)
+    frozen = samples * 0.0 + 1.0 + step * xr.DataArray(np.arange(n_chains), dims="chain")
+    frozen.attrs = samples.attrs
+    table = estimate(frozen)
+    assert float(table.energy) == pytest.approx(1.0 + step * (n_chains - 1) / 2)
+    names = ("energy", "specific_heat", "abs_magnetization", "susceptibility", "binder_cumulant", "phi2")
+    assert all(np.isnan(table[f"{name}_err"]) for name in names)
+    assert float(table.magnetization_err) == 0.0  # zero by symmetry
+    assert np.isnan(table.tau_int) and np.isnan(table.n_eff) and not float(table.r_hat) < 1.01
+    assert float(table.converged) == 0.0
+    assert "no fluctuation seen in energy, abs_magnetization, phi2" in table.attrs["warning"]
+    with pytest.raises(ShortChainError, match="no fluctuation"):
+        estimate(frozen, refuse_short=True)
+
+
+def test_what_is_constant_by_nature_has_no_error_and_is_trusted(gaussian_chains):
+    samples = gaussian_chains(4, 4000, 0.5, seed=6)
+    samples["energy"] *= 0.0
+    assert float(estimate(samples).converged) == 0.0
+    table = estimate(samples.assign_attrs(constants='["energy"]'))
+    assert float(table.converged) == 1.0, table.attrs["warning"]
+    assert (float(table.energy), float(table.energy_err)) == (0.0, 0.0)
+    assert (float(table.specific_heat), float(table.specific_heat_err)) == (0.0, 0.0)
+    assert float(table.abs_magnetization_err) > 0.0
+
+
+@pytest.mark.parametrize(("n_events", "trusted"), [(3, 0.0), (9, 0.0), (40, 1.0)])
+def test_an_error_of_a_few_draws_is_not_trusted(gaussian_chains, n_events, trusted):
+    samples = gaussian_chains(4, 4000, 0.0, seed=6)
+    events = np.random.default_rng(1).permutation(np.arange(16_000) < n_events).reshape(4, 4000)
+    samples["energy"][:] = 8.0 * events
     table = estimate(samples)
-    assert (float(table.energy), float(table.energy_err)) == (1.0, 0.0)
-    assert float(table.specific_heat) == 0.0
-    assert float(table.binder_cumulant) == pytest.approx(2 / 3)
-    assert (float(table.tau_int), float(table.r_hat)) == (0.5, 1.0)
+    assert float(table.converged) == trusted, table.attrs["warning"]
+    assert ("the error of energy rests on fewer than 10 draws" in table.attrs["warning"]) != trusted
+    assert float(table.energy_err) == pytest.approx(8.0 * np.sqrt(n_events) / 16_000, rel=0.05)
+
+
+@pytest.mark.parametrize("words", [{"settings": '{"measured": {"acceptance": 0.0}}'}, {"acceptance": 0.0}])
+def test_chains_that_accept_nothing_are_not_trusted(gaussian_chains, words):
+    samples = gaussian_chains(4, 4000, 0.5, seed=6)  # as swaps of frozen replicas move a rung
+    table = estimate(samples.assign_attrs(words))
+    assert (float(table.converged), table.attrs["warning"]) == (0.0, "no proposal was accepted")
 
 
 @pytest.mark.parametrize("refuse_short", [False, True])

@@ -96,10 +96,38 @@ def test_log_z_shifts_with_the_log_weights_and_nothing_else_does(shift):
 def test_equal_weights_are_exact():
     table = estimate(with_weights(np.full(1000, -3.0)))
     assert (float(table.log_z), float(table.log_z_err), float(table.elbo)) == (-3.0, 0.0, -3.0)
+    assert table.attrs["warning"] == ""
     assert float(table.ess) == pytest.approx(1.0)
     assert float(table.max_weight) == pytest.approx(1e-3)
     assert np.isnan(table.pareto_k)
     assert float(table.reliable) == 1.0
+
+
+def test_draws_of_one_energy_tell_no_error_and_little_of_log_z():
+    """Equal weights on equal configurations: others have 1/n, and nothing says that they get their weight."""
+    samples = with_weights(np.full(10_000, -3.0))
+    samples["energy"][:] = -8.0
+    table = estimate(samples)
+    assert float(table.energy) == -8.0 and np.isnan(table.energy_err) and np.isnan(table.specific_heat_err)
+    assert float(table.log_z_err) == pytest.approx(1e-4)
+    assert float(table.free_energy_err) == pytest.approx(2e-4)
+    assert (float(table.reliable), table.attrs["warning"]) == (0.0, "no fluctuation seen in energy")
+    by_nature = estimate(samples.assign_attrs(constants='["energy"]'))  # as of free spins
+    assert (float(by_nature.reliable), float(by_nature.energy_err)) == (1.0, 0.0)
+    assert float(by_nature.log_z_err) == 0.0
+
+
+@pytest.mark.parametrize(("n_events", "reliable"), [(1, 0.0), (4, 0.0), (9, 0.0), (40, 1.0)])
+def test_errors_of_a_few_draws_are_not_reliable(n_events, reliable):
+    samples = with_weights(np.random.default_rng(1).normal(0.0, 0.1, 10_000))
+    few = estimate(samples.assign(energy=("draw", np.where(np.arange(10_000) < n_events, 0.0, -8.0))))
+    assert float(few.reliable) == reliable, few.attrs["warning"]
+    assert ("energy rests on fewer than 10 draws" in few.attrs["warning"]) != reliable
+    log_weights = np.zeros(10_000)
+    log_weights[:n_events] = 4.0  # 1 to 40 of 10,000 draws that no share of the largest weight shows
+    few = estimate(with_weights(log_weights))
+    assert float(few.reliable) == reliable, few.attrs["warning"]
+    assert ("log_z" in few.attrs["warning"]) != reliable
 
 
 def test_one_dominant_draw_is_not_reliable():
