@@ -170,7 +170,9 @@ def draw_samples(
     columns = {"log_weight_joint": log_w.numpy()}
     samples = run.dataset(trained, configurations, columns, settings, spent)
     samples.attrs |= {"log_weight_exact": int(options.is_exact), **unseen, **weights.spread.attrs()}
-    samples.attrs |= weights.steps.attrs() | ({"n_check_calls": chains.calls.total} if chains else {})
+    samples.attrs |= weights.steps.attrs()
+    if chains is not None:  # moves, and the energy of each state that is sent back
+        samples.attrs["n_check_calls"] = chains.calls.total + unseen["n_sent_back"]
     samples.attrs |= {"decoder_reason": trained.reason} if trained.reason else {}
     return samples
 
