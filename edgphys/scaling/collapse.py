@@ -15,6 +15,7 @@ import json
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,7 @@ from edgphys.scaling.sizes import Size, read_sizes
 
 __all__ = ["collapse"]
 
+_LEAST_SHARED = 4  # points of the larger of two neighbouring sizes within the range of the smaller
 _LARGE = 3.0  # of chi2_per_point: far beyond what the errors of the values give
 
 _WORDS = {
@@ -94,7 +96,7 @@ def collapse(
         raise ArgumentValueError("nu must be None where all else is held: there is nothing to fit", "nu")
     sizes = read_sizes(tables, quantity, method)
     fit = _Fit(sizes, held)
-    best = fit.best(sizes, fit.starts())
+    best = fit.best(sizes, fit.starts(sizes))
     rng = np.random.default_rng(seed)
     copies = [
         fit.best([size.resampled(rng) for size in sizes], [best]).parameters for _ in range(n_resamples)
@@ -132,11 +134,11 @@ class _Fit:
         self._low, self._high = float(couplings.min()), float(couplings.max())
         self._unit = math.exp(np.mean(np.log([size.length for size in sizes])))  # a length between all
 
-    def starts(self) -> list[_Found]:
-        """Critical couplings over the inner half of the range."""
+    def starts(self, sizes: list[Size]) -> list[_Found]:
+        """Critical couplings over the inner half of the range, with the power of L that values have there."""
         quarter = 0.25 * (self._high - self._low)
-        places = np.linspace(self._low + quarter, self._high - quarter, 5)
-        return [_Found((float(place), 1.0, 0.0), np.array(gp.START), math.inf) for place in places]
+        places = np.linspace(self._low + quarter, self._high - quarter, 5).tolist()
+        return [_Found((place, 1.0, _power(sizes, place)), np.array(gp.START), math.inf) for place in places]
 
     def best(self, sizes: list[Size], starts: list[_Found]) -> _Found:
         """The best of the maxima that are found from some starts."""
@@ -170,6 +172,8 @@ class _Fit:
     def _likelihood(self, sizes: list[Size], parameters: tuple[float, float, float], logs: NDArray) -> float:
         """Of the values themselves: scaling them changes the density by the factors."""
         x, y, noise, factors = scaled(sizes, parameters, self._unit)
+        if not _overlap(sizes, x):
+            return -math.inf
         spread = y.std() or 1.0
         likelihood = gp.log_likelihood(*_of_order_one(x, y, noise), gp.Kernel.of_logs(logs))
         return likelihood + np.log(factors).sum() - len(y) * math.log(spread)
@@ -187,6 +191,23 @@ def scaled(
     y = np.concatenate([size.values * factor for size, factor in zip(sizes, factors, strict=True)])
     noise = block_diag(*(size.covariance * f**2 for size, f in zip(sizes, factors, strict=True)))
     return x, y, noise, np.repeat(factors, [len(size.values) for size in sizes])
+
+
+def _power(sizes: list[Size], coupling: float) -> float:
+    """Exponent of L in the values at one coupling; 0 where they change sign."""
+    values = np.array([np.interp(coupling, size.couplings, size.values) for size in sizes])
+    if not (values > 0.0).all():
+        return 0.0
+    return float(np.polyfit(np.log([size.length for size in sizes]), np.log(values), 1)[0])
+
+
+def _overlap(sizes: list[Size], x: NDArray) -> bool:
+    """Whether sizes share the function at all: any function passes through points that lie side by side."""
+    ends = np.cumsum([len(size.couplings) for size in sizes])[:-1]
+    return all(
+        np.count_nonzero((larger > smaller[0]) & (larger < smaller[-1])) >= _LEAST_SHARED
+        for smaller, larger in pairwise(np.split(x, ends))
+    )
 
 
 def _of_order_one(x: NDArray, y: NDArray, noise: NDArray) -> tuple[NDArray, NDArray, NDArray]:

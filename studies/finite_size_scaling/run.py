@@ -35,6 +35,9 @@ def main() -> None:
 
 
 def _scan(length: int, n_sweeps: int, seed: int) -> xr.Dataset:
+    path = HERE / f"L{length}.nc"
+    if path.exists():
+        return ep.dataset.read(path)
     lattice = lattices.build("square", (length, length))
     return ep.scan(
         lambda temperature: ep.Ising(lattice, temperature),
@@ -42,7 +45,7 @@ def _scan(length: int, n_sweeps: int, seed: int) -> xr.Dataset:
         methods=["wolff"],
         seed=seed,
         mcmc={"n_chains": 4, "n_sweeps": n_sweeps},
-        out=HERE / f"L{length}.nc",
+        out=path,
     )
 
 

@@ -28,6 +28,8 @@ class StubEDG:
         Every call of `fit`.
     conditional : bool
         Whether a model takes conditions.
+    earlier_time : float
+        Seconds of runs that were stopped.
     fail_at : int or None
         Number of the call of `sample` that raises `failure`.
     """
@@ -36,6 +38,7 @@ class StubEDG:
     trained: ClassVar[list[tuple[float, int]]] = []
     conditional: ClassVar[bool] = False
     fail_at: int | None = None
+    earlier_time: ClassVar[float] = 0.0
     failure: BaseException = KeyboardInterrupt()
 
     def __init__(self, system, *, n_path_steps=8, conditions=None, n_threads=None):

@@ -3,12 +3,15 @@
 
 from __future__ import annotations
 
+import importlib
+
 import numpy as np
 import pytest
 from helpers.scaling_tables import GAMMA, NU, T_C, by_law, falling, peaked
 
 import edgphys as ep
 from edgphys.errors import ArgumentValueError
+from edgphys.scaling.sizes import read_sizes
 
 
 def test_critical_coupling_and_nu_of_a_cumulant():
@@ -24,6 +27,18 @@ def test_gamma_over_nu_of_a_susceptibility():
     tables = by_law(1, peaked, GAMMA, quantity="susceptibility")
     found = ep.scaling.collapse(tables, "susceptibility", critical_coupling=T_C, nu=NU, n_resamples=8)
     assert abs(found["exponent"] - GAMMA) < 3.0 * found["exponent_err"] < 0.01
+
+
+def test_two_sizes_do_not_slip_past_each_other():
+    """All free: values of two sizes side by side lie on a function of any exponent, which is no collapse."""
+    tables = by_law(5, peaked, GAMMA, quantity="susceptibility", lengths=(32, 64))
+    found = ep.scaling.collapse(tables, "susceptibility", n_resamples=6)
+    assert abs(found["exponent"] - GAMMA) < 4.0 * found["exponent_err"] < 0.2
+    assert abs(found["critical_coupling"] - T_C) < 4.0 * found["critical_coupling_err"] < 0.04
+    collapse = importlib.import_module("edgphys.scaling.collapse")
+    sizes = read_sizes(tables, "susceptibility", None)
+    at = {nu: collapse.scaled(sizes, (T_C, nu, GAMMA), 32.0)[0] for nu in (NU, 0.15)}
+    assert collapse._overlap(sizes, at[NU]) and not collapse._overlap(sizes, at[0.15])
 
 
 def test_scaled_values_lie_on_the_function():
