@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field, replace
+from typing import cast
 
 import numpy as np
 import torch
@@ -23,7 +24,7 @@ from edgphys._sizes import check_memory
 from edgphys.edg.call_options import SampleOptions, not_annealed
 from edgphys.edg.core.model import AbstractEDGModel, Draw
 from edgphys.edg.core.path import log_weights
-from edgphys.edg.targets.base import Calls
+from edgphys.edg.targets.base import AbstractTarget, Calls
 from edgphys.edg.trained import Run, TrainedModel, spawned_generator
 from edgphys.edg.weights.label_shares import with_best_shares
 from edgphys.edg.weights.number_of_views import number_of_views
@@ -161,7 +162,8 @@ def draw_samples(
     settings |= {"n_path_steps": n_steps} if flow is None else flow.settings
     settings |= views.settings | shares
     witnesses = model.target.start_witnesses() if annealed else model.target.witnesses()
-    chains = short_chains(model.target, annealed, _spawned_rng(seed, 9)) if with_chains else None
+    target = cast(AbstractTarget, model.target)
+    chains = short_chains(target, annealed, _spawned_rng(seed, 9)) if with_chains else None
     unseen = trips.unseen(model, n_steps, witnesses, annealed=annealed, chains=chains)
     spent = model.target.calls_since(before) + Calls(views.n_more_energies(n_samples) + n_pilot)
     if annealing is not None:
