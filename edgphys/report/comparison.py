@@ -245,9 +245,10 @@ def _number(cell: xr.Dataset, name: str) -> str:
 
 
 def format_value(value: float, err: float) -> str:
-    """A value with its standard error in brackets, two digits of the error; without error, ten digits.
+    """A value with its standard error in brackets, two digits of the error; an exact one has ten digits.
 
-    An infinite error, of an estimate that the data do not determine, gives a dash.
+    Exact is an error of 0. NaN, an error that nobody knows, gives a question mark; an infinite one, of an
+    estimate that the data do not determine, a dash.
 
     Examples
     --------
@@ -261,15 +262,17 @@ def format_value(value: float, err: float) -> str:
     '12350(230)'
     >>> format_value(42.9033123456789, 0.0)
     '42.90331235'
+    >>> format_value(-448.0, float("nan"))
+    '-448(?)'
     >>> format_value(float("nan"), 1.0)
     '-'
     """
     if not math.isfinite(value) or math.isinf(err):
         return "-"
     if math.isnan(err) or err <= 0:
-        return f"{value:.10g}"
-    # The error is rounded first: 0.0996 has the digits 10, not 99.6.
-    err = float(f"{err:.1e}")
+        return f"{value:.10g}(?)" if math.isnan(err) else f"{value:.10g}"
+    # The error is rounded first: 0.0996 has the digits 10, not 99.6. The last bit of the value is the least.
+    err = float(f"{max(err, math.ulp(value)):.1e}")
     digits = 1 - math.floor(math.log10(err))
     if digits <= 0:
         return f"{round(value, digits):.0f}({round(err, digits):.0f})"

@@ -86,12 +86,12 @@ def profile_table(view: Table, profile: xr.Dataset) -> Table:
     for dim in profile.dims:
         for k, place in enumerate(profile[dim].values.tolist()):
             row = profile.isel({dim: k})
-            cells = [format_value(_value(row, name), _value(row, f"{name}_err")) for name in over]
+            cells = [_written(row, name) for name in over]
             view.add_row(place if isinstance(place, str) else f"{place:.6g}", *cells)
         view.add_section()
     for name in names:
         if not profile[name].dims:
-            view.add_row(name, format_value(_value(profile, name), _value(profile, f"{name}_err")))
+            view.add_row(name, _written(profile, name))
     return view
 
 
@@ -111,6 +111,13 @@ def _without_errors(result: xr.Dataset) -> list[str]:
 
 def _value(estimates: xr.Dataset, name: str) -> float:
     return float(estimates[name]) if name in estimates else math.nan
+
+
+def _written(profile: xr.Dataset, name: str) -> str:
+    """A result with its error, or a number that has none by nature, as a count."""
+    return format_value(
+        _value(profile, name), _value(profile, f"{name}_err") if f"{name}_err" in profile else 0.0
+    )
 
 
 def exact_of(samples: xr.Dataset) -> tuple[dict[str, float], str]:

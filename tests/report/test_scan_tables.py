@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 import xarray as xr
 from rich.console import Console
+from rich.table import Table
 
+from edgphys.report.dataset_tables import profile_table
 from edgphys.report.text import print_scan
 
 METHODS, BETA, FIELD = ["exact", "wolff", "edg"], ["1", "2"], ["0.1", "0.2", "0.3"]
@@ -59,6 +61,20 @@ def test_a_cell_without_a_number_is_a_dash_and_has_no_z():
     scan = table()
     scan["energy"][1, 0, 0] = np.nan
     assert rows(scan)[frozenset(["1", "0.1"])][0] == ["0", "-", "200(10)", "+20.0"]
+
+
+def test_an_unknown_error_does_not_look_exact():
+    scan = table()
+    scan["energy_err"][2, 0, 0] = np.nan
+    assert rows(scan)[frozenset(["1", "0.1"])][0] == ["0", "100(10)", "200(?)", "+10.0"]
+
+
+def test_counts_of_a_profile_have_no_error_to_be_unknown():
+    bins = {"free_energy": 1.5, "free_energy_err": np.nan, "n_visits": 7.0}
+    profile = xr.Dataset({name: ("bin", [value]) for name, value in bins.items()}, {"bin": [0.5]})
+    out = io.StringIO()
+    Console(file=out).print(profile_table(Table(), profile))
+    assert "1.5(?)" in out.getvalue() and "7(?)" not in out.getvalue()
 
 
 def test_what_one_model_serves_is_told():
