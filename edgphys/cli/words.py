@@ -46,15 +46,6 @@ def check_words(words: Sequence[str], command: Callable[..., None]) -> None:
     ------
     ValueError
         If a coupling is given twice, or a whole number is typed in anything but digits.
-
-    Examples
-    --------
-    >>> import typer
-    >>> from typing import Annotated
-    >>> def go(*, n_steps: Annotated[int | None, typer.Option()] = None): ...
-    >>> check_words(["--n-steps", "1_0"], go)
-    Traceback (most recent call last):
-    ValueError: --n-steps must be an integer in plain digits, got '1_0'
     """
     seen: set[str] = set()
     for typed, option, text in _given(words, _options_of(command)):

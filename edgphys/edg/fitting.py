@@ -178,5 +178,7 @@ def check_energy(system: AbstractSystem) -> None:
     if not isinstance(energy, Tensor) or energy.shape != (2,):
         shape = tuple(energy.shape) if isinstance(energy, Tensor) else type(energy).__name__
         raise TrainingError(f"reduced_energy of {system.name} must give shape (n_batch,) = (2,), got {shape}")
-    if not bool(torch.isfinite(energy).all()):
-        raise TrainingError(f"reduced_energy of {system.name} must be finite, got {energy.tolist()}")
+    if not bool((torch.isfinite(energy) | torch.isposinf(energy)).all()):
+        raise TrainingError(
+            f"reduced_energy of {system.name} must be finite, or +inf within a wall, got {energy.tolist()}"
+        )

@@ -417,11 +417,11 @@ class EDG:
         Dataset
             Dim ``draw``: observables, ``reduced_energy`` (of the configuration) and ``log_weight_joint``,
             float64; ``configurations`` with `keep`. attrs ``n_sent_back`` and ``n_unseen``: of a tenth of the
-            draws, those whose latents the encoder draws anew outside of what the decoder reaches, see
-            `edgphys.edg.weights.round_trip`; for "refinement" of configurations of a chain, those of a larger
-            weight than any draw; `estimate` judges the weights by them too. With three or more
-            views ``log_weight_variance_within`` draws, which more views take away, and
-            ``log_weight_variance_between`` them, which only training does.
+            draws, moved by short chains of the target (``n_check_calls`` of the energy, which
+            ``n_energy_calls`` leaves out), those that the encoder sends outside of what the decoder
+            reaches, see `edgphys.edg.weights.round_trip`; `estimate` judges the weights by them
+            too. With three or more views ``log_weight_variance_within`` draws, which more views take away,
+            and ``log_weight_variance_between`` them, which only training does.
         """
         options = SampleOptions(
             n_path_steps=n_path_steps,

@@ -45,7 +45,7 @@ def print_line(console: Console, *parts: str | tuple[str, str]) -> None:
 
 
 def printable(text: str) -> str:
-    """The text with what would move a cursor or change a colour written out.
+    r"""The text with what would move a cursor or change a colour written out.
 
     >>> printable("a\x1b[2Jb")
     'a\\x1b[2Jb'

@@ -38,7 +38,7 @@ def test_merged_chains_stay_chains(tmp_path):
     ("other", "message"),
     [
         (weighted(seed=2, temperature=3.0), "attr temperature must agree .* got 2.0 and 3.0"),
-        (weighted(seed=2, extent=[5]), "attr extent must agree"),
+        (weighted(seed=2, extent=[2]), "attr extent must agree"),
         (weighted(seed=2, method="other"), "attr method must agree"),
         (weighted(seed=2, definitions="{}"), "attr definitions must agree"),
         (weighted(seed=1), "attr seed must differ"),

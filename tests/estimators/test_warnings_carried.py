@@ -11,6 +11,7 @@ import functools
 import inspect
 import io
 import json
+import re
 
 import numpy as np
 import pytest
@@ -95,6 +96,7 @@ OF_DRAWS = {
 OF_CHAINS = {"autocorrelation_times": estimators.autocorrelation_times}
 # They take arrays, and ladders, whose warnings their own tests hold.
 ELSEWHERE = {
+    "density_of_states",
     "forward_ess",
     "mmd",
     "wasserstein",
@@ -111,6 +113,11 @@ def test_no_function_of_draws_is_left_out():
     assert public == set(OF_DRAWS) | set(OF_CHAINS) | ELSEWHERE | NO_DRAWS
 
 
+def reasons(data):
+    """What the warning says, number by number left out."""
+    return {re.sub(r"[\d.]+|inf", "#", reason) for reason in data.attrs["warning"].split("; ")}
+
+
 @pytest.mark.parametrize("name", OF_DRAWS)
 @pytest.mark.parametrize("kind", ["chains", "weights"])
 def test_the_state_of_the_draws_is_carried(name, kind):
@@ -120,7 +127,7 @@ def test_the_state_of_the_draws_is_carried(name, kind):
     flag = "converged" if kind == "chains" else "reliable"
     assert diagnostics <= set(good.data_vars) and (float(good[flag]), float(bad[flag])) == (1.0, 0.0)
     # the words are those of estimates
-    assert bad.attrs["warning"].split()[0] == ep.estimate(make(False)).attrs["warning"].split()[0]
+    assert reasons(bad) & reasons(ep.estimate(make(False)))
     ep.dataset.validate(bad)
     assert f"NOT TRUSTED: {bad.attrs['warning']}" in shown(bad) and "NOT TRUSTED" not in shown(good)
 

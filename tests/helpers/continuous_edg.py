@@ -12,6 +12,7 @@ from edgphys.edg.mixture.decoder import MixtureDecoder
 from edgphys.edg.mixture.gaussian_mixture import GaussianMixture
 from edgphys.edg.mixture.hamiltonian_decoder import HamiltonianDecoder
 from edgphys.edg.mixture.model import ContinuousModel
+from edgphys.edg.mixture.wide_components import LEAST_SHARE
 from edgphys.edg.targets.continuous import AbstractCountedTarget, ContinuousTarget
 from edgphys.systems import DoubleWell, Harmonic, ManyWell, Potential
 from helpers.edg import perturb
@@ -93,6 +94,7 @@ def build(
     seed=0,
     scale=0.0,
     device="cpu",
+    n_wide=0,
 ):
     """A small model, Hamiltonian if `n_leapfrog`; `scale` is of noise on all parameters, zeros included."""
     target = system if isinstance(system, AbstractCountedTarget) else ContinuousTarget(system)
@@ -100,7 +102,7 @@ def build(
     if n_leapfrog:
         decoder = HamiltonianDecoder(mixture, target.gradient, n_leapfrog, *size, generator)
     else:
-        decoder = MixtureDecoder(mixture, *size, generator)
+        decoder = MixtureDecoder(mixture, *size, generator, n_wide)
     model = ContinuousModel(
         target,
         decoder,
@@ -110,5 +112,6 @@ def build(
         diffusion=diffusion,
         size=size,
         generator=generator,
+        least_shares=torch.tensor([0.0] * (len(mixture.weights) - n_wide) + [LEAST_SHARE] * n_wide),
     )
     return perturb(model, scale, seed + 1).to(device)

@@ -28,6 +28,7 @@ from torch import Tensor
 
 from edgphys.edg.core.model import AbstractEDGModel, Decoded
 from edgphys.edg.core.path import step_table
+from edgphys.edg.core.walls import walled_energy
 
 __all__ = ["Loss", "batch_loss", "continuous_bound", "path_bound"]
 
@@ -123,4 +124,5 @@ def path_bound(model: AbstractEDGModel, n_batch: int, generator: torch.Generator
 
 def batch_loss(model: AbstractEDGModel, batch: Decoded, path: Tensor) -> Loss:
     """The bound from a batch and its diffusion part."""
-    return Loss((batch.share * model.target.energy(batch.x, batch.condition)).mean(), batch.rest + path)
+    energy = walled_energy(lambda x: model.target.energy(x, batch.condition), batch.x)
+    return Loss((batch.share * energy).mean(), batch.rest + path)

@@ -6,7 +6,8 @@ r"""The mixture decoder: one map of the latents for each basin, for a few variab
 m_c and L_c are the mean and the root of the covariance of component c of a Gaussian mixture that approximates
 exp(-U) (`edgphys.edg.mixture.gaussian_mixture`); at the start ``A_c^2 + s_c^2 = 1`` and f = 0, so that the
 decoder *is* that mixture. Training bends the components (f, a network), reshapes them (A, s) and changes
-their shares p(c).
+their shares p(c). The last components, wide ones (`edgphys.edg.mixture.wide_components`), stay as they are:
+their draws are there for what the others lose.
 """
 
 from __future__ import annotations
@@ -66,6 +67,8 @@ class MixtureDecoder(Module):
         Of the network.
     generator : torch.Generator
         For its initial weights.
+    n_wide : int
+        The last components, so many, stay as they are.
 
     Attributes
     ----------
@@ -79,7 +82,14 @@ class MixtureDecoder(Module):
     n_groups = 1
     has_force = False
 
-    def __init__(self, mixture: GaussianMixture, width: int, depth: int, generator: torch.Generator) -> None:
+    def __init__(
+        self,
+        mixture: GaussianMixture,
+        width: int,
+        depth: int,
+        generator: torch.Generator,
+        n_wide: int = 0,
+    ) -> None:
         super().__init__()
         self.frames = Frames(mixture)
         n_labels, n_dims = self.frames.n_labels, self.frames.n_dims
@@ -88,6 +98,8 @@ class MixtureDecoder(Module):
         self.log_amplitude = nn.Parameter(torch.full((n_labels, n_dims), 0.5 * math.log(1 - _NOISE_SHARE)))
         self.log_noise = nn.Parameter(torch.full((n_labels, n_dims), 0.5 * math.log(_NOISE_SHARE)))
         self.network = Perceptron(n_dims + n_labels, n_dims, width, depth, generator)
+        bent = torch.arange(n_labels) < n_labels - n_wide
+        self.register_buffer("bent", bent[:, None].float(), persistent=False)
 
     def driven_by(self, gradient: Callable[[Tensor], Tensor]) -> MixtureDecoder:
         """The decoder with the force of another energy: itself, for it has none."""
@@ -100,5 +112,10 @@ class MixtureDecoder(Module):
     def centre(self, z: Tensor, label: Tensor) -> tuple[Tensor, Tensor]:
         """Mean of y and log of its standard deviation, both (n_batch, n_dims), in the frame of the label."""
         kind = nn.functional.one_hot(label, self.n_labels).to(z.dtype)
-        bend = self.network(torch.cat([z, kind], 1))
-        return torch.exp(self.log_amplitude[label]) * z + bend, self.log_noise[label]
+        bent = self.bent[label]
+        bend = bent * self.network(torch.cat([z, kind], 1))
+        log_amplitude, log_noise = (
+            bent * trained[label] + (1.0 - bent) * 0.5 * math.log(share)
+            for trained, share in ((self.log_amplitude, 1 - _NOISE_SHARE), (self.log_noise, _NOISE_SHARE))
+        )
+        return torch.exp(log_amplitude) * z + bend, log_noise

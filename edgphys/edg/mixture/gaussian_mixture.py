@@ -27,7 +27,9 @@ import scipy.special
 import torch
 from numpy.typing import NDArray
 
-__all__ = ["GaussianMixture", "explore", "fit_mixture", "follow", "walk"]
+from edgphys.errors import TrainingError
+
+__all__ = ["GaussianMixture", "em_step", "energy_of_block", "explore", "fit_mixture", "follow", "walk"]
 
 # Spectrum of a fitted covariance: no direction narrower than this, relative to the widest.
 _LEAST_WIDTH = 1e-6
@@ -96,7 +98,7 @@ def explore(target, n_blocks: int, n_components: int, rng: np.random.Generator) 
             walkers = walk(target, target.starts(rng, max(_N_WALKERS, 8 * size)), _N_WALK_STEPS, rng)
             rows = walkers.reshape(-1, block)
             rows = rows[rng.choice(len(rows), min(len(rows), 8192), replace=False)]
-        energy = _energy_of_block(target, walkers[0, block:])
+        energy = energy_of_block(target, walkers[0, block:])
         mixture, share = _population(fit_mixture(rows, size, rng), energy, rng)
         if share > best_share:
             best, best_share = mixture, share
@@ -117,10 +119,10 @@ def follow(mixture: GaussianMixture, target, n_blocks: int, rng: np.random.Gener
         As for `explore`.
     """
     others = np.tile(mixture.means[np.argmax(mixture.weights)], n_blocks - 1)
-    return _population(mixture, _energy_of_block(target, others), rng, keeping=True)[0]
+    return _population(mixture, energy_of_block(target, others), rng, keeping=True)[0]
 
 
-def _energy_of_block(target, others: NDArray[np.float64]) -> Callable:
+def energy_of_block(target, others: NDArray[np.float64]) -> Callable:
     """Energy of the first block, shape (n_batch, n_dims of a block), with all other variables held."""
 
     def energy(x: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -132,14 +134,24 @@ def _energy_of_block(target, others: NDArray[np.float64]) -> Callable:
 
 
 def walk(target, x: NDArray[np.float64], n_steps: int, rng: np.random.Generator) -> NDArray[np.float64]:
-    """Metropolis-adjusted Langevin steps of many walkers, each with its own step size, tuned as it goes."""
+    """Metropolis-adjusted Langevin steps of many walkers, each with its own step size, tuned as it goes.
+
+    Walkers that never left a wall, where the energy is infinite, are dropped.
+
+    Raises
+    ------
+    TrainingError
+        If none is left.
+    """
     log_step = np.full(len(x), 2 * np.log(0.3 * float(np.std(x)) / x.shape[1] ** 0.5 + 1e-12))
 
     def value(points):
         at = torch.from_numpy(points)
         with torch.no_grad():
             # One pass would give both: the count is that of gradients.
-            return target._energy(at).numpy(), target.gradient(at).numpy()
+            # Within a wall no force says where to go.
+            gradient = np.nan_to_num(target.gradient(at).numpy(), nan=0.0, posinf=0.0, neginf=0.0)
+            return target._energy(at).numpy(), gradient
 
     energy, gradient = value(x)
     for step in range(n_steps):
@@ -149,7 +161,8 @@ def walk(target, x: NDArray[np.float64], n_steps: int, rng: np.random.Generator)
         proposal = x + drift + np.sqrt(2 * size) * rng.standard_normal(x.shape)
         new_energy, new_gradient = value(proposal)
         back = proposal + _drift(new_gradient, size)
-        log_ratio = energy - new_energy
+        with np.errstate(invalid="ignore"):  # from wall to wall
+            log_ratio = energy - new_energy
         log_ratio += (((proposal - x - drift) ** 2 - (x - back) ** 2) / (4 * size)).sum(1)
         probability = np.exp(np.minimum(0.0, np.nan_to_num(log_ratio, nan=-np.inf, posinf=0.0)))
         accepted = rng.random(len(x)) < probability
@@ -157,7 +170,11 @@ def walk(target, x: NDArray[np.float64], n_steps: int, rng: np.random.Generator)
         energy = np.where(accepted, new_energy, energy)
         gradient = np.where(accepted[:, None], new_gradient, gradient)
         log_step += 3.0 * (probability - 0.6) / (step + 10) ** 0.6
-    return x
+    free = np.isfinite(energy)
+    if not free.any():
+        words = f"system must have configurations of finite energy where walkers start, got none of {len(x)}"
+        raise TrainingError(words, "system")
+    return x[free]
 
 
 def _drift(gradient: NDArray[np.float64], size: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -184,13 +201,11 @@ def fit_mixture(
     mixture = GaussianMixture(np.full(n, 1 / n), np.array(centres), np.repeat(root[None], n, 0))
     weights = np.full(len(rows), 1 / len(rows))
     for _ in range(n_iterations):
-        mixture = _em_step(mixture, rows, weights)
+        mixture = em_step(mixture, rows, weights)
     return mixture
 
 
-def _em_step(
-    mixture: GaussianMixture, x: NDArray, weights: NDArray, keeping: bool = False
-) -> GaussianMixture:
+def em_step(mixture: GaussianMixture, x: NDArray, weights: NDArray, keeping: bool = False) -> GaussianMixture:
     """One EM step for weighted points; components that explain too few of them are dropped, or left alone."""
     n_dims = x.shape[1]
     terms = mixture.log_terms(x)
@@ -228,7 +243,7 @@ def _population(
         log_w = np.nan_to_num(-energy(x) - density, nan=-np.inf)
         if k == _N_ROUNDS:
             break
-        mixture = _em_step(mixture, x, _flattened(log_w, 0.1), keeping)
+        mixture = em_step(mixture, x, _flattened(log_w, 0.1), keeping)
     return mixture, float(1 / (scipy.special.softmax(log_w) ** 2).sum() / n)
 
 

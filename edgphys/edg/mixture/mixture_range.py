@@ -2,7 +2,8 @@
 r"""A Gaussian mixture for every coupling of a range: found in the middle, followed to nodes, interpolated.
 
 The components of the mixture in the middle of the range (`explore`) are followed from node to node, each by
-population Monte Carlo from its neighbour's: the same components at all nodes. In between, log shares, means
+population Monte Carlo from its neighbour's: the same components at all nodes, wide ones too
+(`edgphys.edg.mixture.wide_components`). In between, log shares, means
 and roots of the covariances are linear in the encoded couplings: a convex combination of positive roots is
 positive, so that every one is a mixture.
 """
@@ -18,6 +19,7 @@ from torch import Tensor
 from edgphys.edg.core.conditions import Conditions
 from edgphys.edg.core.module import Module
 from edgphys.edg.mixture.gaussian_mixture import GaussianMixture, explore, follow
+from edgphys.edg.mixture.wide_components import joined, wide_components
 from edgphys.edg.targets.continuous import AbstractCountedTarget
 
 __all__ = ["MixtureRange", "explore_range"]
@@ -76,8 +78,10 @@ def explore_range(
     n_blocks: int,
     n_components: int,
     rng: np.random.Generator,
-) -> MixtureRange:
-    """Mixtures for one block of the variables, on a grid over the range.
+    *,
+    with_wide: bool,
+) -> tuple[MixtureRange, int]:
+    """Mixtures for one block of the variables, on a grid over the range, and their number of wide components.
 
     Parameters
     ----------
@@ -86,6 +90,8 @@ def explore_range(
     conditions : Conditions
     n_blocks, n_components, rng
         As for `explore`.
+    with_wide : bool
+        Whether there are to be wide components, the last ones.
     """
     n_axes = len(conditions.ranges)
     n_along = max(2, round(_N_NODES ** (1.0 / n_axes)))
@@ -93,15 +99,21 @@ def explore_range(
     places = np.array([conditions.encoded(node) for node in nodes])
     there = target.at(conditions.decoded([0.0] * n_axes))
     middle = explore(there, n_blocks, n_components, rng)
+    wide = wide_components(middle, there, n_blocks, rng) if with_wide else None
     target.add_calls(there.calls)
-    found: dict[int, GaussianMixture] = {}
+    found: dict[int, tuple[GaussianMixture, GaussianMixture | None]] = {}
     for k in np.argsort(np.abs(places).max(1), kind="stable"):
         distances = {other: np.abs(places[other] - places[k]).sum() for other in found}
-        near = found[min(distances, key=distances.__getitem__)] if found else middle
+        near, around = found[min(distances, key=distances.__getitem__)] if found else (middle, wide)
         there = target.at(nodes[k])
-        found[int(k)] = follow(near, there, n_blocks, rng)
+        here = follow(near, there, n_blocks, rng)
+        found[int(k)] = here, around and wide_components(here, there, n_blocks, rng, around)
         target.add_calls(there.calls)
-    mixtures = [found[k] for k in range(len(nodes))]
+    mixtures = [
+        mixture if around is None else joined(mixture, around)
+        for mixture, around in (found[k] for k in range(len(nodes)))
+    ]
     grid = (n_along,) * n_axes
     columns = zip(*((np.log(m.weights), m.means, m.factors) for m in mixtures), strict=True)
-    return MixtureRange(*(torch.from_numpy(np.stack(one)).unflatten(0, grid) for one in columns))
+    start = MixtureRange(*(torch.from_numpy(np.stack(one)).unflatten(0, grid) for one in columns))
+    return start, 0 if wide is None else len(wide.weights)

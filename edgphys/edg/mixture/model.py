@@ -39,13 +39,15 @@ class ContinuousModel(AbstractEDGModel):
     decoder : MixtureDecoder or HamiltonianDecoder
         Of one block.
     log_prior : tensor, shape (n_labels,)
-        log p(c) at the start.
+        log p(c) at the start, up to the least shares.
     n_blocks, n_path_steps : int
     diffusion : bool
         False: the encoder is one Gaussian, as in a variational autoencoder; then n_path_steps is 1.
     size : tuple of int
         Width and depth of the encoder's networks.
     generator : torch.Generator
+    least_shares : tensor, shape (n_labels,), optional
+        Which p(c) cannot fall below; the rest of p(c) is trained. Default: zeros.
     """
 
     def __init__(
@@ -59,12 +61,16 @@ class ContinuousModel(AbstractEDGModel):
         diffusion: bool,
         size: tuple[int, int],
         generator: torch.Generator,
+        least_shares: Tensor | None = None,
     ) -> None:
         super().__init__()
         self.target, self.decoder, self.n_blocks = target, decoder, n_blocks
         self.with_force = decoder.has_force
         self.encoder = ContinuousEncoder(decoder, self.with_force, diffusion, size, generator)
         self.label_logits = nn.Parameter(log_prior.float().clone())
+        least = torch.zeros(len(log_prior)) if least_shares is None else least_shares.float()
+        self.register_buffer("least_shares", least)
+        self._has_floor = bool(least.any())
         self.n_path_steps = n_path_steps
         self.n_latent = n_blocks * decoder.n_latent
         # A factor of the variances of each step, and group of latents: what the linear theory misses.
@@ -84,12 +90,22 @@ class ContinuousModel(AbstractEDGModel):
         return values.reshape(len(values) * self.n_blocks, -1)
 
     def _log_probs(self) -> Tensor:
-        return torch.log_softmax(self.label_logits, 0)
+        return torch.log(self._shares()) if self._has_floor else torch.log_softmax(self.label_logits, 0)
+
+    def _shares(self) -> Tensor:
+        """p(c)."""
+        trained = torch.softmax(self.label_logits, 0)
+        return self.least_shares + (1.0 - self.least_shares.sum()) * trained if self._has_floor else trained
+
+    def _load_from_state_dict(self, state_dict, prefix, *rest):
+        """As torch does it; models of before had no least shares."""
+        state_dict.setdefault(prefix + "least_shares", torch.zeros_like(self.least_shares))
+        super()._load_from_state_dict(state_dict, prefix, *rest)
 
     def draw(self, n_samples: int, generator: torch.Generator) -> Draw:
         like = {"generator": generator, "device": self.device}
         z = torch.randn(n_samples, self.n_latent, **like)
-        shares = torch.softmax(self.label_logits.detach(), 0)
+        shares = self._shares().detach()
         label = torch.multinomial(shares, n_samples * self.n_blocks, True, generator=generator)
         x, log_prob = self._decoded(z, label, generator)
         label = label.view(n_samples, self.n_blocks)
@@ -110,7 +126,7 @@ class ContinuousModel(AbstractEDGModel):
         like = {"generator": generator, "device": self.device}
         z = torch.randn(n_batch, self.n_latent, **like)
         log_probs = self._log_probs()
-        shares = torch.softmax(self.label_logits.detach(), 0)
+        shares = self._shares().detach()
         if self.n_blocks == 1:
             least = _LEAST_SHARE / len(shares)
             wanted = least + (1.0 - _LEAST_SHARE) * shares

@@ -23,6 +23,7 @@ from edgphys.edg.mixture.gaussian_mixture import GaussianMixture, explore
 from edgphys.edg.mixture.hamiltonian_decoder import HamiltonianDecoder, stiffness_of
 from edgphys.edg.mixture.mixture_range import MixtureRange, explore_range
 from edgphys.edg.mixture.model import ContinuousModel
+from edgphys.edg.mixture.wide_components import LEAST_SHARE, joined, wide_components
 from edgphys.edg.targets.continuous import (
     AbstractCountedTarget,
     ContinuousTarget,
@@ -116,7 +117,15 @@ class HamiltonianOptions(MixtureOptions):
 
 
 class AbstractMixtureRecipe(AbstractRecipe):
-    """What the decoders on a Gaussian mixture share: the target, the search for basins, and the encoder."""
+    """What the decoders on a Gaussian mixture share: the target, the search for basins, and the encoder.
+
+    Attributes
+    ----------
+    has_wide : bool
+        Whether the decoder can leave wide components as they are.
+    """
+
+    has_wide: ClassVar[bool] = False
 
     batch_size: ClassVar[int] = 256
     conditional: ClassVar[bool] = True
@@ -163,13 +172,16 @@ class AbstractMixtureRecipe(AbstractRecipe):
         conditions = _free(options)
         if conditions:
             return self._family(system, options, conditions, seed, weights)
-        target = self._target(system, options)
+        target, n_wide = self._target(system, options), 0
         if weights is None:
             rng = np.random.default_rng(seed)
             mixture = explore(target, options.n_blocks, options.n_components, rng)
+            if self.has_wide:
+                wide = wide_components(mixture, target, options.n_blocks, rng)
+                mixture, n_wide = joined(mixture, wide), len(wide.weights)
         else:
-            mixture = _mixture_of(weights)
-        return self._model(target, mixture, options, seed, weights)
+            mixture, n_wide = _mixture_of(weights), _n_wide(weights)
+        return self._model(target, mixture, n_wide, options, seed, weights)
 
     def _family(
         self, system: AbstractSystem, options: Any, conditions: Conditions, seed: int, weights: Weights | None
@@ -179,11 +191,14 @@ class AbstractMixtureRecipe(AbstractRecipe):
         target = self._target(system.replace(**conditions.decoded(middle)), options)
         if weights is None:
             sizes = options.n_blocks, options.n_components
-            start = explore_range(target, conditions, *sizes, np.random.default_rng(seed))
+            start, n_wide = explore_range(
+                target, conditions, *sizes, np.random.default_rng(seed), with_wide=self.has_wide
+            )
         else:
             start = MixtureRange(*(weights[f"start.{name}"] for name in ("log_shares", "means", "roots")))
             weights = {name.removeprefix("template."): value for name, value in weights.items()}
-        template = self._model(target, start.mixture(torch.tensor(middle)), options, seed, weights)
+            n_wide = _n_wide(weights)
+        template = self._model(target, start.mixture(torch.tensor(middle)), n_wide, options, seed, weights)
         with torch.no_grad():
             template.label_logits.zero_()
         return ModelFamily(template, conditions, start)
@@ -192,20 +207,25 @@ class AbstractMixtureRecipe(AbstractRecipe):
         self,
         target: AbstractCountedTarget,
         mixture: GaussianMixture,
+        n_wide: int,
         options: Any,
         seed: int,
         weights: Weights | None,
     ) -> ContinuousModel:
         generator = torch.Generator().manual_seed(seed)
+        # Of a block: all of them together lose as much as one.
+        least = torch.zeros(len(mixture.weights))
+        least[len(least) - n_wide :] = LEAST_SHARE / (options.n_blocks * max(n_wide, 1))
         return ContinuousModel(
             target,
-            self._decoder(target, mixture, options, seed, weights, generator),
+            self._decoder(target, mixture, n_wide, options, seed, weights, generator),
             torch.from_numpy(np.log(mixture.weights)),
             n_blocks=options.n_blocks,
             n_path_steps=options.n_path_steps,
             diffusion=options.has_flow,
             size=options.encoder_size,
             generator=generator,
+            least_shares=least,
         )
 
     @abstractmethod
@@ -213,6 +233,7 @@ class AbstractMixtureRecipe(AbstractRecipe):
         self,
         target: AbstractCountedTarget,
         mixture: GaussianMixture,
+        n_wide: int,
         options: MixtureOptions,
         seed: int,
         weights: Weights | None,
@@ -242,9 +263,10 @@ class MixtureRecipe(AbstractMixtureRecipe):
     name = "mixture"
     options = MixtureOptions
     default_of = "continuous"
+    has_wide = True
 
-    def _decoder(self, target, mixture, options, seed, weights, generator):
-        return MixtureDecoder(mixture, *options.decoder_size, generator)
+    def _decoder(self, target, mixture, n_wide, options, seed, weights, generator):
+        return MixtureDecoder(mixture, *options.decoder_size, generator, n_wide)
 
 
 @final
@@ -263,7 +285,7 @@ class HamiltonianRecipe(AbstractMixtureRecipe):
         # The force on one block is that of the whole x: the dynamics moves all variables at once.
         return 1
 
-    def _decoder(self, target, mixture, options: Any, seed, weights, generator):
+    def _decoder(self, target, mixture, n_wide, options: Any, seed, weights, generator):
         if weights is None:
             stiffness = stiffness_of(mixture, target.gradient, torch.Generator().manual_seed(seed))
         else:
@@ -277,6 +299,11 @@ def _free(options: Any) -> Conditions:
     """The conditions that training sees: at those in `train_at` it sees one value."""
     ranges, fixed = options.conditions or {}, options.train_at or {}
     return Conditions({name: ends for name, ends in ranges.items() if name not in fixed})
+
+
+def _n_wide(weights: Weights) -> int:
+    """Wide components of a saved model; those of before had none."""
+    return int((weights["least_shares"] > 0).sum()) if "least_shares" in weights else 0
 
 
 def _mixture_of(weights: Weights) -> GaussianMixture:

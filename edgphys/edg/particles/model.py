@@ -32,6 +32,7 @@ from edgphys.edg.core.bounds import Loss
 from edgphys.edg.core.model import AbstractEDGModel, Decoded, Draw, log_normal
 from edgphys.edg.core.module import Module
 from edgphys.edg.core.networks import TimeEmbedding
+from edgphys.edg.core.walls import walled_energy
 from edgphys.edg.mixture.gaussian_mixture import walk
 from edgphys.edg.particles.decoder import ParticleDecoder
 from edgphys.edg.particles.hamiltonian_steps import HamiltonianSteps
@@ -232,7 +233,8 @@ def carried_bound(model: ParticleModel, n_batch: int, generator: torch.Generator
     """
     batch, noise = model.decode(n_batch, generator), model.decoder.noise**2
     path = 0.5 * model.n_latent * math.log(noise / (1.0 + noise))
-    return Loss(_tamed(model.target.energy(batch.x, batch.condition)).mean(), batch.rest + path)
+    energy = walled_energy(lambda x: model.target.energy(x, batch.condition), batch.x)
+    return Loss(_tamed(energy).mean(), batch.rest + path)
 
 
 def _tamed(energy: Tensor) -> Tensor:

@@ -80,7 +80,7 @@ def bridge(
     pilots = model.target.calls_since(before) + Calls(views.n_more_energies(0) + n_pilot)
     # From here on nothing is left open, and nothing is annealed: the other side has no such rungs.
     both, options = replace(trained, model=model), replace(options, n_views=views.n, n_anneal=0)
-    forward = draw_samples(both, n_samples, seed, options, keep=False, progress=progress)
+    forward = draw_samples(both, n_samples, seed, options, keep=False, progress=progress, with_chains=False)
     backward = upper_bound(both, reference, _seed_of_reference(seed), options)
     sides = (forward, backward, reference)
     n_calls = [

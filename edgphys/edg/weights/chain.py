@@ -56,7 +56,8 @@ def independence_chain(
     n_draws = n_samples // n_chains
     n_warmup = max(_LEAST_WARM_UP, int(_WARM_UP * n_draws))
     shape = (n_chains, n_warmup + n_draws)
-    proposals = draw_samples(trained, shape[0] * shape[1], seed, options, keep=True, progress=progress)
+    of_draws = {"keep": True, "progress": progress, "with_chains": False}
+    proposals = draw_samples(trained, shape[0] * shape[1], seed, options, **of_draws)
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(1,)))
     states = accepted_indices(proposals["log_weight_joint"].to_numpy().reshape(shape), rng)
     kept = states[:, n_warmup:] + shape[1] * np.arange(n_chains)[:, None]

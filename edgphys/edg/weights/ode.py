@@ -28,7 +28,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -39,7 +39,7 @@ from edgphys._checks import choice, count
 from edgphys.edg.core.divergence import KINDS, field_and_divergence, rademacher
 from edgphys.edg.core.model import AbstractEDGModel, Draw, log_normal
 
-__all__ = ["Flow", "ode_log_weights", "ode_posterior_log_prob"]
+__all__ = ["Flow", "StepChange", "ode_log_weights", "ode_posterior_log_prob"]
 
 _FIXED_STEP = ("euler", "midpoint", "heun2", "heun3", "rk4")
 _ADAPTIVE = ("dopri5", "dopri8", "bosh3")
@@ -92,6 +92,10 @@ class Flow:
         probes = {} if self.divergence == "exact" else {"n_probes": self.n_probes}
         return {"divergence": self.divergence, "n_steps": self.n_steps, **probes}
 
+    def coarser(self) -> Flow:
+        """With half the steps; with two in place of one."""
+        return replace(self, n_steps=self.n_steps // 2 if self.n_steps > 1 else 2)
+
 
 _DEFAULT = Flow()
 
@@ -126,11 +130,11 @@ def ode_posterior_log_prob(
     n_points = flow.n_steps + 1 if flow.method in _FIXED_STEP else 2
     angles = torch.linspace(0.0, 0.5 * math.pi, n_points, dtype=torch.float64, device=z.device)
     start = (z.double(), torch.zeros(len(z), dtype=torch.float64, device=z.device))
-    field = _velocity(model, x, sign, probes, flow.chunk_size)
+    velocity = _velocity(model, x, sign, probes, flow.chunk_size)
     # An adaptive solver must not step over pi/2, where sigma turns back, and interpolate.
     options = {"step_t": angles[-1:]} if flow.method in _ADAPTIVE else {}
     path, integral = odeint(
-        field, start, angles, rtol=flow.rtol, atol=flow.atol, method=flow.method, options=options
+        velocity, start, angles, rtol=flow.rtol, atol=flow.atol, method=flow.method, options=options
     )
     return log_normal(path[-1]) + integral[-1]
 
@@ -158,3 +162,44 @@ def ode_log_weights(
     """
     posterior = ode_posterior_log_prob(model, draw.z, draw.x, draw.label, generator, flow)
     return log_density + model.log_prob_label(draw.x, draw.label).double() + posterior - draw.log_prob
+
+
+@dataclass
+class StepChange:
+    """How far log weights of a few draws move when the flow takes half the steps.
+
+    By their mean absolute value, so that changes of either sign do not hide each other: log Z moves by less.
+
+    Attributes
+    ----------
+    most : int
+        Draws that are looked at.
+    """
+
+    most: int = 256
+    _log_w: list[tuple[Tensor, Tensor]] = field(default_factory=list)
+
+    def add(
+        self,
+        model: AbstractEDGModel,
+        draw: Draw,
+        log_density: Tensor,
+        log_w: Tensor,
+        generator: torch.Generator,
+        flow: Flow,
+    ) -> None:
+        """The first draws, with their weights; nothing more once there are enough, or for noisy ones."""
+        n = min(self.most - sum(len(full) for full, _ in self._log_w), len(log_w))
+        if n <= 0 or flow.divergence != "exact":
+            return
+        first = Draw(draw.z[:n], draw.label[:n], draw.x[:n], draw.log_prob[:n])
+        coarse = ode_log_weights(model, first, log_density[:n], generator, flow.coarser())
+        self._log_w.append((log_w[:n].cpu(), coarse.cpu()))
+
+    def attrs(self) -> dict[str, float]:
+        """``log_weight_step_change``, averaged with the weights; or nothing."""
+        if not self._log_w:
+            return {}
+        full, coarse = (torch.cat(column) for column in zip(*self._log_w, strict=True))
+        share = torch.softmax(full, 0)
+        return {"log_weight_step_change": float((share * (full - coarse).abs())[share > 0.0].sum())}

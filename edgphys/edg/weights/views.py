@@ -113,8 +113,9 @@ class ViewSpread:
     _n_views: int = 0
 
     def add(self, log_w: Tensor) -> None:
-        """Redrawn views of a batch; fewer than two say nothing."""
-        if len(log_w) > 1:
+        """Redrawn views of a batch; fewer than two say nothing, nor do draws of no weight."""
+        log_w = log_w[:, torch.isfinite(log_w).all(0)]
+        if len(log_w) > 1 and log_w.shape[1]:
             self._means.append(log_w.mean(0).cpu())
             self._within.append(log_w.var(0).cpu())
             self._n_views = len(log_w)

@@ -3,13 +3,15 @@
 
 Every random step has a seed of its own, spawned from that of the call: the draws and their weights (none),
 the ladder of the annealing (2), the draws that are sent back (3), the pilots that choose the number of views
-(4) and the shares of the labels (7); that of the chain is (1), those of training are (5) and (6).
+(4), the shares of the labels (7) and the short chains (9); that of the chain is (1), those of training are
+(5) and (6).
 """
 
 from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field, replace
+from typing import cast
 
 import numpy as np
 import torch
@@ -22,12 +24,13 @@ from edgphys._sizes import check_memory
 from edgphys.edg.call_options import SampleOptions, not_annealed
 from edgphys.edg.core.model import AbstractEDGModel, Draw
 from edgphys.edg.core.path import log_weights
-from edgphys.edg.targets.base import Calls
+from edgphys.edg.targets.base import AbstractTarget, Calls
 from edgphys.edg.trained import Run, TrainedModel, spawned_generator
 from edgphys.edg.weights.label_shares import with_best_shares
 from edgphys.edg.weights.number_of_views import number_of_views
-from edgphys.edg.weights.ode import Flow, ode_log_weights
+from edgphys.edg.weights.ode import Flow, StepChange, ode_log_weights
 from edgphys.edg.weights.round_trip import RoundTrips
+from edgphys.edg.weights.short_chains import short_chains
 from edgphys.edg.weights.views import Back, ViewSpread, harmonic_mean, redraw_by
 from edgphys.errors import ArgumentValueError
 from edgphys.mcmc.annealing.ladder import Annealing
@@ -60,6 +63,8 @@ class _Weights:
         Sides from which each draw is weighed.
     spread : ViewSpread
         Told of all sides.
+    steps : StepChange
+        Told of draws that have weights of the flow.
     """
 
     n_steps: int
@@ -68,18 +73,24 @@ class _Weights:
     trips: RoundTrips | None = None
     n_views: int = 1
     spread: ViewSpread = field(default_factory=ViewSpread)
+    steps: StepChange = field(default_factory=StepChange)
 
-    def __call__(self, model: AbstractEDGModel, draw: Draw, log_density: Tensor, back: Back) -> Tensor:
+    def __call__(
+        self, model: AbstractEDGModel, draw: Draw, log_density: Tensor, states: Tensor, back: Back
+    ) -> Tensor:
         """log w of `draw`, float64, shape (n_batch,).
 
-        `log_density` is that of the target at ``draw.x``; `back` gives x and its log-density anew.
+        `log_density` is that of the target at ``draw.x``, `states` what short chains move; `back` gives x and
+        its log-density anew.
         """
         # Without latents there is nothing to integrate: both kinds of weights are the ratio of densities.
         if self.flow is not None and model.n_latent:
-            return ode_log_weights(model, draw, log_density, self.generator, self.flow)
+            log_w = ode_log_weights(model, draw, log_density, self.generator, self.flow)
+            self.steps.add(model, draw, log_density, log_w, self.generator, self.flow)
+            return log_w
         log_w = log_weights(model, draw, log_density, self.n_steps, self.generator)
         if self.trips is not None:
-            self.trips.add(draw.x, log_density, log_w)
+            self.trips.add(draw.x, log_density, log_w, states)
         if self.n_views == 1:
             return log_w
         more = redraw_by(back, model, self.n_views - 1, self.n_steps, self.generator)
@@ -120,8 +131,12 @@ def draw_samples(
     *,
     keep: bool,
     progress: bool | None,
+    with_chains: bool = True,
 ) -> xr.Dataset:
-    """Independent draws with importance weights, see `EDG.sample`."""
+    """Independent draws with importance weights, see `EDG.sample`.
+
+    Without short chains from the draws where other reasons decide what is trusted (`with_chains`).
+    """
     n_samples, seed = _checks.count(n_samples, "n_samples", 1), _checks.seed(seed)
     check_draws(trained.system, n_samples, options.batch_size)
     flow = flow_of(options, trained.options.has_flow)
@@ -147,7 +162,9 @@ def draw_samples(
     settings |= {"n_path_steps": n_steps} if flow is None else flow.settings
     settings |= views.settings | shares
     witnesses = model.target.start_witnesses() if annealed else model.target.witnesses()
-    unseen = trips.unseen(model, n_steps, witnesses, annealed=annealed)
+    target = cast(AbstractTarget, model.target)
+    chains = short_chains(target, annealed, _spawned_rng(seed, 9)) if with_chains else None
+    unseen = trips.unseen(model, n_steps, witnesses, annealed=annealed, chains=chains)
     spent = model.target.calls_since(before) + Calls(views.n_more_energies(n_samples) + n_pilot)
     if annealing is not None:
         settings |= {"n_anneal": annealing.n_rungs, "ess_start": annealing.start_share()}
@@ -155,8 +172,15 @@ def draw_samples(
     columns = {"log_weight_joint": log_w.numpy()}
     samples = run.dataset(trained, configurations, columns, settings, spent)
     samples.attrs |= {"log_weight_exact": int(options.is_exact), **unseen, **weights.spread.attrs()}
+    samples.attrs |= weights.steps.attrs()
+    if chains is not None:  # moves, and the energy of each state that is sent back
+        samples.attrs["n_check_calls"] = chains.calls.total + unseen["n_sent_back"]
     samples.attrs |= {"decoder_reason": trained.reason} if trained.reason else {}
     return samples
+
+
+def _spawned_rng(seed: int, key: int) -> np.random.Generator:
+    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(key,)))
 
 
 def _round_trips(model: AbstractEDGModel, n_wanted: int, seed: int) -> RoundTrips:
@@ -188,7 +212,7 @@ def _start_batch(model: AbstractEDGModel, size: int, weights: _Weights) -> tuple
     def back() -> tuple[Tensor, Tensor]:
         return model.target.lower_start(x.to(draw.x), weights.generator)
 
-    return x.cpu().numpy(), weights(model, draw, log_density, back).cpu().numpy()
+    return x.cpu().numpy(), weights(model, draw, log_density, x, back).cpu().numpy()
 
 
 @torch.no_grad()
@@ -207,7 +231,7 @@ def _weighted_batch(
     def back() -> tuple[Tensor, Tensor]:
         return model.target.lower(move(configurations, weights.generator).to(draw.x), weights.generator)
 
-    log_w = weights(model, draw, log_density, back)
+    log_w = weights(model, draw, log_density, configurations, back)
     if weights.n_views > 1 or model.target.breaks_symmetry:
         # The element of the view that made the draw, as uniform as those of the others.
         configurations = move(configurations, weights.generator)

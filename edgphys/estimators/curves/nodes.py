@@ -16,7 +16,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import f as fisher
 
 from edgphys.estimators.curves.pooled import Pool
 from edgphys.estimators.resampling import N_BLOCKS, block_sums, jackknife
@@ -110,4 +109,6 @@ def _probability(rows: np.ndarray) -> float:
     if rank < 1 or len(rows) == 1:
         return 1.0
     square = ((directions.T @ rows.mean(axis=1))[-rank:] ** 2 / variances[-rank:]).sum()
+    from scipy.stats import f as fisher  # slow to import, and few need it
+
     return float(fisher.sf(square * (n - rank) / (rank * (n - 1)), rank, n - rank))

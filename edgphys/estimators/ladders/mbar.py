@@ -34,9 +34,11 @@ from __future__ import annotations
 
 import logging
 import math
+from itertools import pairwise
 
 import numpy as np
 import xarray as xr
+from scipy.special import expit
 
 from edgphys.errors import ShortChainError
 from edgphys.estimators.chains.autocorrelation import MIN_DRAWS, gamma_method
@@ -109,10 +111,11 @@ def mbar(ladder: xr.Dataset, log_z_reference: float = 0.0, reference: int = 0) -
     gram = weights @ weights.T
     errors, reasons = _errors(weights, gram, counts, strides, data)
     overlap = np.append(np.diagonal(gram * counts, 1), np.nan)
-    errors = np.hypot(errors, _left_open(data, overlap[:-1] < MIN_OVERLAP))
-    low = np.nanargmin(overlap)
-    if overlap[low] < MIN_OVERLAP:
-        reasons.append(f"overlap of rungs {low} and {low + 1} is {overlap[low]:.2g}, below {MIN_OVERLAP}")
+    pairs = _pair_overlaps(energies, counts, solution)
+    errors = np.hypot(errors, _left_open(data, pairs < MIN_OVERLAP))
+    low = int(np.argmin(pairs))
+    if pairs[low] < MIN_OVERLAP:
+        reasons.append(f"overlap of rungs {low} and {low + 1} is {pairs[low]:.2g}, below {MIN_OVERLAP}")
     values = {
         "log_z": data.log_z_reference - (solution - solution[data.reference]),
         "log_z_err": errors,
@@ -121,6 +124,18 @@ def mbar(ladder: xr.Dataset, log_z_reference: float = 0.0, reference: int = 0) -
         "overlap": overlap,
     }
     return rung_dataset(ladder, data, values, _DEFINITIONS, {"method": "mbar", "warning": "; ".join(reasons)})
+
+
+def _pair_overlaps(energies: np.ndarray, counts: np.ndarray, solution: np.ndarray) -> np.ndarray:
+    """int p q / (p + q) of neighbouring rungs, 1/2 at best: other than the matrix, whatever else there is."""
+    log_p, ends = solution[:, None] - energies, np.cumsum(counts)
+    draws = [slice(end - n, end) for end, n in zip(ends, counts, strict=True)]
+    return np.array(
+        [
+            (expit(b[of_a] - a[of_a]).mean() + expit(a[of_b] - b[of_b]).mean()) / 2.0
+            for (a, b), (of_a, of_b) in zip(pairwise(log_p), pairwise(draws), strict=True)
+        ]
+    )
 
 
 def _left_open(data: Ladder, gaps: np.ndarray) -> np.ndarray:

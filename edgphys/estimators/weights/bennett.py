@@ -115,9 +115,9 @@ def bennett(forward: NDArray[np.float64], backward: NDArray[np.float64]) -> Benn
     tau_int = 0.5
     for _ in range(_N_ROUNDS - 1):
         _, _, b = _solved(forward, backward, tau_int)
-        tau_int = gamma_method(b.relative).tau_int
+        tau_int = _chain(b.relative).tau_int
     log_z, f, b = _solved(forward, backward, tau_int)
-    chain, slope = gamma_method(b.relative), f.slope + b.slope
+    chain, slope = _chain(b.relative), f.slope + b.slope
     return BennettResult(
         log_z=log_z,
         err=_error(f.relative, chain) / slope,
@@ -128,6 +128,13 @@ def bennett(forward: NDArray[np.float64], backward: NDArray[np.float64]) -> Benn
         mismatch=_mismatch(f, b),
         closed=chain.closed,
     )
+
+
+def _chain(series: NDArray[np.float64]) -> GammaResult:
+    """Mean and error of the side of the chains; weights that are all equal are exact, whatever the draws."""
+    if np.ptp(series) == 0.0:
+        return GammaResult(float(series.flat[0]), 0.0, 0.0, 0.5, 0.0, 0, True)
+    return gamma_method(series)
 
 
 def _check(log_w: NDArray[np.float64], name: str) -> None:

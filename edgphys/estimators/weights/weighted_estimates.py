@@ -34,6 +34,8 @@ N_RESAMPLES = 500
 MIN_ESS_COUNT = 100.0  # below, the error bar itself is uncertain by more than 1/sqrt(200) = 7 %
 MAX_VARIANCE_SHARE = 0.5  # one draw that makes up over half of sum w^2: the error bar rests on a single draw
 MAX_UNSEEN = 0.005  # part of Z that the draws may miss, if their error bar does not show it
+_ROUNDING = 1e-5  # of networks in float32
+_TOLD = ("unseen_by_chance", "log_weight_step_change")  # by the draws, for the judgement alone
 MAX_WEIGHT = 0.1  # leaving out one draw with this share of all weight moves log_z by 0.1
 
 
@@ -66,7 +68,7 @@ def estimate_weighted(
         If the log weights are noisy (Hutchinson probes).
     """
     log_weights = log_weights_of(samples)
-    primaries = read_primaries(samples, ("draw",))
+    primaries = read_primaries(_outside_walls(samples, log_weights), ("draw",))
     shift = float(log_weights.max())
     weights = np.exp(log_weights - shift)
     # relative to the heaviest draw: an observable that does not vary gets no rounding error for an error bar
@@ -91,6 +93,13 @@ def estimate_weighted(
     reasons += judge_fluctuations(primaries, weights, values, temperature)
     values["reliable"] = float(not reasons)
     return values, {"warning": warning_of(samples, reasons)}
+
+
+def _outside_walls(samples: xr.Dataset, log_weights: np.ndarray) -> xr.Dataset:
+    """With the heaviest draw in place of those of weight zero, whose energy may be infinite."""
+    lost = np.isneginf(log_weights)
+    rows = np.where(lost, np.argmax(log_weights), np.arange(len(lost)))
+    return samples.isel(draw=rows) if lost.any() else samples
 
 
 def judge_weights(
@@ -119,7 +128,8 @@ def judge_weights(
         sums = block_sums(np.vstack([np.ones_like(weights), weights]), min(len(weights), N_BLOCKS))
         log_z_err = float(jackknife(sums, sums[:, 0], lambda s: _log_mean_weight(s)[..., None])[1][0])
     diagnostics = weight_diagnostics(log_weights) | unseen_share(samples)
-    reasons = reliability(diagnostics | {"log_z_err": log_z_err})
+    told = {name: float(samples.attrs[name]) for name in _TOLD if name in samples.attrs}
+    reasons = reliability(diagnostics | {"log_z_err": log_z_err} | told)
     return diagnostics | {"reliable": float(not reasons)}, reasons
 
 
@@ -171,7 +181,8 @@ def unseen_share(samples: xr.Dataset) -> dict[str, float]:
     if not n:
         return {}
     share = unseen / n
-    return {"unseen_share": share, "unseen_share_err": float(np.sqrt(share * (1.0 - share) / n))}
+    err = float(samples.attrs.get("n_unseen_err", np.sqrt(n * share * (1.0 - share)))) / n
+    return {"unseen_share": share, "unseen_share_err": err}
 
 
 def reliability(diagnostics: dict[str, float]) -> list[str]:
@@ -191,7 +202,9 @@ def reliability(diagnostics: dict[str, float]) -> list[str]:
     -----
     Limits: ess_count 100; largest share 0.1; share^2 ess_count = w_max^2 / sum w^2 one half (a
     single draw makes most of the variance estimate); pareto_k as in arXiv:1507.02646, eq. (13). An
-    ``unseen_share`` that is two of its errors above both 0.005 and twice ``log_z_err``.
+    ``unseen_share`` that is two of its errors above both ``log_z_err`` and what is unseen by chance,
+    ``unseen_by_chance``; where that is not known, above both 0.005 and twice ``log_z_err``. A
+    ``log_weight_step_change``, by half the steps of a flow, above ``log_z_err``.
     """
     reasons = []
     count, share, k = diagnostics["ess_count"], diagnostics["max_weight"], diagnostics["pareto_k"]
@@ -205,10 +218,19 @@ def reliability(diagnostics: dict[str, float]) -> list[str]:
     if k > limit:
         reasons.append(f"Pareto tail index {k:.2f} of the weights is above {limit:.2f}")
     unseen, err = diagnostics.get("unseen_share", 0.0), diagnostics.get("unseen_share_err", 0.0)
-    if unseen - 2.0 * err > max(MAX_UNSEEN, 2.0 * diagnostics.get("log_z_err", 0.0)):
+    log_z_err, by_chance = diagnostics.get("log_z_err", 0.0), diagnostics.get("unseen_by_chance")
+    limit = max(MAX_UNSEEN, 2.0 * log_z_err) if by_chance is None else max(by_chance, log_z_err)
+    if unseen - 2.0 * err > limit:
         low = -np.log1p(-min(unseen, 0.999))
         reasons.append(
-            f"{unseen:.2g} of Z lies on latents that no draw reached: log_z is low by about {low:.2g}"
+            f"{unseen:.2g} of Z lies where no draw reached, on latents or in a tail: log_z is low by about "
+            f"{low:.2g}"
+        )
+    change = diagnostics.get("log_weight_step_change", 0.0)
+    if not change <= max(log_z_err, _ROUNDING):
+        reasons.append(
+            f"log weights change by {change:.2g} with half the steps of the flow, more than the error of "
+            "log_z: take more (n_ode_steps)"
         )
     return reasons
 

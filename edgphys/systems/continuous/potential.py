@@ -13,8 +13,10 @@ reaches the distribution. Best is both, a torch function and a numba `kernel` wi
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, final
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numba.core.dispatcher import Dispatcher
@@ -36,6 +38,22 @@ else:
 __all__ = ["Potential"]
 
 _N_PROBES = 6
+
+# Functions with a finite integral: by number of variables the highest temperature at which it is known. A
+# colder system, such as every rung of an annealing, has one too.
+_FINITE: WeakKeyDictionary[Callable, dict[int, float]] = WeakKeyDictionary()
+
+
+def _known_finite(function: Callable, n_dims: int, temperature: float) -> bool:
+    try:
+        return temperature <= _FINITE.get(function, {}).get(n_dims, 0.0)
+    except TypeError:  # a callable that cannot be hashed, or referred to weakly
+        return False
+
+
+def _remember_finite(function: Callable, n_dims: int, temperature: float) -> None:
+    with contextlib.suppress(TypeError):
+        _FINITE.setdefault(function, {})[n_dims] = temperature
 
 
 @final
@@ -75,7 +93,7 @@ class Potential(AbstractContinuousSystem):
     -----
     Two potentials of one name and dimension are told apart by their energies at these points. An energy that
     is not a number is a wall to Markov chains, which refuse the move without a word, as they do where a
-    trajectory has run away; the training of EDG stops at it.
+    trajectory has run away; the training of EDG stops at it. An energy of +inf is a wall to all: weight zero.
 
     Examples
     --------
@@ -113,7 +131,9 @@ class Potential(AbstractContinuousSystem):
         self._kernel = difference_kernel(function) if self._compiled and kernel is None else kernel
         self._energy_kernel = plain_kernel(function) if self._compiled else self._kernel
         self._fingerprint = validate(self, self._probes(), function, kernel)
-        check_finite_integral(self, "function")
+        if not _known_finite(function, self.n_variables, self.temperature):
+            check_finite_integral(self, "function")
+            _remember_finite(function, self.n_variables, self.temperature)
 
     @property
     def _compiled(self) -> bool:

@@ -271,7 +271,7 @@ def test_stein_identity_of_the_drive(sigma, device):
 
 
 @pytest.mark.statistical
-@pytest.mark.parametrize("name", ["square", "broken"])
+@pytest.mark.parametrize("name", ["square", pytest.param("broken", marks=pytest.mark.slow)])
 def test_antithetic_pairs_lower_the_variance(name, device, monkeypatch):
     """Of the continuous bound, at equal cost: two independent eps per sample instead of a pair."""
     model = random_model(name, device)

@@ -20,11 +20,10 @@ from edgphys.systems import DoubleWell, Harmonic, ManyWell
 def search(system, ranges, n_components=2, n_blocks=1):
     conditions = Conditions(ranges)
     target = ContinuousTarget(system)
-    return (
-        explore_range(target, conditions, n_blocks, n_components, np.random.default_rng(0)),
-        conditions,
-        target,
-    )
+    rng = np.random.default_rng(0)
+    found, n_wide = explore_range(target, conditions, n_blocks, n_components, rng, with_wide=False)
+    assert n_wide == 0
+    return found, conditions, target
 
 
 def test_width_of_a_gaussian_follows_the_temperature():

@@ -107,7 +107,7 @@ def test_spins_are_learned_from_the_energy(field):
     assert 0.0 < gap(model) < 5e-3
 
 
-@pytest.mark.parametrize("field", [0.0, 0.2])
+@pytest.mark.parametrize("field", [pytest.param(0.0, marks=pytest.mark.slow), 0.2])
 def test_spins_are_learned_from_reference(field):
     """Configurations in int8, as datasets have them; from those of free spins another law is learned."""
     system = ring(field=field)

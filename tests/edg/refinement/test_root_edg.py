@@ -103,7 +103,8 @@ def die_after(monkeypatch, n_steps):
 
 
 # Laws by chains, laws by energy, p_0, root: in the middle, at the first and at the last step of a stage.
-PLACES = [(0, "middle"), (0, "end"), (1, "middle"), (1, "end"), (2, "first"), (2, "middle"), (3, "middle")]
+QUICK = [(0, "end"), (1, "middle"), (3, "middle")]
+PLACES = [(0, "middle"), (1, "end"), (2, "first"), (2, "middle")]
 
 
 def steps_until(stage, place, n_steps):
@@ -115,7 +116,9 @@ def steps_until(stage, place, n_steps):
     return sum(stages[:stage]) + inside
 
 
-@pytest.mark.parametrize(("stage", "place"), PLACES)
+@pytest.mark.parametrize(
+    ("stage", "place"), [*QUICK, *(pytest.param(*one, marks=pytest.mark.slow) for one in PLACES)]
+)
 def test_training_killed_in_any_stage_goes_on_to_the_same_weights(stage, place, tmp_path, monkeypatch):
     monkeypatch.setattr(training, "_CHECKPOINT_EVERY", 1)
     path, n_steps = tmp_path / "state.pt", 60

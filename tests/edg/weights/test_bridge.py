@@ -107,6 +107,9 @@ def test_a_lost_phase_comes_back():
     edg = EDG(system, **TINY_MIXTURE)
     with torch.no_grad():
         edg.model.label_logits[edg.model.decoder.frames.means[:, 0] < 0] -= 20.0
+        # Wide components cover it: they are lost too.
+        edg.model.label_logits[edg.model.least_shares > 0] -= 60.0
+        edg.model._has_floor = False
     rng = np.random.default_rng(7)
     x = system._points[rng.integers(2, size=(8, 250))] + 0.5 * rng.standard_normal((8, 250, 2))
     states = xr.Dataset(

@@ -19,7 +19,8 @@ from helpers.stub_models import LinearModel
 import lattices
 from edgphys.edg.field.model import Draw, EDGModel, log_normal
 from edgphys.edg.targets.registry import make_target
-from edgphys.edg.weights.ode import Flow, ode_log_weights, ode_posterior_log_prob
+from edgphys.edg.weights.ode import Flow, StepChange, ode_log_weights, ode_posterior_log_prob
+from edgphys.estimators.weights.weighted_estimates import reliability
 from edgphys.systems import Phi4
 
 
@@ -143,3 +144,24 @@ def test_ode_error_messages():
         ode_posterior_log_prob(model, z, x, sign, generator, Flow(n_steps=0))
     with pytest.raises(ValueError, match="n_probes must be an integer >= 1, got 0"):
         ode_posterior_log_prob(model, z, x, sign, generator, Flow(divergence="hutchinson", n_probes=0))
+
+
+def test_too_few_steps_are_seen_by_half_of_them():
+    """Control: with steps enough the same model passes, and log_z of one step is off by more than its error.
+
+    One step and two agree in log_z by chance, 1.5e-4, while both are off by 0.015.
+    """
+    model, log_z, reasons = _lattice_model(0.4), {}, {}
+    healthy = {"ess_count": 900.0, "max_weight": 0.01, "pareto_k": 0.3, "n_draws": 1000.0, "log_z_err": 0.01}
+    draw, log_density, generator = _lattice_batch(model, 16)
+    for n_steps in (1, 8):
+        flow, steps = Flow(n_steps=n_steps), StepChange(most=16)
+        log_w = ode_log_weights(model, draw, log_density, generator, flow)
+        steps.add(model, draw, log_density, log_w, generator, flow)
+        steps.add(model, draw, log_density, torch.nan * log_w, generator, flow)  # there are enough
+        log_z[n_steps], reasons[n_steps] = (
+            float(torch.logsumexp(log_w, 0)),
+            reliability(healthy | steps.attrs()),
+        )
+    assert abs(log_z[8] - log_z[1]) > 0.01
+    assert reasons[8] == [] and "with half the steps of the flow" in reasons[1][0]

@@ -14,7 +14,9 @@ from torch import nn
 import edgphys as ep
 from edgphys.edg.core.model import AbstractEDGModel, Draw, log_normal
 from edgphys.edg.core.path import log_weights
+from edgphys.edg.targets.continuous import ContinuousTarget
 from edgphys.edg.weights.round_trip import RoundTrips
+from edgphys.edg.weights.short_chains import short_chains
 from edgphys.estimators.weights.weighted_estimates import reliability
 
 FAR = 30.0
@@ -89,7 +91,8 @@ def test_share_is_what_the_weights_miss(hole):
 def test_nothing_is_missed_by_an_exact_encoder():
     log_w, counts = sent_back(1e-15)
     np.testing.assert_allclose(log_w, 0.0, atol=1e-12)
-    assert counts == {"n_sent_back": 4000, "n_unseen": 0}
+    assert (counts["n_sent_back"], counts["n_unseen"], counts["n_unseen_err"]) == (4000, 0, 0.0)
+    assert counts["unseen_by_chance"] == pytest.approx(3.0 / 12_000)
 
 
 @pytest.mark.statistical
@@ -127,11 +130,63 @@ def test_a_share_within_the_error_bar_is_no_reason():
     assert reliability(healthy | unseen | {"log_z_err": 0.1}) == []
 
 
+class Narrow(AbstractEDGModel):
+    """Draws N(0, width^2) of two variables, of a target with a rim (`rim`)."""
+
+    n_latent, n_path_steps, device = 0, 1, torch.device("cpu")
+
+    def __init__(self, width):
+        super().__init__()
+        self.target, self.width = ContinuousTarget(ep.Potential(rim, 2)), width
+
+    def draw(self, n_samples, generator):
+        x = self.width * torch.randn(n_samples, 2, generator=generator, dtype=torch.float64)
+        z = x[:, :0]
+        return Draw(z, z, x, self.log_prob_given(x, z, z))
+
+    def log_prob_given(self, x, z, label):
+        return log_normal(x / self.width) - 2.0 * math.log(self.width)
+
+    def denoise(self, z, x, alpha, sigma, label, step):
+        return z, torch.ones_like(z)
+
+    draw_label = log_prob_label = log_prior_label = lambda self, x, *rest: torch.zeros(len(x))
+    decode = drive = lambda *args: None
+
+
+def rim(x):
+    """Minus the log density of a Gaussian with a rim of one per cent, five times as wide."""
+    r2 = x.square().sum(1)
+    return -torch.logaddexp(-r2 / 2.0 + math.log(0.99), -r2 / 50.0 + math.log(0.01 / 25.0))
+
+
+@pytest.mark.statistical
+@pytest.mark.parametrize(("width", "reliable"), [(1.0, False), (4.0, True)])
+def test_short_chains_leave_for_a_rim_that_no_draw_reaches(width, reliable):
+    """Weights of the narrow model look perfect; control: a model that reaches the rim."""
+    model, generator = Narrow(width), torch.Generator().manual_seed(1)
+    trips = RoundTrips(400, np.random.default_rng(2), generator)
+    draw = model.draw(4000, generator)
+    log_density, states = model.target.lift(draw.x, generator)
+    log_w = log_weights(model, draw, log_density, 1, generator)
+    # Those draws that reached the rim by chance are taken out: it has none.
+    kept = (log_w < math.log(2.0 * math.pi) + 0.3) | torch.tensor(reliable)
+    trips.add(draw.x[kept], log_density[kept], log_w[kept], states[kept])
+    chains = short_chains(model.target, False, np.random.default_rng(3))
+    counts = trips.unseen(model, 1, chains=chains)
+    attrs = counts | {"temperature": 1.0, "beta": 1.0, "n_variables": 2, "observables": "[]"}
+    columns = {"log_weight_joint": ("draw", log_w[kept].numpy()), "energy": ("draw", draw.x[kept, 0].numpy())}
+    table = ep.estimate(xr.Dataset(columns, attrs=attrs))
+    assert bool(table.reliable) == reliable
+    assert chains.calls.n_gradient_calls > 400 * 20
+    assert ep.estimate(xr.Dataset(columns, attrs=attrs | {"n_unseen": 0})).reliable == 1.0
+
+
 def test_sample_says_how_many_were_sent_back():
     edg = ep.EDG(ep.DoubleWell(), n_components=4)
     samples = edg.sample(300, seed=0, progress=False)
-    assert samples.attrs["n_sent_back"] == 30
-    assert samples.attrs["n_unseen"] <= 3
+    assert samples.attrs["n_sent_back"] == 120  # four states of 30 chains
+    assert samples.attrs["n_unseen"] <= 12
     again = edg.sample(300, seed=0, progress=False)
     assert again.attrs["n_unseen"] == samples.attrs["n_unseen"]
     assert edg.sample(4, seed=0, progress=False).attrs["n_sent_back"] == 0

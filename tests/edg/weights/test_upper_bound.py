@@ -53,6 +53,7 @@ def bound_from_above(edg):
     return float(means.mean()), float(means.std(ddof=1)) / math.sqrt(len(means))
 
 
+@pytest.mark.slow
 @pytest.mark.statistical
 def test_bounds_from_both_sides_hold_log_z():
     log_z, gaps = exact_square()["log_z"], []

@@ -156,7 +156,9 @@ def derived_z(ar1, a, length, n_chains, n_series, seed):
     return dict(zip(EXACT, np.transpose(right), strict=True)), np.array(wrong)
 
 
-@pytest.mark.parametrize(("a", "length", "n_chains"), [(0.5, 1000, 8), (0.0, 2000, 1)])
+@pytest.mark.parametrize(
+    ("a", "length", "n_chains"), [(0.5, 1000, 8), pytest.param(0.0, 2000, 1, marks=pytest.mark.slow)]
+)
 def test_derived_quantities_cover(ar1, a, length, n_chains):
     z, uncorrelated = derived_z(ar1, a, length, n_chains, 1000, seed=16)
     for values in z.values():

@@ -100,6 +100,7 @@ def test_chains_at_several_temperatures_against_kaufman():
     check(curve, lambda t: system.replace(temperature=t), ("energy", "specific_heat"), max_err=1.0)
 
 
+@pytest.mark.slow
 @pytest.mark.statistical
 def test_other_couplings_of_which_the_action_is_linear():
     in_field = ep.mcmc.temper(SMALL, {"field": [0.0, 0.1, 0.25]}, "heat_bath", **LADDER)

@@ -129,6 +129,6 @@ def test_a_failed_writing_leaves_the_old_file(monkeypatch, tmp_path):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(np, "savez", full_disk)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(DatasetError, match=r"chain\.npz cannot be written: No space left"):
         run(system, "wolff", 2, 40, seed=1, n_warmup=4, checkpoint=path)
     assert path.read_bytes() == before and [p.name for p in tmp_path.iterdir()] == ["chain.npz"]

@@ -36,7 +36,7 @@ def z_scores(algorithm, n_sweeps, shrink=1.0, temperature=TEMPERATURE):
 
 
 @pytest.mark.statistical
-@pytest.mark.parametrize("algorithm", ["wolff", "metropolis"])
+@pytest.mark.parametrize("algorithm", ["wolff", pytest.param("metropolis", marks=pytest.mark.slow)])
 def test_energy_and_specific_heat_near_the_critical_point(algorithm):
     assert all(abs(z) < 4.0 for z in z_scores(algorithm, 10_000))
 
