@@ -35,7 +35,7 @@ Means = Mapping[str, np.ndarray]
 
 
 def specific_heat(p, mean: Means) -> np.ndarray:
-    return p.beta**2 * (mean[SHIFTED] - (mean["energy"] - p.energy_zero) ** 2) / p.n_sites
+    return np.square(p.beta) * (mean[SHIFTED] - (mean["energy"] - p.energy_zero) ** 2) / p.n_sites
 
 
 def magnetization(p, mean: Means) -> np.ndarray:

@@ -10,6 +10,7 @@ import io
 import numpy as np
 import pytest
 import xarray as xr
+from helpers.scaling_tables import by_law, falling
 from rich.console import Console
 
 import edgphys as ep
@@ -72,6 +73,8 @@ MAKERS = {
     "average": lambda: ep.average(chains(), "energy"),
     "basins": lambda: ep.basins(chains(), lambda s: 1 * (s[:, 0] > 0), ["down", "up"]),
     "correlation_function": lambda: estimators.correlation_function(chains()),
+    "correlations": lambda: ep.correlations(chains()),
+    "density_of_states": lambda: ep.density_of_states(ladder()),
     "energy_histogram": lambda: ep.energy_histogram(chains(), 3),
     "estimate": lambda: ep.estimate(chains()),
     "estimates_from_exact": exact,
@@ -86,6 +89,11 @@ MAKERS = {
     "mmd": lambda: ep.mmd(normal(0)[:, None], normal(1)[:, None]),
     "mmd polynomial": lambda: ep.mmd(normal(0)[:, None], normal(1)[:, None], kernel="polynomial"),
     "pair_distances": lambda: ep.pair_distances(particles(), 3),
+    "reweight": lambda: ep.reweight(ladder(), temperature=[2.5], n_resamples=2),
+    "scaling.collapse": lambda: ep.scaling.collapse(
+        by_law(1, falling), "binder_cumulant", n_resamples=2, nu=1.0, exponent=0.0
+    ),
+    "scaling.crossings": lambda: ep.scaling.crossings(by_law(1, falling), "binder_cumulant", n_resamples=50),
     "scan": lambda: ep.scan(
         lambda t: system().replace(temperature=t),
         temperature=[2.0],
@@ -93,6 +101,7 @@ MAKERS = {
         seed=0,
         progress=False,
     ),
+    "structure_factor": lambda: ep.structure_factor(chains(), [np.pi]),
     "thermodynamic_integration": lambda: estimators.thermodynamic_integration(ladder()),
     "wasserstein": lambda: ep.wasserstein(normal(0), normal(1), 0),
 }
@@ -100,7 +109,7 @@ MAKERS = {
 
 def public_functions():
     """Names of public functions whose annotation says that they give a dataset."""
-    places = {"": ep, "mcmc.": ep.mcmc, "EDG.": ep.EDG}
+    places = {"": ep, "mcmc.": ep.mcmc, "scaling.": ep.scaling, "EDG.": ep.EDG}
     for name in estimators.__all__:
         places.setdefault("", ep)
         yield name, getattr(estimators, name)

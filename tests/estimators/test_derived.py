@@ -122,3 +122,14 @@ def test_gradients_are_finite_differences(z2):
 def test_unusable_samples_are_refused(change, message):
     with pytest.raises(ValueError, match=message):
         read_primaries(change(samples()), ("draw",))
+
+
+def test_squares_of_beta_beyond_float64_are_no_number():
+    """At 1/beta = 1e-300 the variance of a frozen system is zero, and the specific heat 0 times infinity."""
+    samples = xr.Dataset(
+        {"energy": (("chain", "draw"), np.full((1, 20), -4.0))},
+        attrs={"beta": 1e300, "n_sites": 4, "linear_size": 4.0, "z2_symmetric": 0},
+    )
+    primaries = read_primaries(samples, ("chain", "draw"))
+    means = dict(zip(primaries.names, primaries.columns.mean((1, 2)), strict=True))
+    assert np.isnan(derived(primaries, means)["specific_heat"])

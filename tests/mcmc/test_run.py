@@ -178,3 +178,18 @@ def test_uniform_numbers_and_sites_stay_in_range():
     assert values.min() >= 0 and values.max() < 1 and abs(values.mean() - 0.5) < 0.02
     sites = np.array([random_site(rng, 7) for _ in range(7000)])
     assert set(sites) == set(range(7)) and np.abs(np.bincount(sites) - 1000).max() < 130
+
+
+def out_of_range(algorithm, **options):
+    system = Phi4(lattices.build("square", (4, 4)), kappa=1e300, lam=0.1)
+    return run(system, algorithm, n_chains=2, n_sweeps=20, seed=0, options=options)
+
+
+def test_draws_beyond_float64_are_refused_before_anybody_writes_them():
+    with pytest.raises(ValueError, match=r"energy must be finite on every draw, got 40 of 40 .* kappa=1e"):
+        out_of_range("metropolis")
+
+
+def test_trajectories_without_end_are_refused():
+    with pytest.raises(ValueError, match="step_size must be at least 1/100000 of the trajectory_length"):
+        out_of_range("hmc", trajectory_length=1.0, step_size=1e-9)

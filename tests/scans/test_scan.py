@@ -227,8 +227,8 @@ def test_no_samples_and_no_couplings_are_refused(stub):
 
 
 def test_exact_where_nothing_is_known_is_refused(stub):
-    lattice = lattices.build("square", (5, 5))
-    with pytest.raises(NotExactError, match="nothing is known exactly for ising on square 5x5"):
+    lattice = lattices.build("cubic", (3, 3, 3))
+    with pytest.raises(NotExactError, match="nothing is known exactly for ising on cubic 3x3x3"):
         ep.scan(
             lambda t: ep.Ising(lattice, temperature=t, field=0.1),
             methods=["edg", "exact"],

@@ -196,10 +196,17 @@ class Work:
 
 
 def samples_dataset(sampler: AbstractSampler, rows: np.ndarray, kept: np.ndarray, attrs: dict) -> xr.Dataset:
-    """Rows (chain, draw, column) and kept variables (chain, draw or 0, variable) as a labelled dataset."""
+    """Rows (chain, draw, column) and kept variables (chain, draw or 0, variable) as a labelled dataset.
+
+    Raises
+    ------
+    ArgumentValueError
+        If the energy of a draw is not finite.
+    """
     n_plain = rows.shape[-1] - sum(sampler.extra_columns.values())
     columns = np.moveaxis(rows, -1, 0)
     measured = dict(zip(sampler.columns, columns[:n_plain], strict=False))
+    _check_energy(measured["energy"], sampler)
     observables = {"energy": measured["energy"], **with_powers(measured, sampler.n_variables)}
     variables: dict[str, Any] = {
         name: (("chain", "draw"), np.ascontiguousarray(values)) for name, values in observables.items()
@@ -215,6 +222,18 @@ def samples_dataset(sampler: AbstractSampler, rows: np.ndarray, kept: np.ndarray
         variables["configurations"] = (dims, sampler.configurations(kept).reshape(shape))
     attrs["definitions"] = _definitions(sampler, json.loads(attrs["definitions"]))
     return xr.Dataset(variables, coords=coords, attrs=attrs)
+
+
+def _check_energy(energy: np.ndarray, sampler: AbstractSampler) -> None:
+    """Refuse draws that no estimate takes, before anybody writes them."""
+    n_bad = int(np.count_nonzero(~np.isfinite(energy)))
+    if n_bad:
+        parameters = ", ".join(f"{name}={value}" for name, value in sampler.system.parameters.items())
+        raise ArgumentValueError(
+            f"energy must be finite on every draw, got {n_bad} of {energy.size} that are not: "
+            f"float64 does not hold {sampler.system.name} at {parameters}",
+            "energy",
+        )
 
 
 def _definitions(sampler: AbstractSampler, of_system: dict[str, str]) -> str:

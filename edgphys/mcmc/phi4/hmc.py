@@ -27,6 +27,7 @@ import numpy as np
 from numba import njit, uint64
 
 from edgphys import _checks
+from edgphys.errors import ArgumentValueError
 from edgphys.mcmc.core.acceptance import acceptance, accepts
 from edgphys.mcmc.core.dual_averaging import LOG_STEP, LOG_STEP_MEAN, N_PLACES, adapt_step, restart
 from edgphys.mcmc.core.layout import make_layout
@@ -46,6 +47,8 @@ _SEARCH = N_PLACES
 _FIRST_LENGTH = 8.0
 # Steps in a trajectory of the warm-up: dual averaging first reacts to rejections with far too small a step.
 _MOST_STEPS = 4096
+# Steps of a mean trajectory; more have been tuned only where the action leaves float64.
+_LONGEST = 100_000
 
 
 class Phi4HMC(AbstractPhi4Sampler):
@@ -65,6 +68,8 @@ class Phi4HMC(AbstractPhi4Sampler):
             if self.options[name] is not None:
                 _checks.positive(self.options[name], name)
         _checks.number(self.options["target_acceptance"], "target_acceptance", above=0.0, below=1.0)
+        if None not in (self.options["trajectory_length"], self.options["step_size"]):
+            _check_steps(self.options["trajectory_length"], self.options["step_size"])
 
     def _prepare(self) -> None:
         lattice = self.system.lattice
@@ -100,6 +105,7 @@ class Phi4HMC(AbstractPhi4Sampler):
             length = length_search.best_length(memory, self._unit, _FIRST_LENGTH * self._unit)
         if step is None:
             step = min(math.exp(np.mean([s.tuning[LOG_STEP_MEAN] for s in states])), length)
+        _check_steps(length, step)
         return {"step_size": float(step), "trajectory_length": float(length)}
 
     def advance(self, state: ChainState, tuned: dict[str, float], thin: int, rows, kept) -> None:
@@ -112,6 +118,12 @@ class Phi4HMC(AbstractPhi4Sampler):
 
     def _args(self, state: ChainState) -> tuple:
         return state.configuration, state.rng, state.counts, self._grid, self._action()
+
+
+def _check_steps(length: float, step: float) -> None:
+    if not length <= _LONGEST * step:
+        allowed = f"at least 1/{_LONGEST} of the trajectory_length {length:.3g}"
+        raise _checks.wrong(ArgumentValueError, "step_size", allowed, float(step))
 
 
 @njit(nogil=True, cache=True)

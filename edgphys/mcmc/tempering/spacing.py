@@ -182,9 +182,17 @@ def swap_lengths(ladder: xr.Dataset, measured: bool = True) -> np.ndarray:
     Returns
     -------
     float64 array, shape (n_rungs - 1,), positive
+
+    Raises
+    ------
+    ValueError
+        If means or coefficients of the action are beyond float64.
     """
-    means = ladder["action_terms"].mean(["chain", "draw"]).values
-    squares = -(np.diff(ladder["action_coefficients"].values, axis=0) * np.diff(means, axis=0)).sum(1)
+    with np.errstate(all="ignore"):
+        means = ladder["action_terms"].mean(["chain", "draw"]).values
+        squares = -(np.diff(ladder["action_coefficients"].values, axis=0) * np.diff(means, axis=0)).sum(1)
+    if not np.isfinite(squares).all():
+        raise ValueError("actions of all rungs must be finite, got couplings whose actions leave float64")
     lengths = np.sqrt(np.maximum(squares, 1e-12))
     if measured:
         rates = ladder["swap_rate"].mean("chain").values
@@ -227,7 +235,7 @@ def _number(lengths: np.ndarray, target: float) -> int:
     n_rungs = 1 + max(1, math.ceil(lengths.sum() / target - 1e-9))
     if n_rungs > _MOST_RUNGS:
         raise ValueError(
-            f"swap_rate must allow at most {_MOST_RUNGS} rungs, got a ladder of {n_rungs}; "
+            f"swap_rate must allow at most {_MOST_RUNGS} rungs, got a ladder of {n_rungs:.6g}; "
             "take a shorter one, or give n_rungs"
         )
     return n_rungs
