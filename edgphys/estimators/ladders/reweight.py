@@ -7,7 +7,8 @@ every draw on the averages, projected on the gradient. They are not corrected fo
 A point is `reliable` where enough of the draws belong to it: Kish's effective sample size of its weights is
 at least `MIN_OVERLAP` of the draws of a rung, and `MIN_N_EFF` draws after division by 2 tau_int. Where it is
 below a fifth of `MIN_OVERLAP`, nothing was drawn near the point and all its estimates are NaN: the heaviest
-draws are the outermost ones there, and their scatter is no error.
+draws are the outermost ones there, and their scatter is no error. The chains of the rungs near it must
+agree, and its averages rest on more than a few draws (`edgphys.estimators.ladders.rung_chains`).
 """
 
 from __future__ import annotations
@@ -28,12 +29,14 @@ from edgphys.estimators.curves.curve_dataset import curve_warnings
 from edgphys.estimators.derived import Primaries, derived, gradient, read_primaries
 from edgphys.estimators.ladders.conditions import Drawn, read_drawn
 from edgphys.estimators.ladders.reweighting import Reweighted, Reweighting
+from edgphys.estimators.ladders.rung_chains import chain_reasons
 from edgphys.estimators.weights.weighted_estimates import weight_diagnostics
 from edgphys.observables import SHIFTED
 
 __all__ = ["reweight"]
 
 MIN_OVERLAP = 0.05  # of a Gaussian energy, whose rungs would swap at 0.22
+_ROUNDING = 1e-14  # of an average
 _BLOCK = 10.0  # of the bootstrap, in 2 tau_int: its errors are 5 % too short
 
 _WORDS = {
@@ -165,16 +168,20 @@ def _at(
     row["log_z_difference_err"], _ = there.error(found.influences[0])
     for name, value in estimates.items():
         row[name], known = value, np.isfinite(value) and np.isfinite(slopes[name]).all()
-        row[f"{name}_err"] = there.error(slopes[name] @ found.influences[1:])[0] if known else np.nan
+        err = there.error(slopes[name] @ found.influences[1:])[0] if known else np.nan
+        row[f"{name}_err"] = np.nan if 0.0 < err <= _ROUNDING * abs(value) else err
     _, tau_int = there.error(found.influences[1 + primaries.names.index("energy")])
     if copies is not None:
         row |= copies.of(primaries, found)
     weights = weight_diagnostics(log_weights)
     weights |= {"ess": weights["ess_count"] / there.pool.counts.max(), "tau_int": tau_int}
-    return _judged(row, weights | {"n_eff": weights["ess_count"] / (2.0 * tau_int)})
+    weights |= {"n_eff": weights["ess_count"] / (2.0 * tau_int)}
+    return _judged(row, weights, chain_reasons(there, primaries, found))
 
 
-def _judged(row: dict[str, Any], weights: dict[str, float]) -> tuple[dict[str, Any], list[str]]:
+def _judged(
+    row: dict[str, Any], weights: dict[str, float], chain_reasons: list[str]
+) -> tuple[dict[str, Any], list[str]]:
     reasons = []
     if weights["ess"] < MIN_OVERLAP:
         reasons.append(
@@ -182,6 +189,7 @@ def _judged(row: dict[str, Any], weights: dict[str, float]) -> tuple[dict[str, A
         )
     if weights["n_eff"] < MIN_N_EFF:
         reasons.append(f"{weights['n_eff']:.2g} effective draws, fewer than {MIN_N_EFF:.0f}")
+    reasons += chain_reasons
     if weights["ess"] < MIN_OVERLAP / 5:
         row = {name: np.full(np.shape(value), np.nan) for name, value in row.items()}
     shown = {name: weights[name] for name in ("ess", "ess_count", "max_weight", "tau_int", "n_eff")}

@@ -133,6 +133,12 @@ class Reweighting:
             first += size
         return found
 
+    def by_rung(self, values: np.ndarray) -> list[np.ndarray]:
+        """Numbers of all draws, shape (n,), as (n_chains, n_draws) of each rung."""
+        shapes = [shape[1:] for shape in self._shapes for _ in range(shape[0])]
+        parts = np.split(values, np.cumsum(self.pool.counts)[:-1])
+        return [part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)]
+
     def _centred(self, influences: np.ndarray) -> np.ndarray:
         """Less the mean over the draws of the same rung, changed in place."""
         ends = np.cumsum(self.pool.counts)

@@ -160,3 +160,28 @@ def test_chains_of_different_systems_are_refused():
     ]
     with pytest.raises(ValueError, match="draws must be of one system at several temperatures"):
         ep.reweight(runs, temperature=2.3)
+
+
+FROZEN = {"n_chains": 4, "n_sweeps": 1000, "n_threads": 1, "seed": 0}
+
+
+def test_chains_at_rest_in_different_states_are_not_reliable():
+    system = Ising(lattices.build("square", (8, 8)), 0.3)
+    curve = ep.reweight(
+        ep.mcmc.temper(system, {"temperature": [0.3, 0.35]}, "heat_bath", **FROZEN), temperature=[0.32, 0.35]
+    )
+    off = curve["energy"] - system.exact_results()["energy"]
+    assert (off > 1e-3).all() and np.isnan(curve["energy_err"]).all()
+    assert (curve["reliable"] == 0).all() and "no fluctuation seen in energy" in curve.attrs["warning"]
+
+
+def test_averages_constant_up_to_rounding_have_no_error():
+    system = Ising(lattices.build("square", (8, 8)), 0.2)
+    curve = ep.reweight(
+        ep.mcmc.temper(system, {"temperature": [0.2, 2.0, 3.0]}, "heat_bath", **FROZEN),
+        temperature=[0.2, 2.0],
+    )
+    assert curve["energy"].values[0] == pytest.approx(-128.0)
+    assert np.isnan(curve["energy_err"].values).tolist() == [True, False]
+    assert "no fluctuation seen in energy" in curve.attrs["warning"]
+    assert curve["reliable"].values.tolist() == [0.0, 1.0]
