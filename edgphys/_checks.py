@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 import numbers
 import reprlib
+import sys
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -164,6 +165,21 @@ def finite(value: Any, name: str) -> float:
 def positive(value: Any, name: str) -> float:
     """`value` as a finite float above zero."""
     return number(value, name, above=0.0)
+
+
+def temperature_of(value: Any) -> float:
+    """`value` as a temperature: a finite float above zero whose inverse is finite too.
+
+    Examples
+    --------
+    >>> temperature_of(1e-320)
+    Traceback (most recent call last):
+    edgphys.errors.ArgumentValueError: temperature must be at least 5.6e-309, got 1e-320
+    """
+    checked = positive(value, "temperature")
+    if checked * sys.float_info.max < 1.0:
+        raise wrong(ArgumentValueError, "temperature", "at least 5.6e-309", value)
+    return checked
 
 
 def share(value: Any, name: str) -> float:

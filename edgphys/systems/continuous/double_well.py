@@ -22,7 +22,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from edgphys._checks import finite, positive, whole
+from edgphys._checks import finite, positive, temperature_of, whole
 from edgphys._lazy import LazyModule
 from edgphys.systems.continuous.base import AbstractContinuousSystem
 from edgphys.systems.records import Parameter, SystemRecord
@@ -93,7 +93,7 @@ class DoubleWell(AbstractContinuousSystem):
         stiffness: float = 1.0,
     ) -> None:
         self.event_shape = (whole(n_dims, "n_dims", 1, 2),)
-        self.temperature = positive(temperature, "temperature")
+        self.temperature = temperature_of(temperature)
         self.barrier = positive(barrier, "barrier")
         self.position = positive(position, "position")
         self.tilt = finite(tilt, "tilt")

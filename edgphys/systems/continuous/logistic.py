@@ -29,7 +29,7 @@ import scipy
 from numba import njit
 from numpy.typing import NDArray
 
-from edgphys._checks import positive, seed, whole
+from edgphys._checks import positive, seed, temperature_of, whole
 from edgphys._lazy import LazyModule
 from edgphys.systems.continuous.base import AbstractContinuousSystem
 from edgphys.systems.continuous.classification import check_data, generate_data
@@ -102,7 +102,7 @@ class LogisticRegression(AbstractContinuousSystem):
         *,
         data: tuple[NDArray, ...] | None = None,
     ) -> None:
-        self.temperature = positive(temperature, "temperature")
+        self.temperature = temperature_of(temperature)
         data_seed = seed(whole(data_seed, "data_seed", 0), "data_seed")
         self.precision = positive(precision, "precision")
         sizes = whole(n_features, "n_features", 1), whole(n_train, "n_train", 1), whole(n_test, "n_test", 1)

@@ -22,7 +22,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from edgphys._checks import positive, whole, wrong
+from edgphys._checks import temperature_of, whole, wrong
 from edgphys._lazy import LazyModule
 from edgphys.errors import ArgumentValueError
 from edgphys.systems.continuous.base import AbstractContinuousSystem
@@ -79,7 +79,7 @@ class ManyWell(AbstractContinuousSystem):
         if n_dims % 2:
             raise wrong(ArgumentValueError, "n_dims", "even", n_dims)
         self.event_shape = (n_dims,)
-        self.temperature = positive(temperature, "temperature")
+        self.temperature = temperature_of(temperature)
         self.parameters = {"n_dims": self.n_variables, "temperature": self.temperature}
         self.formula = "sum over pairs (x, y) of x^4 - 6 x^2 - x/2 + y^2/2"
         self.width = 1.7

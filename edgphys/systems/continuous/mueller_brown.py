@@ -31,7 +31,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from edgphys._checks import positive
+from edgphys._checks import temperature_of
 from edgphys._lazy import LazyModule
 from edgphys.systems.continuous.base import AbstractContinuousSystem
 from edgphys.systems.records import Parameter, SystemRecord
@@ -96,7 +96,7 @@ class MuellerBrown(AbstractContinuousSystem):
 
     def __init__(self, temperature: float = 15.0) -> None:
         self.event_shape = (2,)
-        self.temperature = positive(temperature, "temperature")
+        self.temperature = temperature_of(temperature)
         self.parameters = {"temperature": self.temperature}
         self.formula = "Mueller-Brown, four Gaussian terms"
         self.width = 0.3

@@ -34,7 +34,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from edgphys._checks import positive
+from edgphys._checks import temperature_of
 from edgphys._lazy import LazyModule
 from edgphys.errors import NotExactError, UnknownNameError
 from edgphys.systems.continuous.base import AbstractContinuousSystem
@@ -91,7 +91,7 @@ class Planar(AbstractContinuousSystem):
         if preset not in PRESETS:
             raise UnknownNameError(f"preset must be one of {', '.join(PRESETS)}, got {preset!r}")
         self.preset, self.event_shape = preset, (2,)
-        self.temperature = positive(temperature, "temperature")
+        self.temperature = temperature_of(temperature)
         self.parameters = {"preset": preset, "temperature": self.temperature}
         if preset in RINGS:
             self._radii, self._scale = RINGS[preset]

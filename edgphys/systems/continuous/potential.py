@@ -22,7 +22,7 @@ import numpy as np
 from numba.core.dispatcher import Dispatcher
 from numpy.typing import NDArray
 
-from edgphys._checks import numbers_of, positive, whole
+from edgphys._checks import numbers_of, positive, temperature_of, whole
 from edgphys._lazy import LazyModule
 from edgphys.systems.base import check_finite_integral
 from edgphys.systems.continuous.base import AbstractContinuousSystem
@@ -122,7 +122,7 @@ class Potential(AbstractContinuousSystem):
             raise TypeError(f"name must be a non-empty text, got {name!r}")
         self.name, self.formula = name, "a user's function"
         self.event_shape = (whole(n_dims, "n_dims", 1),)
-        self.temperature = positive(temperature, "temperature")
+        self.temperature = temperature_of(temperature)
         self.width = positive(width, "width")
         self.parameters = {"n_dims": self.n_variables, "temperature": self.temperature}
         self._function, self._given_kernel = function, kernel

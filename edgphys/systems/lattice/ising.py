@@ -36,7 +36,7 @@ from typing import TYPE_CHECKING, ClassVar, final
 import numpy as np
 from numpy.typing import NDArray
 
-from edgphys._checks import finite, positive
+from edgphys._checks import finite, temperature_of
 from edgphys._lazy import LazyModule
 from edgphys.systems.lattice.base import AbstractLatticeSystem, check_lattice
 from edgphys.systems.lattice.free_sites import draw_spins
@@ -146,7 +146,7 @@ class Ising(AbstractLatticeSystem):
         self, lattice: Lattice, temperature: float, coupling: float = 1.0, field: float = 0.0
     ) -> None:
         self.lattice = check_lattice(lattice)
-        self.temperature = positive(temperature, "temperature")
+        self.temperature = temperature_of(temperature)
         self.coupling = finite(coupling, "coupling")
         self.field = finite(field, "field")
         self.parameters = {"temperature": self.temperature, "coupling": self.coupling, "field": self.field}

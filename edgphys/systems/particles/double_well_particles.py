@@ -26,7 +26,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from edgphys._checks import finite, positive
+from edgphys._checks import finite, positive, temperature_of
 from edgphys.exact.pair_clusters import can_integrate
 from edgphys.systems.particles.base import AbstractParticleSystem, check_counts
 from edgphys.systems.particles.mean_free import (
@@ -104,7 +104,7 @@ class DoubleWellParticles(AbstractParticleSystem):
     ) -> None:
         self.n_particles, self.n_axes = check_counts(n_particles, n_axes)
         self.event_shape = (self.n_particles, self.n_axes)
-        self.temperature = positive(temperature, "temperature")
+        self.temperature = temperature_of(temperature)
         self.a, self.b = finite(a, "a"), finite(b, "b")
         self.c = positive(c, "c")
         self.offset = positive(offset, "offset")

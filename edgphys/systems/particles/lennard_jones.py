@@ -34,7 +34,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from edgphys._checks import number, positive, wrong
+from edgphys._checks import number, positive, temperature_of, wrong
 from edgphys._lazy import LazyModule
 from edgphys.errors import ArgumentValueError
 from edgphys.exact.pair_clusters import can_integrate
@@ -124,7 +124,7 @@ class LennardJones(AbstractParticleSystem):
     ) -> None:
         self.n_particles, self.n_axes = check_counts(n_particles, n_axes)
         self.event_shape = (self.n_particles, self.n_axes)
-        self.temperature = positive(temperature, "temperature")
+        self.temperature = temperature_of(temperature)
         self.pair_count = _check_pair_count(pair_count)
         self.epsilon = positive(epsilon, "epsilon")
         self.rm = positive(rm, "rm")
