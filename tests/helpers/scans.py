@@ -60,7 +60,7 @@ class StubEDG:
         Path(path).write_text(json.dumps([self.conditions, self.fit_seed, self.system.parameters]))
 
     @classmethod
-    def load(cls, path, *, system, device):
+    def load(cls, path, *, system, device, n_threads=None):
         try:
             conditions, seed, parameters = json.loads(Path(path).read_text())
         except ValueError as error:

@@ -66,7 +66,8 @@ def why_infinite(
         )
         with np.errstate(invalid="ignore"):
             rise = np.where(np.isinf(far), far, far - near) / temperature
-        suspect = (rise <= least * math.log(_FAR / _NEAR)) & ((far - lowest) / temperature < _WALL)
+            above = (far - lowest) / temperature
+        suspect = (rise <= least * math.log(_FAR / _NEAR)) & (above < _WALL)
         if suspect.any():
             k = int(suspect.argmax())
             ends = " to ".join(f"{energy / temperature:.4g}" for energy in (near[k], far[k]))

@@ -47,7 +47,8 @@ def test_mean_weight_is_z(name, n_views):
     exact = edg.system.exact_results()["log_z"]
     assert_z(*jackknife_log_mean(log_w), exact, n_tests=2 * len(SYSTEMS), max_err=0.1)
     assert float(log_w.mean()) < exact
-    assert int(samples.attrs["n_unseen"]) == 0
+    sent, unseen = (samples.attrs[name] for name in ("n_sent_back", "n_unseen"))
+    assert unseen <= sent * samples.attrs["unseen_by_chance"] + 2.0 * samples.attrs["n_unseen_err"]
 
 
 @pytest.mark.parametrize("bound", [continuous_bound, path_bound])

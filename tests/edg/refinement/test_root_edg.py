@@ -103,7 +103,7 @@ def die_after(monkeypatch, n_steps):
 
 
 # Laws by chains, laws by energy, p_0, root: in the middle, at the first and at the last step of a stage.
-QUICK = [(0, "end"), (1, "middle"), (3, "middle")]
+EARLY = [(0, "end"), (1, "middle"), (3, "middle")]
 PLACES = [(0, "middle"), (1, "end"), (2, "first"), (2, "middle")]
 
 
@@ -117,7 +117,7 @@ def steps_until(stage, place, n_steps):
 
 
 @pytest.mark.parametrize(
-    ("stage", "place"), [*QUICK, *(pytest.param(*one, marks=pytest.mark.slow) for one in PLACES)]
+    ("stage", "place"), [*EARLY, *(pytest.param(*one, marks=pytest.mark.slow) for one in PLACES)]
 )
 def test_training_killed_in_any_stage_goes_on_to_the_same_weights(stage, place, tmp_path, monkeypatch):
     monkeypatch.setattr(training, "_CHECKPOINT_EVERY", 1)

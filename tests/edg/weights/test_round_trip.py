@@ -178,8 +178,10 @@ def test_short_chains_leave_for_a_rim_that_no_draw_reaches(width, reliable):
     columns = {"log_weight_joint": ("draw", log_w[kept].numpy()), "energy": ("draw", draw.x[kept, 0].numpy())}
     table = ep.estimate(xr.Dataset(columns, attrs=attrs))
     assert bool(table.reliable) == reliable
+    assert ("where no draw reached" in table.attrs["warning"]) != reliable
     assert chains.calls.n_gradient_calls > 400 * 20
-    assert ep.estimate(xr.Dataset(columns, attrs=attrs | {"n_unseen": 0})).reliable == 1.0
+    without = ep.estimate(xr.Dataset(columns, attrs=attrs | {"n_unseen": 0}))
+    assert "where no draw reached" not in without.attrs["warning"]
 
 
 def test_sample_says_how_many_were_sent_back():

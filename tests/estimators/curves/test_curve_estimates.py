@@ -101,7 +101,7 @@ def test_draws_that_miss_part_of_z_are_not_trusted():
     point = measured.at(square(2.3))
     pool = Pool(log_weights[None], point["reduced_energy"].values[None, None])
     found = curve_values(pool, [point], {"unseen_share": 0.3, "unseen_share_err": 0.01})
-    assert found.values["reliable"] == [0.0] and "0.3 of Z lies on latents" in found.reasons[0][0]
+    assert found.values["reliable"] == [0.0] and "0.3 of Z lies where no draw reached" in found.reasons[0][0]
 
 
 @pytest.mark.slow
