@@ -216,12 +216,15 @@ def em_step(mixture: GaussianMixture, x: NDArray, weights: NDArray, keeping: boo
     kept = np.flatnonzero((sizes > _LEAST_SHARE) & (effective > 3 * n_dims))
     if kept.size == 0:
         return mixture
-    total = (shares.sum(1) @ (x - shares.sum(1) @ x / sizes.sum()) ** 2) / sizes.sum()
+    # Sums in one order, however many threads the matrix products of numpy would take.
+    each = shares.sum(1)
+    centre = np.einsum("n,nj->j", each, x) / sizes.sum()
+    total = np.einsum("n,nj->j", each, (x - centre) ** 2) / sizes.sum()
     factors, means = mixture.factors.copy(), mixture.means.copy()
     for c in kept:
-        mean = shares[:, c] @ x / sizes[c]
+        mean = np.einsum("n,nj->j", shares[:, c], x) / sizes[c]
         centred = x - mean
-        covariance = (shares[:, c, None] * centred).T @ centred / sizes[c]
+        covariance = np.einsum("n,ni,nj->ij", shares[:, c], centred, centred) / sizes[c]
         covariance += 1e-4 * np.diag(np.diag(covariance)) + _LEAST_WIDTH * np.diag(total)
         values, vectors = np.linalg.eigh(covariance)
         factors[c], means[c] = (vectors * np.sqrt(values)) @ vectors.T, mean
