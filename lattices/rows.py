@@ -7,7 +7,18 @@ import numpy as np
 
 from lattices.lattice import Lattice
 
-__all__ = ["longest_axis", "row_sites", "turning_axis"]
+__all__ = [
+    "MAX_OPEN_ROW",
+    "MAX_ROW",
+    "MAX_SITES",
+    "can_contract",
+    "longest_axis",
+    "row_sites",
+    "turning_axis",
+]
+
+# What transfer matrices take; without translations around the row they stay whole.
+MAX_ROW, MAX_OPEN_ROW, MAX_SITES = 8, 6, 1024
 
 
 def longest_axis(lattice: Lattice) -> int:
@@ -34,3 +45,17 @@ def turning_axis(lattice: Lattice) -> int | None:
     along = longest_axis(lattice)
     axes = [axis for axis, periodic in enumerate(lattice.pbc) if periodic and axis != along]
     return max(axes, key=lambda axis: lattice.extent[axis]) if axes else None
+
+
+def can_contract(lattice: Lattice) -> bool:
+    """Whether rows and sites are few enough for transfer matrices.
+
+    Examples
+    --------
+    >>> from lattices import build
+    >>> [can_contract(build("square", extent)) for extent in ((8, 8), (8, 128), (9, 9))]
+    [True, True, False]
+    """
+    row = row_sites(lattice)
+    widest = MAX_OPEN_ROW if turning_axis(lattice) is None else MAX_ROW
+    return row is not None and row <= widest and lattice.n_sites <= MAX_SITES

@@ -26,16 +26,14 @@ import numpy as np
 
 from edgphys._checks import finite, positive
 from edgphys.errors import NotExactError
+from edgphys.exact.matrix_series import series_power
 from edgphys.exact.ratios import binder_cumulant, second_moment_length
 from lattices import Lattice
 from lattices.momenta import lattice_momenta, lowest_momenta
-from lattices.rows import longest_axis, row_sites, turning_axis
+from lattices.rows import MAX_OPEN_ROW, MAX_ROW, MAX_SITES, can_contract, longest_axis, turning_axis
 
 __all__ = ["MAX_ROW", "MAX_SITES", "can_contract", "ising"]
 
-MAX_ROW = 8
-MAX_SITES = 1024
-_MAX_OPEN_ROW = 6  # without translations around the row its matrices stay whole
 _LOST = 1e-10
 
 
@@ -48,20 +46,6 @@ class _Strip(NamedTuple):
     within: np.ndarray
     between: np.ndarray
     sectors: list[np.ndarray]
-
-
-def can_contract(lattice: Lattice) -> bool:
-    """Whether `ising` takes the lattice.
-
-    Examples
-    --------
-    >>> from lattices import build
-    >>> [can_contract(build("square", extent)) for extent in ((8, 8), (8, 128), (9, 9))]
-    [True, True, False]
-    """
-    row = row_sites(lattice)
-    widest = _MAX_OPEN_ROW if turning_axis(lattice) is None else MAX_ROW
-    return row is not None and row <= widest and lattice.n_sites <= MAX_SITES
 
 
 def ising(
@@ -99,7 +83,7 @@ def ising(
     """
     if not can_contract(lattice):
         raise NotExactError(
-            f"lattice must have rows of at most {MAX_ROW} sites ({_MAX_OPEN_ROW} if open) across its longest "
+            f"lattice must have rows of at most {MAX_ROW} sites ({MAX_OPEN_ROW} if open) across its longest "
             f"axis and {MAX_SITES} sites, got {lattice!r}"
         )
     beta = 1.0 / positive(temperature, "temperature")
@@ -208,7 +192,7 @@ def _thermal(
     step = [sum((link[j] * row[k - j] for j in range(k + 1)), np.zeros(())) for k in range(3)]
     n_links = strip.n_rows if strip.is_ring else strip.n_rows - 1
     scale = float(step[0].sum(axis=1).max())
-    power = _series_power([one / scale for one in step], n_links)
+    power = series_power([one / scale for one in step], n_links)
     if strip.is_ring:
         z = [float(np.trace(one)) for one in power]
     else:
@@ -217,22 +201,6 @@ def _thermal(
     first, second = z[1] / z[0], z[2] / z[0]
     log_z = math.log(z[0]) + n_links * math.log(scale) - beta * shift
     return log_z, shift - first, max(2.0 * second - first**2, 0.0)
-
-
-def _series_power(series: list[np.ndarray], n: int) -> list[np.ndarray]:
-    """The n-th power of a power series of matrices, to its order."""
-
-    def multiply(left: list[np.ndarray], right: list[np.ndarray]) -> list[np.ndarray]:
-        return [sum((left[j] @ right[k - j] for j in range(k + 1)), np.zeros(())) for k in range(len(left))]
-
-    power: list[np.ndarray] = []
-    while n:
-        if n & 1:
-            power = multiply(power, series) if power else series
-        n >>= 1
-        if n:
-            series = multiply(series, series)
-    return power
 
 
 def _law_of_magnetization(
@@ -251,7 +219,7 @@ def _law_of_magnetization(
         block = basis.conj().T @ (link * row / scale) @ basis
         phases = np.exp(1j * angles[:, None] * up[members])
         step = block * phases[:, None, :]
-        power = _series_power([step], strip.n_rows if strip.is_ring else strip.n_rows - 1)[0]
+        power = series_power([step], strip.n_rows if strip.is_ring else strip.n_rows - 1)[0]
         if strip.is_ring:
             total += np.trace(power, axis1=1, axis2=2)
         else:

@@ -23,6 +23,7 @@ import scipy
 
 from edgphys._checks import count, finite, positive
 from edgphys.errors import NotExactError
+from edgphys.exact.matrix_series import series_power
 from edgphys.exact.quadrature import field_grid
 from edgphys.exact.ratios import (
     binder_cumulant,
@@ -287,17 +288,7 @@ def _fourth_moment(n: int, vectors: np.ndarray, ratio: np.ndarray, x: np.ndarray
     vectors, ratio = vectors[:, keep], ratio[keep]
     series = [vectors.T @ ((x[:, None] ** k / math.factorial(k)) * vectors) * ratio for k in range(5)]
 
-    def multiply(left: list[np.ndarray], right: list[np.ndarray]) -> list[np.ndarray]:
-        return [sum((left[j] @ right[k - j] for j in range(k + 1)), np.zeros(())) for k in range(5)]
-
-    power, rest = [], n
-    while rest:
-        if rest & 1:
-            power = multiply(power, series) if power else series
-        rest >>= 1
-        if rest:
-            series = multiply(series, series)
-    return 24.0 * float(np.trace(power[4]))
+    return 24.0 * float(np.trace(series_power(series, n)[4]))
 
 
 def phi4_torus(

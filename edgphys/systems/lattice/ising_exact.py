@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING
 
 from edgphys.observables import STAGGERED
 from edgphys.systems.lattice.hopping import is_hypercubic
-from lattices import Lattice
-from lattices.rows import row_sites, turning_axis
+from lattices.rows import can_contract
 
 if TYPE_CHECKING:
     from edgphys.systems.lattice.ising import Ising
@@ -25,7 +24,6 @@ __all__ = ["exact_names", "exact_values"]
 
 # Largest sizes that the exact package takes.
 _ENUMERATED, _LONGEST_RING = 20, 4096
-_WIDEST, _WIDEST_OPEN, _LARGEST_STRIP = 8, 6, 1024
 _MOMENTS = ("log_z", "free_energy", "energy", "specific_heat")
 _ORDER = ("magnetization", "abs_magnetization", "susceptibility", "binder_cumulant", "correlation_length")
 
@@ -59,7 +57,7 @@ def _calculation(system: Ising) -> tuple[Callable[[Ising], dict] | None, tuple[s
         known = system.n_sites <= _LONGEST_RING
         return (_transfer if known else None), order if system.field == 0.0 else _ORDER
     # An antiferromagnet is frustrated on an odd torus, where the sign of J cannot be turned.
-    if _is_strip(lattice):
+    if can_contract(lattice):
         return _strip, order if system.field == 0.0 else _ORDER
     turnable = system.coupling >= 0.0 or not any(length % 2 for length in lattice.extent)
     return (_kaufman if torus and n_axes == 2 and system.field == 0.0 and turnable else None), ()
@@ -90,13 +88,6 @@ def _transfer(system: Ising) -> dict[str, float]:
     # s_x -> s_x eps_x makes a ferromagnet of it: its order is the staggered one here.
     turned = transfer.ising_chain(*ring, -system.coupling)
     return results | {name: turned[name.removeprefix("staggered_")] for name in STAGGERED}
-
-
-def _is_strip(lattice: Lattice) -> bool:
-    """Whether `edgphys.exact.strips.can_contract`, without importing it."""
-    row = row_sites(lattice)
-    widest = _WIDEST_OPEN if turning_axis(lattice) is None else _WIDEST
-    return row is not None and row <= widest and lattice.n_sites <= _LARGEST_STRIP
 
 
 def _strip(system: Ising) -> dict[str, float]:
