@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -85,6 +85,12 @@ class Primaries:
         """The columns of `tracked`, by name; none that is constant by nature."""
         return {name: self.columns[self.names.index(name)] for name in self.tracked()}
 
+    def with_energy_zero(self, energy_zero: float) -> Primaries:
+        """The same with another E_0."""
+        energy, columns = self.columns[self.names.index("energy")], self.columns.copy()
+        columns[self.names.index(SHIFTED)] = (energy - energy_zero) ** 2
+        return replace(self, columns=columns, energy_zero=energy_zero)
+
     def still(self, weights: np.ndarray | None = None) -> set[str]:
         """Columns that could fluctuate and do not, over chains or over draws of positive weight."""
         seen = self.columns if weights is None else self.columns[:, weights > 0.0]
@@ -131,8 +137,8 @@ def read_primaries(samples: xr.Dataset, dims: tuple[str, ...]) -> Primaries:
         raise ValueError(f"samples must hold at least one of {PRIMARIES}, got {tuple(samples.data_vars)}")
     columns = [_column(samples, name, dims) for name in names]
     powers = [k for k, name in enumerate(names) if "correlator_" in name]
+    least = _NO_WAVE * max((columns[k].max() for k in powers), default=0.0)
     for k in powers:  # a wave over an ordered configuration adds up to zero, up to rounding
-        least = _NO_WAVE * max(columns[other].max() for other in powers)
         columns[k] = np.where(columns[k] > least, columns[k], 0.0)
     energy_zero = 0.0
     if "energy" in names:

@@ -10,7 +10,7 @@ and down together: ``log_z_covariance`` and ``energy_covariance`` say how much.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
@@ -22,7 +22,6 @@ from edgphys.estimators.resampling import N_BLOCKS, block_sums, jackknife, jackk
 from edgphys.estimators.weights.fluctuations_seen import judge_fluctuations
 from edgphys.estimators.weights.pareto import pareto_k
 from edgphys.estimators.weights.weighted_estimates import reliability, weight_diagnostics
-from edgphys.observables import SHIFTED
 
 __all__ = ["CurveValues", "curve_values"]
 
@@ -102,10 +101,8 @@ def _at_value(pool: Pool, point: xr.Dataset) -> tuple[dict[str, float], dict[str
 def _around(primaries: Primaries, heaviest: int) -> tuple[Primaries, np.ndarray]:
     """With the heaviest draw as the origin of energy and columns: no digits are lost at the value itself."""
     energy = primaries.columns[primaries.names.index("energy")]
-    columns = primaries.columns.copy()
-    columns[primaries.names.index(SHIFTED)] = (energy - energy[heaviest]) ** 2
-    moved = replace(primaries, columns=columns, energy_zero=float(energy[heaviest]))
-    return moved, columns[:, heaviest]
+    moved = primaries.with_energy_zero(float(energy[heaviest]))
+    return moved, moved.columns[:, heaviest]
 
 
 def _statistic(

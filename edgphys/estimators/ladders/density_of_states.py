@@ -21,7 +21,7 @@ from edgphys._checks import finite
 from edgphys.errors import ArgumentValueError
 from edgphys.estimators.ladders.conditions import read_drawn
 from edgphys.estimators.ladders.reweighting import Reweighting
-from edgphys.estimators.profiles.bins import bin_edges
+from edgphys.estimators.profiles.bins import bin_edges, bin_of
 
 __all__ = ["density_of_states"]
 
@@ -112,8 +112,9 @@ def _bins(
         if len(levels) <= min(_MOST_LEVELS, len(energy) // 10):
             return {"energy": ("energy", levels)}, places, np.ones(len(levels))
     edges = bin_edges(100 if bins is None else bins, energy.min(), energy.max())
-    places = np.searchsorted(edges, energy, side="right") - 1
-    places[energy == edges[-1]] = len(edges) - 2
-    places[(energy < edges[0]) | (energy > edges[-1])] = -1
     coords = {"energy": 0.5 * (edges[1:] + edges[:-1]), "energy_low": edges[:-1], "energy_high": edges[1:]}
-    return {name: ("energy", values) for name, values in coords.items()}, places, np.diff(edges)
+    return (
+        {name: ("energy", values) for name, values in coords.items()},
+        bin_of(energy, edges),
+        np.diff(edges),
+    )

@@ -19,9 +19,10 @@ and the influences of all rungs of one chain, summed in time bins, are a series 
 gives. ``log_z_err_asymptotic`` is pymbar's.
 
 Assumes that neighbours overlap. ``overlap`` is the element (k, k+1) of the overlap matrix O = W^T W N, the
-chance that a draw from k might have come from k + 1. Below 0.03 the attr ``warning`` says so, and as draws
-do not know then how little they know, ``log_z_err`` takes up half of what convexity leaves open: -<V> at the
-two rungs, V = (a_{k+1} - a_k) . X, are bounds of log Z_{k+1} - log Z_k.
+chance that a draw from k might have come from k + 1; the more rungs are near, the more share it. What is
+judged is the same of the two rungs alone, int p q / (p + q). Below 0.03 the attr ``warning`` says so, and as
+draws do not know then how little they know, ``log_z_err`` takes up half of what convexity leaves open: -<V>
+at the two rungs, V = (a_{k+1} - a_k) . X, are bounds of log Z_{k+1} - log Z_k.
 
 References
 ----------
@@ -43,12 +44,12 @@ from scipy.special import expit
 from edgphys.errors import ShortChainError
 from edgphys.estimators.chains.autocorrelation import MIN_DRAWS, gamma_method
 from edgphys.estimators.ladders.pool import solve
+from edgphys.estimators.ladders.quadrature import GAP
 from edgphys.estimators.ladders.reading import Ladder, read_ladder, rung_dataset, spread
 from edgphys.estimators.quiet import quiet
 
 __all__ = ["mbar"]
 
-_GAP = 25.0  # squared thermodynamic length of a step that one in some thousand draws crosses
 MIN_OVERLAP = 0.03  # Klimovich et al., section on overlap matrices
 
 _DEFINITIONS = {
@@ -196,7 +197,7 @@ def _guess(energies: np.ndarray, counts: np.ndarray, data: Ladder) -> np.ndarray
     means = np.array([energies[:, end - n : end].mean(1) for end, n in zip(ends, counts, strict=True)])
     firsts = np.array([means[k, k + 1] - means[k, k] for k in range(data.n_rungs - 1)])
     seconds = np.array([means[k + 1, k + 1] - means[k + 1, k] for k in range(data.n_rungs - 1)])
-    if (firsts - seconds > _GAP).any():
+    if (firsts - seconds > GAP).any():
         return None
     return np.concatenate([[0.0], np.cumsum((firsts + seconds) / 2)])
 

@@ -19,9 +19,9 @@ import numpy as np
 
 from edgphys.estimators.ladders.pool import LadderPool
 
-__all__ = ["Step", "integrate", "place_rungs"]
+__all__ = ["GAP", "Step", "integrate", "place_rungs"]
 
-_GAP = 25.0  # squared length of a step whose ends share no configurations: what is between, neither has seen
+GAP = 25.0  # squared length of a step whose ends share no configurations: what is between, neither has seen
 # Between two rungs of a pilot: evenly, and ever closer to both of them.
 _FRACTIONS = np.unique(
     np.concatenate([np.linspace(0.0, 1.0, 9), 0.5 ** np.arange(1, 9), 1.0 - 0.5 ** np.arange(1, 9)])
@@ -70,7 +70,7 @@ def integrate(first: tuple[float, float, float], second: tuple[float, float, flo
     cubic = (variances[0] - variances[1]) / 12
     quintic = (variances[0] - variances[1]) / 10 - (thirds[0] + thirds[1]) / 120
     if abs(cubic) <= half and abs(quintic) <= half:
-        error = abs(quintic - cubic) if 2 * half < _GAP else max(abs(quintic), abs(cubic))
+        error = abs(quintic - cubic) if 2 * half < GAP else max(abs(quintic), abs(cubic))
         return Step(trapezoid + quintic, error, trapezoid, True)
     return Step(trapezoid, half, trapezoid, False)
 

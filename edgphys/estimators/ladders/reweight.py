@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -31,7 +30,6 @@ from edgphys.estimators.ladders.conditions import Drawn, read_drawn
 from edgphys.estimators.ladders.reweighting import Reweighted, Reweighting
 from edgphys.estimators.ladders.rung_chains import chain_reasons
 from edgphys.estimators.weights.weighted_estimates import weight_diagnostics
-from edgphys.observables import SHIFTED
 
 __all__ = ["reweight"]
 
@@ -199,10 +197,7 @@ def _judged(
 def _around(primaries: Primaries, weights: np.ndarray) -> Primaries:
     """With E_0 at the mean of the point: no digits are lost in the variance."""
     energy = primaries.columns[primaries.names.index("energy")]
-    mean = float(energy @ weights / weights.sum())
-    columns = primaries.columns.copy()
-    columns[primaries.names.index(SHIFTED)] = (energy - mean) ** 2
-    return replace(primaries, columns=columns, energy_zero=mean)
+    return primaries.with_energy_zero(float(energy @ weights / weights.sum()))
 
 
 class _Copies:
@@ -210,7 +205,7 @@ class _Copies:
 
     def __init__(self, there: Reweighting, drawn: Drawn, n_resamples: int, seed: int) -> None:
         rng, self._there = np.random.default_rng(seed), there
-        energies = there.series((there.pool.terms @ drawn.coefficients[0])[None])
+        energies = there.series(there.pool.terms @ drawn.coefficients[0])
         self._lengths, self._counts = [], []
         for series in energies:
             length = int(np.ceil(_BLOCK * 2.0 * gamma_method(series).tau_int))

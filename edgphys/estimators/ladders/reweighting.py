@@ -119,17 +119,17 @@ class Reweighting:
 
     def error(self, influence: np.ndarray) -> tuple[float, float]:
         """Error of what has this influence, shape (n,), and the longest tau_int of its series, in draws."""
-        results = [(gamma_method(series), series.size) for series in self.series(influence[None])]
+        results = [(gamma_method(series), series.size) for series in self.series(influence)]
         tau_int = max(result.tau_int for result, _ in results)
         return math.hypot(*(result.err * size for result, size in results)), tau_int
 
     def series(self, influences: np.ndarray) -> list[np.ndarray]:
-        """Of each part the sums over its rungs, (n_chains, n_draws) for one row, else with rows before."""
+        """Of each part the sums over its rungs, shape (..., n) to (..., n_chains, n_draws)."""
         found, first = [], 0
         for shape in self._shapes:
             size = math.prod(shape)
-            part = influences[:, first : first + size].reshape(len(influences), *shape).sum(axis=1)
-            found.append(part[0] if len(influences) == 1 else part)
+            part = influences[..., first : first + size]
+            found.append(part.reshape(*part.shape[:-1], *shape).sum(axis=-3))
             first += size
         return found
 

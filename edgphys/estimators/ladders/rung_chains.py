@@ -44,7 +44,7 @@ def chain_reasons(there: Reweighting, primaries: Primaries, found: Reweighted) -
             reasons.append(f"r_hat {worst:.4g} of {name} at a rung nearby is not below {R_HAT_LIMIT}")
     still, counts = [], {}
     for name, k in judged.items():
-        parts = there.series(found.influences[None, 1 + k])
+        parts = there.series(found.influences[1 + k])
         # Around the mean, not 0: what is constant up to rounding has not fluctuated.
         if all(is_still(found.means[k] + part.size * part) for part in parts):
             still.append(name)

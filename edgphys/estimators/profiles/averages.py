@@ -13,6 +13,7 @@ f must therefore work on complex numbers: no abs, no comparisons.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -21,12 +22,11 @@ import xarray as xr
 from edgphys.estimators.chains.autocorrelation import gamma_method
 from edgphys.estimators.diagnosis import Diagnosis, diagnose
 from edgphys.estimators.draws import draw_dims, weights_of
+from edgphys.estimators.fluctuations import MIN_CARRIERS, carriers
 from edgphys.estimators.profiles.profile_dataset import profile_dataset
 from edgphys.estimators.resampling import weighted_averages
 
 __all__ = ["Coordinate", "average", "averages", "column", "label_of"]
-
-MIN_INFLUENTIAL = 10.0  # independent draws: their scatter gives an error bar to 1/sqrt(40) = 16 %
 
 Transform = Callable[[np.ndarray], np.ndarray]
 Coordinate = str | Callable[[np.ndarray], np.ndarray]
@@ -175,23 +175,18 @@ def average(samples: xr.Dataset, coordinate: Coordinate, name: str | None = None
 
 
 def _few(values: np.ndarray, mean: float, diagnosis: Diagnosis, label: str) -> str:
-    """Why an average rests on too few draws that differ from it; empty if it does not.
-
-    sum d^2 is known as well as that of (sum d^2)^2 / sum d^4 draws of one size, d the influence of a draw.
-    """
+    """Why an average rests on too few draws that differ from it; empty if it does not."""
     influence = values - mean
     if diagnosis.weights is not None:
         influence = influence * diagnosis.weights
-    peak = np.abs(influence).max()
-    if not peak > 0.0:
+    n_draws = carriers(influence)
+    if math.isnan(n_draws):
         return ""
-    squares = (influence / peak) ** 2
-    n_draws = squares.sum() ** 2 / (squares**2).sum()
     if diagnosis.weights is None:
         n_draws /= 2.0 * gamma_method(values).tau_int
-    if n_draws >= MIN_INFLUENTIAL:
+    if n_draws >= MIN_CARRIERS:
         return ""
-    return f"the error of {label} rests on {n_draws:.2g} independent draws, fewer than {MIN_INFLUENTIAL:.0f}"
+    return f"the error of {label} rests on {n_draws:.2g} independent draws, fewer than {MIN_CARRIERS:.0f}"
 
 
 def _from_chains(columns: np.ndarray, function: Transform, window: int) -> tuple[np.ndarray, np.ndarray]:

@@ -11,7 +11,7 @@ import numpy as np
 from edgphys._checks import numbers_of, wrong
 from edgphys.errors import ArgumentValueError
 
-__all__ = ["bin_edges", "counts_in", "one_hot"]
+__all__ = ["bin_edges", "bin_of", "counts_in", "one_hot"]
 
 
 def bin_edges(bins: int | Sequence[float], low: float, high: float) -> np.ndarray:
@@ -28,12 +28,18 @@ def bin_edges(bins: int | Sequence[float], low: float, high: float) -> np.ndarra
     return edges
 
 
-def counts_in(values: np.ndarray, edges: np.ndarray) -> np.ndarray:
-    """How many values of each row, shape (n_rows, n), are in each bin; the last bin has both its edges."""
-    n_bins = len(edges) - 1
+def bin_of(values: np.ndarray, edges: np.ndarray) -> np.ndarray:
+    """The bin of each value, -1 outside of all; the last bin has both its edges."""
     where = np.searchsorted(edges, values, side="right") - 1
-    where[values == edges[-1]] = n_bins - 1
-    inside = (where >= 0) & (where < n_bins)
+    where[values == edges[-1]] = len(edges) - 2
+    where[values > edges[-1]] = -1
+    return where
+
+
+def counts_in(values: np.ndarray, edges: np.ndarray) -> np.ndarray:
+    """How many values of each row, shape (n_rows, n), are in each bin."""
+    n_bins, where = len(edges) - 1, bin_of(values, edges)
+    inside = where >= 0
     flat = (np.arange(len(values))[:, None] * n_bins + where)[inside]
     return np.bincount(flat, minlength=len(values) * n_bins).reshape(len(values), n_bins).astype(np.float64)
 
