@@ -16,10 +16,11 @@ changes no result.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-__all__ = ["cpu_count", "torch_threads"]
+__all__ = ["cpu_count", "kept_torch_threads", "torch_threads"]
 
 
 def cpu_count() -> int:
@@ -46,8 +47,19 @@ def torch_threads(count: int) -> Iterator[None]:
     """
     import torch
 
+    with kept_torch_threads():
+        torch.set_num_threads(count)
+        yield
+
+
+@contextmanager
+def kept_torch_threads() -> Iterator[None]:
+    """Afterwards torch has the threads that it has now, where it is imported by now."""
+    torch = sys.modules.get("torch")
+    if torch is None:
+        yield
+        return
     before = torch.get_num_threads()
-    torch.set_num_threads(count)
     try:
         yield
     finally:

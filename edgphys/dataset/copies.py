@@ -12,12 +12,33 @@ moves) nothing can be told, and nothing is found.
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Sequence
+from typing import Any
 
-__all__ = ["find_copy"]
+import numpy as np
+import xarray as xr
+
+__all__ = ["copy_in", "find_copy", "per_draw"]
 
 _FACTOR = np.uint64(0x9E3779B97F4A7C15)
 _PARTS, _TIMES = 4, 2  # quarters of a chain; twice doubled
+
+
+def per_draw(samples: xr.Dataset, dims: Sequence[str]) -> dict[str, np.ndarray]:
+    """Variables of one number a draw, float64, with their axes in the order of `dims`."""
+    return {
+        str(name): np.asarray(variable.transpose(*dims).values, np.float64)
+        for name, variable in samples.data_vars.items()
+        if set(variable.dims) == set(dims) and variable.dtype.kind in "fiub"
+    }
+
+
+def copy_in(samples: xr.Dataset, dims: Sequence[str]) -> Any:
+    """As `find_copy`, in the variables of one number a draw; None where there is none of these."""
+    columns = list(per_draw(samples, dims).values())
+    if not columns or not columns[0].size:
+        return None
+    return find_copy(np.stack([column.reshape(-1, samples.sizes["draw"]) for column in columns]))
 
 
 def find_copy(columns: np.ndarray) -> tuple[tuple[int, int], tuple[int, int]] | None:

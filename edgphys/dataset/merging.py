@@ -14,7 +14,7 @@ import numpy as np
 import xarray as xr
 
 from edgphys.dataset.cell_names import cell_name
-from edgphys.dataset.copies import find_copy
+from edgphys.dataset.copies import copy_in
 from edgphys.dataset.schema import GEOMETRY, JSON_ATTRS, STATE, is_number, validate
 from edgphys.errors import DatasetError
 from edgphys.observables import COSTS
@@ -97,11 +97,7 @@ def _merge_samples(datasets: Sequence[xr.Dataset]) -> xr.Dataset:
 
 def _refuse_copies(merged: xr.Dataset, dim: str) -> None:
     """Other seeds are no proof of other draws."""
-    dims = ("chain", "draw") if dim == "chain" else ("draw",)
-    per_draw = [variable for variable in merged.data_vars.values() if set(variable.dims) == set(dims)]
-    found = find_copy(
-        np.stack([v.transpose(*dims).values.reshape(-1, merged.sizes["draw"]) for v in per_draw])
-    )
+    found = copy_in(merged, ("chain", "draw") if dim == "chain" else ("draw",))
     if found is not None:
         one, again = (place[0 if dim == "chain" else 1] for place in found)
         raise DatasetError(

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from edgphys.dataset.copies import per_draw
 from edgphys.errors import ShortChainError
 from edgphys.estimators.chains.verdict import judge_chains
 from edgphys.estimators.derived import has_primaries, read_primaries
@@ -122,9 +123,4 @@ def _observables(samples: xr.Dataset) -> dict[str, np.ndarray]:
     dims = ("chain", "draw")
     if has_primaries(samples):
         return read_primaries(samples, dims).tracked_columns()
-    found = {
-        str(name): np.asarray(variable.transpose(*dims).values, np.float64)
-        for name, variable in samples.data_vars.items()
-        if set(variable.dims) == set(dims) and variable.dtype.kind in "fiub"
-    }
-    return {name: column for name, column in found.items() if np.isfinite(column).all()}
+    return {name: column for name, column in per_draw(samples, dims).items() if np.isfinite(column).all()}

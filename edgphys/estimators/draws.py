@@ -14,7 +14,7 @@ import numpy as np
 import xarray as xr
 
 from edgphys._checks import instance
-from edgphys.dataset.copies import find_copy
+from edgphys.dataset.copies import copy_in
 from edgphys.errors import ArgumentValueError, NotExactError
 
 __all__ = ["draw_dims", "log_weights_of", "refuse_copies", "warning_of", "weights_of"]
@@ -122,15 +122,7 @@ def refuse_copies(samples: xr.Dataset) -> None:
     Traceback (most recent call last):
     edgphys.errors.ArgumentValueError: samples must hold every chain once, got chain 3 as a copy of chain 1
     """
-    dims = draw_dims(samples)
-    columns = [
-        np.asarray(variable.transpose(*dims).values, np.float64)
-        for variable in samples.data_vars.values()
-        if set(variable.dims) == set(dims) and variable.dtype.kind in "fiub"
-    ]
-    if not columns or not columns[0].size:
-        return
-    found = find_copy(np.stack([column.reshape(-1, samples.sizes["draw"]) for column in columns]))
+    found = copy_in(samples, draw_dims(samples))
     if found is not None:
         (chain, draw), (other, later) = found
         one, again = (draw, later) if chain == other else (chain, other)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Self
 from edgphys.errors import ArgumentValueError
 from edgphys.methods.base import AbstractMethod, Look, make_options, seed_words
 from edgphys.methods.chains import check_counts, why_no_chains
-from edgphys.methods.edg import EDGMethod
+from edgphys.methods.edg import EDGMethod, times_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -143,10 +143,7 @@ class BridgeMethod(AbstractMethod):
         table = edg.bridge(reference, **sides, **self._generator.options.sample)
         if artefact is not None:
             artefact.count_share(table)
-        earlier = edg.earlier_time if artefact is None else 0.0
-        table.attrs |= {"wall_time": time.perf_counter() - begin + earlier} | (
-            {"earlier_time": earlier} if earlier else {}
-        )
+        table.attrs |= times_of(edg, artefact, begin)
         table.attrs["algorithm"] = reference.attrs["method"]
         return table
 

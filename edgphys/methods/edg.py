@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     import numpy as np
     import xarray as xr
 
-__all__ = ["EDGMethod", "EDGOptions"]
+__all__ = ["EDGMethod", "EDGOptions", "times_of"]
 
 
 @dataclass(frozen=True)
@@ -246,8 +246,12 @@ class EDGMethod(AbstractMethod):
         table = estimate(samples, seed=estimate_seed)
         if artefact is not None:
             artefact.count_share(table)
-        earlier = edg.earlier_time if artefact is None else 0.0
-        table.attrs |= {"wall_time": time.perf_counter() - begin + earlier} | (
-            {"earlier_time": earlier} if earlier else {}
-        )
+        table.attrs |= times_of(edg, artefact, begin)
         return table
+
+
+def times_of(edg: Any, artefact: SharedModel | None, begin: float) -> dict[str, float]:
+    """Seconds of a cell that began at `begin`, of earlier runs of its own training too, as attributes."""
+    earlier = edg.earlier_time if artefact is None else 0.0
+    told = {"wall_time": time.perf_counter() - begin + earlier}
+    return told | ({"earlier_time": earlier} if earlier else {})

@@ -7,7 +7,6 @@ import json
 import math
 from typing import TYPE_CHECKING
 
-import numpy as np
 from rich.console import Console
 from rich.table import Table
 
@@ -15,14 +14,13 @@ from edgphys import observables
 from edgphys.errors import EdgphysError
 from edgphys.report.comparison import format_value, is_result
 from edgphys.report.console import print_line
+from edgphys.report.exact_curve import builder
 
 if TYPE_CHECKING:
     import xarray as xr
 
 __all__ = ["estimates_table", "exact_of", "ladder_tables", "notes_on", "profile_table"]
 
-# Exact results are set beside a result where building the lattice takes no longer than reading it.
-_MOST_SITES = 10**6
 # Columns of the table of a ladder, as far as the system has them.
 _RUNG = ("energy", "specific_heat", "abs_magnetization", "susceptibility", "phi2")
 
@@ -125,23 +123,14 @@ def exact_of(samples: xr.Dataset) -> tuple[dict[str, float], str]:
 
     Those that took long are kept in the attr ``exact``.
     """
-    import lattices
-    from edgphys import systems
     from edgphys.systems.known import known_exactly
 
     attrs = samples.attrs
     if "exact" in attrs:
         values, note = json.loads(attrs["exact"])
         return values, note
-    if attrs.get("n_sites", 0) > _MOST_SITES:
-        return {}, ""
     try:
-        lattice = None
-        if "lattice" in attrs:
-            extent = tuple(int(n) for n in np.atleast_1d(attrs["extent"]))
-            pbc = tuple(bool(p) for p in np.atleast_1d(attrs["pbc"]))
-            lattice = lattices.build(attrs["lattice"], extent, pbc, allow_double_bonds=True)
-        system = systems.build(attrs["system"], lattice, **json.loads(attrs["parameters"]))
+        system = builder(samples, {})()
     except (EdgphysError, ValueError, TypeError):
         return {}, ""
     return known_exactly(system)

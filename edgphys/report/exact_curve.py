@@ -26,7 +26,7 @@ __all__ = ["builder", "exact_curve"]
 
 _MOST, _LEAST = 200, 20  # points of a line
 _SECONDS = 5.0  # that one may take
-_MOST_SITES = 10**6  # that are built for it
+_MOST_SITES = 10**6  # building a lattice of more takes longer than reading a result
 _TOLERANCE = 1e-8  # relative: what a library of another version may change
 
 
@@ -90,7 +90,7 @@ def builder(table: xr.Dataset, fixed: dict[str, float]) -> Callable[..., Any]:
     attrs = table.attrs
     if attrs.get("n_sites", 0) > _MOST_SITES:
         raise ArgumentValueError(
-            f"n_sites must be at most {_MOST_SITES} for a smooth line, got {attrs['n_sites']}"
+            f"n_sites must be at most {_MOST_SITES} for exact results, got {attrs['n_sites']}"
         )
     lattice = None
     if "lattice" in attrs:

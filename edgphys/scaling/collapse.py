@@ -248,8 +248,8 @@ def _warning(sizes: list[Size], numbers: dict[str, float]) -> str:
     inside = all(size.couplings[0] < numbers["critical_coupling"] < size.couplings[-1] for size in sizes)
     if not inside:
         reasons.append("the critical coupling lies at or beyond the end of the couplings of some size")
-    root = math.sqrt(numbers["chi2_per_point"])
-    if root**2 > _LARGE:
+    if numbers["chi2_per_point"] > _LARGE:
+        root = math.sqrt(numbers["chi2_per_point"])
         reasons.append(
             f"values are {root:.2g} errors from one function (root mean square): "
             "leave out small sizes or couplings far from the critical one"

@@ -4,14 +4,13 @@
 from __future__ import annotations
 
 import functools
-import sys
-from collections.abc import Generator, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Generator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Any
 
 from edgphys._progress import reporting_to
-from edgphys._threads import cpu_count
+from edgphys._threads import cpu_count, kept_torch_threads
 from edgphys.dataset.cell_names import point_words
 from edgphys.methods.base import AbstractMethod
 from edgphys.scans.cell import Cell, Result, run_cell
@@ -126,7 +125,9 @@ class Job:
         calls = [((key, cell), functools.partial(self._heard, cell, *rest)) for key, cell, *rest in tasks]
         # closing: whoever leaves this generator waits until the workers have stopped
         started = lambda about: self._started(about[1])  # noqa: E731
-        with _kept_torch_threads(), closing(run_in_threads(calls, n_workers, started)) as results:
+        # Workers set torch's threads for themselves, and by the way what threads begun later start with. A
+        # method that computes with torch has imported it by now.
+        with kept_torch_threads(), closing(run_in_threads(calls, n_workers, started)) as results:
             for (key, _), result in results:
                 yield key, result
 
@@ -149,20 +150,3 @@ class Job:
 
     def _started(self, cell: Cell) -> None:
         self.progress.start(cell.method.name, point_label(cell.point))
-
-
-@contextmanager
-def _kept_torch_threads() -> Iterator[None]:
-    """Workers set torch's threads for themselves, and by the way what threads begun later start with.
-
-    A method that computes with torch has imported it by now.
-    """
-    torch = sys.modules.get("torch")
-    if torch is None:
-        yield
-        return
-    before = torch.get_num_threads()
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

@@ -51,17 +51,12 @@ class ModelOptions:
 
     def __post_init__(self) -> None:
         at_most(self.n_path_steps, "n_path_steps")
-        axes = ("channels", "blocks")
-        for name in ("decoder_size", "encoder_size"):
-            size = sizes(getattr(self, name), name, axes)
+        names, axes = ("decoder_size", "encoder_size"), ("channels", "blocks")
+        checked = {name: sizes(getattr(self, name), name, axes) for name in names}
+        for name, size in checked.items():
             # Weights, gradients, two moments of Adam and the average, in float32.
             check_memory(20.0 * self._n_weights(name, size), name, f"networks of size {size}")
-        set_fields(
-            self,
-            n_path_steps=count(self.n_path_steps, "n_path_steps", 1),
-            decoder_size=sizes(self.decoder_size, "decoder_size", axes),
-            encoder_size=sizes(self.encoder_size, "encoder_size", axes),
-        )
+        set_fields(self, n_path_steps=count(self.n_path_steps, "n_path_steps", 1), **checked)
 
     def _n_weights(self, name: str, size: tuple[int, ...]) -> float:
         """Weights of the networks of that size, at least."""

@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 
 from edgphys.errors import TrainingError
 
-__all__ = ["GaussianMixture", "em_step", "energy_of_block", "explore", "fit_mixture", "follow", "walk"]
+__all__ = ["GaussianMixture", "em_step", "energy_of_first", "explore", "fit_mixture", "follow", "walk"]
 
 # Spectrum of a fitted covariance: no direction narrower than this, relative to the widest.
 _LEAST_WIDTH = 1e-6
@@ -98,7 +98,7 @@ def explore(target, n_blocks: int, n_components: int, rng: np.random.Generator) 
             walkers = walk(target, target.starts(rng, max(_N_WALKERS, 8 * size)), _N_WALK_STEPS, rng)
             rows = walkers.reshape(-1, block)
             rows = rows[rng.choice(len(rows), min(len(rows), 8192), replace=False)]
-        energy = energy_of_block(target, walkers[0, block:])
+        energy = _energy_of_block(target, walkers[0, block:])
         mixture, share = _population(fit_mixture(rows, size, rng), energy, rng)
         if share > best_share:
             best, best_share = mixture, share
@@ -118,11 +118,15 @@ def follow(mixture: GaussianMixture, target, n_blocks: int, rng: np.random.Gener
     target, n_blocks, rng
         As for `explore`.
     """
-    others = np.tile(mixture.means[np.argmax(mixture.weights)], n_blocks - 1)
-    return _population(mixture, energy_of_block(target, others), rng, keeping=True)[0]
+    return _population(mixture, energy_of_first(target, mixture, n_blocks), rng, keeping=True)[0]
 
 
-def energy_of_block(target, others: NDArray[np.float64]) -> Callable:
+def energy_of_first(target, mixture: GaussianMixture, n_blocks: int) -> Callable:
+    """Energy of the first block, shape (n_batch, n_dims of a block), the others in the largest component."""
+    return _energy_of_block(target, np.tile(mixture.means[np.argmax(mixture.weights)], n_blocks - 1))
+
+
+def _energy_of_block(target, others: NDArray[np.float64]) -> Callable:
     """Energy of the first block, shape (n_batch, n_dims of a block), with all other variables held."""
 
     def energy(x: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -24,7 +24,7 @@ import math
 import numpy as np
 import scipy.special
 
-from edgphys.edg.mixture.gaussian_mixture import GaussianMixture, em_step, energy_of_block, fit_mixture
+from edgphys.edg.mixture.gaussian_mixture import GaussianMixture, em_step, energy_of_first, fit_mixture
 
 __all__ = ["LEAST_SHARE", "joined", "wide_components"]
 
@@ -51,8 +51,7 @@ def wide_components(
     start : GaussianMixture, optional
         Those of a target close by, all of which are kept.
     """
-    others = np.tile(mixture.means[np.argmax(mixture.weights)], n_blocks - 1)
-    energy, hotter = energy_of_block(target, others), 1.0 + math.sqrt(2.0 / mixture.means.shape[1])
+    energy, hotter = energy_of_first(target, mixture, n_blocks), 1.0 + math.sqrt(2.0 / mixture.means.shape[1])
     sources = [mixture.widened(factor) for factor in _WIDER]
     x = np.concatenate([source.draw(_N_DRAWS, rng) for source in sources])
     terms = [scipy.special.logsumexp(source.log_terms(x), axis=1) for source in sources]

@@ -32,7 +32,7 @@ from edgphys.edg.weights.ode import Flow, StepChange, ode_log_weights
 from edgphys.edg.weights.round_trip import RoundTrips
 from edgphys.edg.weights.short_chains import short_chains
 from edgphys.edg.weights.views import Back, ViewSpread, harmonic_mean, redraw_by
-from edgphys.errors import ArgumentValueError, NotExactError
+from edgphys.errors import ArgumentValueError
 from edgphys.mcmc.annealing.ladder import Annealing
 from edgphys.mcmc.annealing.walkers_of import walkers_of
 from edgphys.systems.base import AbstractSystem
@@ -164,10 +164,7 @@ def draw_samples(
     witnesses = model.target.start_witnesses() if annealed else model.target.witnesses()
     target = cast(AbstractTarget, model.target)
     chains = short_chains(target, annealed, _spawned_rng(seed, 9)) if with_chains else None
-    try:
-        unseen = trips.unseen(model, n_steps, witnesses, annealed=annealed, chains=chains)
-    except NotExactError:  # no algorithm moves single states of a system of one's own
-        chains, unseen = None, trips.unseen(model, n_steps, witnesses, annealed=annealed)
+    unseen = trips.unseen(model, n_steps, witnesses, annealed=annealed, chains=chains)
     spent = model.target.calls_since(before) + Calls(views.n_more_energies(n_samples) + n_pilot)
     if annealing is not None:
         settings |= {"n_anneal": annealing.n_rungs, "ess_start": annealing.start_share()}

@@ -18,6 +18,7 @@ on it (<m> = 0 is exact), and a local algorithm may take forever to flip it.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 
 import numpy as np
 import xarray as xr
@@ -148,21 +149,32 @@ def project(primaries: Primaries) -> tuple[dict[str, float], dict[str, np.ndarra
     """
     means = primaries.columns.mean(axis=(1, 2))
     values, gradients = gradient(primaries, means)
+    return values, _projected(primaries, means, values, gradients)
+
+
+def _projected(
+    primaries: Primaries,
+    means: np.ndarray,
+    values: Mapping[str, float],
+    gradients: Mapping[str, np.ndarray],
+) -> dict[str, np.ndarray | None]:
+    """The series of `project`."""
     deviations = primaries.columns - means[:, None, None]
     series = {}
     for name, slope in gradients.items():
         finite = np.isfinite(values[name]) and np.isfinite(slope).all()
         used = np.flatnonzero(slope)
         series[name] = np.tensordot(slope[used], deviations[used], axes=1) if finite else None
-    return values, series
+    return series
 
 
 def _derived_values(primaries: Primaries, tau_int: float) -> tuple[dict[str, float], dict[str, GammaResult]]:
     """Estimates, bias-corrected where blocks allow it, their errors, and the Gamma method behind these."""
-    plain, series = project(primaries)
+    means = primaries.columns.mean(axis=(1, 2))
+    plain, gradients = gradient(primaries, means)
+    series = _projected(primaries, means, plain, gradients)
     corrected = unbiased(primaries, tau_int)
     results = {name: gamma_method(one) for name, one in series.items() if one is not None}
-    gradients = gradient(primaries, primaries.columns.mean(axis=(1, 2)))[1]
     unknown = errors_unknown(primaries, gradients, primaries.still())
     values = {}
     for name, value in plain.items():

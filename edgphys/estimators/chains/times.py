@@ -12,7 +12,7 @@ import numpy as np
 import xarray as xr
 
 from edgphys._checks import instance
-from edgphys.estimators.chains.autocorrelation import gamma_method
+from edgphys.estimators.chains.autocorrelation import GammaResult, gamma_method
 from edgphys.estimators.chains.binning import log_binning
 from edgphys.estimators.chains.chain_estimates import project, unbiased
 from edgphys.estimators.chains.verdict import judge_chains
@@ -91,9 +91,12 @@ def autocorrelation_times(samples: xr.Dataset) -> xr.Dataset:
     refuse_copies(samples)
     primaries = read_primaries(samples, ("chain", "draw"))
     measured = {name: primaries.columns[k] for k, name in enumerate(primaries.names) if name in samples}
-    table = {name: _row(float(column.mean()), column) for name, column in measured.items()}
-    tracked_tau = float(np.fmax.reduce([table[name]["tau_int"] for name in primaries.tracked()]))
-    corrected = unbiased(primaries, tracked_tau)
+    verdict = judge_chains(primaries.tracked_columns())
+    table = {
+        name: _row(float(column.mean()), column, verdict.results.get(name))
+        for name, column in measured.items()
+    }
+    corrected = unbiased(primaries, verdict.values["tau_int"])
     plain, projected = project(primaries)
     for name, series in projected.items():
         if name not in measured:
@@ -104,16 +107,15 @@ def autocorrelation_times(samples: xr.Dataset) -> xr.Dataset:
     }
     kinds = ["primary" if name in measured else "derived" for name in table]
     coords = {"quantity": list(table), "kind": ("quantity", kinds)}
-    reasons = judge_chains(primaries.tracked_columns()).reasons
-    attrs = {**samples.attrs, "kind": "times", "warning": warning_of(samples, reasons)}
+    attrs = {**samples.attrs, "kind": "times", "warning": warning_of(samples, verdict.reasons)}
     return xr.Dataset(variables, coords, attrs)
 
 
-def _row(estimate: float, series: np.ndarray | None) -> dict[str, float]:
-    """One quantity; all NaN but the estimate if it has no series."""
+def _row(estimate: float, series: np.ndarray | None, gamma: GammaResult | None = None) -> dict[str, float]:
+    """One quantity; all NaN but the estimate if it has no series. `gamma` is that of the series, if known."""
     if series is None:
         return dict.fromkeys(_VARIABLES, float("nan")) | {"estimate": estimate}
-    gamma, binned = gamma_method(series), log_binning(series)
+    gamma, binned = gamma or gamma_method(series), log_binning(series)
     return {
         "tau_int": gamma.tau_int,
         "tau_int_err": gamma.tau_int_err,

@@ -18,6 +18,8 @@ and are correlated with each other.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import scipy
@@ -28,7 +30,7 @@ from edgphys.estimators.diagnosis import Diagnosis, diagnose
 from edgphys.estimators.draws import draw_dims
 from edgphys.estimators.resampling import weighted_averages
 
-__all__ = ["correlation_function", "correlation_of", "draw_means", "first_and_last"]
+__all__ = ["correlation_dataset", "correlation_function", "correlation_of", "draw_means", "first_and_last"]
 
 _NUMBERS_AT_ONCE = 2**22  # 32 MB of configurations go through the transform together
 
@@ -81,14 +83,21 @@ def correlation_function(samples: xr.Dataset) -> xr.Dataset:
         columns[1:, 0] = 0.0, 0.5 if diagnosis.weights is None else np.nan
     given = json.loads(samples.attrs.get("definitions", "{}")).get("correlation", _DEFINITION)
     texts = given, "one standard error of correlation", "integrated autocorrelation time, in draws"
-    names = "correlation", "correlation_err", "tau_int"
-    variables = {
-        name: ("distance", column, {"definition": text})
-        for name, column, text in zip(names, columns, texts, strict=True)
-    }
+    names = ["correlation", "correlation_err", "tau_int"]
+    described = {name: (column, text) for name, column, text in zip(names, columns, texts, strict=True)}
+    return correlation_dataset(samples, diagnosis, described, {"distance": np.arange(columns.shape[1])})
+
+
+def correlation_dataset(
+    samples: xr.Dataset,
+    diagnosis: Diagnosis,
+    columns: Mapping[str, tuple[np.ndarray, str]],
+    coords: Mapping[str, Any],
+) -> xr.Dataset:
+    """Dataset of kind "correlation", from numbers at each distance with their definitions."""
+    variables = {name: ("distance", value, {"definition": text}) for name, (value, text) in columns.items()}
     variables = diagnosis.variables() | variables  # tau_int is that of each distance
-    distance = np.arange(columns.shape[1])
-    return xr.Dataset(variables, {"distance": distance}, diagnosis.attrs(samples) | {"kind": "correlation"})
+    return xr.Dataset(variables, coords, diagnosis.attrs(samples) | {"kind": "correlation"})
 
 
 def first_and_last(values: np.ndarray) -> dict[str, np.ndarray]:

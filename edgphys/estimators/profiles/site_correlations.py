@@ -26,7 +26,12 @@ from edgphys._checks import choice, flag, numbers_of, wrong
 from edgphys.errors import ArgumentValueError
 from edgphys.estimators.diagnosis import diagnose
 from edgphys.estimators.draws import draw_dims, weights_of
-from edgphys.estimators.profiles.correlation import correlation_function, draw_means, first_and_last
+from edgphys.estimators.profiles.correlation import (
+    correlation_dataset,
+    correlation_function,
+    draw_means,
+    first_and_last,
+)
 from edgphys.estimators.profiles.profile_dataset import profile_dataset
 from lattices import Lattice, build
 from lattices.numbering import all_sites
@@ -119,10 +124,8 @@ def correlations(
         "n_pairs": (classes.n_pairs, "pairs of sites at the distance; at distance 0 the sites"),
         "tau_int": (tau_int, "integrated autocorrelation time, in draws"),
     }
-    variables = {name: ("distance", value, {"definition": text}) for name, (value, text) in columns.items()}
-    variables = diagnosis.variables() | variables  # tau_int is that of each distance
     coords = {"distance": ("distance", classes.distances, {"definition": "in lattice spacings"})}
-    return xr.Dataset(variables, coords, diagnosis.attrs(samples) | {"kind": "correlation"})
+    return correlation_dataset(samples, diagnosis, columns, coords)
 
 
 def structure_factor(
@@ -228,16 +231,20 @@ def _lattice_of(attrs: dict) -> Lattice:
         ) from error
 
 
+def _spacing(lattice: Lattice) -> float:
+    """Shortest bond, in units of the positions."""
+    bonds = lattice.positions[lattice.bonds[:, 1]] - lattice.positions[lattice.bonds[:, 0]]
+    return float(distances(lattice, bonds).min())
+
+
 def _reach(lattice: Lattice, max_distance: float | None) -> float:
-    """The largest distance, in units of the positions."""
-    first, second = lattice.bonds[:, 0], lattice.bonds[:, 1]
-    spacing = distances(lattice, lattice.positions[second] - lattice.positions[first]).min()
+    """The largest distance, in lattice spacings."""
     if max_distance is None:
         sides = np.linalg.norm(lattice.basis_vectors, axis=1) * np.array(lattice.extent)
-        return max(0.5 * float(sides.max()), spacing)
+        return max(0.5 * float(sides.max()) / _spacing(lattice), 1.0)
     if isinstance(max_distance, bool) or not float(max_distance) >= 0.0:
         raise wrong(ArgumentValueError, "max_distance", "a number >= 0", max_distance)
-    return float(max_distance) * spacing
+    return float(max_distance)
 
 
 def _box(lattice: Lattice) -> tuple[int, ...]:
@@ -265,10 +272,9 @@ def _classes(lattice: Lattice, reach: float) -> _Classes:
         length.append(distances(lattice, between))
         count.append(fits * (1 if a == b else 2))
     length, count = np.concatenate(length), np.concatenate(count)
-    bonds = lattice.positions[lattice.bonds[:, 1]] - lattice.positions[lattice.bonds[:, 0]]
-    spacing = distances(lattice, bonds).min()
+    length = length / _spacing(lattice)
     wanted = np.flatnonzero((count > 0) & (length <= reach * (1.0 + 1e-9)))
-    values, label = np.unique(np.round(length[wanted] / spacing, 8), return_inverse=True)
+    values, label = np.unique(np.round(length[wanted], 8), return_inverse=True)
     order = wanted[np.argsort(label, kind="stable")]
     starts = np.searchsorted(np.sort(label.ravel()), np.arange(len(values)))
     ordered = np.bincount(label.ravel(), weights=count[wanted])

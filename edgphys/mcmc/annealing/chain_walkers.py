@@ -22,10 +22,10 @@ from edgphys.errors import NotExactError
 from edgphys.mcmc.algorithms import make_sampler
 from edgphys.mcmc.annealing.walkers import AbstractWalkers
 from edgphys.mcmc.core.action_terms import make_action_terms
-from edgphys.mcmc.core.sampler import AbstractLatticeSampler, ChainState
+from edgphys.mcmc.core.sampler import AbstractLatticeSampler, AbstractSampler, ChainState
 from edgphys.systems.base import AbstractSystem
 
-__all__ = ["ChainWalkers"]
+__all__ = ["ChainWalkers", "check_single"]
 
 # Walkers that are tuned, and their sweeps at each rung.
 _N_SCOUTS, _SCOUT_SWEEPS = 32, 10
@@ -68,11 +68,7 @@ class ChainWalkers(AbstractWalkers):
     ) -> None:
         self._algorithm, self._options, self._rng = algorithm, options, rng
         self._set(system)
-        if self._sampler.chains_per_state > 1:
-            raise NotExactError(
-                f"algorithm must hold one chain in a state to be annealed, got {algorithm!r}, which holds "
-                f"{self._sampler.chains_per_state}"
-            )
+        check_single(self._sampler)
         self.x = np.array(x, dtype=self._sampler.kept_dtype(), order="C")
         self._terms, self._chains = make_action_terms(system), self._begin(self.x)
         self._scouts: ChainState | None = None
@@ -147,3 +143,12 @@ class ChainWalkers(AbstractWalkers):
 def chain_of(chains: ChainState, k: int | slice) -> ChainState:
     """One of many chains that one state holds, or some of them; writing to it writes to them."""
     return ChainState(chains.configuration[k], chains.rng[k], chains.counts[k], chains.tuning[k])
+
+
+def check_single(sampler: AbstractSampler) -> None:
+    """Refuse an algorithm that holds several chains in a state."""
+    if sampler.chains_per_state > 1:
+        raise NotExactError(
+            f"algorithm must hold one chain in a state to be annealed, got {sampler.name!r}, which holds "
+            f"{sampler.chains_per_state}"
+        )

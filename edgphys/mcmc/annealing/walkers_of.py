@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from edgphys.errors import ArgumentValueError
-from edgphys.mcmc.algorithms import best_algorithm
-from edgphys.mcmc.annealing.chain_walkers import ChainWalkers
+from edgphys.mcmc.algorithms import best_algorithm, make_sampler
+from edgphys.mcmc.annealing.chain_walkers import ChainWalkers, check_single
 from edgphys.mcmc.annealing.ladder import MakeWalkers
 from edgphys.mcmc.annealing.moving_points import MovingPoints
 from edgphys.systems.base import AbstractSystem
@@ -25,7 +25,7 @@ def walkers_of(start: AbstractSystem, end: AbstractSystem) -> MakeWalkers:
     Raises
     ------
     NotExactError
-        If no algorithm serves both.
+        If no algorithm serves both, or it holds several chains in a state.
     ArgumentValueError
         If, on a lattice, they differ in more than the coefficients of the action.
     """
@@ -38,9 +38,10 @@ def chain_walkers(
     algorithm: str | None = None,
     options: Mapping[str, Any] | None = None,
 ) -> MakeWalkers:
-    """Those of lattice systems, by an algorithm of choice."""
+    """Those of lattice systems, by an algorithm of choice that holds one chain in a state."""
     check_coefficients(start, end)
     algorithm = best_algorithm(start, end) if algorithm is None else algorithm
+    check_single(make_sampler(start, algorithm, options))
     return partial(ChainWalkers, algorithm=algorithm, options=options)
 
 

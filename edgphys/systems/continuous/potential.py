@@ -131,9 +131,7 @@ class Potential(AbstractContinuousSystem):
         self._kernel = difference_kernel(function) if self._compiled and kernel is None else kernel
         self._energy_kernel = plain_kernel(function) if self._compiled else self._kernel
         self._fingerprint = validate(self, self._probes(), function, kernel)
-        if not _known_finite(function, self.n_variables, self.temperature):
-            check_finite_integral(self, "function")
-            _remember_finite(function, self.n_variables, self.temperature)
+        check_finite_integral(self, "function")
 
     @property
     def _compiled(self) -> bool:
@@ -181,6 +179,15 @@ class Potential(AbstractContinuousSystem):
             centres=self._centres,
             width=self.width,
         )
+
+    def why_infinite(self) -> str | None:
+        """As for every system; of each function it is found out once."""
+        if _known_finite(self._function, self.n_variables, self.temperature):
+            return None
+        reason = super().why_infinite()
+        if reason is None:
+            _remember_finite(self._function, self.n_variables, self.temperature)
+        return reason
 
     def identity(self) -> dict[str, Any]:
         """Name, parameters, and energies at fixed points."""
