@@ -25,7 +25,7 @@ from edgphys.report.comparison import (
 from edgphys.report.console import empty_table, new_console, plain_value, print_line
 from edgphys.report.curve_results import check_line, curve_table
 from edgphys.report.dataset_tables import estimates_table, exact_of, ladder_tables, notes_on, profile_table
-from edgphys.report.scan_tables import diagnostics_table, results_table
+from edgphys.report.scan_tables import diagnostics_table, not_run, results_table, where
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -117,7 +117,7 @@ def print_scan(table: xr.Dataset, variables: list[str] | None = None, console: C
     console.print(results_table(table, names, couplings))
     if variables is None and sampled_methods(table):
         console.print(diagnostics_table(table, couplings))
-    for line in _notes(table):
+    for line in filter(None, [*_notes(table), not_run(table, couplings)]):
         print_line(console, line)
 
 
@@ -144,11 +144,7 @@ def _notes(table: xr.Dataset) -> list[str]:
         if ranges:
             notes.append(f"{method}: one model for {range_words(ranges)}, drawn from anew at each point.")
     for method, point, reason in blanks(table):
-        notes.append(f"No results of {method} at {_where(point)}: {reason}")
+        notes.append(f"No results of {method} at {where(point)}: {reason}")
     for method, point, reason in troubles(table):
-        notes.append(f"NOT TRUSTED: {method} at {_where(point)}: {reason}")
+        notes.append(f"NOT TRUSTED: {method} at {where(point)}: {reason}")
     return notes
-
-
-def _where(point: dict[str, float]) -> str:
-    return " ".join(f"{name}={value:.6g}" for name, value in point.items())
