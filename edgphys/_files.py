@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import itertools
 import os
 import threading
@@ -12,7 +13,7 @@ from pathlib import Path
 
 from edgphys.errors import DatasetError, FileTakenError
 
-__all__ = ["OVERWRITE", "check_target", "locked", "stamp", "write_whole"]
+__all__ = ["OVERWRITE", "beside", "check_target", "drop_states", "locked", "stamp", "write_whole"]
 
 OVERWRITE = "name another file, or overwrite it (overwrite=True, --overwrite)"
 
@@ -42,6 +43,24 @@ def check_target(path: str | Path, name: str = "path", overwrite: bool = True) -
     if os.path.lexists(path) and not overwrite:  # a link that leads nowhere is there too
         raise DatasetError(f"{name}: {path} exists and is not overwritten; {OVERWRITE}", name)
     return path
+
+
+def beside(path: str | Path, word: str) -> Path:
+    """Another state file of the computation whose state is kept at `path`.
+
+    Examples
+    --------
+    >>> beside("a.nc.chains", "draws").name
+    'a.nc.chains.draws'
+    """
+    path = Path(path)
+    return path.with_name(f"{path.name}.{word}")
+
+
+def drop_states(path: Path) -> None:
+    """Remove the state file at `path`, and all `beside` it."""
+    for state in (path, *path.parent.glob(f"{glob.escape(path.name)}.*")):
+        state.unlink(missing_ok=True)
 
 
 def stamp(path: Path) -> tuple[int, int, int] | None:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edgphys._files import check_target
+from edgphys._files import check_target, drop_states
 from edgphys._progress import duration
 from edgphys.cli.results import check_new_file
 from edgphys.cli.slow_exact import keep_slow_exact
@@ -75,11 +75,11 @@ class RunArguments:
             yield store
         except (DatasetError, TrainingError) as error:
             about, _, _ = str(error).rpartition(";")  # what follows is advice
-            about_store = f"checkpoint: {store} "
+            about_store = f"checkpoint: {store}"
             if error.argument != "checkpoint" or not about.startswith(about_store):
                 raise
             raise type(error)(
-                f"--out: {store}, left by an unfinished command, {about.removeprefix(about_store)}; "
+                f"--out: {store}{_with_comma(about.removeprefix(about_store))}; "
                 "name another --out or remove that file"
             ) from error
 
@@ -100,8 +100,18 @@ class RunArguments:
             write_or_keep(result, self.out, self.overwrite)
         except FileTakenError as error:
             taken = error
-        store.unlink(missing_ok=True)
+        drop_states(store)
         print_dataset(result)
         if taken is not None:
             raise taken
         print(f"wrote {self.out} in {duration(time.perf_counter() - start)}")
+
+
+def _with_comma(rest: str) -> str:
+    """What is left of an error after the name of the state file: its suffix, if any, and what is wrong.
+
+    >>> _with_comma(".draws cannot be read")
+    '.draws, left by an unfinished command, cannot be read'
+    """
+    suffix, _, wrong = rest.partition(" ")
+    return f"{suffix}, left by an unfinished command, {wrong}"

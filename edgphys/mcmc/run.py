@@ -17,7 +17,7 @@ import xarray as xr
 from edgphys import _checks
 from edgphys._threads import cpu_count
 from edgphys.mcmc.algorithms import make_sampler
-from edgphys.mcmc.core.checkpoint import Checkpoint
+from edgphys.mcmc.core.checkpoint import Checkpoint, Temporary
 from edgphys.mcmc.core.driver import Work, check_plan, identity_of, samples_dataset
 
 __all__ = ["run"]
@@ -35,7 +35,7 @@ def run(
     keep: bool = False,
     n_threads: int | None = None,
     options: Mapping | None = None,
-    checkpoint: str | Path | None = None,
+    checkpoint: str | Path | Temporary | None = None,
     progress: bool = False,
 ) -> xr.Dataset:
     """Sample a system by Markov-chain Monte Carlo.

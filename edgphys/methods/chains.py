@@ -111,10 +111,12 @@ class ChainMethod(AbstractMethod):
     ) -> xr.Dataset:
         from edgphys import mcmc
         from edgphys.estimators import estimate
+        from edgphys.mcmc.core.checkpoint import Temporary
 
         algorithm = mcmc.best_algorithm(system) if self.name == BEST else self.name
         # The third word: the first two seed samplers, and one seed must not serve two draws.
         chain_seed, _, estimate_seed = seed_words(seed, 3)
         given = {field.name: getattr(self.options, field.name) for field in dataclasses.fields(self.options)}
-        samples = mcmc.run(system, algorithm, seed=chain_seed, **given)
+        store = None if checkpoint is None else Temporary(checkpoint)
+        samples = mcmc.run(system, algorithm, seed=chain_seed, checkpoint=store, **given)
         return estimate(samples, seed=estimate_seed)

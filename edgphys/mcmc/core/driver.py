@@ -124,15 +124,22 @@ class Work:
                 # What the warm-up learned stays in the states: a run that goes on freezes the same again.
                 tuned = self.sampler.freeze(self.states)
                 self._in_threads(pool, lambda c: self._sample(c, tuned), bar.advance)
-            finally:
-                if self.store is not None and any(map(any, self.done)):
-                    self.store.write()
+            except BaseException:
+                self._write()
+                raise
+        if self.store is not None and self.store.keeps_result:
+            self._write()
         return tuned
+
+    def _write(self) -> None:
+        if self.store is not None and any(map(any, self.done)):
+            self.store.write()
 
     def attrs(self, method: str, seed: int, seconds: float, settings: dict[str, Any]) -> dict[str, Any]:
         """Attributes of the dataset of a finished run that took so many seconds since it was last begun."""
         n_energy_calls, n_gradient_calls = self.sampler.calls(self.states)
-        return sample_attrs(
+        earlier = {"earlier_time": self.time_before} if self.time_before else {}
+        return earlier | sample_attrs(
             self.sampler.system,
             method=method,
             seed=seed,

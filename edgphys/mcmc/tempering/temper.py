@@ -27,7 +27,7 @@ from edgphys._sizes import at_most
 from edgphys._threads import cpu_count
 from edgphys.errors import ArgumentValueError, NotExactError, UnknownNameError
 from edgphys.mcmc.algorithms import best_algorithm
-from edgphys.mcmc.core.checkpoint import Checkpoint
+from edgphys.mcmc.core.checkpoint import Checkpoint, Temporary
 from edgphys.mcmc.core.driver import Work, check_plan, identity_of, samples_dataset
 from edgphys.mcmc.tempering.ladder import LadderSampler
 
@@ -57,7 +57,7 @@ def temper(
     keep: bool = False,
     n_threads: int | None = None,
     options: Mapping | None = None,
-    checkpoint: str | Path | None = None,
+    checkpoint: str | Path | Temporary | None = None,
     progress: bool = False,
 ) -> xr.Dataset:
     """Sample a system at all rungs of a ladder, with swaps between neighbours.
