@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import functools
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
 from edgphys.errors import ArgumentValueError
 
-__all__ = ["MOST_VALUES", "at_most", "check_memory", "check_work"]
+__all__ = ["MOST_VALUES", "at_most", "check_disk", "check_memory", "check_work"]
 
 MOST_VALUES = 100_000  # points of a scan, rungs of a ladder, steps of a path, views
 
@@ -50,6 +51,23 @@ def check_memory(n_bytes: float, name: str, what: str) -> None:
         words = f"{what} need at least {n_bytes / _GIB:.3g} GiB".replace("e+0", "e")
         raise ArgumentValueError(
             f"{name} must be smaller: {words} of memory, this machine has {limit / _GIB:.3g} GiB", name
+        )
+
+
+def check_disk(n_bytes: float, folder: Path, name: str, what: str) -> None:
+    """Refuse what the disk has no room for.
+
+    Raises
+    ------
+    ArgumentValueError
+        With the figure and the limit.
+    """
+    free = shutil.disk_usage(folder).free
+    if n_bytes > free:
+        raise ArgumentValueError(
+            f"{name} must be smaller: {what} need {n_bytes / _GIB:.3g} GiB in {folder}, "
+            f"{free / _GIB:.3g} GiB are free",
+            name,
         )
 
 

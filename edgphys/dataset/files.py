@@ -8,20 +8,23 @@ is there in full, or not at all.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
+from edgphys import _sizes
 from edgphys._files import check_target, write_whole
 from edgphys.dataset import netcdf
 from edgphys.dataset.merging import merge
 from edgphys.dataset.schema import KINDS, LISTS, SCHEMA_VERSION, validate
 from edgphys.errors import DatasetError
 
-__all__ = ["KINDS", "SCHEMA_VERSION", "merge", "read", "validate", "write", "write_or_keep"]
+__all__ = ["KINDS", "SCHEMA_VERSION", "merge", "open", "read", "validate", "write", "write_or_keep"]
 
+_PIECE = 1 << 24  # bytes
 _HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 
@@ -64,14 +67,24 @@ def write_or_keep(ds: xr.Dataset, path: Path, overwrite: bool) -> Path:
     """
     validate(ds)
     plain = ds.assign_attrs({name: _writable(name, value) for name, value in ds.attrs.items()})
-    encoding = {"configurations": {"zlib": True, "complevel": 1}} if "configurations" in ds else {}
-    content = netcdf.image(plain, encoding)
-    write_whole(path, lambda temporary: temporary.write_bytes(content), overwrite)
+    write_whole(path, _writer(plain, path), overwrite)
     return path
 
 
+def _writer(ds: xr.Dataset, path: Path) -> Callable[[Path], object]:
+    """Writes `ds`: at once, or configurations that fill the memory piece by piece."""
+    name = "configurations"
+    if name not in ds or ds[name].nbytes <= netcdf.LARGE:
+        content = netcdf.image(ds, {name: {"zlib": True, "complevel": 1}} if name in ds else {})
+        return lambda temporary: temporary.write_bytes(content)
+    # HDF5 itself crashes on a full disk: there must be room for all, compressed or not.
+    _sizes.check_disk(ds[name].nbytes, path.parent, "path", "the configurations")
+    content = netcdf.image(ds.drop_vars(name), {})
+    return lambda temporary: netcdf.write_aside(temporary, content, name, ds[name].variable)
+
+
 def read(path: str | Path) -> xr.Dataset:
-    """Read a dataset into memory and check it.
+    """Read a dataset into memory and check it; variables above 64 MiB wait until they are looked at.
 
     Parameters
     ----------
@@ -94,7 +107,7 @@ def read(path: str | Path) -> xr.Dataset:
     if path.is_dir():
         raise DatasetError(f"path must be a file, got the folder {path}")
     try:
-        with open(path, "rb") as file:
+        with path.open("rb") as file:
             signature = file.read(len(_HDF5_SIGNATURE))
         if signature != _HDF5_SIGNATURE:
             raise DatasetError(f"{path} must be a netCDF-4 file, got one that begins with {signature!r}")
@@ -113,6 +126,33 @@ def read(path: str | Path) -> xr.Dataset:
     except DatasetError as error:
         raise DatasetError(f"{path}: {error}") from None
     return ds
+
+
+def open(path: str | Path) -> xr.Dataset:
+    """Open a dataset whose variables are read where they are computed with.
+
+    Parameters
+    ----------
+    path : path
+        A file that `write` made.
+
+    Returns
+    -------
+    Dataset
+        Of dask arrays, in pieces of about 16 MiB along draws; ``.isel(draw=slice(0, 10)).load()`` reads
+        little, ``.mean().compute()`` reads all without holding it.
+
+    Raises
+    ------
+    DatasetError
+        As `read`.
+    """
+    ds = read(path)
+    if "configurations" not in ds:
+        return ds.chunk()
+    array = ds["configurations"]
+    record = array.nbytes // max(1, array.sizes["draw"] * array.sizes.get("chain", 1))
+    return ds.chunk({"draw": max(1, _PIECE // max(1, record))})
 
 
 def _writable(name: str, value: Any) -> Any:

@@ -112,4 +112,4 @@ def run(
     if sampler.improved_columns:
         settings["improved"] = list(sampler.improved_columns)
     attrs = work.attrs(algorithm, seed, time.perf_counter() - begin, settings)
-    return samples_dataset(sampler, work.rows, work.kept, attrs)
+    return samples_dataset(sampler, work.rows, work.kept.array(), attrs)

@@ -104,7 +104,7 @@ def _chosen(samples: xr.Dataset, n: int) -> tuple[NDArray[np.float64], tuple[str
     array = samples["configurations"].transpose(*samples["energy"].dims, ...)
     places = np.searchsorted(np.cumsum(weights.ravel()), (np.arange(n) + 0.5) / n)
     indices = np.unravel_index(np.minimum(places, weights.size - 1), weights.shape)
-    chosen = np.stack([array.values[index] for index in zip(*indices, strict=True)])
+    chosen = np.stack([array.variable[index].values for index in zip(*indices, strict=True)])
     return chosen, tuple(map(str, array.dims[weights.ndim :]))
 
 

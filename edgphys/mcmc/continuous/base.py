@@ -58,6 +58,7 @@ class AbstractContinuousSampler(AbstractSampler):
     # Roughly; how many moves make a piece of a run.
     gradients_per_move: ClassVar[int] = 1
     columns_optional: ClassVar[bool] = True
+    keeps_configurations: ClassVar[bool] = False
 
     def _check_options(self) -> None:
         options = self.options

@@ -22,6 +22,7 @@ import numpy as np
 from edgphys._files import beside, check_target, write_whole
 from edgphys.dataset.json_text import parsed
 from edgphys.errors import DatasetError
+from edgphys.mcmc.core.kept_draws import InMemory, OnDisk
 
 __all__ = ["Checkpoint", "Temporary", "kept_beside", "path_of", "read_arrays", "write_arrays"]
 
@@ -72,7 +73,7 @@ class Checkpoint:
 
     def __init__(self, path: str | Path | Temporary, identity: dict) -> None:
         self.keeps_result = not isinstance(path, Temporary)
-        self._path = path_of(path)
+        self.path = path_of(path)
         self._identity = json.loads(json.dumps(identity))
         self._lock = threading.Lock()
         self._parts: dict[int, dict[str, np.ndarray]] = {}
@@ -81,8 +82,8 @@ class Checkpoint:
     def begin(self, work) -> None:
         """Put `work` where the file left it, if there is one; remember its start otherwise."""
         self._work = work
-        if self._path.exists():
-            self._restore(read_arrays(self._path, self._identity))
+        if self.path.exists():
+            self._restore(read_arrays(self.path, self._identity))
         for c in range(len(work.states)):
             self._parts[c] = self._part(c)
 
@@ -102,9 +103,10 @@ class Checkpoint:
             for c, part in self._parts.items():
                 members, n_draws = self._work.members[c], int(part["done"][1])
                 arrays[f"rows_{c}"] = self._work.rows[members, :n_draws]
-                arrays[f"kept_{c}"] = self._work.kept[members, :n_draws]
+                kept = self._work.kept.saved(members, n_draws)
+                arrays |= {} if kept is None else {f"kept_{c}": kept}
             arrays["time"] = np.array(self._work.time_before + time.monotonic() - self._begin)
-            write_arrays(self._path, self._identity, arrays)
+            write_arrays(self.path, self._identity, arrays)
             self._last = time.monotonic()
 
     def _part(self, c: int) -> dict[str, np.ndarray]:
@@ -120,13 +122,21 @@ class Checkpoint:
             n_draws = work.done[c][1]
             if n_draws > work.plan.n_draws:
                 raise ValueError(
-                    f"n_sweeps must be at least the {n_draws * work.plan.thin} in {self._path}, "
+                    f"n_sweeps must be at least the {n_draws * work.plan.thin} in {self.path}, "
                     f"got {work.plan.n_sweeps}"
                 )
             work.rows[work.members[c], :n_draws] = arrays[f"rows_{c}"]
             if work.plan.keep:
-                work.kept[work.members[c], :n_draws] = arrays[f"kept_{c}"]
+                _restore_kept(work.kept, work.members[c], n_draws, arrays.get(f"kept_{c}"))
         work.time_before = float(arrays["time"])
+
+
+def _restore_kept(kept: InMemory | OnDisk, members: slice, n_draws: int, arrays: np.ndarray | None) -> None:
+    """What the checkpoint carries, or what is on disk beside it."""
+    if arrays is not None:
+        kept.put(members, slice(0, n_draws), arrays)
+    else:
+        kept.saved(members, n_draws)
 
 
 def write_arrays(path: Path, identity: dict, arrays: dict[str, Any]) -> None:

@@ -14,9 +14,11 @@ import numpy as np
 import xarray as xr
 
 from edgphys import _checks, _sizes
+from edgphys._files import beside
 from edgphys._progress import ProgressBar
 from edgphys.errors import ArgumentValueError
 from edgphys.mcmc.core.checkpoint import Checkpoint
+from edgphys.mcmc.core.kept_draws import in_memory_or_on_disk
 from edgphys.mcmc.core.sampler import AbstractSampler
 from edgphys.systems.lattice.measurements import with_powers
 from edgphys.systems.provenance import sample_attrs
@@ -69,9 +71,9 @@ def identity_of(sampler: AbstractSampler, plan: Plan, seed: int) -> dict:
     return settings | sampler.system.identity()
 
 
-def _check_size(sampler: AbstractSampler, plan: Plan) -> None:
+def _check_size(sampler: AbstractSampler, plan: Plan, on_disk: bool) -> None:
     """Refuse what the memory does not hold, or no machine finishes."""
-    kept = sampler.n_variables * np.dtype(sampler.kept_dtype()).itemsize if plan.keep else 0
+    kept = 0 if on_disk or not plan.keep else sampler.n_variables * np.dtype(sampler.kept_dtype()).itemsize
     rows = plan.n_chains * plan.n_draws * (8.0 * sampler.n_columns + kept)
     states = plan.n_chains / sampler.chains_per_state * (_STATE_BYTES + sampler.n_variables)
     name = "n_chains" if plan.n_chains > plan.n_draws else "n_sweeps"
@@ -90,8 +92,9 @@ class Work:
     ----------
     states : list of ChainState
         One a chain, or one a group of chains.
-    rows, kept : float64 (chain, draw, column) and (chain, draw or 0, variable)
-        Filled up to ``done`` of each state.
+    rows : float64 (chain, draw, column)
+    kept : InMemory or OnDisk
+        Of (chain, draw or 0, variable). Both are filled up to ``done`` of each state.
     done : list of [int, int]
         Sweeps of the warm-up and draws finished, for each state.
     time_before : float
@@ -101,7 +104,8 @@ class Work:
     def __init__(self, sampler: AbstractSampler, plan: Plan, seed: int, store: Checkpoint | None) -> None:
         self.sampler, self.plan, self.store = sampler, plan, store
         size = sampler.chains_per_state
-        _check_size(sampler, plan)
+        aside = beside(store.path, "kept") if store and plan.keep and sampler.keeps_configurations else None
+        _check_size(sampler, plan, aside is not None)
         children = np.random.SeedSequence(seed).spawn(-(-plan.n_chains // size))
         self.states = [sampler.start(c, child) for c, child in enumerate(children)]
         self.members = [slice(c * size, min((c + 1) * size, plan.n_chains)) for c in range(len(children))]
@@ -109,7 +113,8 @@ class Work:
         self.time_before = 0.0
         self.rows = np.empty((plan.n_chains, plan.n_draws, sampler.n_columns))
         kept_draws = plan.n_draws if plan.keep else 0
-        self.kept = np.empty((plan.n_chains, kept_draws, sampler.n_variables), sampler.kept_dtype())
+        shape = (plan.n_chains, kept_draws, sampler.n_variables)
+        self.kept = in_memory_or_on_disk(shape, sampler.kept_dtype(), aside)
         self._piece = max(1, _UPDATES_PER_PIECE // sampler.updates_per_sweep)
         if store is not None:
             store.begin(self)
@@ -167,8 +172,11 @@ class Work:
             yield done[1] * plan.thin
         while done[1] < plan.n_draws:
             part = slice(done[1], min(done[1] + step, plan.n_draws))
-            index = (self.members[c], part) if self.sampler.chains_per_state > 1 else (c, part)
-            self.sampler.advance(self.states[c], tuned, plan.thin, self.rows[index], self.kept[index])
+            members = self.members[c]
+            rows, kept = self.rows[members, part], self.kept.room(members, part)
+            chains = slice(None) if self.sampler.chains_per_state > 1 else 0
+            self.sampler.advance(self.states[c], tuned, plan.thin, rows[chains], kept[chains])
+            self.kept.put(members, part, kept)
             done[1] = part.stop
             self._keep(c)
             yield (part.stop - part.start) * plan.thin

@@ -92,6 +92,8 @@ class AbstractSampler(abc.ABC):
         What is not among them is derived from ``magnetization``.
     columns_optional : bool
         `advance` may be given rows of one column, for the first observable alone.
+    keeps_configurations : bool
+        What `advance` keeps are configurations of the system as they are, not other coordinates of them.
     extra_columns : dict of str to int
         Observables of several numbers per draw, in columns after the others: name and how many.
     improved_columns : tuple of str
@@ -109,6 +111,7 @@ class AbstractSampler(abc.ABC):
     defaults: ClassVar[dict] = {}
     columns: tuple[str, ...]
     columns_optional: ClassVar[bool] = False
+    keeps_configurations: ClassVar[bool] = True
     extra_columns: dict[str, int] = {}  # noqa: RUF012  (replaced, never changed)
     improved_columns: tuple[str, ...] = ()
     chains_per_state: int = 1

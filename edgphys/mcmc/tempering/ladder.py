@@ -57,6 +57,7 @@ class LadderSampler(AbstractSampler):
 
     name = "temper"
     sweep = "one sweep of the algorithm at every rung"
+    keeps_configurations = False  # but those of all rungs in a row
 
     def __init__(self, system, systems, algorithm: str, options: dict, swap_every: int) -> None:
         self.system = system

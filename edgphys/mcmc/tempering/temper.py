@@ -267,7 +267,8 @@ def _ladder_dataset(sampler: LadderSampler, work: Work, values: dict, systems: l
     dim = next(iter(values)) if len(values) == 1 else "rung"
     one, n_rungs = sampler.samplers[0], sampler.n_rungs
     rows = work.rows.reshape(*work.rows.shape[:2], n_rungs, -1)
-    kept = work.kept.reshape(*work.kept.shape[:2], n_rungs, one.n_variables)
+    kept = work.kept.array()
+    kept = kept.reshape(*kept.shape[:2], n_rungs, one.n_variables)
     every = [
         samples_dataset(s, rows[:, :, k, : one.n_columns], kept[:, :, k], dict(attrs))
         for k, s in enumerate(sampler.samplers)
