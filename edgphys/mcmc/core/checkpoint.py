@@ -61,6 +61,7 @@ class Checkpoint:
 
     Attributes
     ----------
+    path : Path
     keeps_result : bool
         Whether it is to be written at the end too.
 
@@ -72,7 +73,7 @@ class Checkpoint:
 
     def __init__(self, path: str | Path | Temporary, identity: dict) -> None:
         self.keeps_result = not isinstance(path, Temporary)
-        self._path = path_of(path)
+        self.path = path_of(path)
         self._identity = json.loads(json.dumps(identity))
         self._lock = threading.Lock()
         self._parts: dict[int, dict[str, np.ndarray]] = {}
@@ -81,8 +82,8 @@ class Checkpoint:
     def begin(self, work) -> None:
         """Put `work` where the file left it, if there is one; remember its start otherwise."""
         self._work = work
-        if self._path.exists():
-            self._restore(read_arrays(self._path, self._identity))
+        if self.path.exists():
+            self._restore(read_arrays(self.path, self._identity))
         for c in range(len(work.states)):
             self._parts[c] = self._part(c)
 
@@ -104,7 +105,7 @@ class Checkpoint:
                 arrays[f"rows_{c}"] = self._work.rows[members, :n_draws]
                 arrays[f"kept_{c}"] = self._work.kept[members, :n_draws]
             arrays["time"] = np.array(self._work.time_before + time.monotonic() - self._begin)
-            write_arrays(self._path, self._identity, arrays)
+            write_arrays(self.path, self._identity, arrays)
             self._last = time.monotonic()
 
     def _part(self, c: int) -> dict[str, np.ndarray]:
@@ -120,7 +121,7 @@ class Checkpoint:
             n_draws = work.done[c][1]
             if n_draws > work.plan.n_draws:
                 raise ValueError(
-                    f"n_sweeps must be at least the {n_draws * work.plan.thin} in {self._path}, "
+                    f"n_sweeps must be at least the {n_draws * work.plan.thin} in {self.path}, "
                     f"got {work.plan.n_sweeps}"
                 )
             work.rows[work.members[c], :n_draws] = arrays[f"rows_{c}"]
