@@ -49,7 +49,7 @@ def test_the_second_run_on_a_checkpoint_is_refused_and_touches_nothing(tmp_path,
     path = tmp_path / "state"
     with (
         state_held(path),
-        pytest.raises(DatasetError, match="^another computation keeps its state in .*/state now"),
+        pytest.raises(DatasetError, match=r"^another computation keeps its state in .*/state now"),
     ):
         RUNS[name](path)
     assert not list(tmp_path.iterdir())
