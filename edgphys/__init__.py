@@ -55,6 +55,7 @@ __all__ = [
     "systems",
     "to_inference_data",
     "wasserstein",
+    "write_report",
 ]
 
 __version__ = "0.1.0"
@@ -91,6 +92,7 @@ _MEMBERS = {
     "structure_factor": "edgphys.estimators",
     "to_inference_data": "edgphys.dataset.inference_data",
     "wasserstein": "edgphys.estimators",
+    "write_report": "edgphys.report.page",
 }
 _SUBMODULES = {"dataset", "edg", "errors", "estimators", "exact", "mcmc", "scaling", "systems"}
 
