@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edgphys._files import check_target, drop_states
+from edgphys._files import check_target, drop_states, lock_of, locked
 from edgphys._progress import duration
 from edgphys.cli.results import check_new_file
 from edgphys.cli.slow_exact import keep_slow_exact
@@ -65,14 +65,18 @@ class RunArguments:
         ------
         ValueError
             If the output cannot be written, before anything is computed.
+        DatasetError
+            If another command that writes the same output has not ended.
         DatasetError, TrainingError
             If the file is there and belongs to something else; the message names the option it follows from.
         """
         self.check_path()
         check_target(self.out, "out", self.overwrite)
         store = self.out.with_name(self.out.name + ".chains")
+        held = f"--out: another command is writing {self.out} now; wait for it to end, or name another --out"
         try:
-            yield store
+            with locked(lock_of(self.out), held):
+                yield store
         except (DatasetError, TrainingError) as error:
             about, _, _ = str(error).rpartition(";")  # what follows is advice
             about_store = f"checkpoint: {store}"

@@ -60,7 +60,7 @@ def sample(
         else:
             options |= {"options": parse_options(option), "checkpoint": store}
             samples = _chains(system, algorithm, run.seed, chains | options)
-    run.finish(samples, store, start)
+        run.finish(samples, store, start)
 
 
 def _given(**values: Any) -> dict[str, Any]:

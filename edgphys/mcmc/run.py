@@ -15,6 +15,7 @@ from pathlib import Path
 import xarray as xr
 
 from edgphys import _checks
+from edgphys._files import state_held
 from edgphys._threads import cpu_count
 from edgphys.mcmc.algorithms import make_sampler
 from edgphys.mcmc.core.checkpoint import Checkpoint, Temporary
@@ -105,8 +106,9 @@ def run(
     sampler = make_sampler(system, algorithm, options)
     store = None if checkpoint is None else Checkpoint(checkpoint, identity_of(sampler, plan, seed))
     begin = time.perf_counter()
-    work = Work(sampler, plan, seed, store)
-    tuned = work.finish(n_threads, progress)
+    with state_held(None if store is None else store.path):
+        work = Work(sampler, plan, seed, store)
+        tuned = work.finish(n_threads, progress)
     settings = asdict(plan) | {"sweep": sampler.sweep, "options": sampler.options}
     settings |= {"tuned": tuned, "measured": sampler.report(work.states)}
     if sampler.improved_columns:

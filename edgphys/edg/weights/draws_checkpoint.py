@@ -11,7 +11,8 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -20,13 +21,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from edgphys._files import check_target
+from edgphys._files import check_target, state_held
 from edgphys.edg.call_options import SampleOptions
 from edgphys.edg.core.archive import write_archive
 from edgphys.edg.trained import TrainedModel
 from edgphys.errors import DatasetError
 
-__all__ = ["DrawsCheckpoint", "identity_of"]
+__all__ = ["DrawsCheckpoint", "identity_of", "kept_draws"]
 
 _VERSION = 1
 _PERIOD = 30.0  # seconds between two writings; work lost at most, up to a batch
@@ -51,13 +52,33 @@ def _digest(weights: Mapping[str, Any]) -> str:
     return total.hexdigest()[:16]
 
 
+@contextmanager
+def kept_draws(
+    path: str | Path | None, trained: TrainedModel, options: SampleOptions, *of_call: Any
+) -> Iterator[DrawsCheckpoint | None]:
+    """The checkpoint at `path` of a call with `n_samples`, `seed`, `keep`, written if that is stopped.
+
+    None without a path.
+    """
+    if path is None:
+        yield None
+        return
+    path = check_target(path, "checkpoint")
+    with state_held(path):
+        store = DrawsCheckpoint(path, identity_of(trained, options, *of_call))
+        try:
+            yield store
+        except BaseException:
+            store.stopped()
+            raise
+
+
 class DrawsCheckpoint:
-    """Checkpoint of one call of `EDG.sample`; a context manager that writes it when the call is stopped.
+    """Checkpoint of one call of `EDG.sample`.
 
     Parameters
     ----------
-    path : path
-        In a folder that exists.
+    path : Path
     identity : dict
         See `identity_of`. A file of other draws is refused.
 
@@ -71,28 +92,26 @@ class DrawsCheckpoint:
     Raises
     ------
     DatasetError
-        If the folder does not exist, or the file is damaged or of other draws.
+        If the file is damaged or of other draws.
     """
 
-    def __init__(self, path: str | Path, identity: dict[str, Any]) -> None:
-        self._path, self._identity = check_target(path, "checkpoint"), identity
+    def __init__(self, path: Path, identity: dict[str, Any]) -> None:
+        self._path, self._identity = path, identity
         self.found = self._read() if self._path.exists() else None
         self.earlier_time = 0.0 if self.found is None else float(self.found["seconds"])
         self._state: dict[str, Any] | None = None
         self._begin = self._last = time.monotonic()
         self._cost = 0.0
 
-    def __enter__(self) -> DrawsCheckpoint:
-        return self
-
-    def __exit__(self, kind: object, *exception: object) -> None:
-        if kind is not None and self._state is not None:
-            self._write()
-
     def remember(self, state: dict[str, Any]) -> None:
         """Take the state after a batch; write the file if the last time is long ago."""
         self._state = state | {"seconds": self.earlier_time + time.monotonic() - self._begin}
         if time.monotonic() - self._last > max(_PERIOD, self._cost / _LARGEST_SHARE):
+            self._write()
+
+    def stopped(self) -> None:
+        """Write what is not written yet."""
+        if self._state is not None:
             self._write()
 
     def _write(self) -> None:

@@ -10,7 +10,6 @@ the ladder of the annealing (2), the draws that are sent back (3), the pilots th
 from __future__ import annotations
 
 import time
-from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
@@ -29,7 +28,7 @@ from edgphys.edg.core.model import AbstractEDGModel
 from edgphys.edg.targets.base import AbstractTarget, Calls
 from edgphys.edg.trained import Run, TrainedModel, measured, spawned_generator
 from edgphys.edg.weights.draw_weights import DrawWeights, flow_of
-from edgphys.edg.weights.draws_checkpoint import DrawsCheckpoint, identity_of
+from edgphys.edg.weights.draws_checkpoint import DrawsCheckpoint, kept_draws
 from edgphys.edg.weights.label_shares import with_best_shares
 from edgphys.edg.weights.number_of_views import number_of_views
 from edgphys.edg.weights.round_trip import RoundTrips
@@ -136,13 +135,25 @@ def draw_samples(
     """
     n_samples, seed = _checks.count(n_samples, "n_samples", 1), _checks.seed(seed)
     check_draws(trained.system, n_samples, options.batch_size)
+    of_call = n_samples, seed, keep
+    with kept_draws(checkpoint, trained, options, *of_call) as store:
+        return _drawn(trained, *of_call, options, progress, with_chains, store)
+
+
+def _drawn(
+    trained: TrainedModel,
+    n_samples: int,
+    seed: int,
+    keep: bool,
+    options: SampleOptions,
+    progress: bool | None,
+    with_chains: bool,
+    store: DrawsCheckpoint | None,
+) -> xr.Dataset:
     flow = flow_of(options, trained.options.has_flow)
     n_steps = options.n_path_steps or trained.options.n_path_steps
     begin, model = time.perf_counter(), trained.model
     before = model.target.calls
-    store = None
-    if checkpoint is not None:
-        store = DrawsCheckpoint(checkpoint, identity_of(trained, options, n_samples, seed, keep))
     found = None if store is None else store.found
     annealing = _annealing(trained, options.n_anneal, seed, found and found["annealing"])
     annealed = annealing is not None
@@ -155,7 +166,7 @@ def draw_samples(
     so_far = _SoFar(trained, weights, annealing, before, keep)
     if found is not None:
         so_far.restore(found)
-    with store or nullcontext(), ProgressBar("draws", n_samples, progress) as bar:
+    with ProgressBar("draws", n_samples, progress) as bar:
         bar.advance(so_far.n_draws)
         while so_far.n_draws < n_samples:
             size = min(options.batch_size, n_samples - so_far.n_draws)

@@ -62,6 +62,7 @@ class Checkpoint:
 
     Attributes
     ----------
+    path : Path
     keeps_result : bool
         Whether it is to be written at the end too.
 

@@ -23,6 +23,7 @@ import numpy as np
 import xarray as xr
 
 from edgphys import _checks
+from edgphys._files import state_held
 from edgphys._sizes import at_most
 from edgphys._threads import cpu_count
 from edgphys.errors import ArgumentValueError, NotExactError, UnknownNameError
@@ -136,8 +137,9 @@ def temper(
     sampler = _make_ladder(system, systems, algorithm, dict(options or {}), swap_every)
     store = None if checkpoint is None else Checkpoint(checkpoint, identity_of(sampler, plan, seed))
     begin = time.perf_counter()
-    work = Work(sampler, plan, seed, store)
-    tuned = work.finish(n_threads, progress)
+    with state_held(None if store is None else store.path):
+        work = Work(sampler, plan, seed, store)
+        tuned = work.finish(n_threads, progress)
     settings = asdict(plan) | {"swap": bool(swap), "swap_every": swap_every, "algorithm": algorithm}
     settings |= {"sweep": sampler.samplers[0].sweep, "options": sampler.samplers[0].options}
     settings |= {"tuned": tuned, "measured": sampler.report(work.states)}
