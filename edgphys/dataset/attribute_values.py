@@ -39,6 +39,7 @@ JSON_ATTRS: dict[str, Form] = {
     "rungs": [{}],
     "observables": [str],
     "basins": [str],
+    "units": {str: str},
     "constants": [str],
     "exact": [({str: float}, str)],
 }
