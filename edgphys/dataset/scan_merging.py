@@ -90,12 +90,11 @@ def _table_attrs(tables: list[xr.Dataset]) -> dict[str, Any]:
     for name in ("temperature", "beta", "versions", "n_sites", "n_variables", "linear_size"):
         if any(not same(name, table.attrs.get(name), attrs.get(name)) for table in tables):
             attrs.pop(name, None)
-    definitions: dict[str, str] = {}
-    for table in tables:
-        for name, text in json.loads(table.attrs["definitions"]).items():
-            if definitions.setdefault(name, text) != text:
-                raise DatasetError(f"attr definitions must agree, got two definitions of {name}")
-    attrs["definitions"] = json.dumps(definitions)
+    for attr in ("definitions", "units"):
+        if any(attr in table.attrs for table in tables):
+            attrs[attr] = json.dumps(_agreed(tables, attr))
+    named = [name for table in tables for name in json.loads(table.attrs.get("observables", "[]"))]
+    attrs |= {"observables": json.dumps(list(dict.fromkeys(named)))} if named else {}
     for name in ("algorithms", "warnings", "settings"):
         notes = [json.loads(table.attrs[name]) for table in tables if name in table.attrs]
         if notes:
@@ -112,6 +111,18 @@ def _table_attrs(tables: list[xr.Dataset]) -> dict[str, Any]:
         distinct = list(dict.fromkeys(seeds))
         attrs["seed"] = distinct if len(distinct) > 1 else distinct[0]
     return attrs | summed(tables)
+
+
+def _agreed(tables: list[xr.Dataset], attr: str) -> dict[str, str]:
+    """Texts by name, of which no two may differ."""
+    texts: dict[str, str] = {}
+    for table in tables:
+        for name, text in json.loads(table.attrs.get(attr, "{}")).items():
+            if texts.setdefault(name, text) != text:
+                raise DatasetError(
+                    f"attr {attr} must agree, got two {attr} of {name}: {texts[name]!r} and {text!r}"
+                )
+    return texts
 
 
 def _united(notes: list[dict[str, Any]]) -> dict[str, Any]:

@@ -549,7 +549,13 @@ class EDG:
         options |= {"batch_size": batch_size}
         with torch_threads(self.n_threads):
             return draw_curve(
-                self._with(self.system.observing(observables)), values, n_samples, seed, n_nodes=n_nodes, options=options, progress=progress
+                self._with(self.system.observing(observables)),
+                values,
+                n_samples,
+                seed,
+                n_nodes=n_nodes,
+                options=options,
+                progress=progress,
             )
 
     def upper_bound(

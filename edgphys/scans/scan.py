@@ -24,7 +24,7 @@ from edgphys import _checks
 from edgphys._files import check_target, stamp
 from edgphys.errors import FileTakenError
 from edgphys.methods.base import AbstractMethod
-from edgphys.scans.arguments import Maker, check_methods, check_workers, make_methods
+from edgphys.scans.arguments import Maker, check_methods, check_sent, check_workers, make_methods
 from edgphys.scans.cell import Result
 from edgphys.scans.description import describe
 from edgphys.scans.grid import Grid, Key, assemble, header_of, plain_json
@@ -139,6 +139,7 @@ def scan(
     make = Maker(make_system, grid.names)
     systems = [make(point).observing(observables) for point in grid.points]
     check_methods(made, systems)
+    check_sent(systems, scheduler)
     made = tuple(method.for_all(systems, grid.points) for method in made)
     attrs = describe(systems, grid, made, seed)
     cells = cells_wanted(made, grid.points, systems, seed)

@@ -13,7 +13,6 @@ add is in the three modules `base` of the folders of these names.
 
 from __future__ import annotations
 
-import copy
 import json
 from abc import abstractmethod
 from collections.abc import Callable
@@ -25,9 +24,8 @@ from numpy.typing import NDArray
 from edgphys._checks import instance
 from edgphys._lazy import LazyModule
 from edgphys.errors import ArgumentValueError, NotExactError
-from edgphys.systems.energy import AbstractEnergy
 from edgphys.systems.final import Final
-from edgphys.systems.own_observables import OwnObservable, as_observables
+from edgphys.systems.observing import AbstractObserving
 from edgphys.systems.records import SystemRecord
 from edgphys.systems.reference_path import ReferencePath
 from lattices import Lattice
@@ -41,7 +39,7 @@ else:
 __all__ = ["AbstractSystem", "check_finite_integral", "check_system"]
 
 
-class AbstractSystem(Final, AbstractEnergy):
+class AbstractSystem(Final, AbstractObserving):
     """Declaration of a system; concrete systems are final and hold their fields themselves.
 
     A class must give `name`, `event_shape`, `parameters`, `reduced_energy` and `_energy`; the rest has
@@ -86,7 +84,6 @@ class AbstractSystem(Final, AbstractEnergy):
     observables: tuple[str, ...] = ()
     basins: tuple[str, ...] = ()
     width: float = 1.0
-    _own: tuple[OwnObservable, ...] = ()
 
     # ------------------------------------------------------------------------------------- what it is
 
@@ -157,11 +154,6 @@ class AbstractSystem(Final, AbstractEnergy):
         """The same system with some parameters changed."""
         return self._told(type(self)(**{**self.parameters, **changes}))
 
-    def configuration_dims(self) -> tuple[str, ...]:
-        """Names of the dimensions of one configuration."""
-        n_axes = len(self.event_shape)
-        return ("coordinate",) if n_axes == 1 else tuple(f"axis_{k}" for k in range(n_axes))
-
     def attrs(self) -> dict[str, str | int | float | list[int]]:
         """What every dataset says of the system: plain str, int, float and lists of int, or JSON text."""
         return {
@@ -170,19 +162,10 @@ class AbstractSystem(Final, AbstractEnergy):
             "parameters": json.dumps(self.parameters),
             "temperature": float(self.temperature),
             "beta": float(self.beta),
-            "definitions": json.dumps(self.definitions | {one.name: one.definition for one in self._own}),
+            "definitions": json.dumps(self.definitions | self._own_definitions()),
             **({"constants": json.dumps(self.constants)} if self.constants else {}),
-            **self._own_attrs(),
+            **self._own_attrs(self._geometry_attrs()),
         }
-
-    def _own_attrs(self) -> dict[str, str]:
-        """Names and units of observables of one's own, and of those that a system without a lattice names."""
-        if not self._own:
-            return {}
-        named = json.loads(str(self._geometry_attrs().get("observables", "[]")))
-        names = [*named, *(one.name for one in self._own)]
-        units = {one.name: one.unit for one in self._own}
-        return {"observables": json.dumps(names), "units": json.dumps(units)}
 
     def _geometry_attrs(self) -> dict[str, str | int | float | list[int]]:
         measured = {"observables": json.dumps(self.observables), "basins": json.dumps(self.basins)}
@@ -320,66 +303,6 @@ class AbstractSystem(Final, AbstractEnergy):
         points = torch.from_numpy(x)
         energy, gradient = self.reduced_energy(points), self.gradient(points)
         return (self.temperature * energy.detach()).numpy(), (self.temperature * gradient.detach()).numpy()
-
-    # ------------------------------------------------------------------------- observables of one's own
-
-    @property
-    def own_observables(self) -> tuple[OwnObservable, ...]:
-        """Those that `observing` has told it of."""
-        return self._own
-
-    def observing(self, observables: Any) -> Self:
-        """The same system, which measures these too, wherever it measures its own.
-
-        Parameters
-        ----------
-        observables : OwnObservable, function, sequence of them, or None
-            See `edgphys.observable`; a function has its name, and its docstring for a definition.
-
-        Raises
-        ------
-        ArgumentTypeError, ArgumentValueError
-            If one is none, its name is that of an observable or a parameter of the system, or it does not
-            give a number for each of some configurations.
-        """
-        new = [one for one in as_observables(observables) if one not in self._own]
-        if not new:
-            return self
-        taken = {*self.observables, *self.parameters, *self.configuration_dims()}
-        taken |= {one.name for one in self._own}
-        for one in new:
-            if one.name in taken:
-                words = f"observables must have names that {self.name} does not use"
-                raise ArgumentValueError(f"{words}, got {one.name!r}", "observables")
-            one.check_on(self._some_configurations())
-        told = copy.copy(self)
-        told._own = (*self._own, *new)
-        return told
-
-    def _told(self, other: Self) -> Self:
-        """`other`, a changed copy, with the observables of one's own that this system has been told of."""
-        if self._own:
-            other._own = self._own
-        return other
-
-    def _some_configurations(self) -> NDArray[np.float64]:
-        """Three of them to try a function on, shape (3, *event_shape)."""
-        return self._shaped(self.random_configurations(3, np.random.default_rng(0)))
-
-    def _shaped(self, flat: NDArray) -> NDArray:
-        """Flat configurations as functions of one's own see them, shape (n_batch, *event_shape)."""
-        return flat.reshape(-1, *self.event_shape)
-
-    def measure(self, configurations: Tensor | NDArray) -> dict[str, NDArray[np.float64]]:
-        values = super().measure(configurations)
-        if not self._own:
-            return values
-        given = torch.as_tensor(configurations).detach().cpu().numpy()
-        return values | self.measure_own(given if given.shape[1:] == self.event_shape else self._shaped(given))
-
-    def measure_own(self, configurations: NDArray) -> dict[str, NDArray[np.float64]]:
-        """Observables of one's own, by name, of configurations of shape (n_batch, *event_shape)."""
-        return {one.name: one(configurations) for one in self._own}
 
     def observe(self, flat: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
         """The `observables` of a float64 array (n_batch, n_variables): `measure` without the energy.

@@ -9,6 +9,7 @@ errors from the same estimators, and datasets say name, definition and unit in t
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -62,28 +63,10 @@ class OwnObservable:
         ArgumentValueError
             If the function fails, or gives anything but one finite real number per configuration.
         """
-        n, size = len(configurations), int(np.prod(configurations.shape[1:]))
-        rows = max(1, _BATCH // max(1, size))
-        parts = [self._batch(configurations[k : k + rows]) for k in range(0, max(1, n), rows)]
-        return np.concatenate(parts)
-
-    def _batch(self, configurations: NDArray) -> NDArray[np.float64]:
-        batch = np.array(configurations, np.float64, order="C")  # a copy, which the function may change
-        allowed = f"observable {self.name!r} must give one real number per configuration, shape ({len(batch)},)"
-        allowed = f"{allowed} for an array of shape {batch.shape}"
-        try:
-            values = np.asarray(self.function(batch))
-        except Exception as error:
-            came = f"{type(error).__name__}: {one_line(str(error))}"
-            raise ArgumentValueError(f"{allowed}, got {came}", "observables") from error
-        if values.dtype.kind not in "biuf" or values.shape != (len(batch),):
-            came = f"shape {values.shape} of {values.dtype}"
-            raise ArgumentValueError(f"{allowed}, got {came}", "observables")
-        values = values.astype(np.float64)
+        values = self._values(configurations)
         n_bad = int(np.count_nonzero(~np.isfinite(values)))
         if n_bad:
-            words = f"observable {self.name!r} must be finite, got {n_bad} of {len(values)} values that are not"
-            raise ArgumentValueError(words, "observables")
+            raise self._refusal("be finite", f"{n_bad} of {len(values)} values that are not")
         return values
 
     def check_on(self, batch: NDArray) -> None:
@@ -93,13 +76,36 @@ class OwnObservable:
         ------
         ArgumentValueError
         """
-        together, alone = self(batch), np.concatenate([self(one[None]) for one in batch])
-        if not np.allclose(together, alone, rtol=1e-9, atol=1e-12):
-            raise ArgumentValueError(
-                f"observable {self.name!r} must depend on one configuration each, got {together[0]:.6g} for "
-                f"one among {len(batch)} and {alone[0]:.6g} for the same one alone",
-                "observables",
-            )
+        together = self._values(batch)
+        alone = np.concatenate([self._values(one[None]) for one in batch])
+        if not np.isfinite(together).any():
+            raise self._refusal("be finite", f"{len(together)} of {len(together)} values that are not")
+        wrong = ~np.isclose(together, alone, rtol=1e-9, atol=1e-12, equal_nan=True)
+        if wrong.any():
+            values = f"{together[wrong][0]:.6g} for one among {len(batch)} and {alone[wrong][0]:.6g} alone"
+            raise self._refusal("depend on one configuration each", values)
+
+    def _values(self, configurations: NDArray) -> NDArray[np.float64]:
+        """What the function gives, a batch at a time."""
+        n, size = len(configurations), math.prod(configurations.shape[1:])
+        rows = max(1, _BATCH // max(1, size))
+        return np.concatenate([self._of(configurations[k : k + rows]) for k in range(0, max(1, n), rows)])
+
+    def _of(self, configurations: NDArray) -> NDArray[np.float64]:
+        batch = np.array(configurations, np.float64, order="C")  # a copy, which the function may change
+        shape = batch.shape
+        allowed = f"give one real number per configuration, shape ({shape[0]},) for an array of shape {shape}"
+        try:
+            values = np.asarray(self.function(batch))
+        except Exception as error:
+            came = f"{type(error).__name__}: {' '.join(str(error).split())}"
+            raise self._refusal(allowed, came) from error
+        if values.dtype.kind not in "biuf" or values.shape != shape[:1]:
+            raise self._refusal(allowed, f"shape {values.shape} of {values.dtype}")
+        return values.astype(np.float64)
+
+    def _refusal(self, allowed: str, came: str) -> ArgumentValueError:
+        return ArgumentValueError(f"observable {self.name!r} must {allowed}, got {came}", "observables")
 
 
 def observable(
@@ -165,7 +171,9 @@ def as_observables(given: Any) -> tuple[OwnObservable, ...]:
     made = tuple(map(_as_observable, listed))
     for k, one in enumerate(made):
         if one.name in [other.name for other in made[:k]]:
-            raise ArgumentValueError(f"observables must have each name once, got {one.name!r} twice", "observables")
+            raise ArgumentValueError(
+                f"observables must have each name once, got {one.name!r} twice", "observables"
+            )
     return made
 
 
@@ -176,8 +184,8 @@ def _as_observable(one: Any) -> OwnObservable:
         came = one_line(one)
         raise ArgumentTypeError(f"observables must be made by ep.observable, got {came}", "observables")
     if one.__name__ == "<lambda>":
-        words = "observables must have names: make one of a lambda by ep.observable(name, function, definition=...)"
-        raise ArgumentValueError(f"{words}, got a lambda", "observables")
+        words = "observables must have names, got a lambda: ep.observable(name, lambda ..., definition=...)"
+        raise ArgumentValueError(words, "observables")
     docstring = inspect.getdoc(one) or f"{one.__module__}.{one.__qualname__} of a configuration"
     return observable(one.__name__, one, definition=docstring.splitlines()[0])
 
@@ -186,4 +194,6 @@ def _check_name(name: str) -> None:
     if not name.isidentifier():
         raise ArgumentValueError(f"name must be a word of letters, digits and _, got {name!r}", "name")
     if name in TABLE or name in _TAKEN or name.endswith(_SUFFIXES):
-        raise ArgumentValueError(f"name must be one that no result or dimension of edgphys has, got {name!r}", "name")
+        raise ArgumentValueError(
+            f"name must be one that no result or dimension of edgphys has, got {name!r}", "name"
+        )
