@@ -54,6 +54,7 @@ __all__ = [
     "scan",
     "structure_factor",
     "systems",
+    "to_arviz",
     "to_inference_data",
     "wasserstein",
 ]
@@ -91,6 +92,7 @@ _MEMBERS = {
     "reweight": "edgphys.estimators",
     "scan": "edgphys.scans.scan",
     "structure_factor": "edgphys.estimators",
+    "to_arviz": "edgphys.estimators",
     "to_inference_data": "edgphys.dataset.inference_data",
     "wasserstein": "edgphys.estimators",
 }
