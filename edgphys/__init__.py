@@ -57,6 +57,7 @@ __all__ = [
     "to_arviz",
     "to_inference_data",
     "wasserstein",
+    "write_report",
 ]
 
 __version__ = "0.1.0"
@@ -95,6 +96,7 @@ _MEMBERS = {
     "to_arviz": "edgphys.estimators",
     "to_inference_data": "edgphys.dataset.inference_data",
     "wasserstein": "edgphys.estimators",
+    "write_report": "edgphys.report.page",
 }
 _SUBMODULES = {"dataset", "edg", "errors", "estimators", "exact", "mcmc", "scaling", "systems"}
 

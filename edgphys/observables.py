@@ -315,13 +315,20 @@ _BRIDGE = tuple(
     },
     joint=("bridge_overlap", "n_bridge", "ess_reverse", "mismatch"),
 )
-_COSTS = _plain(
-    "cost",
-    {
-        "n_energy_calls": "evaluations of the energy, counted per configuration",
-        "n_gradient_calls": "evaluations of its gradient, counted per configuration",
-        "wall_time": "wall time of the cell in seconds, training included",
-    },
+_COSTS = tuple(
+    replace(each, title=title)
+    for each, title in zip(
+        _plain(
+            "cost",
+            {
+                "n_energy_calls": "evaluations of the energy, counted per configuration",
+                "n_gradient_calls": "evaluations of its gradient, counted per configuration",
+                "wall_time": "wall time of the cell in seconds, training included",
+            },
+        ),
+        ("energy evaluations", "gradient evaluations", "wall time"),
+        strict=True,
+    )
 )
 
 
