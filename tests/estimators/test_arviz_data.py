@@ -48,12 +48,18 @@ def test_weighted_draws_keep_their_means_and_say_how_many_are_left():
 
 
 @pytest.mark.parametrize("samples", [chains(4, 64), weighted(64)])
-def test_arviz_draws_and_sums_up(samples):
+def test_arviz_sums_up(samples):
     data = ep.to_arviz(samples)
     table = arviz.summary(data, var_names=["energy"], round_to="none")
     assert float(table.loc["energy", "mean"]) == pytest.approx(float(data["posterior"]["energy"].mean()))
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::matplotlib.MatplotlibDeprecationWarning")  # of arviz
+@pytest.mark.parametrize("samples", [chains(4, 64), weighted(64)])
+def test_arviz_draws(samples):
     with mpl.rc_context({"backend": "agg"}):
-        drawn = np.ravel(arviz.plot_trace(data, var_names=["energy"]))
+        drawn = np.ravel(arviz.plot_trace(ep.to_arviz(samples), var_names=["energy"]))
     assert "energy" in drawn[0].get_title()
     mpl.pyplot.close("all")
 
