@@ -104,6 +104,7 @@ class Checkpoint:
             for c, part in self._parts.items():
                 members, n_draws = self._work.members[c], int(part["done"][1])
                 arrays[f"rows_{c}"] = self._work.rows[members, :n_draws]
+                arrays[f"own_{c}"] = self._work.own[members, :n_draws]
                 kept = self._work.kept.saved(members, n_draws)
                 arrays |= {} if kept is None else {f"kept_{c}": kept}
             arrays["time"] = np.array(self._work.time_before + time.monotonic() - self._begin)
@@ -127,6 +128,8 @@ class Checkpoint:
                     f"got {work.plan.n_sweeps}"
                 )
             work.rows[work.members[c], :n_draws] = arrays[f"rows_{c}"]
+            if work.own.size:
+                work.own[work.members[c], :n_draws] = arrays[f"own_{c}"]
             if work.plan.keep:
                 _restore_kept(work.kept, work.members[c], n_draws, arrays.get(f"kept_{c}"))
         work.time_before = float(arrays["time"])
