@@ -18,10 +18,12 @@ from edgphys.dataset.copies import copy_in
 from edgphys.dataset.schema import GEOMETRY, JSON_ATTRS, STATE, is_number, validate
 from edgphys.errors import DatasetError
 from edgphys.observables import COSTS
+from edgphys.recording.record import recorded
 
 __all__ = ["merge"]
 
 
+@recorded("dataset.merge")
 def merge(datasets: Sequence[xr.Dataset]) -> xr.Dataset:
     """Put datasets of one kind together, if they are about the same physics.
 

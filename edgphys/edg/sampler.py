@@ -42,6 +42,7 @@ from edgphys.edg.core.recipe import AbstractRecipe
 from edgphys.edg.core.training import History
 from edgphys.edg.curve import draw_curve
 from edgphys.edg.fitting import fit_model
+from edgphys.edg.origin import Origin
 from edgphys.edg.recipes import reason_for, recipe_for
 from edgphys.edg.targets.base import Calls
 from edgphys.edg.targets.eased import towards
@@ -51,6 +52,8 @@ from edgphys.edg.weights.chain import independence_chain
 from edgphys.edg.weights.upper_bound import upper_bound
 from edgphys.edg.weights.weighted_draws import draw_samples
 from edgphys.errors import ArgumentValueError
+from edgphys.recording.plain_values import plain
+from edgphys.recording.record import recorded
 from edgphys.systems.base import AbstractSystem, check_system
 
 __all__ = ["EDG"]
@@ -175,6 +178,8 @@ class EDG:
         self._training: dict[str, Any] = {}
         self._history = History()
         self._model: AbstractGenerator | None = None
+        given = {"decoder": decoder, "start": start, "n_threads": n_threads, **options}
+        self._origin = Origin(system, given)
 
     def _build(self, seed: int, weights: dict[str, Tensor] | None = None) -> AbstractGenerator:
         return self._recipe.build(self.system, self._options, seed, weights)
@@ -215,6 +220,7 @@ class EDG:
         other = copy.copy(self)
         other.system = self.system.replace(**self._conditions.couplings(self.system, couplings))
         other._model = self.model
+        other._origin = self._origin.moved(couplings)
         return other
 
     @property
@@ -339,6 +345,7 @@ class EDG:
                 start=self._start,
             )
         self._model, self._history, self._training = fitted.model, fitted.history, fitted.training
+        self._origin = self._origin.trained(self.system, seed, options, reference)
         return self
 
     def default_steps(self) -> int:
@@ -349,6 +356,7 @@ class EDG:
         """
         return self._recipe.default_steps(self.system, self._options)
 
+    @recorded("EDG.sample")
     def sample(
         self,
         n_samples: int,
@@ -440,6 +448,7 @@ class EDG:
         with torch_threads(self.n_threads):
             return draw_samples(trained, n_samples, seed, options, keep=keep, progress=progress)
 
+    @recorded("EDG.chain")
     def chain(
         self,
         n_samples: int,
@@ -478,6 +487,7 @@ class EDG:
                 trained, n_samples, seed, options, n_chains=n_chains, keep=keep, progress=progress
             )
 
+    @recorded("EDG.curve")
     def curve(
         self,
         values: Any,
@@ -542,6 +552,7 @@ class EDG:
                 self, values, n_samples, seed, n_nodes=n_nodes, options=options, progress=progress
             )
 
+    @recorded("EDG.upper_bound")
     def upper_bound(
         self,
         reference: xr.Dataset,
@@ -578,6 +589,7 @@ class EDG:
         with torch_threads(self.n_threads):
             return upper_bound(self.at(**couplings)._trained, reference, seed, options)
 
+    @recorded("EDG.bridge")
     def bridge(
         self,
         reference: xr.Dataset,
@@ -683,7 +695,13 @@ class EDG:
         model = edg._build(content.trained.get("seed", 0), content.weights)
         storage.put_weights(model, content.weights, path)
         edg._model = model.to(_checks.device(device)).eval()
+        edg._origin = edg._origin.read(path, device, system is not None)
         return edg
+
+
+@plain.register(EDG)
+def _(value: EDG) -> dict[str, Any]:
+    return {"$generator": value._origin.plain()}
 
 
 def _start_of(start: Any, recipe: AbstractRecipe) -> AbstractGenerator:

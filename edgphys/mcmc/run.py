@@ -19,10 +19,12 @@ from edgphys._threads import cpu_count
 from edgphys.mcmc.algorithms import make_sampler
 from edgphys.mcmc.core.checkpoint import Checkpoint
 from edgphys.mcmc.core.driver import Work, check_plan, identity_of, samples_dataset
+from edgphys.recording.record import recorded
 
 __all__ = ["run"]
 
 
+@recorded("mcmc.run")
 def run(
     system,
     algorithm: str,

@@ -20,6 +20,7 @@ from edgphys.methods.base import seed_words
 from edgphys.methods.bridge import BridgeMethod, ReferenceOptions
 from edgphys.methods.edg import EDGMethod
 from edgphys.methods.ladders import MBAR, TI, LadderMethod, LadderOptions
+from edgphys.recording.record import recorded
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["free_energy"]
 
 
+@recorded("free_energy")
 def free_energy(
     system,
     method: str = "mbar",

@@ -7,6 +7,7 @@ method share, alone; it may be sent to another process.
 
 from __future__ import annotations
 
+import json
 import math
 import time
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from edgphys.errors import ArgumentTypeError, EdgphysError
 from edgphys.methods.base import AbstractMethod
+from edgphys.recording.record import unrecorded
 from edgphys.scans.points import point_label, seed_sequence
 
 if TYPE_CHECKING:
@@ -21,7 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Cell", "Result", "run_cell"]
 
-# values: name to float (estimates, errors, diagnostics, wall_time in s); algorithm and warning: str.
+# values: name to float (estimates, errors, diagnostics, wall_time in s); algorithm and warning: str;
+# settings: dict, resolved.
 Result = dict[str, Any]
 
 
@@ -63,7 +66,8 @@ def run_cell(cell: Cell, artefact: Any, checkpoint: str | None) -> Result:
     name = cell.method.name
     try:
         seed = seed_sequence(cell.seed, name, cell.point)
-        estimates = cell.method.run(cell.system, seed, artefact, checkpoint)
+        with unrecorded():
+            estimates = cell.method.run(cell.system, seed, artefact, checkpoint)
         if not isinstance(estimates, xr.Dataset):
             kind = type(estimates).__name__
             raise ArgumentTypeError(f"run of method {name!r} must give an xarray.Dataset, got {kind}")
@@ -87,4 +91,5 @@ def _result_of(estimates: xr.Dataset) -> Result:
         "values": {name: value for name, value in values.items() if not math.isnan(value)},
         "algorithm": str(attrs.get("algorithm", attrs.get("method", ""))),
         "warning": str(attrs.get("warning", "")),
+        "settings": json.loads(str(attrs.get("settings", "{}"))),
     }
