@@ -39,6 +39,7 @@ _COMMANDS = (
     "temper",
     "reweight",
     "free_energy",
+    "merge",
     "rerun",
 )
 # Those that go on from where they were stopped.

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from edgphys._files import check_target
+from edgphys.cli.results import check_new_file
 from edgphys.cli.run_arguments import Overwrite, Traceback, duration
 
 __all__ = ["rerun"]
@@ -27,9 +27,7 @@ def rerun(
     Ends with exit code 1 if they are not.
     """
     start = time.perf_counter()
-    check_target(out, "out", overwrite)
-    if out.suffix != ".nc":
-        raise ValueError(f"--out must end in .nc, got {str(out)!r}")
+    check_new_file(out, overwrite)
     import edgphys
     from edgphys.dataset.files import write_or_keep
 
