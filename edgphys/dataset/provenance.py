@@ -13,7 +13,7 @@ import xarray as xr
 
 from edgphys._checks import instance
 from edgphys.errors import DatasetError
-from edgphys.recording.record import ATTR
+from edgphys.recording.record import ATTR, merged
 
 __all__ = ["dataset_of", "provenance"]
 
@@ -60,7 +60,7 @@ def provenance(dataset: xr.Dataset | str | Path) -> dict[str, Any]:
     return {
         "command": record.get("command"),
         "call": call,
-        "settings": record.get("settings") or _json(ds.attrs, "settings"),
+        "settings": merged(record.get("settings", {}), _json(ds.attrs, "settings")),
         "seeds": own | inner,
         "versions": record.get("versions") or _json(ds.attrs, "versions"),
         "hardware": record.get("hardware", {}),

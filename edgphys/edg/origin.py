@@ -34,6 +34,8 @@ class Origin:
         Of `EDG`.
     fit : dict or None
         Arguments of `EDG.fit`, in the types of `plain`; None before.
+    settings : dict
+        What the training has resolved its settings to.
     at : dict of str to float
         Couplings that it was moved to since.
     file : dict or None
@@ -43,16 +45,22 @@ class Origin:
     system: AbstractSystem
     options: Mapping[str, Any]
     fit: dict[str, Any] | None = None
+    settings: dict[str, Any] = field(default_factory=dict)
     at: dict[str, float] = field(default_factory=dict)
     file: dict[str, Any] | None = None
 
     def trained(
-        self, system: AbstractSystem, seed: int, options: FitOptions, reference: xr.Dataset | None
+        self,
+        system: AbstractSystem,
+        seed: int,
+        options: FitOptions,
+        reference: xr.Dataset | None,
+        settings: dict[str, Any],
     ) -> Origin:
         """After a training of `system`, where the generator has been moved to."""
         given = {"seed": plain(seed), **plain(asdict(options))}
         given |= {} if reference is None else {"reference": plain(reference)}
-        return Origin(system, self.options, given)
+        return Origin(system, self.options, given, settings)
 
     def moved(self, couplings: dict[str, float]) -> Origin:
         """At other couplings."""

@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast
 
@@ -53,7 +54,7 @@ from edgphys.edg.weights.upper_bound import upper_bound
 from edgphys.edg.weights.weighted_draws import draw_samples
 from edgphys.errors import ArgumentValueError
 from edgphys.recording.plain_values import plain
-from edgphys.recording.record import recorded
+from edgphys.recording.record import current, recorded, unrecorded
 from edgphys.systems.base import AbstractSystem, check_system
 
 __all__ = ["EDG"]
@@ -241,6 +242,7 @@ class EDG:
 
     @property
     def _trained(self) -> TrainedModel:
+        current().note({**self._origin.settings, "n_threads": self.n_threads})
         counted = {name: self._training.get(name, 0) for name in ("n_energy_calls", "n_gradient_calls")}
         calls = Calls(**counted) if self._training else self.model.target.calls
         settings = _plain(self.options) | {"training": self._training}
@@ -332,7 +334,7 @@ class EDG:
             device=device,  # pyright: ignore[reportArgumentType]
             training=training,
         )
-        with torch_threads(self.n_threads):
+        with torch_threads(self.n_threads), unrecorded() as notes:
             fitted = fit_model(
                 self.system,
                 self._recipe,
@@ -345,7 +347,7 @@ class EDG:
                 start=self._start,
             )
         self._model, self._history, self._training = fitted.model, fitted.history, fitted.training
-        self._origin = self._origin.trained(self.system, seed, options, reference)
+        self._origin = self._origin.trained(self.system, seed, options, reference, notes.settings)
         return self
 
     def default_steps(self) -> int:
@@ -441,6 +443,7 @@ class EDG:
             n_views=n_views,
             batch_size=batch_size,
         )
+        current().note(asdict(options))
         if anneal_from is None:
             trained = self.at(**couplings)._trained
         else:

@@ -19,7 +19,7 @@ from edgphys._threads import cpu_count
 from edgphys.mcmc.algorithms import make_sampler
 from edgphys.mcmc.core.checkpoint import Checkpoint
 from edgphys.mcmc.core.driver import Work, check_plan, identity_of, samples_dataset
-from edgphys.recording.record import recorded
+from edgphys.recording.record import current, recorded
 
 __all__ = ["run"]
 
@@ -104,6 +104,7 @@ def run(
     plan = check_plan(n_chains, n_sweeps, n_warmup, thin, keep)
     seed = _checks.seed(seed)
     n_threads = _checks.count(cpu_count() if n_threads is None else n_threads, "n_threads", 1)
+    current().note({"n_threads": n_threads})
     sampler = make_sampler(system, algorithm, options)
     store = None if checkpoint is None else Checkpoint(checkpoint, identity_of(sampler, plan, seed))
     begin = time.perf_counter()

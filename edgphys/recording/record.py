@@ -17,7 +17,7 @@ import inspect
 import json
 import types
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -26,7 +26,18 @@ from typing import Any, ParamSpec, TypeVar
 from edgphys.recording.machine import hardware, versions
 from edgphys.recording.plain_values import plain
 
-__all__ = ["ATTR", "NAMES", "WHERE", "Record", "call_of", "command_line", "current", "recorded", "unrecorded"]
+__all__ = [
+    "ATTR",
+    "NAMES",
+    "WHERE",
+    "Record",
+    "call_of",
+    "command_line",
+    "current",
+    "merged",
+    "recorded",
+    "unrecorded",
+]
 
 ATTR = "provenance"
 WHERE = ("out", "overwrite", "resume", "checkpoint", "progress", "workers", "scheduler")
@@ -53,6 +64,10 @@ class Record:
         """Put what an argument has turned out to be in place of what was given."""
         self.call["arguments"][name] = plain(value)
 
+    def note(self, settings: Mapping[str, Any]) -> None:
+        """Settings as the computation has resolved them; those that are None are still open."""
+        self.settings = merged(self.settings, {name: plain(one) for name, one in settings.items()})
+
     @property
     def text(self) -> str:
         """JSON text, for the attr."""
@@ -60,6 +75,24 @@ class Record:
         parts |= {"call": self.call} | ({"settings": self.settings} if self.settings else {})
         parts |= {"versions": versions(), "hardware": hardware(), "started": self.started}
         return json.dumps(parts)
+
+
+def merged(one: dict[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
+    """Both, level by level; where both have a value that of `other`, unless it is None.
+
+    Examples
+    --------
+    >>> merged({"a": {"b": 1, "c": 2}}, {"a": {"c": 3}, "d": None})
+    {'a': {'b': 1, 'c': 3}}
+    """
+    result = dict(one)
+    for name, value in other.items():
+        before = result.get(name)
+        if isinstance(value, Mapping):
+            result[name] = merged(before if isinstance(before, dict) else {}, value)
+        elif value is not None:
+            result[name] = value
+    return result
 
 
 def current() -> Record:
@@ -78,17 +111,17 @@ def command_line(text: str) -> Iterator[None]:
 
 
 @contextmanager
-def _running(record: Record) -> Iterator[None]:
+def _running(record: Record) -> Iterator[Record]:
     token = _CURRENT.set(record)
     try:
-        yield
+        yield record
     finally:
         _CURRENT.reset(token)
 
 
-def unrecorded() -> Any:
-    """A context in which calls leave no records, as within another call; also in threads of their own."""
-    return _running(current())
+def unrecorded() -> AbstractContextManager[Record]:
+    """A context in which calls leave no records, as within another; gives the notes that they make."""
+    return _running(Record({"function": "", "arguments": {}}))
 
 
 def call_of(name: str, signature: inspect.Signature, args: Any, kwargs: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 __all__ = ["print_provenance", "provenance_lines"]
 
 _INDENT = 2
+_PLACES = {"$system", "$systems", "$lattice", "$dataset", "$generator"}  # their content says what they are
+_VALUES = {"$tuple", "$array", "$other"}
 
 
 def print_provenance(dataset: xr.Dataset) -> None:
@@ -46,8 +48,10 @@ def provenance_lines(dataset: xr.Dataset) -> Iterator[str]:
 
 def _lines(value: dict[str, Any], depth: int = 1) -> Iterator[str]:
     for name, one in value.items():
-        head = f"{' ' * _INDENT * depth}{name.removeprefix('$').removeprefix('.')}"
-        if isinstance(one, dict) and not set(one) & {"$tuple", "$array", "$other"}:
+        head = f"{' ' * _INDENT * depth}{name.removeprefix('.')}"
+        if isinstance(one, dict) and len(one) == 1 and set(one) <= _PLACES:
+            (one,) = one.values()
+        if isinstance(one, dict) and not set(one) & _VALUES:
             yield head if one else f"{head}  none"
             yield from _lines(one, depth + 1)
         else:

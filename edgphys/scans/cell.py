@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from edgphys.errors import ArgumentTypeError, EdgphysError
 from edgphys.methods.base import AbstractMethod
-from edgphys.recording.record import unrecorded
+from edgphys.recording.record import merged, unrecorded
 from edgphys.scans.points import point_label, seed_sequence
 
 if TYPE_CHECKING:
@@ -66,12 +66,13 @@ def run_cell(cell: Cell, artefact: Any, checkpoint: str | None) -> Result:
     name = cell.method.name
     try:
         seed = seed_sequence(cell.seed, name, cell.point)
-        with unrecorded():
+        with unrecorded() as notes:
             estimates = cell.method.run(cell.system, seed, artefact, checkpoint)
         if not isinstance(estimates, xr.Dataset):
             kind = type(estimates).__name__
             raise ArgumentTypeError(f"run of method {name!r} must give an xarray.Dataset, got {kind}")
-        result = _result_of(estimates)
+        settings = merged(cell.method.all_settings(), notes.settings)
+        result = _result_of(estimates, settings)
     except (EdgphysError, ValueError, TypeError, RuntimeError, ArithmeticError, MemoryError) as error:
         error.add_note(f"computing {name} at {point_label(cell.point)}")
         raise
@@ -80,7 +81,7 @@ def run_cell(cell: Cell, artefact: Any, checkpoint: str | None) -> Result:
     return result
 
 
-def _result_of(estimates: xr.Dataset) -> Result:
+def _result_of(estimates: xr.Dataset, settings: dict[str, Any]) -> Result:
     values = {
         str(name): float(variable) for name, variable in estimates.data_vars.items() if variable.size == 1
     }
@@ -91,5 +92,5 @@ def _result_of(estimates: xr.Dataset) -> Result:
         "values": {name: value for name, value in values.items() if not math.isnan(value)},
         "algorithm": str(attrs.get("algorithm", attrs.get("method", ""))),
         "warning": str(attrs.get("warning", "")),
-        "settings": json.loads(str(attrs.get("settings", "{}"))),
+        "settings": merged(settings, json.loads(str(attrs.get("settings", "{}")))),
     }

@@ -11,8 +11,8 @@ from edgphys.scans.grid import Key
 
 __all__ = ["settings_of"]
 
-# Measured, not set.
-_MEASURED = ("training_time", "n_energy_calls", "n_gradient_calls", "plateau_step", "measured")
+# Measured, or no part of what is computed.
+_MEASURED = ("training_time", "n_energy_calls", "n_gradient_calls", "plateau_step", "measured", "n_threads")
 
 
 def settings_of(results: Mapping[Key, Result]) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from edgphys._checks import one_line
 from edgphys.recording.plain_values import OTHER, made_by, plain, restored
 from edgphys.systems.base import AbstractSystem
 from lattices import Lattice
+from lattices.build import expand
 from lattices.unit_cell import Bond, UnitCell
 
 __all__ = ["SystemTable"]
@@ -41,12 +42,15 @@ def _lattice(content: dict[str, Any]) -> Lattice:
     cell, extent, pbc = content["unit_cell"], tuple(content["extent"]), tuple(map(bool, content["pbc"]))
     if isinstance(cell, str):
         return lattices.build(cell, extent, pbc, allow_double_bonds=True)
-    return lattices.expand(_cell(cell), extent, pbc, True)
+    return expand(_cell(cell), extent, pbc, True)
 
 
 def _cell(content: dict[str, Any]) -> UnitCell:
-    bonds = tuple(Bond(**{name: _tuples(one) for name, one in bond.items()}) for bond in content["bonds"])
-    return UnitCell(**{name: _tuples(one) for name, one in content.items()} | {"bonds": bonds})
+    fields: dict[str, Any] = {name: _tuples(one) for name, one in content.items()}
+    fields["bonds"] = tuple(
+        Bond(**{name: _tuples(one) for name, one in bond.items()}) for bond in content["bonds"]
+    )
+    return UnitCell(**fields)
 
 
 def _tuples(value: Any) -> Any:
