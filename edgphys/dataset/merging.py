@@ -14,7 +14,8 @@ import xarray as xr
 
 from edgphys.dataset.agreement import common, summed
 from edgphys.dataset.copies import copy_in
-from edgphys.dataset.scan_merging import as_tables, overlay
+from edgphys.dataset.estimates_as_scans import as_tables
+from edgphys.dataset.scan_merging import overlay
 from edgphys.dataset.schema import GEOMETRY, STATE, validate
 from edgphys.errors import DatasetError
 from edgphys.recording.record import recorded
@@ -27,8 +28,16 @@ def merge(datasets: Sequence[xr.Dataset]) -> xr.Dataset:
     """Put datasets of one kind together, if they are about the same physics.
 
     Samples are joined along ``draw`` (weighted draws) or ``chain``. Estimates become a scan over ``method``
-    and over the parameters in which they differ; scans are laid over each other on the union of their grids,
-    NaN in between.
+    and over the parameters in which they differ; scans are laid over each other on the union of their methods
+    and grids, NaN in between. Scans of several sizes have the dim ``extent``; a parameter that one scan holds
+    is a point of one that scans it.
+
+    A cell that several scans have, by other seeds, is the average of their results, weighted by the numbers
+    of draws (``n_draws``), which are fixed beforehand: unbiased where the results are, as weights 1 / err^2
+    are not, whose errors go with the results. Its error is sqrt(sum (n_k err_k)^2) / sum n_k, ``n_runs`` says
+    how many there were, ``runs_chi2`` is chi^2 per degree of freedom between them, of the result that they
+    agree in least; beyond three sigma the cell is not trusted, with a word in ``warnings``. The attribute
+    ``runs`` keeps seeds, settings and cells of every run. Exact results must agree, and count once.
 
     Parameters
     ----------
@@ -45,8 +54,8 @@ def merge(datasets: Sequence[xr.Dataset]) -> xr.Dataset:
     ValueError
         If `datasets` is empty.
     DatasetError
-        If kinds or attributes that define the physics differ, seeds, draws or grid points are there twice, or
-        shapes do not fit; the message names the attribute.
+        If kinds or attributes that define the physics differ (system, lattice, boundary, parameters,
+        definitions), draws or cells of one seed are there twice, or shapes do not fit; the message names it.
     """
     if len(datasets) == 0:
         raise ValueError("datasets must hold at least one dataset, got none")
