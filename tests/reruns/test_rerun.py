@@ -140,6 +140,7 @@ def test_a_scan_of_a_lambda_is_repeated_by_its_systems():
     assert settings["n_warmup"] == 10 and settings["thin"] == 1 and settings["n_chains"] == 2
 
 
+@pytest.mark.slow
 def test_a_generator_is_trained_again_or_read_from_its_file(here):
     edg = ep.EDG(ep.DoubleWell(), decoder_size=(4, 1), encoder_size=(4, 1), n_components=1)
     edg.fit(seed=3, n_steps=2, batch_size=8, progress=False)
@@ -162,17 +163,35 @@ COMMANDS = {
     "reweight": "reweight ladder.nc --temperature 2:3:3 --quiet",
     "merge": "merge one.nc two.nc",
     "scan": f"scan ising --extent 4 --temperature 2:3:2 --method wolff --method exact {BRIEF}",
+    "free-energy": f"free-energy ising --extent 4 --temperature 2.3 {BRIEF}",
+    "curve": "curve model.pt --temperature 2:2.4:3 --n-samples 64 --n-nodes 2 --quiet",
+    "draws": "sample --model model.pt --algorithm edg --n-samples 64 --quiet",
 }
 
 
-@pytest.mark.parametrize("name", COMMANDS)
-def test_what_a_command_writes_is_repeated(name, here, capsys):
+def make_sources(name):
+    """The files that a command reads."""
     if name == "reweight":
         made = ep.mcmc.temper(ISING, {"temperature": [2.0, 3.0]}, n_chains=2, n_sweeps=100, seed=1)
         dataset.write(made, "ladder.nc")
     if name == "merge":
         dataset.write(chains(1), "one.nc")
         dataset.write(chains(2), "two.nc")
+    if name in ("curve", "draws"):
+        edg = ep.EDG(ISING, conditions={"temperature": (2.0, 2.4)})
+        edg.fit(seed=0, n_steps=2, progress=False).save("model.pt")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "sample",
+        "merge",
+        *(pytest.param(one, marks=pytest.mark.slow) for one in COMMANDS if one not in ("sample", "merge")),
+    ],
+)
+def test_what_a_command_writes_is_repeated(name, here, capsys):
+    make_sources(name)
     command = f"{COMMANDS[name]} --out made.nc"
     assert run(command) == 0
     assert ep.provenance("made.nc")["command"] == f"edgphys {command}"
