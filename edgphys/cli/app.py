@@ -33,6 +33,7 @@ _COMMANDS = (
     "scan",
     "show",
     "plot",
+    "report",
     "systems",
     "curve",
     "sample",

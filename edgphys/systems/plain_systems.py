@@ -18,6 +18,7 @@ import lattices
 from edgphys._checks import one_line
 from edgphys.recording.plain_values import OTHER, made_by, plain, restored
 from edgphys.systems.base import AbstractSystem
+from edgphys.systems.own_observables import OwnObservable
 from lattices import Lattice
 from lattices.build import expand
 from lattices.unit_cell import Bond, UnitCell
@@ -61,6 +62,8 @@ def _tuples(value: Any) -> Any:
 def _(value: AbstractSystem) -> dict[str, Any]:
     from edgphys.systems.registry import rebuilds
 
+    if value.own_observables:
+        return plain(value.own_observables[0])
     if not rebuilds(value):
         return {OTHER: f"a system with a class, a function or data of its own, {one_line(value)}"}
     about = {"name": value.name, "parameters": plain(value.parameters)}
@@ -72,6 +75,11 @@ def _system(content: dict[str, Any]) -> AbstractSystem:
     from edgphys.systems.registry import build
 
     return build(content["name"], restored(content.get("lattice")), **restored(content["parameters"]))
+
+
+@plain.register(OwnObservable)
+def _(value: OwnObservable) -> dict[str, str]:
+    return {OTHER: f"a function of its own, the observable {value.name}"}
 
 
 class SystemTable:
