@@ -18,10 +18,12 @@ from edgphys.dataset.estimates_as_scans import as_tables
 from edgphys.dataset.scan_merging import overlay
 from edgphys.dataset.schema import GEOMETRY, STATE, validate
 from edgphys.errors import DatasetError
+from edgphys.recording.record import recorded
 
 __all__ = ["merge"]
 
 
+@recorded("merge")
 def merge(datasets: Sequence[xr.Dataset]) -> xr.Dataset:
     """Put datasets of one kind together, if they are about the same physics.
 
@@ -70,7 +72,7 @@ def merge(datasets: Sequence[xr.Dataset]) -> xr.Dataset:
 
 
 def _merge_samples(datasets: Sequence[xr.Dataset]) -> xr.Dataset:
-    for name in (*GEOMETRY, *STATE, "parameters", "definitions", "method"):
+    for name in (*GEOMETRY, *STATE, "parameters", "definitions", "units", "method"):
         common(datasets, name)
     dim = "chain" if "chain" in datasets[0].dims else "draw"
     seeds = [seed for ds in datasets for seed in np.atleast_1d(ds.attrs["seed"]).tolist()]

@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast
 
@@ -42,6 +43,7 @@ from edgphys.edg.core.recipe import AbstractRecipe
 from edgphys.edg.core.training import History
 from edgphys.edg.curve import draw_curve
 from edgphys.edg.fitting import fit_model
+from edgphys.edg.origin import Origin
 from edgphys.edg.recipes import reason_for, recipe_for
 from edgphys.edg.targets.base import Calls
 from edgphys.edg.targets.eased import towards
@@ -51,6 +53,8 @@ from edgphys.edg.weights.chain import independence_chain
 from edgphys.edg.weights.upper_bound import upper_bound
 from edgphys.edg.weights.weighted_draws import draw_samples
 from edgphys.errors import ArgumentValueError
+from edgphys.recording.plain_values import plain
+from edgphys.recording.record import current, recorded, unrecorded
 from edgphys.systems.base import AbstractSystem, check_system
 
 __all__ = ["EDG"]
@@ -175,6 +179,8 @@ class EDG:
         self._training: dict[str, Any] = {}
         self._history = History()
         self._model: AbstractGenerator | None = None
+        given = {"decoder": decoder, "start": start, "n_threads": n_threads, **options}
+        self._origin = Origin(system, given)
 
     def _build(self, seed: int, weights: dict[str, Tensor] | None = None) -> AbstractGenerator:
         return self._recipe.build(self.system, self._options, seed, weights)
@@ -212,9 +218,15 @@ class EDG:
         """
         if not couplings:
             return self
+        changed = self.system.replace(**self._conditions.couplings(self.system, couplings))
+        other = self._with(changed.observing(self.system.own_observables))
+        other._origin = self._origin.moved(couplings)
+        return other
+
+    def _with(self, system: AbstractSystem) -> EDG:
+        """The same model for `system`."""
         other = copy.copy(self)
-        other.system = self.system.replace(**self._conditions.couplings(self.system, couplings))
-        other._model = self.model
+        other.system, other._model = system, self.model
         return other
 
     @property
@@ -235,6 +247,7 @@ class EDG:
 
     @property
     def _trained(self) -> TrainedModel:
+        current().note({**self._origin.settings, "n_threads": self.n_threads})
         counted = {name: self._training.get(name, 0) for name in ("n_energy_calls", "n_gradient_calls")}
         calls = Calls(**counted) if self._training else self.model.target.calls
         settings = _plain(self.options) | {"training": self._training}
@@ -326,7 +339,7 @@ class EDG:
             device=device,  # pyright: ignore[reportArgumentType]
             training=training,
         )
-        with torch_threads(self.n_threads):
+        with torch_threads(self.n_threads), unrecorded() as notes:
             fitted = fit_model(
                 self.system,
                 self._recipe,
@@ -339,6 +352,7 @@ class EDG:
                 start=self._start,
             )
         self._model, self._history, self._training = fitted.model, fitted.history, fitted.training
+        self._origin = self._origin.trained(self.system, seed, options, reference, notes.settings)
         return self
 
     def default_steps(self) -> int:
@@ -349,6 +363,7 @@ class EDG:
         """
         return self._recipe.default_steps(self.system, self._options)
 
+    @recorded("EDG.sample")
     def sample(
         self,
         n_samples: int,
@@ -364,6 +379,7 @@ class EDG:
         anneal_from: Mapping[str, float] | None = None,
         n_views: int | str = "auto",
         batch_size: int = 1000,
+        observables: Any = None,
         progress: bool | None = None,
         checkpoint: str | Path | None = None,
         **couplings: float,
@@ -408,6 +424,8 @@ class EDG:
             With "auto" a pilot also chooses how often each label is drawn, ``label_shares``.
         batch_size : int
             Draws at a time; part of what the seed means.
+        observables : observable of one's own, function, or sequence of them, optional
+            Measured on every draw too, see `edgphys.observable`.
         progress : bool, optional
             Bar on stderr. Default: when stderr is a terminal.
         checkpoint : path, optional
@@ -437,15 +455,18 @@ class EDG:
             n_views=n_views,
             batch_size=batch_size,
         )
+        current().note(asdict(options))
         if anneal_from is None:
             trained = self.at(**couplings)._trained
         else:
             trained = self._annealed(anneal_from, couplings)
+        trained = trained.observing(observables)
         with torch_threads(self.n_threads):
             return draw_samples(
                 trained, n_samples, seed, options, keep=keep, progress=progress, checkpoint=checkpoint
             )
 
+    @recorded("EDG.chain")
     def chain(
         self,
         n_samples: int,
@@ -456,6 +477,7 @@ class EDG:
         n_anneal: int | None = None,
         n_views: int | str = "auto",
         keep: bool = False,
+        observables: Any = None,
         progress: bool | None = None,
         **couplings: float,
     ) -> xr.Dataset:
@@ -469,7 +491,7 @@ class EDG:
         seed : int
         n_chains : int
             Each with its own proposals.
-        n_path_steps, n_anneal, n_views, keep, progress, **couplings
+        n_path_steps, n_anneal, n_views, keep, observables, progress, **couplings
             As for `sample`.
 
         Returns
@@ -478,12 +500,13 @@ class EDG:
             Dims ``(chain, draw)``, observables and ``reduced_energy``; ``acceptance`` in the settings.
         """
         options = SampleOptions(n_path_steps=n_path_steps, n_anneal=n_anneal, n_views=n_views)
-        trained = self.at(**couplings)._trained
+        trained = self.at(**couplings)._trained.observing(observables)
         with torch_threads(self.n_threads):
             return independence_chain(
                 trained, n_samples, seed, options, n_chains=n_chains, keep=keep, progress=progress
             )
 
+    @recorded("EDG.curve")
     def curve(
         self,
         values: Any,
@@ -495,6 +518,7 @@ class EDG:
         n_anneal: int | None = None,
         n_views: int | str = "auto",
         batch_size: int = 1000,
+        observables: Any = None,
         progress: bool | None = None,
     ) -> xr.Dataset:
         """Estimates over a range of one coupling, at any number of values, from draws that serve them all.
@@ -513,7 +537,7 @@ class EDG:
         n_nodes : int
             Couplings at which to draw, equidistant in 1/T for a temperature; neighbours must overlap, which
             ``ess_count`` in between shows. One, if there is one value.
-        n_path_steps, n_anneal, n_views, batch_size, progress
+        n_path_steps, n_anneal, n_views, batch_size, observables, progress
             As for `sample`.
 
         Returns
@@ -545,9 +569,16 @@ class EDG:
         options |= {"batch_size": batch_size}
         with torch_threads(self.n_threads):
             return draw_curve(
-                self, values, n_samples, seed, n_nodes=n_nodes, options=options, progress=progress
+                self._with(self.system.observing(observables)),
+                values,
+                n_samples,
+                seed,
+                n_nodes=n_nodes,
+                options=options,
+                progress=progress,
             )
 
+    @recorded("EDG.upper_bound")
     def upper_bound(
         self,
         reference: xr.Dataset,
@@ -584,6 +615,7 @@ class EDG:
         with torch_threads(self.n_threads):
             return upper_bound(self.at(**couplings)._trained, reference, seed, options)
 
+    @recorded("EDG.bridge")
     def bridge(
         self,
         reference: xr.Dataset,
@@ -689,7 +721,13 @@ class EDG:
         model = edg._build(content.trained.get("seed", 0), content.weights)
         storage.put_weights(model, content.weights, path)
         edg._model = model.to(_checks.device(device)).eval()
+        edg._origin = edg._origin.read(path, device, system is not None)
         return edg
+
+
+@plain.register(EDG)
+def _(value: EDG) -> dict[str, Any]:
+    return {"$generator": value._origin.plain()}
 
 
 def _start_of(start: Any, recipe: AbstractRecipe) -> AbstractGenerator:

@@ -24,10 +24,12 @@ from edgphys.estimators.chains.chain_estimates import enough_draws, estimate_cha
 from edgphys.estimators.draws import draw_dims, refuse_copies
 from edgphys.estimators.weights.weighted_estimates import estimate_weighted
 from edgphys.observables import DIAGNOSTICS, ESTIMATES, STAGGERED, TABLE, table
+from edgphys.recording.record import recorded
 
 __all__ = ["estimate", "estimates_from_exact", "with_log_z"]
 
 
+@recorded("estimate")
 def estimate(samples: xr.Dataset, *, seed: int = 0, refuse_short: bool = False) -> xr.Dataset:
     """Estimates with error bars from weighted draws or from Markov chains.
 
@@ -84,6 +86,7 @@ def estimate(samples: xr.Dataset, *, seed: int = 0, refuse_short: bool = False) 
     return _assemble(values, {**samples.attrs, **notes, "estimate_seed": int(seed)})
 
 
+@recorded("estimators.estimates_from_exact")
 def estimates_from_exact(values: Mapping[str, float], attrs: Mapping[str, Any]) -> xr.Dataset:
     """Exact results as an estimates dataset: every error is 0, every other name NaN.
 
@@ -185,6 +188,7 @@ def _from_chains(samples: xr.Dataset, seed: int, refuse_short: bool) -> xr.Datas
 def _assemble(values: Mapping[str, float], attrs: Mapping[str, Any]) -> xr.Dataset:
     """Dataset with all names there are, NaN where `values` has none; definitions on every variable."""
     records, described, variables = table(attrs), {}, {}
+    units = json.loads(attrs.get("units", "{}"))
     staggered = STAGGERED if any(name in values for name in STAGGERED) else ()
     for name in (*ESTIMATES, *staggered, *_own_names(attrs)):
         described |= {name: records[name].definition, f"{name}_err": f"one standard error of {name}"}
@@ -192,6 +196,7 @@ def _assemble(values: Mapping[str, float], attrs: Mapping[str, Any]) -> xr.Datas
     for name, text in described.items():
         joint = name in TABLE and TABLE[name].joint
         extra = {"space": "joint space of configurations and latents"} if joint else {}
+        extra |= {"unit": units[name]} if units.get(name) else {}
         variables[name] = ((), np.float64(values.get(name, np.nan)), {"definition": text, **extra})
     merged = {
         **attrs,

@@ -51,9 +51,11 @@ class ScanProgress:
             if words:
                 self._bar.say(f"{method}: {words}")
 
-    def begin(self, total: int, finished: int, left: Mapping[str, int], n_workers: int) -> None:
+    def begin(
+        self, total: int, finished: int, left: Mapping[str, int] | None = None, n_workers: int = 1
+    ) -> None:
         """Cells in all, those finished before, those left of each method, and how many at once."""
-        self._left, self._n_workers = dict(left), n_workers
+        self._left, self._n_workers = dict(left or {}), n_workers
         self._total, self._finished = total, finished
         self._bar.update(finished, total=total)
         if finished:

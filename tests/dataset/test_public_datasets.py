@@ -86,6 +86,7 @@ MAKERS = {
     "mcmc.run": chains,
     "mcmc.rung": lambda: ep.mcmc.rung(ladder(), 1),
     "mcmc.temper": ladder,
+    "merge": lambda: ep.merge([ep.estimate(chains()), exact()]),
     "mmd": lambda: ep.mmd(normal(0)[:, None], normal(1)[:, None]),
     "mmd polynomial": lambda: ep.mmd(normal(0)[:, None], normal(1)[:, None], kernel="polynomial"),
     "pair_distances": lambda: ep.pair_distances(particles(), 3),
@@ -142,6 +143,25 @@ def test_every_public_dataset_is_written_read_and_shown(name, tmp_path):
     out = io.StringIO()
     print_dataset(again, console=Console(file=out, width=200))
     assert len(out.getvalue().splitlines()) > 3
+
+
+NOT_REPEATED = {
+    "basins": "a function of its own",
+    "scaling.collapse": "its source was made in Python",
+    "scaling.crossings": "its source was made in Python",
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", MAKERS)
+def test_every_public_dataset_is_computed_again_or_says_why_not(name):
+    made = MAKERS[name]()
+    assert ep.provenance(made)["call"]["function"].endswith(name.split()[0])
+    if name in NOT_REPEATED:
+        with pytest.raises(ep.errors.DatasetError, match=NOT_REPEATED[name]):
+            ep.rerun(made)
+    else:
+        assert ep.rerun(made).is_same
 
 
 def test_a_kind_has_the_dims_of_its_own():

@@ -23,6 +23,7 @@ from edgphys.errors import NotExactError
 from edgphys.mcmc.algorithms import best_algorithm
 from edgphys.mcmc.annealing.ladder import Annealing
 from edgphys.mcmc.annealing.walkers_of import chain_walkers
+from edgphys.recording.record import recorded
 from edgphys.systems.base import AbstractSystem, check_system
 from edgphys.systems.provenance import sample_attrs
 from edgphys.systems.reference_path import ReferencePath
@@ -32,6 +33,7 @@ __all__ = ["anneal"]
 _N_PILOT = 512
 
 
+@recorded("mcmc.anneal")
 def anneal(
     system: AbstractSystem,
     n_samples: int,
@@ -40,6 +42,7 @@ def anneal(
     n_rungs: int | None = None,
     algorithm: str | None = None,
     options: Mapping[str, Any] | None = None,
+    observables: Any = None,
     keep: bool = False,
     batch_size: int = 1000,
     progress: bool | None = None,
@@ -60,6 +63,8 @@ def anneal(
         default.
     options : mapping, optional
         Settings of the algorithm.
+    observables : observable of one's own, function, or sequence of them, optional
+        Measured on every draw too, see `edgphys.observable`.
     keep : bool
         Keep the configurations.
     batch_size : int
@@ -101,9 +106,10 @@ def anneal(
     )
     n_rungs = None if n_rungs is None else _checks.count(n_rungs, "n_rungs", 1)
     at_most(n_rungs, "n_rungs", 10 * MOST_VALUES)
-    numbers = float(n_samples) * (check_system(system).n_variables + 1)
+    system = check_system(system).observing(observables)
+    numbers = float(n_samples) * (system.n_variables + 1)
     check_memory(8.0 * numbers, "n_samples", f"{n_samples} draws")
-    path, begin = _drawn_path(check_system(system)), time.perf_counter()
+    path, begin = _drawn_path(system), time.perf_counter()
     start = system.replace(**{path.coupling: path.first})
     algorithm = best_algorithm(start, system) if algorithm is None else algorithm
     make = chain_walkers(start, system, algorithm, options)
