@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Self
 from edgphys._files import beside
 from edgphys.errors import ArgumentValueError
 from edgphys.methods.base import AbstractMethod, Look, make_options, seed_words
-from edgphys.methods.chains import check_counts, why_no_chains
+from edgphys.methods.chains import check_chains, check_counts, why_no_chains
 from edgphys.methods.edg import EDGMethod, times_of
 
 if TYPE_CHECKING:
@@ -95,11 +95,15 @@ class BridgeMethod(AbstractMethod):
     def settings(self) -> dict[str, Any]:
         return self._generator.settings() | self._chains
 
+    def all_settings(self) -> dict[str, Any]:
+        return self._generator.all_settings() | super().all_settings()
+
     def applies_to(self, system: Any) -> str | None:
         return why_no_chains(system)
 
     def check(self, systems: Sequence[Any]) -> None:
         self._generator.check(systems)
+        check_chains(systems[0], self.options.algorithm, self.options)
 
     def cells_at_once(self, n_cpus: int) -> int:
         return self._generator.cells_at_once(n_cpus)

@@ -128,8 +128,10 @@ class EDGMethod(AbstractMethod):
     def check(self, systems: Sequence[Any]) -> None:
         """Options of the model, which depend on the system."""
         from edgphys.edg import EDG
-        from edgphys.edg.call_options import not_annealed
+        from edgphys.edg.call_options import SampleOptions, not_annealed
+        from edgphys.edg.weights.weighted_draws import check_draws
 
+        check_draws(systems[0], self.options.n_samples, SampleOptions(**self.options.sample).batch_size)
         for system in systems:
             edg, n_anneal = EDG(system, **self.options.model), self.options.sample.get("n_anneal")
             if n_anneal and not edg.can_anneal:

@@ -21,7 +21,7 @@ import functools
 import json
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,7 +32,7 @@ from numpy.typing import NDArray
 from edgphys._checks import count, number
 from edgphys._sizes import at_most
 from edgphys.methods.base import AbstractMethod, Look, make_options, seed_words
-from edgphys.methods.chains import check_counts, why_no_chains
+from edgphys.methods.chains import check_chains, check_counts, why_no_chains
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -153,6 +153,9 @@ class LadderMethod(AbstractMethod):
 
     def applies_to(self, system: Any) -> str | None:
         return system.why_no_ladder() or why_no_chains(system)
+
+    def check(self, systems: Sequence[Any]) -> None:
+        check_chains(systems[0], self._algorithm, self.options, self.options.n_rungs or 2)
 
     def beside_others(self) -> LadderMethod:
         given = {"n_threads": 1, **self._given}

@@ -20,7 +20,7 @@ from typing import Any
 
 from edgphys._files import OVERWRITE, drop_states, locked, write_whole
 from edgphys.dataset.json_text import Form, parsed
-from edgphys.errors import DatasetError
+from edgphys.errors import DatasetError, TooLongError
 
 __all__ = ["PartialScan", "disagreement"]
 
@@ -108,10 +108,13 @@ class PartialScan:
     @contextlib.contextmanager
     def kept_if_begun(self) -> Iterator[None]:
         """Drop the folder if what is computed meanwhile fails or is stopped before anything is there."""
+        had = any(self.folder.glob("cell-*"))
         try:
             yield
-        except BaseException:
-            if not any(self.folder.glob("cell-*")):
+        except BaseException as error:
+            # What was refused once its rate was known leaves states that are worth nothing.
+            worth = ("json", "model") if isinstance(error, TooLongError) and not had else ("*",)
+            if not any(any(self.folder.glob(f"cell-*.{suffix}")) for suffix in worth):
                 self.remove()
             raise
 

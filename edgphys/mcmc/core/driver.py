@@ -23,7 +23,7 @@ from edgphys.mcmc.core.sampler import AbstractSampler
 from edgphys.systems.lattice.measurements import with_powers
 from edgphys.systems.provenance import sample_attrs
 
-__all__ = ["Plan", "Work", "check_plan", "identity_of", "samples_dataset"]
+__all__ = ["Plan", "Work", "check_plan", "check_size", "identity_of", "samples_dataset"]
 
 # Variable updates between two looks at the progress bar and the stop flag: a fraction of a second.
 _UPDATES_PER_PIECE = 20_000_000
@@ -74,7 +74,7 @@ def identity_of(sampler: AbstractSampler, plan: Plan, seed: int) -> dict:
     return settings | ({"observables": own} if own else {}) | sampler.system.identity()
 
 
-def _check_size(sampler: AbstractSampler, plan: Plan, on_disk: bool) -> None:
+def check_size(sampler: AbstractSampler, plan: Plan, on_disk: bool = False) -> None:
     """Refuse what the memory does not hold, or no machine finishes."""
     kept = 0 if on_disk or not plan.keep else sampler.n_variables * np.dtype(sampler.kept_dtype()).itemsize
     rows = plan.n_chains * plan.n_draws * (8.0 * (sampler.n_columns + sampler.n_own) + kept)
@@ -109,7 +109,7 @@ class Work:
         self.sampler, self.plan, self.store = sampler, plan, store
         size = sampler.chains_per_state
         aside = beside(store.path, "kept") if store and plan.keep and sampler.keeps_configurations else None
-        _check_size(sampler, plan, aside is not None)
+        check_size(sampler, plan, aside is not None)
         children = np.random.SeedSequence(seed).spawn(-(-plan.n_chains // size))
         self.states = [sampler.start(c, child) for c, child in enumerate(children)]
         self.members = [slice(c * size, min((c + 1) * size, plan.n_chains)) for c in range(len(children))]
