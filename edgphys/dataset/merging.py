@@ -15,6 +15,7 @@ import xarray as xr
 
 from edgphys.dataset.cell_names import cell_name
 from edgphys.dataset.copies import copy_in
+from edgphys.dataset.padding import DRAWN, drawn, padded
 from edgphys.dataset.schema import GEOMETRY, JSON_ATTRS, STATE, is_number, validate
 from edgphys.errors import DatasetError
 from edgphys.observables import COSTS
@@ -25,7 +26,8 @@ __all__ = ["merge"]
 def merge(datasets: Sequence[xr.Dataset]) -> xr.Dataset:
     """Put datasets of one kind together, if they are about the same physics.
 
-    Samples are joined along ``draw`` (weighted draws) or ``chain``. Estimates become a scan over ``method``
+    Samples are joined along ``draw`` (weighted draws) or ``chain``; chains may be of any lengths, NaN beyond
+    the end of the shorter ones (`edgphys.dataset.padding`). Estimates become a scan over ``method``
     and over the parameters in which they differ; scans are laid over each other on the union of their grids,
     NaN in between.
 
@@ -37,7 +39,8 @@ def merge(datasets: Sequence[xr.Dataset]) -> xr.Dataset:
     Returns
     -------
     Dataset
-        Costs (``wall_time``, calls) are summed, seeds listed.
+        Costs (``wall_time``, calls) are summed, seeds listed; chains of unequal length have the boolean
+        coordinate ``drawn`` (chain, draw), whose sum over draws is the length of each.
 
     Raises
     ------
@@ -82,17 +85,38 @@ def _merge_samples(datasets: Sequence[xr.Dataset]) -> xr.Dataset:
             raise DatasetError(
                 f"attr settings must have one value of thin for all chains, got {sorted(thins)}"
             )
-    sizes = [{str(d): n for d, n in ds.sizes.items() if d != dim} for ds in datasets]
+    free = ("chain", "draw") if dim == "chain" else ("draw",)
+    sizes = [{str(d): n for d, n in ds.sizes.items() if d not in free} for ds in datasets]
     if any(size != sizes[0] for size in sizes):
-        raise DatasetError(f"dims other than {dim} must have the same length in all samples, got {sizes}")
+        dims = " and ".join(free)
+        raise DatasetError(f"dims other than {dims} must have the same length in all samples, got {sizes}")
     bare = [ds.drop_vars([dim], errors="ignore") for ds in datasets]
+    longest = max(ds.sizes["draw"] for ds in bare)
+    if dim == "chain" and any(DRAWN in ds.coords or ds.sizes["draw"] < longest for ds in bare):
+        bare = [padded(ds, longest) for ds in bare]
     merged = xr.concat(
         bare, dim=dim, data_vars="minimal", coords="minimal", compat="override", join="override"
     )
     _refuse_copies(merged, dim)
     merged.attrs = dict(datasets[0].attrs) | _summed(datasets)
     merged.attrs["seed"] = seeds if len(seeds) > 1 else seeds[0]
+    if "settings" in merged.attrs:
+        merged.attrs["settings"] = json.dumps(_settings(datasets))
     return merged
+
+
+def _settings(datasets: Sequence[xr.Dataset]) -> dict[str, Any]:
+    """Of all runs: lists where they differ, means over the draws of what was measured."""
+    each = [json.loads(ds.attrs.get("settings", "{}")) for ds in datasets]
+    united = _united(each)
+    measured = [settings.get("measured", {}) for settings in each]
+    if isinstance(united.get("measured"), list):
+        sizes = [drawn(ds, [dim for dim in ("chain", "draw") if dim in ds.dims]).sum() for ds in datasets]
+        names = [name for name in measured[0] if all(is_number(one.get(name)) for one in measured)]
+        united["measured"] = {
+            name: float(np.average([one[name] for one in measured], weights=sizes)) for name in names
+        }
+    return united
 
 
 def _refuse_copies(merged: xr.Dataset, dim: str) -> None:
