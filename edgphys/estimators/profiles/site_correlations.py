@@ -180,7 +180,7 @@ def structure_factor(
     phase = lattice.positions @ rows.T
     needs_mean = connected and not int(samples.attrs.get("z2_symmetric", 0))
     mean = _site_means(samples, lattice, fields) if needs_mean else np.zeros(lattice.n_sites)
-    parts = [part - mean for part in _parts(fields)]
+    parts = (part - mean for part in _parts(fields))
     power = np.concatenate([(part @ np.cos(phase)) ** 2 + (part @ np.sin(phase)) ** 2 for part in parts])
     power = scattered(power, there) / lattice.n_sites
     diagnosis = diagnose(samples, {f"S(k_{n})": power[..., n] for n in range(len(rows))})
