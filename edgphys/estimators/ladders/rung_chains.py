@@ -37,7 +37,7 @@ def chain_reasons(there: Reweighting, primaries: Primaries, found: Reweighted) -
     """
     judged = {name: primaries.names.index(name) for name in of_own_rank(primaries.tracked())}
     reasons = []
-    shares = [float(weights.sum()) for weights in there.by_rung(found.weights)]
+    shares = [float(pooled(weights).sum()) for weights in there.by_rung(found.weights)]
     for name, k in judged.items():
         series = there.by_rung(primaries.columns[k])
         worst = max(r_hat(one) for one, share in zip(series, shares, strict=True) if share > _SHARE)
