@@ -280,6 +280,14 @@ _DIAGNOSTICS = _plain(
     ),
     joint=("ess", "ess_count", "max_weight", "pareto_k", "unseen_share"),
 )
+_RUNS = _plain(
+    "diagnostic",
+    {
+        "n_runs": "independent runs that the cell is an average of, weighted by their numbers of draws",
+        "runs_chi2": "chi^2 per degree of freedom between the runs of the cell, of the result they agree in "
+        "least",
+    },
+)
 _LADDER = _plain(
     "ladder",
     {
@@ -348,7 +356,7 @@ TABLE: dict[str, Observable] = {
     each.name: each
     for each in (
         *(*_ESTIMATES[:_FIRST], *_STAGGERED, *_ESTIMATES[_FIRST:]),
-        *(*_PER_DRAW, *_DIAGNOSTICS, *_LADDER, *_BRIDGE, *_COSTS),
+        *(*_PER_DRAW, *_DIAGNOSTICS, *_RUNS, *_LADDER, *_BRIDGE, *_COSTS),
     )
 }
 ESTIMATES = tuple(each.name for each in _ESTIMATES if each.role == "estimate")

@@ -14,7 +14,7 @@ from edgphys.dataset.schema import JSON_ATTRS
 from edgphys.errors import DatasetError
 from edgphys.observables import COSTS
 
-__all__ = ["common", "same", "summed", "united"]
+__all__ = ["common", "same", "summed"]
 
 
 def summed(datasets: Sequence[xr.Dataset]) -> dict[str, Any]:
@@ -44,14 +44,3 @@ def same(name: str, one: Any, other: Any) -> bool:
     if one is None or other is None:
         return one is other
     return bool(np.array_equal(one, other))
-
-
-def united(notes: list[dict[str, Any]]) -> dict[str, Any]:
-    """All entries; a list of distinct values where two disagree (one method run with two settings)."""
-    values: dict[str, list] = {}
-    for note in notes:
-        for key, value in note.items():
-            kept = values.setdefault(key, [])
-            if value not in kept:
-                kept.append(value)
-    return {key: kept[0] if len(kept) == 1 else kept for key, kept in values.items()}

@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from edgphys.dataset.agreement import common, summed, united
+from edgphys.dataset.agreement import common, summed
 from edgphys.dataset.copies import copy_in
+from edgphys.dataset.estimates_as_scans import as_tables
 from edgphys.dataset.padding import DRAWN, drawn, padded
-from edgphys.dataset.scan_merging import as_tables, overlay
+from edgphys.dataset.scan_merging import overlay
 from edgphys.dataset.schema import GEOMETRY, STATE, is_number, validate
 from edgphys.errors import DatasetError
 
@@ -27,9 +28,17 @@ def merge(datasets: Sequence[xr.Dataset]) -> xr.Dataset:
     """Put datasets of one kind together, if they are about the same physics.
 
     Samples are joined along ``draw`` (weighted draws) or ``chain``; chains may be of any lengths, NaN beyond
-    the end of the shorter ones (`edgphys.dataset.padding`). Estimates become a scan over ``method``
-    and over the parameters in which they differ; scans are laid over each other on the union of their grids,
-    NaN in between.
+    the end of the shorter ones (`edgphys.dataset.padding`). Estimates become a scan over ``method`` and over
+    the parameters in which they differ; scans are laid over each other on the union of their methods and
+    grids, NaN in between. Scans of several sizes have the dim ``extent``; a parameter that one scan holds
+    is a point of one that scans it.
+
+    A cell that several scans have, by other seeds, is the average of their results, weighted by the numbers
+    of draws (``n_draws``), which are fixed beforehand: unbiased where the results are, as weights 1 / err^2
+    are not, whose errors go with the results. Its error is sqrt(sum (n_k err_k)^2) / sum n_k, ``n_runs`` says
+    how many there were, ``runs_chi2`` is chi^2 per degree of freedom between them, of the result that they
+    agree in least; beyond three sigma the cell is not trusted, with a word in ``warnings``. The attribute
+    ``runs`` keeps seeds, settings and cells of every run. Exact results must agree, and count once.
 
     Parameters
     ----------
@@ -47,8 +56,8 @@ def merge(datasets: Sequence[xr.Dataset]) -> xr.Dataset:
     ValueError
         If `datasets` is empty.
     DatasetError
-        If kinds or attributes that define the physics differ, seeds, draws or grid points are there twice, or
-        shapes do not fit; the message names the attribute.
+        If kinds or attributes that define the physics differ (system, lattice, boundary, parameters,
+        definitions), draws or cells of one seed are there twice, or shapes do not fit; the message names it.
     """
     if len(datasets) == 0:
         raise ValueError("datasets must hold at least one dataset, got none")
@@ -108,13 +117,15 @@ def _merge_samples(datasets: Sequence[xr.Dataset]) -> xr.Dataset:
 def _settings(runs: Sequence[xr.Dataset]) -> dict[str, Any]:
     """Of all runs of chains: lists where they differ, means over the draws of what was measured."""
     each = [json.loads(ds.attrs.get("settings", "{}")) for ds in runs]
-    settings, measured = united(each), [one.get("measured", {}) for one in each]
-    if isinstance(settings.get("measured"), list):
-        sizes = [drawn(ds, ("chain", "draw")).sum() for ds in runs]
-        names = [name for name in measured[0] if all(is_number(one.get(name)) for one in measured)]
-        means = {name: np.average([one[name] for one in measured], weights=sizes) for name in names}
-        settings["measured"] = {name: float(mean) for name, mean in means.items()}
-    return settings
+    measured = [one.pop("measured", {}) for one in each]
+    settings = {}
+    for name in dict.fromkeys(name for one in each for name in one):
+        values = [one.get(name) for one in each]
+        settings[name] = values[0] if all(value == values[0] for value in values) else values
+    sizes = [drawn(ds, ("chain", "draw")).sum() for ds in runs]
+    names = [name for name in measured[0] if all(is_number(one.get(name)) for one in measured)]
+    means = {name: np.average([one[name] for one in measured], weights=sizes) for name in names}
+    return settings | ({"measured": {name: float(mean) for name, mean in means.items()}} if means else {})
 
 
 def _refuse_copies(merged: xr.Dataset, dim: str) -> None:

@@ -29,7 +29,7 @@ from edgphys.report.comparison import (
 from edgphys.report.console import empty_table, plain_value
 from edgphys.report.curve_results import check_line, curve_table
 from edgphys.report.dataset_tables import estimates_table, exact_of, ladder_tables, profile_table
-from edgphys.report.scan_tables import diagnostics_table, results_table
+from edgphys.report.scan_tables import diagnostics_table, not_run, results_table, where
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -135,8 +135,9 @@ def content_of_scan(table: xr.Dataset, variables: list[str] | None = None) -> Co
     tables = [results_table(table, names, couplings)]
     if variables is None and sampled_methods(table):
         tables.append(diagnostics_table(table, couplings))
-    warnings = [f"{method} at {_where(point)}: {reason}" for method, point, reason in troubles(table)]
-    return Content(title, state, tables, _notes(table), warnings)
+    warnings = [f"{method} at {where(point)}: {reason}" for method, point, reason in troubles(table)]
+    notes = [*_notes(table), not_run(table, couplings)]
+    return Content(title, state, tables, [*filter(None, notes)], warnings)
 
 
 def _heading(table: xr.Dataset) -> tuple[str, str]:
@@ -146,7 +147,7 @@ def _heading(table: xr.Dataset) -> tuple[str, str]:
     fixed = " ".join(f"{name}={plain_value(value)}" for name, value in parameters.items())
     words = f"{attrs.get('system', '')}"
     if "lattice" in attrs:
-        words += f" on {attrs['lattice']} {extent} {boundary_words(attrs)}"
+        words += " ".join(filter(None, [" on", attrs["lattice"], extent, boundary_words(attrs)]))
     return words, f"{fixed}  seed {attrs.get('seed', 'unknown')}"
 
 
@@ -161,9 +162,5 @@ def _notes(table: xr.Dataset) -> list[str]:
         if ranges:
             notes.append(f"{method}: one model for {range_words(ranges)}, drawn from anew at each point.")
     for method, point, reason in blanks(table):
-        notes.append(f"No results of {method} at {_where(point)}: {reason}")
+        notes.append(f"No results of {method} at {where(point)}: {reason}")
     return notes
-
-
-def _where(point: dict[str, float]) -> str:
-    return " ".join(f"{name}={value:.6g}" for name, value in point.items())
