@@ -115,17 +115,31 @@ def _merge_samples(datasets: Sequence[xr.Dataset]) -> xr.Dataset:
 
 
 def _settings(runs: Sequence[xr.Dataset]) -> dict[str, Any]:
-    """Of all runs of chains: lists where they differ, means over the draws of what was measured."""
+    """Of all runs of chains: lists where they differ, means over the draws of numbers that were measured."""
     each = [json.loads(ds.attrs.get("settings", "{}")) for ds in runs]
     measured = [one.pop("measured", {}) for one in each]
-    settings = {}
-    for name in dict.fromkeys(name for one in each for name in one):
-        values = [one.get(name) for one in each]
-        settings[name] = values[0] if all(value == values[0] for value in values) else values
     sizes = [drawn(ds, ("chain", "draw")).sum() for ds in runs]
-    names = [name for name in measured[0] if all(is_number(one.get(name)) for one in measured)]
-    means = {name: np.average([one[name] for one in measured], weights=sizes) for name in names}
-    return settings | ({"measured": {name: float(mean) for name, mean in means.items()}} if means else {})
+    settings = {name: _listed(values) for name, values in _by_name(each)}
+    means = {name: _averaged(values, sizes) for name, values in _by_name(measured)}
+    return settings | ({"measured": means} if means else {})
+
+
+def _by_name(notes: list[dict[str, Any]]) -> list[tuple[str, list]]:
+    names = dict.fromkeys(name for note in notes for name in note)
+    return [(name, [note.get(name) for note in notes]) for name in names]
+
+
+def _averaged(values: list, sizes: list) -> Any:
+    """Mean over the runs that have a number."""
+    known = [(value, size) for value, size in zip(values, sizes, strict=True) if value is not None]
+    if not all(is_number(value) for value, _ in known):
+        return _listed(values)
+    numbers, weights = zip(*known, strict=True)
+    return float(np.average(numbers, weights=weights))
+
+
+def _listed(values: list) -> Any:
+    return values[0] if all(value == values[0] for value in values) else values
 
 
 def _refuse_copies(merged: xr.Dataset, dim: str) -> None:
