@@ -25,6 +25,8 @@
 
 The dim "rung" has the name of the coupling if the rungs differ in one.
 
+Chains of unequal length have the boolean coordinate `drawn` (chain, draw), see `edgphys.dataset.padding`.
+
 All variables are float64, configurations any real type. Attributes are text, numbers and lists of numbers, or
 JSON text. Systems without a lattice have `n_variables` in place of the attributes of the geometry, and may
 name `observables`, whose averages are estimates, and two `basins`. A scan over sizes has `extents`, JSON text
