@@ -40,10 +40,8 @@ def extent_labels(values: Any) -> list[Label]:
     >>> extent_labels([8, 16]), extent_labels([(16, 8), (32, 16)]), extent_labels("16x8")
     ([8, 16], ['16x8', '32x16'], ['16x8'])
     """
-    try:
-        labels = [_label(one) for one in ([values] if isinstance(values, str) else iter(values))]
-    except TypeError:  # one number, or an error about one of them
-        labels = [_label(values)]
+    single = isinstance(values, str | numbers.Number)
+    labels = [_label(one) for one in ([values] if single else values)]
     if not labels or len({isinstance(label, str) for label in labels}) > 1:
         raise ArgumentValueError(f"{EXTENT} must be {_ALLOWED}, got {one_line(values)}", EXTENT)
     if len(set(labels)) < len(labels):
