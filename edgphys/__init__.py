@@ -46,6 +46,7 @@ __all__ = [
     "mcmc",
     "merge",
     "mmd",
+    "observable",
     "pair_distances",
     "plot",
     "reweight",
@@ -53,8 +54,10 @@ __all__ = [
     "scan",
     "structure_factor",
     "systems",
+    "to_arviz",
     "to_inference_data",
     "wasserstein",
+    "write_report",
 ]
 
 __version__ = "0.1.0"
@@ -84,13 +87,16 @@ _MEMBERS = {
     "free_energy_profile": "edgphys.estimators",
     "merge": "edgphys.dataset.merging",
     "mmd": "edgphys.estimators",
+    "observable": "edgphys.systems.own_observables",
     "pair_distances": "edgphys.estimators",
     "plot": "edgphys.report.figure",
     "reweight": "edgphys.estimators",
     "scan": "edgphys.scans.scan",
     "structure_factor": "edgphys.estimators",
+    "to_arviz": "edgphys.estimators",
     "to_inference_data": "edgphys.dataset.inference_data",
     "wasserstein": "edgphys.estimators",
+    "write_report": "edgphys.report.page",
 }
 _SUBMODULES = {"dataset", "edg", "errors", "estimators", "exact", "mcmc", "scaling", "systems"}
 

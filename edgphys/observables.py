@@ -315,13 +315,20 @@ _BRIDGE = tuple(
     },
     joint=("bridge_overlap", "n_bridge", "ess_reverse", "mismatch"),
 )
-_COSTS = _plain(
-    "cost",
-    {
-        "n_energy_calls": "evaluations of the energy, counted per configuration",
-        "n_gradient_calls": "evaluations of its gradient, counted per configuration",
-        "wall_time": "wall time of the cell in seconds, training included",
-    },
+_COSTS = tuple(
+    replace(each, title=title)
+    for each, title in zip(
+        _plain(
+            "cost",
+            {
+                "n_energy_calls": "evaluations of the energy, counted per configuration",
+                "n_gradient_calls": "evaluations of its gradient, counted per configuration",
+                "wall_time": "wall time of the cell in seconds, training included",
+            },
+        ),
+        ("energy evaluations", "gradient evaluations", "wall time"),
+        strict=True,
+    )
 )
 
 
@@ -395,10 +402,11 @@ def table(attrs: Mapping[str, Any]) -> dict[str, Observable]:
     >>> own.role, own.definition, own.symbol
     ('own', '1 above, else 0', 'upper')
     """
-    given = json.loads(attrs.get("definitions", "{}"))
+    given, units = (json.loads(attrs.get(name, "{}")) for name in ("definitions", "units"))
     known = {name: replace(each, definition=given.get(name, each.definition)) for name, each in TABLE.items()}
     for name in json.loads(attrs.get("observables", "[]")):
-        known.setdefault(name, Observable(name, given.get(name, "average over the draws"), "own"))
+        words, unit = given.get(name, "average over the draws"), units.get(name, "")
+        known.setdefault(name, Observable(name, words, "own", unit=unit))
     return known
 
 

@@ -31,6 +31,7 @@ _COMMANDS = (
     "scan",
     "show",
     "plot",
+    "report",
     "systems",
     "curve",
     "sample",
