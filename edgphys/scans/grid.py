@@ -15,6 +15,7 @@ from edgphys._sizes import MOST_VALUES
 from edgphys.dataset.cell_names import point_words
 from edgphys.dataset.extents import EXTENT
 from edgphys.errors import ArgumentValueError
+from edgphys.recording.record import ATTR
 from edgphys.scans.sizes import extent_labels
 
 if TYPE_CHECKING:
@@ -154,6 +155,7 @@ def cells_of(table: xr.Dataset) -> dict[Key, dict[str, Any]]:
     """The finished cells of a scan, the inverse of `assemble`; a cell without a wall time is not finished."""
     names = json.loads(table.attrs["couplings"])
     notes = {name: json.loads(table.attrs.get(name, "{}")) for name in ("algorithms", "warnings")}
+    settings = json.loads(table.attrs.get(ATTR, "{}")).get("settings", {})
     done = {}
     arrays = {
         str(name): variable.transpose("method", *names).values for name, variable in table.data_vars.items()
@@ -168,5 +170,6 @@ def cells_of(table: xr.Dataset) -> dict[Key, dict[str, Any]]:
                 "values": {name: value for name, value in values.items() if not math.isnan(value)},
                 "algorithm": notes["algorithms"].get(words, ""),
                 "warning": notes["warnings"].get(words, ""),
+                "settings": settings.get(key[0], {}),
             }
     return done
