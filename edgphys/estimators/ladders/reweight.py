@@ -32,6 +32,7 @@ from edgphys.estimators.ladders.reweighting import Reweighted, Reweighting
 from edgphys.estimators.ladders.rung_chains import chain_reasons
 from edgphys.estimators.resampling import block_sums
 from edgphys.estimators.weights.weighted_estimates import weight_diagnostics
+from edgphys.recording.record import recorded
 
 __all__ = ["reweight"]
 
@@ -50,6 +51,7 @@ _WORDS = {
 }
 
 
+@recorded("reweight")
 def reweight(
     draws: xr.Dataset | Sequence[xr.Dataset],
     *,
