@@ -40,7 +40,8 @@ def identity_of(
     """What a checkpoint of draws belongs to, as JSON types; of the weights of the model their digest."""
     about = {"draws": "edg", "n_samples": n_samples, "seed": seed, "keep": keep, **asdict(options)}
     about |= {"model": _digest(trained.model.state_dict()), "device": trained.model.device.type}
-    about |= trained.system.identity()
+    own = [[one.name, one.definition, one.unit] for one in trained.system.own_observables]
+    about |= ({"observables": own} if own else {}) | trained.system.identity()
     return json.loads(json.dumps(about))
 
 

@@ -47,6 +47,11 @@ CASES = {
 }
 
 
+def first_spin(x):
+    """s_0."""
+    return x.reshape(len(x), -1)[:, 0]
+
+
 class Killed(Exception):
     pass
 
@@ -118,6 +123,7 @@ def test_a_file_of_other_draws_or_a_damaged_one_is_refused_and_kept(monkeypatch,
         ({"seed": 2}, "belongs to draws with seed = 1, got 2"),
         ({"n_samples": 80}, "belongs to draws with n_samples = 70, got 80"),
         ({"n_views": 2}, "belongs to draws with n_views = 'auto', got 2"),
+        ({"observables": first_spin}, "belongs to draws with observables = None, got "),
     ):
         with pytest.raises(DatasetError, match=message):
             field().sample(**SMALL | change, checkpoint=path)
