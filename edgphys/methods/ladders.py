@@ -248,8 +248,8 @@ class LadderMethod(AbstractMethod):
         """log Z of the last rung, its error, and diagnostics; why not to trust it."""
         result, more = self._estimator.log_z(ladder, log_z_reference)
         values = {"log_z": float(result["log_z"][-1]), "n_rungs": float(result["log_z"].size)}
-        error = float(result["log_z_err"][-1])
-        values["log_z_err"] = math.hypot(error, more.get("log_z_quadrature", 0.0))
+        for name in ("log_z_err", "entropy_err"):
+            values[name] = math.hypot(float(result[name][-1]), more.get("log_z_quadrature", 0.0))
         reasons = [result.attrs["warning"]]
         if "swap_rate" in ladder:
             values["swap_rate"] = float(ladder["swap_rate"].mean("chain").min())
