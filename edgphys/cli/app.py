@@ -27,7 +27,10 @@ from edgphys.errors import EdgphysError
 __all__ = ["app", "main", "run"]
 
 # In the order of the help. A command is a function in the file of its name.
-_COMMANDS = ("scan", "show", "plot", "systems", "curve", "sample", "temper", "reweight", "free_energy")
+_COMMANDS = (
+    *("scan", "show", "plot", "systems", "curve", "sample", "temper", "reweight", "free_energy"),
+    "structure_factor",
+)
 # Those that go on from where they were stopped.
 _LONG = ("scan", "sample", "temper", "free-energy")
 # New objects before the collector of garbage looks for some to free, in commands that end soon; else 700.

@@ -20,8 +20,8 @@ __all__ = ["DEFINITIONS", "entropy_error", "reduced_energies"]
 
 DEFINITIONS = {
     "entropy": "log_z + <u>, u the reduced energy of the rung",
-    "entropy_err": "one standard error of entropy, statistical, with the covariance of log_z and <u>; NaN where "
-    "u could fluctuate and does not",
+    "entropy_err": "one standard error of entropy, statistical, with the covariance of log_z and <u>; NaN "
+    "where u could fluctuate and does not",
 }
 
 

@@ -82,7 +82,8 @@ def mbar(ladder: xr.Dataset, log_z_reference: float = 0.0, reference: int = 0) -
     -------
     Dataset
         Dim of the rungs: ``log_z``, ``log_z_err``, ``log_z_err_asymptotic``, ``n_used``, ``overlap``,
-        ``entropy``, ``entropy_err``. At `reference` the errors of log_z are 0. attrs: ``warning``, empty or why not to trust it.
+        ``entropy``, ``entropy_err``. At `reference` the errors of log_z are 0. attrs: ``warning``, empty or
+        why not to trust it.
 
     Raises
     ------
@@ -115,7 +116,9 @@ def mbar(ladder: xr.Dataset, log_z_reference: float = 0.0, reference: int = 0) -
     series = _influences(weights, gram, counts, strides, data)
     errors, reasons = _errors(series, data)
     us = reduced_energies(data)
-    of_entropy = [entropy_error(u, each * each.size, max(strides)) for u, each in zip(us, series, strict=True)]
+    of_entropy = [
+        entropy_error(u, each * each.size, max(strides)) for u, each in zip(us, series, strict=True)
+    ]
     overlap = np.append(np.diagonal(gram * counts, 1), np.nan)
     pairs = _pair_overlaps(energies, counts, solution)
     left_open = _left_open(data, pairs < MIN_OVERLAP)

@@ -101,7 +101,8 @@ def bennett(
     backward : float64 array, shape (n_chains, n_draws)
         log w of draws of the target, at least 16 per chain; inf where the model has no weight.
     beside : float64 array, shape (n_chains, n_draws), optional
-        What is averaged over the same draws of the target and added to log Z: the reduced energy, for the entropy.
+        What is averaged over the same draws of the target and added to log Z: the reduced energy,
+        for the entropy.
 
     Raises
     ------
@@ -134,7 +135,9 @@ def bennett(
         tau_int=chain.tau_int,
         mismatch=_mismatch(f, b),
         closed=chain.closed,
-        err_with=math.nan if beside is None else _error(f.relative / slope, _beside(beside, b.relative / slope)),
+        err_with=math.nan
+        if beside is None
+        else _error(f.relative / slope, _beside(beside, b.relative / slope)),
     )
 
 

@@ -77,7 +77,7 @@ class AbstractContinuousSystem(AbstractSystem):
 
     @property
     def exact(self) -> tuple[str, ...]:
-        """log_z, free_energy, energy, entropy and specific_heat, and what is known of the basins, to rounding.
+        """log_z, free_energy, energy, entropy, specific_heat, and what is known of the basins, to rounding.
 
         Nothing for a class that does not give `_exact_moments`.
         """
