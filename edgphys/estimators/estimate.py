@@ -26,7 +26,7 @@ from edgphys.estimators.weights.weighted_estimates import estimate_weighted
 from edgphys.formulas import exact_entropy
 from edgphys.observables import DIAGNOSTICS, ESTIMATES, STAGGERED, TABLE, table
 
-__all__ = ["estimate", "estimates_from_exact", "with_log_z"]
+__all__ = ["estimate", "estimate_beside_log_z", "estimates_from_exact", "with_log_z"]
 
 
 def estimate(samples: xr.Dataset, *, seed: int = 0, refuse_short: bool = False) -> xr.Dataset:
@@ -83,6 +83,16 @@ def estimate(samples: xr.Dataset, *, seed: int = 0, refuse_short: bool = False) 
         return _from_chains(samples, seed, refuse_short)
     values, notes = estimate_weighted(samples, np.random.default_rng(seed))
     return _assemble(values, {**samples.attrs, **notes, "estimate_seed": int(seed)})
+
+
+def estimate_beside_log_z(samples: xr.Dataset) -> xr.Dataset:
+    """Estimates of chains at the end of a ladder, whose log_z something else gives and judges.
+
+    As `estimate`, but observables of which the chains have not seen any fluctuation, or that of fewer than
+    ten independent draws, are NaN, with the reason in the attribute ``blank``, and do not speak against the
+    rest.
+    """
+    return _from_chains(samples, 0, refuse_short=False, blank_unseen=True)
 
 
 def estimates_from_exact(values: Mapping[str, float], attrs: Mapping[str, Any]) -> xr.Dataset:
@@ -168,13 +178,15 @@ def _own_names(attrs: Mapping[str, Any]) -> tuple[str, ...]:
     return (*json.loads(attrs.get("observables", "[]")), *difference)
 
 
-def _from_chains(samples: xr.Dataset, seed: int, refuse_short: bool) -> xr.Dataset:
+def _from_chains(
+    samples: xr.Dataset, seed: int, refuse_short: bool, blank_unseen: bool = False
+) -> xr.Dataset:
     """Estimates from chains; a ShortChainError carries them."""
     refusal = None
     if not (samples.sizes["chain"] and samples.sizes["draw"]):
         require_length(0, float("nan"))
     try:
-        values, notes = estimate_chains(samples)
+        values, notes = estimate_chains(samples, blank_unseen=blank_unseen)
         tau_int = values["tau_int"]
     except ShortChainError as error:
         refusal, tau_int = error, error.tau_int

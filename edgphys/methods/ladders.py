@@ -272,11 +272,13 @@ def _without_exchange(ladder: xr.Dataset) -> list[str]:
 
 def _with_log_z(samples: xr.Dataset, values: dict[str, float], warning: str, method: str) -> xr.Dataset:
     """Estimates of the samples with log Z put in."""
-    from edgphys.estimators.estimate import estimate, with_log_z
+    from edgphys.estimators.estimate import estimate, estimate_beside_log_z, with_log_z
 
     if warning:
         values = values | {"converged": 0.0}
-    table = with_log_z(estimate(samples), values, warning)
+    # Frozen chains say nothing against log_z where swaps bring them what they do not find.
+    trusted = not warning and "swap_rate" in values
+    table = with_log_z((estimate_beside_log_z if trusted else estimate)(samples), values, warning)
     settings = json.loads(table.attrs["settings"]) | {"chains": samples.attrs["method"]}
     table.attrs |= {
         "method": method,

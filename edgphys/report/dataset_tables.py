@@ -96,6 +96,8 @@ def profile_table(view: Table, profile: xr.Dataset) -> Table:
 def notes_on(result: xr.Dataset, console: Console) -> None:
     """Print why a result is not to be trusted, if there is a reason."""
     print_line(console, "Brackets: one standard error in the last digits.")
+    if result.attrs.get("blank"):
+        print_line(console, f"Blank: {result.attrs['blank']}")
     warning = result.attrs.get("warning", "")
     if warning:
         print_line(console, f"NOT TRUSTED: {warning}")

@@ -144,7 +144,8 @@ def _notes(table: xr.Dataset) -> list[str]:
         if ranges:
             notes.append(f"{method}: one model for {range_words(ranges)}, drawn from anew at each point.")
     for method, point, reason in blanks(table):
-        notes.append(f"No results of {method} at {_where(point)}: {reason}")
+        how_many = "Not all" if method in sampled_methods(table) else "No"
+        notes.append(f"{how_many} results of {method} at {_where(point)}: {reason}")
     for method, point, reason in troubles(table):
         notes.append(f"NOT TRUSTED: {method} at {_where(point)}: {reason}")
     return notes
