@@ -44,6 +44,7 @@ __all__ = [
     "free_energy",
     "free_energy_profile",
     "mcmc",
+    "merge",
     "mmd",
     "pair_distances",
     "plot",
@@ -54,6 +55,7 @@ __all__ = [
     "systems",
     "to_inference_data",
     "wasserstein",
+    "write_report",
 ]
 
 __version__ = "0.1.0"
@@ -81,6 +83,7 @@ _MEMBERS = {
     "forward_ess": "edgphys.estimators",
     "free_energy": "edgphys.methods.free_energy",
     "free_energy_profile": "edgphys.estimators",
+    "merge": "edgphys.dataset.merging",
     "mmd": "edgphys.estimators",
     "pair_distances": "edgphys.estimators",
     "plot": "edgphys.report.figure",
@@ -89,6 +92,7 @@ _MEMBERS = {
     "structure_factor": "edgphys.estimators",
     "to_inference_data": "edgphys.dataset.inference_data",
     "wasserstein": "edgphys.estimators",
+    "write_report": "edgphys.report.page",
 }
 _SUBMODULES = {"dataset", "edg", "errors", "estimators", "exact", "mcmc", "scaling", "systems"}
 

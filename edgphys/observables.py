@@ -291,6 +291,14 @@ _DIAGNOSTICS = _plain(
     ),
     joint=("ess", "ess_count", "max_weight", "pareto_k", "unseen_share"),
 )
+_RUNS = _plain(
+    "diagnostic",
+    {
+        "n_runs": "independent runs that the cell is an average of, weighted by their numbers of draws",
+        "runs_chi2": "chi^2 per degree of freedom between the runs of the cell, of the result they agree in "
+        "least",
+    },
+)
 _LADDER = _plain(
     "ladder",
     {
@@ -318,13 +326,20 @@ _BRIDGE = tuple(
     },
     joint=("bridge_overlap", "n_bridge", "ess_reverse", "mismatch"),
 )
-_COSTS = _plain(
-    "cost",
-    {
-        "n_energy_calls": "evaluations of the energy, counted per configuration",
-        "n_gradient_calls": "evaluations of its gradient, counted per configuration",
-        "wall_time": "wall time of the cell in seconds, training included",
-    },
+_COSTS = tuple(
+    replace(each, title=title)
+    for each, title in zip(
+        _plain(
+            "cost",
+            {
+                "n_energy_calls": "evaluations of the energy, counted per configuration",
+                "n_gradient_calls": "evaluations of its gradient, counted per configuration",
+                "wall_time": "wall time of the cell in seconds, training included",
+            },
+        ),
+        ("energy evaluations", "gradient evaluations", "wall time"),
+        strict=True,
+    )
 )
 
 
@@ -359,7 +374,7 @@ TABLE: dict[str, Observable] = {
     each.name: each
     for each in (
         *(*_ESTIMATES[:_FIRST], *_STAGGERED, *_ESTIMATES[_FIRST:]),
-        *(*_PER_DRAW, *_DIAGNOSTICS, *_LADDER, *_BRIDGE, *_COSTS),
+        *(*_PER_DRAW, *_DIAGNOSTICS, *_RUNS, *_LADDER, *_BRIDGE, *_COSTS),
     )
 }
 ESTIMATES = tuple(each.name for each in _ESTIMATES if each.role == "estimate")

@@ -28,7 +28,17 @@ __all__ = ["app", "main", "run"]
 
 # In the order of the help. A command is a function in the file of its name.
 _COMMANDS = (
-    *("scan", "show", "plot", "systems", "curve", "sample", "temper", "reweight", "free_energy"),
+    "scan",
+    "show",
+    "plot",
+    "report",
+    "systems",
+    "curve",
+    "sample",
+    "temper",
+    "reweight",
+    "free_energy",
+    "merge",
     "structure_factor",
 )
 # Those that go on from where they were stopped.

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""The result that a command is to show: a file, or what there is of a scan that is not complete."""
+"""Files of results: one that a command is to show, or what there is of a scan; one that it is to write."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edgphys._files import check_target
 from edgphys.errors import DatasetError
 
 if TYPE_CHECKING:
@@ -13,7 +14,21 @@ if TYPE_CHECKING:
 
     from edgphys.scans.unfinished import Unfinished
 
-__all__ = ["read_or_unfinished"]
+__all__ = ["check_new_file", "read_or_unfinished"]
+
+
+def check_new_file(out: Path, overwrite: bool = True) -> None:
+    """Refuse a path that no dataset can be written to, before anything heavy is loaded.
+
+    Raises
+    ------
+    ValueError
+        If the folder does not exist, the name does not end in ``.nc``, or, without `overwrite`, there is a
+        file of that name.
+    """
+    check_target(out, "out", overwrite)
+    if out.suffix != ".nc":
+        raise ValueError(f"--out must end in .nc, got {str(out)!r}")
 
 
 def read_or_unfinished(file: Path) -> xr.Dataset:

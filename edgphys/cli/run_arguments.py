@@ -18,6 +18,7 @@ import typer
 
 from edgphys._files import check_target
 from edgphys._progress import duration
+from edgphys.cli.results import check_new_file
 from edgphys.cli.slow_exact import keep_slow_exact
 from edgphys.errors import DatasetError, FileTakenError, TrainingError
 
@@ -54,9 +55,7 @@ class RunArguments:
         from edgphys import _checks
 
         _checks.seed(self.seed)
-        check_target(self.out, "out")
-        if self.out.suffix != ".nc":
-            raise ValueError(f"--out must end in .nc, got {str(self.out)!r}")
+        check_new_file(self.out)
 
     @contextmanager
     def unfinished(self) -> Iterator[Path]:

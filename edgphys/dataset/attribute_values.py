@@ -25,6 +25,8 @@ _SIZES = ("n_sites", "n_variables")
 _POSITIVE = ("temperature", "beta", "linear_size")
 _TEXT = ("system", "lattice", "method", "warning", "blank", "algorithm")
 _NOTES: Form = {str: (str, [str])}  # several where datasets were merged
+_SIZE: Form = {"extent": [float], "n_sites": float}
+_RUN: Form = {"settings": {}, "cells": [str]}
 _LOOK: Form = {"label": str, "colour": str, "marker": str, "is_exact": bool, "reference_rank": float}
 JSON_ATTRS: dict[str, Form] = {
     "parameters": {},
@@ -35,6 +37,8 @@ JSON_ATTRS: dict[str, Form] = {
     "algorithms": _NOTES,
     "warnings": _NOTES,
     "methods": {str: _LOOK},
+    "extents": {str: _SIZE},
+    "runs": [_RUN],
     "ladder": {str: [float]},
     "rungs": [{}],
     "observables": [str],

@@ -5,7 +5,8 @@
     samples    (draw,) or (chain, draw)          observables per draw, log_weight_joint if there is no chain,
                                                  optional configurations (draw dims, site dims)
     estimates  none                              <name>, <name>_err, diagnostics
-    scan       (method, <scanned couplings>)     the same, NaN where a method gives none
+    scan       (method, <scanned couplings>)     the same, NaN where a method gives none; sizes of a lattice
+                                                 are the coupling ``extent``, integers or text such as 16x8
     curve      (<coupling>,)                     the same; <name>_covariance (<coupling>, <coupling>_other);
                                                  of the nodes that were sampled log_z_node (<coupling>_node,)
                                                  and derivative (<coupling>_between,); or, of rungs that were
@@ -26,8 +27,9 @@ The dim "rung" has the name of the coupling if the rungs differ in one.
 
 All variables are float64, configurations any real type. Attributes are text, numbers and lists of numbers, or
 JSON text. Systems without a lattice have `n_variables` in place of the attributes of the geometry, and may
-name `observables`, whose averages are estimates, and two `basins`. `constants` are observables that are the
-same in all configurations.
+name `observables`, whose averages are estimates, and two `basins`. A scan over sizes has `extents`, JSON text
+of (extent, n_sites, linear_size) by label, in place of these; one of several runs has `runs`, their seeds,
+settings and cells. `constants` are observables that are the same in all configurations.
 """
 
 from __future__ import annotations
@@ -40,6 +42,7 @@ import xarray as xr
 
 from edgphys._checks import instance, one_line
 from edgphys.dataset.attribute_values import JSON_ATTRS, LISTS, STATE, check_values, is_number
+from edgphys.dataset.extents import EXTENT, attrs_at
 from edgphys.errors import DatasetError
 
 __all__ = [
@@ -125,6 +128,7 @@ def _check_version(attrs: dict[str, Any]) -> None:
 def _check_attrs(attrs: dict[str, Any], kind: str) -> None:
     free = "n_variables" in attrs and not any(name in attrs for name in _LATTICE)
     other = _LATTICE if free else _NO_LATTICE
+    other = (*other, "extent") if "extents" in attrs else other  # of every size, see edgphys.dataset.extents
     missing = [name for name in REQUIRED[kind] if name not in attrs and name not in other]
     if missing:
         raise DatasetError(f"attrs of kind {kind} must have {', '.join(missing)}, which is missing")
@@ -167,10 +171,12 @@ def _check_scan(ds: xr.Dataset) -> None:
     for name in dims:
         if name not in ds.coords or name not in ds.dims:
             raise DatasetError(f"scan must have the dimension and coordinate {name}, {NOT_THERE}")
-        _check_labels(ds, name, "US" if name == "method" else "fiu")
+        _check_labels(ds, name, {"method": "US", EXTENT: "iuUS"}.get(name, "fiu"))
     _check_pairs(ds)
     for name, variable in ds.data_vars.items():
         _check_variable(name, variable, dims)
+    for label in ds[EXTENT].values.tolist() if EXTENT in couplings and "extents" in ds.attrs else ():
+        attrs_at(ds.attrs, label)
 
 
 def _check_curve(ds: xr.Dataset) -> None:
@@ -248,7 +254,7 @@ def _check_labels(ds: xr.Dataset, name: str, kinds: str) -> None:
     values = ds[name].values
     text = values.dtype == object and all(isinstance(one, str) for one in values.tolist())
     if not (values.dtype.kind in kinds or ("U" in kinds and text)):
-        words = "text" if "U" in kinds else "numbers"
+        words = {"US": "text", "fiu": "numbers"}.get(kinds, "integers or text")
         raise DatasetError(f"coordinate {name} must be {words}, got {values.dtype}")
     if values.dtype.kind == "f" and not np.isfinite(values).all():
         raise DatasetError(f"coordinate {name} must be finite, got {one_line(values.tolist())}")

@@ -7,19 +7,17 @@ import json
 import math
 from typing import TYPE_CHECKING
 
-from rich.console import Console
 from rich.table import Table
 
 from edgphys import observables
 from edgphys.errors import EdgphysError
 from edgphys.report.comparison import format_value, is_result
-from edgphys.report.console import print_line
 from edgphys.report.exact_curve import builder
 
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["estimates_table", "exact_of", "ladder_tables", "notes_on", "profile_table"]
+__all__ = ["estimates_table", "exact_of", "ladder_tables", "profile_table"]
 
 # Columns of the table of a ladder, as far as the system has them.
 _RUNG = ("energy", "specific_heat", "abs_magnetization", "susceptibility", "phi2")
@@ -91,16 +89,6 @@ def profile_table(view: Table, profile: xr.Dataset) -> Table:
         if not profile[name].dims:
             view.add_row(name, _written(profile, name))
     return view
-
-
-def notes_on(result: xr.Dataset, console: Console) -> None:
-    """Print why a result is not to be trusted, if there is a reason."""
-    print_line(console, "Brackets: one standard error in the last digits.")
-    if result.attrs.get("blank"):
-        print_line(console, f"Blank: {result.attrs['blank']}")
-    warning = result.attrs.get("warning", "")
-    if warning:
-        print_line(console, f"NOT TRUSTED: {warning}")
 
 
 def _without_errors(result: xr.Dataset) -> list[str]:

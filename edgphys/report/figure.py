@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.figure import Figure
 
-__all__ = ["plot"]
+__all__ = ["plot", "shown_results"]
 
 _COLUMNS = {1: 1, 2: 2, 3: 3, 4: 2, 5: 3, 6: 3, 9: 3}
 
@@ -87,7 +87,7 @@ def plot(
     table = whole_scan(as_scan(table) if table.attrs.get("kind") == "curve" else table)
     couplings = check_scan(table)
     target = None if path is None else _check_path(Path(path), overwrite)
-    names = results_of(table, variables, skip="log_z" if has_result(table, "free_energy") else "free_energy")
+    names = shown_results(table, variables)
     if not names:
         raise DatasetError("table has no result to draw")
     curves = curves_of(table, couplings)
@@ -103,6 +103,11 @@ def plot(
         if target is not None:
             write_whole(target, lambda path: figure.savefig(path, dpi=160), overwrite)
     return figure
+
+
+def shown_results(table: xr.Dataset, variables: Sequence[str] | None = None) -> list[str]:
+    """The results of a scan that are drawn: those asked for, or all, of log Z and F one."""
+    return results_of(table, variables, skip="log_z" if has_result(table, "free_energy") else "free_energy")
 
 
 def _check_path(path: Path, overwrite: bool) -> Path:

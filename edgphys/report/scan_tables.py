@@ -7,8 +7,9 @@ in the row over the standard error of both (see `edgphys.report.comparison`).
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,19 +29,18 @@ from edgphys.report.console import empty_table
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["diagnostics_table", "results_table"]
+__all__ = ["cells_there", "diagnostics_table", "not_run", "results_table", "where"]
 
 # Beyond this a difference is not chance: 0.3 % two-sided.
 _Z_LIMIT = 3.0
 _ALARM = "bold red"
+_MOST_NAMED = 3  # of the cells that were never run
+_SHOWN = ("ess", "max_weight", "tau_int", "r_hat", "n_runs", "runs_chi2")
 
 
-def _points(table: xr.Dataset, couplings: tuple[str, ...]) -> list[dict[str, float]]:
-    shape = tuple(table.sizes[name] for name in couplings)
-    return [
-        {name: float(table[name].values[i]) for name, i in zip(couplings, index, strict=True)}
-        for index in np.ndindex(*shape)
-    ]
+def _points(table: xr.Dataset, couplings: tuple[str, ...]) -> list[dict[str, float | str]]:
+    labels = [table[name].values.tolist() for name in couplings]
+    return [dict(zip(couplings, point, strict=True)) for point in itertools.product(*labels)]
 
 
 def _n_points(table: xr.Dataset, couplings: tuple[str, ...]) -> int:
@@ -49,16 +49,19 @@ def _n_points(table: xr.Dataset, couplings: tuple[str, ...]) -> int:
 
 def _labels(table: xr.Dataset, couplings: tuple[str, ...]) -> list[list[str]]:
     """The couplings of every point, each coupling with the same number of decimals throughout."""
-    decimals = {}
-    for name in couplings:
-        short = [f"{value:.8g}" for value in table[name].values.tolist()]
-        # An exponent keeps the shortest form: there are no common decimals.
-        counts = [len(word.partition(".")[2]) for word in short]
-        decimals[name] = None if any("e" in word for word in short) else max(counts)
     return [
-        [f"{v:.8g}" if decimals[name] is None else f"{v:.{decimals[name]}f}" for name, v in point.items()]
-        for point in _points(table, couplings)
+        list(point)
+        for point in itertools.product(*(_words(table[name].values.tolist()) for name in couplings))
     ]
+
+
+def _words(values: list[float] | list[str]) -> list[str]:
+    short = [value if isinstance(value, str) else f"{value:.8g}" for value in values]
+    # Text is as it is, and an exponent keeps the shortest form: there are no common decimals.
+    if any(isinstance(value, str) or "e" in word for value, word in zip(values, short, strict=True)):
+        return short
+    decimals = max(len(word.partition(".")[2]) for word in short)
+    return [f"{value:.{decimals}f}" for value in values]
 
 
 def results_table(table: xr.Dataset, names: list[str], couplings: tuple[str, ...]) -> Table:
@@ -117,7 +120,7 @@ def _score(z: float) -> str | Text:
 
 
 def diagnostics_table(table: xr.Dataset, couplings: tuple[str, ...]) -> Table:
-    shown = [name for name in ("ess", "max_weight", "tau_int", "r_hat") if has_result(table, name)]
+    shown = [name for name in _SHOWN if has_result(table, name)]
     view = empty_table("diagnostics")
     view.add_column("method", no_wrap=True)
     for name in couplings:
@@ -130,7 +133,7 @@ def diagnostics_table(table: xr.Dataset, couplings: tuple[str, ...]) -> Table:
     failed = {(method, tuple(point.values())) for method, point, _ in troubles(table)}
     values = {name: _numbers(table, name, couplings) for name in [*shown, "wall_time"]}
     bounds = _cells(table, "elbo", couplings) if bound else []
-    sampled, there = sampled_methods(table), _there(table, couplings)
+    sampled, there = sampled_methods(table), cells_there(table, couplings)
     for k, method in enumerate(table["method"].values.astype(str).tolist()):
         if method not in sampled:
             continue
@@ -139,15 +142,38 @@ def diagnostics_table(table: xr.Dataset, couplings: tuple[str, ...]) -> Table:
             row += [_plain(values[name][k][i], "{:.4g}") for name in shown]
             row += [bounds[k][i]] if bound else []
             trusted = Text("no", style=_ALARM) if (method, tuple(point.values())) in failed else "yes"
-            view.add_row(*row, trusted if there[k][i] else "-", _plain(values["wall_time"][k][i], "{:.1f}"))
+            view.add_row(*row, trusted if there[k, i] else "-", _plain(values["wall_time"][k][i], "{:.1f}"))
         view.add_section()
     return view
 
 
-def _there(table: xr.Dataset, couplings: tuple[str, ...]) -> list[list[bool]]:
-    """Whether there is any number, by method and point in the order of `_points`."""
+def cells_there(table: xr.Dataset, couplings: tuple[str, ...]) -> np.ndarray:
+    """Whether there is any number, bool, by method and point in the order of the table."""
     arrays = [np.isfinite(np.array(_numbers(table, str(name), couplings))) for name in table.data_vars]
-    return np.any(arrays, axis=0).tolist()
+    return np.asarray(np.any(arrays, axis=0))
+
+
+def not_run(table: xr.Dataset, couplings: tuple[str, ...]) -> str:
+    """A line on the cells without any number; "" if there are none."""
+    there = cells_there(table, couplings)
+    if there.all():
+        return ""
+    methods, points = table["method"].values.astype(str).tolist(), _points(table, couplings)
+    missing = [f"{methods[k]} at {where(points[i])}" for k, i in np.argwhere(~there).tolist()]
+    shown = ", ".join(missing[:_MOST_NAMED]) + (", ..." if len(missing) > _MOST_NAMED else "")
+    return f"Not run: {len(missing)} of {there.size} cells ({shown})"
+
+
+def where(point: Mapping[str, float | str]) -> str:
+    """The point in words.
+
+    Examples
+    --------
+    >>> where({"extent": "16x8", "temperature": 2.0})
+    'extent=16x8 temperature=2'
+    """
+    words = {name: one if isinstance(one, str) else f"{one:.6g}" for name, one in point.items()}
+    return " ".join(f"{name}={one}" for name, one in words.items())
 
 
 def _plain(value: float, form: str) -> str:

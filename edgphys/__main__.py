@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: MIT
+"""``python -m edgphys``: the command line."""
+
+from edgphys.cli import run
+
+if __name__ == "__main__":
+    run()
