@@ -167,7 +167,9 @@ class LadderMethod(AbstractMethod):
     ) -> xr.Dataset:
         """Estimates of `system`, all seeds derived from one."""
         from edgphys import mcmc
+        from edgphys.systems.base import check_energies
 
+        check_energies(system)
         begin = time.perf_counter()
         pilot_seed, ladder_seed, gaussian_seed = seed_words(np.random.SeedSequence(seed), 3)
         subject, calls, settings = self._with_reference(system, gaussian_seed)
