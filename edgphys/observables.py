@@ -413,10 +413,11 @@ def table(attrs: Mapping[str, Any]) -> dict[str, Observable]:
     >>> own.role, own.definition, own.symbol
     ('own', '1 above, else 0', 'upper')
     """
-    given = json.loads(attrs.get("definitions", "{}"))
+    given, units = (json.loads(attrs.get(name, "{}")) for name in ("definitions", "units"))
     known = {name: replace(each, definition=given.get(name, each.definition)) for name, each in TABLE.items()}
     for name in json.loads(attrs.get("observables", "[]")):
-        known.setdefault(name, Observable(name, given.get(name, "average over the draws"), "own"))
+        words, unit = given.get(name, "average over the draws"), units.get(name, "")
+        known.setdefault(name, Observable(name, words, "own", unit=unit))
     return known
 
 

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from edgphys.cli.own_observables import Observables, read_observables
 from edgphys.cli.run_arguments import Device, RunArguments
 from edgphys.cli.system_arguments import CouplingArguments, typed
 from edgphys.cli.values import parse_options
@@ -28,6 +29,7 @@ def curve(
         list[str] | None,
         typer.Option("--option", metavar="NAME=VALUE", help="Setting of the draws, as n_views=8; repeat."),
     ] = None,
+    observable: Observables = None,
     device: Device = None,
     run: RunArguments,
 ) -> None:
@@ -36,6 +38,7 @@ def curve(
     Further couplings of the generator are fixed at one value each.
     """
     start = time.perf_counter()
+    measured = read_observables(observable)
     with run.unfinished() as store:
         coupling, values, fixed = _read(parameters)
         from edgphys import EDG
@@ -48,6 +51,7 @@ def curve(
                 n_samples,
                 run.seed,
                 n_nodes=n_nodes,
+                observables=measured,
                 progress=not run.quiet,
                 **parse_options(option),
             )

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from edgphys.cli.chain_options import Algorithm, Options, WarmUp
+from edgphys.cli.own_observables import Observables, read_observables
 from edgphys.cli.run_arguments import Device, RunArguments
 from edgphys.cli.system_arguments import SystemArguments
 from edgphys.cli.values import parse_options
@@ -38,12 +39,13 @@ def free_energy(
         typer.Option(help="Sweeps of each chain after the warm-up; 5000 by default, 20000 of bridge."),
     ] = None,
     n_warmup: WarmUp = None,
+    observable: Observables = None,
     device: Device = None,
     run: RunArguments,
 ) -> None:
     """Absolute free energy of one system by chains or EDG, beside the exact value where there is one."""
     start = time.perf_counter()
-    subject = system.build()
+    measured, subject = read_observables(observable), system.build()
     with run.unfinished() as store:
         import edgphys
 
@@ -59,6 +61,7 @@ def free_energy(
             n_warmup=n_warmup,
             device=device,
             options=parse_options(option),
+            observables=measured,
             checkpoint=store,
             progress=not run.quiet,
         )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from edgphys.cli.chain_options import Algorithm, Keep, Options, WarmUp
+from edgphys.cli.own_observables import Observables, read_observables
 from edgphys.cli.run_arguments import Device, RunArguments
 from edgphys.cli.signature import MayLack
 from edgphys.cli.system_arguments import CouplingArguments, SystemArguments, typed
@@ -41,6 +42,7 @@ def sample(
     ] = None,
     n_warmup: WarmUp = None,
     thin: Annotated[int | None, typer.Option(help="Sweeps from one draw to the next; 1 by default.")] = None,
+    observable: Observables = None,
     keep: Keep = False,
     device: Device = None,
     run: RunArguments,
@@ -49,7 +51,8 @@ def sample(
     start = time.perf_counter()
     chains = _given(n_chains=n_chains, n_sweeps=n_sweeps, n_warmup=n_warmup, thin=thin)
     draws = _given(n_samples=n_samples, device=device)
-    options = {"keep": keep, "progress": not run.quiet}
+    options: dict[str, Any] = {"keep": keep, "progress": not run.quiet}
+    options |= {"observables": read_observables(observable)}
     is_generator = model is not None or algorithm == _GENERATOR
     _check(system.system, algorithm, model, is_generator, chains if is_generator else draws)
     with run.unfinished() as store:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from edgphys.cli.chain_options import WarmUp
+from edgphys.cli.own_observables import Observables, read_observables
 from edgphys.cli.run_arguments import Device, RunArguments, duration
 from edgphys.cli.system_arguments import SystemArguments
 from edgphys.cli.values import parse_options
@@ -56,6 +57,7 @@ def scan(
         typer.Option("--per-point", help="Train edg at each point; by default once for all, where it can."),
     ] = False,
     device: Device = None,
+    observable: Observables = None,
     option: Annotated[
         list[str] | None,
         typer.Option(
@@ -88,6 +90,7 @@ def scan(
         n_samples=n_samples,
         edg=of_edg | _given_only(n_steps=n_steps, per_point=per_point or None, device=device),
         mcmc=of_chains | _given_only(n_sweeps=n_sweeps, n_chains=n_chains, n_warmup=n_warmup, thin=thin),
+        observables=read_observables(observable),
         progress=not run.quiet,
         workers=workers,
         **scanned,

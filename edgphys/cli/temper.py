@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from edgphys.cli.chain_options import Algorithm, Keep, Options, Sweeps, Thin, WarmUp
+from edgphys.cli.own_observables import Observables, read_observables
 from edgphys.cli.run_arguments import RunArguments
 from edgphys.cli.signature import Without
 from edgphys.cli.system_arguments import SystemArguments
@@ -31,11 +32,13 @@ def temper(
     n_warmup: WarmUp = None,
     thin: Thin = 1,
     swap_every: Annotated[int, typer.Option(help="Sweeps between two rounds of swaps.")] = 1,
+    observable: Observables = None,
     keep: Keep = False,
     run: RunArguments,
 ) -> None:
     """Parallel tempering along the couplings with several VALUES (of equal number, if more than one has)."""
     start = time.perf_counter()
+    measured = read_observables(observable)
     maker, values = system.read_several("tempered")
     ladder = _ladder(values, spaced)
     subject = maker(**{name: listed[0] for name, listed in values.items()})
@@ -58,6 +61,7 @@ def temper(
             thin=thin,
             keep=keep,
             options=parse_options(option),
+            observables=measured,
             checkpoint=store,
             progress=not run.quiet,
         )

@@ -43,6 +43,7 @@ JSON_ATTRS: dict[str, Form] = {
     "rungs": [{}],
     "observables": [str],
     "basins": [str],
+    "units": {str: str},
     "constants": [str],
     "exact": [({str: float}, str)],
 }

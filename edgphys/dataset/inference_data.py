@@ -54,7 +54,7 @@ def to_inference_data(samples: xr.Dataset) -> Any:
         raise DatasetError(f"samples must be of kind 'samples', got {kind!r}", "samples")
     if "chain" not in samples.dims:
         words = "samples must be Markov chains, got weighted draws, whose weights arviz would drop"
-        raise DatasetError(f"{words}; edgphys.estimate takes them", "samples")
+        raise DatasetError(f"{words}; edgphys.to_arviz resamples them", "samples")
     posterior = samples.transpose("chain", "draw", ...)
     try:
         from arviz import InferenceData  # pyright: ignore[reportAttributeAccessIssue]

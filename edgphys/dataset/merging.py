@@ -70,7 +70,7 @@ def merge(datasets: Sequence[xr.Dataset]) -> xr.Dataset:
 
 
 def _merge_samples(datasets: Sequence[xr.Dataset]) -> xr.Dataset:
-    for name in (*GEOMETRY, *STATE, "parameters", "definitions", "method"):
+    for name in (*GEOMETRY, *STATE, "parameters", "definitions", "units", "method"):
         common(datasets, name)
     dim = "chain" if "chain" in datasets[0].dims else "draw"
     seeds = [seed for ds in datasets for seed in np.atleast_1d(ds.attrs["seed"]).tolist()]

@@ -36,7 +36,8 @@ def overlay(tables: list[xr.Dataset]) -> xr.Dataset:
         common(tables, name)
     if "extents" not in tables[0].attrs:
         common(tables, EXTENT)
-    _definitions(tables)
+    for attr in ("definitions", "units"):
+        _agreed(tables, attr)
     dims = ("method", *json.loads(tables[0].attrs["couplings"]))
     grid = {dim: _labels(dim, tables) for dim in dims}
     cells = pool(tables, grid)
@@ -102,7 +103,10 @@ def _table_attrs(tables: list[xr.Dataset], disagreements: dict[Key, str], dims: 
         if any(not same(name, table.attrs.get(name), attrs.get(name)) for table in tables):
             attrs.pop(name, None)
     attrs |= _united_sizes(tables)
-    definitions = _definitions(tables)
+    definitions, units = _agreed(tables, "definitions"), _agreed(tables, "units")
+    named = [name for table in tables for name in json.loads(table.attrs.get("observables", "[]"))]
+    attrs |= {"observables": json.dumps(list(dict.fromkeys(named)))} if named else {}
+    attrs |= {"units": json.dumps(units)} if units else {}
     notes = {n: [json.loads(t.attrs[n]) for t in tables if n in t.attrs] for n in ("algorithms", "warnings")}
     if disagreements:
         notes["warnings"].append({name_of(key, dims): words for key, words in disagreements.items()})
@@ -130,13 +134,16 @@ def _table_attrs(tables: list[xr.Dataset], disagreements: dict[Key, str], dims: 
     return attrs | summed(tables)
 
 
-def _definitions(tables: list[xr.Dataset]) -> dict[str, str]:
-    united: dict[str, str] = {}
+def _agreed(tables: list[xr.Dataset], attr: str) -> dict[str, str]:
+    """Texts by name, of which no two may differ."""
+    texts: dict[str, str] = {}
     for table in tables:
-        for name, text in json.loads(table.attrs["definitions"]).items():
-            if united.setdefault(name, text) != text:
-                raise DatasetError(f"attr definitions must agree, got two definitions of {name}")
-    return united
+        for name, text in json.loads(table.attrs.get(attr, "{}")).items():
+            if texts.setdefault(name, text) != text:
+                raise DatasetError(
+                    f"attr {attr} must agree, got two {attr} of {name}: {texts[name]!r} and {text!r}"
+                )
+    return texts
 
 
 def _united_sizes(tables: list[xr.Dataset]) -> dict[str, str]:

@@ -212,9 +212,13 @@ class EDG:
         """
         if not couplings:
             return self
+        changed = self.system.replace(**self._conditions.couplings(self.system, couplings))
+        return self._with(changed.observing(self.system.own_observables))
+
+    def _with(self, system: AbstractSystem) -> EDG:
+        """The same model for `system`."""
         other = copy.copy(self)
-        other.system = self.system.replace(**self._conditions.couplings(self.system, couplings))
-        other._model = self.model
+        other.system, other._model = system, self.model
         return other
 
     @property
@@ -364,6 +368,7 @@ class EDG:
         anneal_from: Mapping[str, float] | None = None,
         n_views: int | str = "auto",
         batch_size: int = 1000,
+        observables: Any = None,
         progress: bool | None = None,
         **couplings: float,
     ) -> xr.Dataset:
@@ -407,6 +412,8 @@ class EDG:
             With "auto" a pilot also chooses how often each label is drawn, ``label_shares``.
         batch_size : int
             Draws at a time; part of what the seed means.
+        observables : observable of one's own, function, or sequence of them, optional
+            Measured on every draw too, see `edgphys.observable`.
         progress : bool, optional
             Bar on stderr. Default: when stderr is a terminal.
         **couplings : float
@@ -437,6 +444,7 @@ class EDG:
             trained = self.at(**couplings)._trained
         else:
             trained = self._annealed(anneal_from, couplings)
+        trained = trained.observing(observables)
         with torch_threads(self.n_threads):
             return draw_samples(trained, n_samples, seed, options, keep=keep, progress=progress)
 
@@ -450,6 +458,7 @@ class EDG:
         n_anneal: int | None = None,
         n_views: int | str = "auto",
         keep: bool = False,
+        observables: Any = None,
         progress: bool | None = None,
         **couplings: float,
     ) -> xr.Dataset:
@@ -463,7 +472,7 @@ class EDG:
         seed : int
         n_chains : int
             Each with its own proposals.
-        n_path_steps, n_anneal, n_views, keep, progress, **couplings
+        n_path_steps, n_anneal, n_views, keep, observables, progress, **couplings
             As for `sample`.
 
         Returns
@@ -472,7 +481,7 @@ class EDG:
             Dims ``(chain, draw)``, observables and ``reduced_energy``; ``acceptance`` in the settings.
         """
         options = SampleOptions(n_path_steps=n_path_steps, n_anneal=n_anneal, n_views=n_views)
-        trained = self.at(**couplings)._trained
+        trained = self.at(**couplings)._trained.observing(observables)
         with torch_threads(self.n_threads):
             return independence_chain(
                 trained, n_samples, seed, options, n_chains=n_chains, keep=keep, progress=progress
@@ -489,6 +498,7 @@ class EDG:
         n_anneal: int | None = None,
         n_views: int | str = "auto",
         batch_size: int = 1000,
+        observables: Any = None,
         progress: bool | None = None,
     ) -> xr.Dataset:
         """Estimates over a range of one coupling, at any number of values, from draws that serve them all.
@@ -507,7 +517,7 @@ class EDG:
         n_nodes : int
             Couplings at which to draw, equidistant in 1/T for a temperature; neighbours must overlap, which
             ``ess_count`` in between shows. One, if there is one value.
-        n_path_steps, n_anneal, n_views, batch_size, progress
+        n_path_steps, n_anneal, n_views, batch_size, observables, progress
             As for `sample`.
 
         Returns
@@ -539,7 +549,13 @@ class EDG:
         options |= {"batch_size": batch_size}
         with torch_threads(self.n_threads):
             return draw_curve(
-                self, values, n_samples, seed, n_nodes=n_nodes, options=options, progress=progress
+                self._with(self.system.observing(observables)),
+                values,
+                n_samples,
+                seed,
+                n_nodes=n_nodes,
+                options=options,
+                progress=progress,
             )
 
     def upper_bound(

@@ -51,6 +51,10 @@ class TrainedModel:
     reason: str = ""
     is_eased: bool = False
 
+    def observing(self, observables: Any) -> TrainedModel:
+        """The same, with observables of one's own, see `AbstractSystem.observing`."""
+        return replace(self, system=self.system.observing(observables))
+
     def towards(self, system: AbstractSystem, anneal_from: Mapping[str, float]) -> TrainedModel:
         """The same model on its way to another lattice system, from the couplings it is at."""
         settings = {**self.settings, "anneal_from": dict(anneal_from)}

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from edgphys.estimators.arviz_data import to_arviz
 from edgphys.estimators.chains.binning import log_binning
 from edgphys.estimators.chains.times import autocorrelation_times
 from edgphys.estimators.comparison.forward_ess import forward_ess
@@ -39,5 +40,6 @@ __all__ = [
     "reweight",
     "structure_factor",
     "thermodynamic_integration",
+    "to_arviz",
     "wasserstein",
 ]

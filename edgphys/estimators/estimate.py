@@ -205,6 +205,7 @@ def _from_chains(
 def _assemble(values: Mapping[str, float], attrs: Mapping[str, Any]) -> xr.Dataset:
     """Dataset with all names there are, NaN where `values` has none; definitions on every variable."""
     records, described, variables = table(attrs), {}, {}
+    units = json.loads(attrs.get("units", "{}"))
     staggered = STAGGERED if any(name in values for name in STAGGERED) else ()
     for name in (*ESTIMATES, *staggered, *_own_names(attrs)):
         described |= {name: records[name].definition, f"{name}_err": f"one standard error of {name}"}
@@ -212,6 +213,7 @@ def _assemble(values: Mapping[str, float], attrs: Mapping[str, Any]) -> xr.Datas
     for name, text in described.items():
         joint = name in TABLE and TABLE[name].joint
         extra = {"space": "joint space of configurations and latents"} if joint else {}
+        extra |= {"unit": units[name]} if units.get(name) else {}
         variables[name] = ((), np.float64(values.get(name, np.nan)), {"definition": text, **extra})
     merged = {
         **attrs,

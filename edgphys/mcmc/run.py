@@ -11,6 +11,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import xarray as xr
 
@@ -19,6 +20,7 @@ from edgphys._threads import cpu_count
 from edgphys.mcmc.algorithms import make_sampler
 from edgphys.mcmc.core.checkpoint import Checkpoint
 from edgphys.mcmc.core.driver import Work, check_plan, identity_of, samples_dataset
+from edgphys.systems.base import check_system
 
 __all__ = ["run"]
 
@@ -35,6 +37,7 @@ def run(
     keep: bool = False,
     n_threads: int | None = None,
     options: Mapping | None = None,
+    observables: Any = None,
     checkpoint: str | Path | None = None,
     progress: bool = False,
 ) -> xr.Dataset:
@@ -63,6 +66,8 @@ def run(
         Chains run at a time; the number of CPUs by default. Does not change any number.
     options : mapping, optional
         Settings of the algorithm, by name; the docstring of its sampler lists them with their defaults.
+    observables : observable of one's own, function, or sequence of them, optional
+        Measured on every draw too, see `edgphys.observable`; ``system.observing(...)`` does the same.
     checkpoint : path, optional
         File that holds the state of all chains, the random numbers included. It is renewed about twice a
         minute, on Ctrl-C and at the end. If it exists the run goes on from there, to the very numbers that
@@ -101,6 +106,7 @@ def run(
     """
     plan = check_plan(n_chains, n_sweeps, n_warmup, thin, keep)
     seed = _checks.seed(seed)
+    system = check_system(system).observing(observables)
     n_threads = _checks.count(cpu_count() if n_threads is None else n_threads, "n_threads", 1)
     sampler = make_sampler(system, algorithm, options)
     store = None if checkpoint is None else Checkpoint(checkpoint, identity_of(sampler, plan, seed))
@@ -112,4 +118,4 @@ def run(
     if sampler.improved_columns:
         settings["improved"] = list(sampler.improved_columns)
     attrs = work.attrs(algorithm, seed, time.perf_counter() - begin, settings)
-    return samples_dataset(sampler, work.rows, work.kept, attrs)
+    return samples_dataset(sampler, work.rows, work.own, work.kept, attrs)

@@ -44,6 +44,7 @@ def free_energy(
     n_threads: int | None = None,
     device: str | None = None,
     options: Mapping | None = None,
+    observables: Any = None,
     checkpoint: str | Path | None = None,
     progress: bool = False,
 ) -> xr.Dataset:
@@ -77,6 +78,8 @@ def free_energy(
         for chains, and refused, but for `n_threads`, those of torch, by default 1.
     device : str, optional
         Of torch, for "edg" and "bridge"; by default a GPU when there is one.
+    observables : observable of one's own, function, or sequence of them, optional
+        Measured on the draws too, see `edgphys.observable`.
 
     Returns
     -------
@@ -109,7 +112,7 @@ def free_energy(
     """
     from edgphys.systems.base import check_system
 
-    check_system(system)
+    system = check_system(system).observing(observables)
     way = _WAYS[_checks.choice(method, "method", _WAYS)]
     given = {"algorithm": algorithm, "n_rungs": n_rungs, "n_chains": n_chains, "n_sweeps": n_sweeps}
     given |= {"n_warmup": n_warmup, "thin": thin, "swap": swap, "swap_rate": swap_rate}

@@ -122,7 +122,9 @@ def _names(curve: xr.Dataset, variables: Sequence[str] | None) -> list[str]:
         return list(variables)
     constant = {"magnetization"} if curve.attrs.get("z2_symmetric") else set()
     shown = [name for name in there if is_result(name, curve.attrs) and name not in constant]
-    return observables.ordered(shown, curve.attrs)[:_MOST_COLUMNS]
+    shown = observables.ordered(shown, curve.attrs)
+    own = json.loads(curve.attrs.get("units", "{}"))
+    return [name for k, name in enumerate(shown) if k < _MOST_COLUMNS or name in own]
 
 
 def _exact(curve: xr.Dataset, values: NDArray[np.float64]) -> tuple[dict[str, NDArray[np.float64]], float]:

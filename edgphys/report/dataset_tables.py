@@ -60,7 +60,8 @@ def ladder_tables(view: Table, ladder: xr.Dataset) -> Table:
     couplings = json.loads(ladder.attrs["ladder"])
     n_rungs = len(next(iter(couplings.values())))
     rows = [estimate(rung(ladder, k)) for k in range(n_rungs)]
-    shown = [name for name in _RUNG if not math.isnan(_value(rows[0], name))]
+    own = json.loads(ladder.attrs.get("observables", "[]"))
+    shown = [name for name in (*_RUNG, *own) if not math.isnan(_value(rows[0], name))]
     for name in [*couplings, *shown, "tau_int", "swap rate"]:
         view.add_column(name, justify="right", no_wrap=True)
     rates = ladder["swap_rate"].mean("chain").values if "swap_rate" in ladder else None

@@ -16,7 +16,7 @@ from edgphys.methods.base import AbstractMethod
 from edgphys.scans.points import point_label
 from edgphys.systems.base import AbstractSystem
 
-__all__ = ["Maker", "check_methods", "check_workers", "make_methods"]
+__all__ = ["Maker", "check_methods", "check_sent", "check_workers", "make_methods"]
 
 
 def make_methods(
@@ -98,6 +98,25 @@ def check_workers(workers: Any, scheduler: Any) -> None:
     from distributed import Client
 
     _checks.instance(scheduler, "scheduler", Client, "a dask.distributed.Client or None")
+
+
+def check_sent(systems: Sequence[AbstractSystem], scheduler: Any) -> None:
+    """Refuse observables of one's own that do not reach the workers of a cluster, before the first cell.
+
+    Raises
+    ------
+    ArgumentValueError
+        If a function cannot be sent, or a worker cannot import its module.
+    """
+    own = systems[0].own_observables
+    if scheduler is None or not own:
+        return
+    try:
+        scheduler.submit(len, own, pure=False).result()
+    except Exception as error:  # whatever pickling and importing raise
+        words = "observables must be functions that reach the workers: of an installed module, or picklable"
+        came = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        raise ArgumentValueError(f"{words}; got {came}", "observables") from error
 
 
 class Maker:

@@ -24,7 +24,7 @@ from edgphys import _checks
 from edgphys._files import check_target, stamp
 from edgphys.errors import FileTakenError
 from edgphys.methods.base import AbstractMethod
-from edgphys.scans.arguments import Maker, check_methods, check_workers, make_methods
+from edgphys.scans.arguments import Maker, check_methods, check_sent, check_workers, make_methods
 from edgphys.scans.cell import Result
 from edgphys.scans.description import describe
 from edgphys.scans.grid import Grid, Key, assemble, header_of, plain_json
@@ -50,6 +50,7 @@ def scan(
     n_samples: int = 10_000,
     edg: dict[str, Any] | None = None,
     mcmc: dict[str, Any] | None = None,
+    observables: Any = None,
     progress: bool | None = None,
     workers: int | None = None,
     scheduler: Any = None,
@@ -87,6 +88,9 @@ def scan(
     mcmc : dict, optional
         Options of `edgphys.mcmc.run` (``n_chains``, ``n_sweeps``, ``n_warmup``, ``thin``, ``n_threads``,
         ``options``), for ladders of `edgphys.free_energy`. Like `edg`, only with a method that takes them.
+    observables : observable of one's own, function, or sequence of them, optional
+        Measured on the draws of every method that has draws, see `edgphys.observable`; with `scheduler` they
+        must reach its workers: functions of an installed module, or such as cloudpickle takes.
     progress : bool, optional
         Show a bar on stderr, and a line for each finished cell. None: only if stderr is a terminal.
     workers : int, optional
@@ -133,8 +137,9 @@ def scan(
     check_workers(workers, scheduler)
     path = None if out is None else check_target(out, "out")
     make = Maker(make_system, grid.names)
-    systems = [make(point) for point in grid.points]
+    systems = [make(point).observing(observables) for point in grid.points]
     check_methods(made, systems)
+    check_sent(systems, scheduler)
     made = tuple(method.for_all(systems, grid.points) for method in made)
     attrs = describe(systems, grid, made, seed)
     cells = cells_wanted(made, grid.points, systems, seed)

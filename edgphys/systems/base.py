@@ -25,8 +25,8 @@ from numpy.typing import NDArray
 from edgphys._checks import instance
 from edgphys._lazy import LazyModule
 from edgphys.errors import ArgumentValueError, NotExactError
-from edgphys.systems.energy import AbstractEnergy
 from edgphys.systems.final import Final
+from edgphys.systems.observing import AbstractObserving
 from edgphys.systems.records import SystemRecord
 from edgphys.systems.reference_path import ReferencePath
 from lattices import Lattice
@@ -44,7 +44,7 @@ LARGEST_ACTION = 1e150
 _N_PROBES = 8
 
 
-class AbstractSystem(Final, AbstractEnergy):
+class AbstractSystem(Final, AbstractObserving):
     """Declaration of a system; concrete systems are final and hold their fields themselves.
 
     A class must give `name`, `event_shape`, `parameters`, `reduced_energy` and `_energy`; the rest has
@@ -157,12 +157,7 @@ class AbstractSystem(Final, AbstractEnergy):
 
     def replace(self, **changes: Any) -> Self:
         """The same system with some parameters changed."""
-        return type(self)(**{**self.parameters, **changes})
-
-    def configuration_dims(self) -> tuple[str, ...]:
-        """Names of the dimensions of one configuration."""
-        n_axes = len(self.event_shape)
-        return ("coordinate",) if n_axes == 1 else tuple(f"axis_{k}" for k in range(n_axes))
+        return self._told(type(self)(**{**self.parameters, **changes}))
 
     def attrs(self) -> dict[str, str | int | float | list[int]]:
         """What every dataset says of the system: plain str, int, float and lists of int, or JSON text."""
@@ -172,8 +167,9 @@ class AbstractSystem(Final, AbstractEnergy):
             "parameters": json.dumps(self.parameters),
             "temperature": float(self.temperature),
             "beta": float(self.beta),
-            "definitions": json.dumps(self.definitions),
+            "definitions": json.dumps(self.definitions | self._own_definitions()),
             **({"constants": json.dumps(self.constants)} if self.constants else {}),
+            **self._own_attrs(self._geometry_attrs()),
         }
 
     def _geometry_attrs(self) -> dict[str, str | int | float | list[int]]:

@@ -86,6 +86,7 @@ MAKERS = {
     "mcmc.run": chains,
     "mcmc.rung": lambda: ep.mcmc.rung(ladder(), 1),
     "mcmc.temper": ladder,
+    "merge": lambda: ep.merge([ep.estimate(chains()), exact()]),
     "mmd": lambda: ep.mmd(normal(0)[:, None], normal(1)[:, None]),
     "mmd polynomial": lambda: ep.mmd(normal(0)[:, None], normal(1)[:, None], kernel="polynomial"),
     "pair_distances": lambda: ep.pair_distances(particles(), 3),

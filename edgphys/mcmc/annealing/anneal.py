@@ -40,6 +40,7 @@ def anneal(
     n_rungs: int | None = None,
     algorithm: str | None = None,
     options: Mapping[str, Any] | None = None,
+    observables: Any = None,
     keep: bool = False,
     batch_size: int = 1000,
     progress: bool | None = None,
@@ -60,6 +61,8 @@ def anneal(
         default.
     options : mapping, optional
         Settings of the algorithm.
+    observables : observable of one's own, function, or sequence of them, optional
+        Measured on every draw too, see `edgphys.observable`.
     keep : bool
         Keep the configurations.
     batch_size : int
@@ -101,9 +104,10 @@ def anneal(
     )
     n_rungs = None if n_rungs is None else _checks.count(n_rungs, "n_rungs", 1)
     at_most(n_rungs, "n_rungs", 10 * MOST_VALUES)
-    numbers = float(n_samples) * (check_system(system).n_variables + 1)
+    system = check_system(system).observing(observables)
+    numbers = float(n_samples) * (system.n_variables + 1)
     check_memory(8.0 * numbers, "n_samples", f"{n_samples} draws")
-    path, begin = _drawn_path(check_system(system)), time.perf_counter()
+    path, begin = _drawn_path(system), time.perf_counter()
     check_energies(system)
     start = system.replace(**{path.coupling: path.first})
     algorithm = best_algorithm(start, system) if algorithm is None else algorithm

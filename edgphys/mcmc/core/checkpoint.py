@@ -75,6 +75,7 @@ class Checkpoint:
             for c, part in self._parts.items():
                 members, n_draws = self._work.members[c], int(part["done"][1])
                 arrays[f"rows_{c}"] = self._work.rows[members, :n_draws]
+                arrays[f"own_{c}"] = self._work.own[members, :n_draws]
                 arrays[f"kept_{c}"] = self._work.kept[members, :n_draws]
             arrays["time"] = np.array(self._work.time_before + time.monotonic() - self._begin)
             write_arrays(self._path, self._identity, arrays)
@@ -97,6 +98,8 @@ class Checkpoint:
                     f"got {work.plan.n_sweeps}"
                 )
             work.rows[work.members[c], :n_draws] = arrays[f"rows_{c}"]
+            if work.own.size:
+                work.own[work.members[c], :n_draws] = arrays[f"own_{c}"]
             if work.plan.keep:
                 work.kept[work.members[c], :n_draws] = arrays[f"kept_{c}"]
         work.time_before = float(arrays["time"])

@@ -25,6 +25,8 @@ __all__ = ["Plan", "Work", "check_plan", "identity_of", "samples_dataset"]
 
 # Variable updates between two looks at the progress bar and the stop flag: a fraction of a second.
 _UPDATES_PER_PIECE = 20_000_000
+# Numbers of configurations that wait for functions of one's own: 32 MiB of float64.
+_OWN_BUFFER = 1 << 22
 # What the interpreter holds of one chain, at least.
 _STATE_BYTES = 2000
 # Definitions of what only some samplers measure.
@@ -66,13 +68,14 @@ def identity_of(sampler: AbstractSampler, plan: Plan, seed: int) -> dict:
     """What a checkpoint belongs to; `n_sweeps` is left out, so that a run may be extended."""
     settings = asdict(plan) | {"seed": seed, "algorithm": sampler.name, "options": sampler.options}
     del settings["n_sweeps"]
-    return settings | sampler.system.identity()
+    own = [[one.name, one.definition, one.unit] for one in sampler.system.own_observables]
+    return settings | ({"observables": own} if own else {}) | sampler.system.identity()
 
 
 def _check_size(sampler: AbstractSampler, plan: Plan) -> None:
     """Refuse what the memory does not hold, or no machine finishes."""
     kept = sampler.n_variables * np.dtype(sampler.kept_dtype()).itemsize if plan.keep else 0
-    rows = plan.n_chains * plan.n_draws * (8.0 * sampler.n_columns + kept)
+    rows = plan.n_chains * plan.n_draws * (8.0 * (sampler.n_columns + sampler.n_own) + kept)
     states = plan.n_chains / sampler.chains_per_state * (_STATE_BYTES + sampler.n_variables)
     name = "n_chains" if plan.n_chains > plan.n_draws else "n_sweeps"
     words = f"{plan.n_chains} chains of {plan.n_draws} draws"
@@ -92,6 +95,8 @@ class Work:
         One a chain, or one a group of chains.
     rows, kept : float64 (chain, draw, column) and (chain, draw or 0, variable)
         Filled up to ``done`` of each state.
+    own : float64 (chain, draw, column)
+        Observables of one's own, likewise.
     done : list of [int, int]
         Sweeps of the warm-up and draws finished, for each state.
     time_before : float
@@ -108,6 +113,7 @@ class Work:
         self.done = [[0, 0] for _ in self.states]
         self.time_before = 0.0
         self.rows = np.empty((plan.n_chains, plan.n_draws, sampler.n_columns))
+        self.own = np.empty((plan.n_chains, plan.n_draws, sampler.n_own))
         kept_draws = plan.n_draws if plan.keep else 0
         self.kept = np.empty((plan.n_chains, kept_draws, sampler.n_variables), sampler.kept_dtype())
         self._piece = max(1, _UPDATES_PER_PIECE // sampler.updates_per_sweep)
@@ -160,11 +166,25 @@ class Work:
             yield done[1] * plan.thin
         while done[1] < plan.n_draws:
             part = slice(done[1], min(done[1] + step, plan.n_draws))
-            index = (self.members[c], part) if self.sampler.chains_per_state > 1 else (c, part)
-            self.sampler.advance(self.states[c], tuned, plan.thin, self.rows[index], self.kept[index])
+            self._advance(c, part, tuned)
             done[1] = part.stop
             self._keep(c)
             yield (part.stop - part.start) * plan.thin
+
+    def _advance(self, c: int, part: slice, tuned: dict[str, float]) -> None:
+        """The draws `part` of a state, with observables of one's own a buffer at a time."""
+        sampler, thin = self.sampler, self.plan.thin
+        step = max(1, _OWN_BUFFER // (sampler.n_variables * sampler.chains_per_state))
+        step = step if sampler.n_own else part.stop - part.start
+        for first in range(part.start, part.stop, step):
+            draws = slice(first, min(first + step, part.stop))
+            index = (self.members[c], draws) if sampler.chains_per_state > 1 else (c, draws)
+            rows, kept = self.rows[index], self.kept[index]
+            if sampler.n_own and not self.plan.keep:
+                kept = np.empty((*rows.shape[:-1], sampler.n_variables), sampler.kept_dtype())
+            sampler.advance(self.states[c], tuned, thin, rows, kept)
+            if sampler.n_own:
+                self.own[index] = sampler.own(kept)
 
     def _keep(self, c: int) -> None:
         if self.store is not None:
@@ -195,8 +215,10 @@ class Work:
             raise
 
 
-def samples_dataset(sampler: AbstractSampler, rows: np.ndarray, kept: np.ndarray, attrs: dict) -> xr.Dataset:
-    """Rows (chain, draw, column) and kept variables (chain, draw or 0, variable) as a labelled dataset.
+def samples_dataset(
+    sampler: AbstractSampler, rows: np.ndarray, own: np.ndarray, kept: np.ndarray, attrs: dict
+) -> xr.Dataset:
+    """Rows and `own` (chain, draw, column), kept variables (chain, draw or 0, variable), as a dataset.
 
     Raises
     ------
@@ -216,6 +238,8 @@ def samples_dataset(sampler: AbstractSampler, rows: np.ndarray, kept: np.ndarray
         variables[name] = (("chain", "draw", "distance"), rows[..., first : first + count].copy())
         coords["distance"] = np.arange(count)
         first += count
+    for column, one in enumerate(sampler.system.own_observables):
+        variables[one.name] = (("chain", "draw"), own[..., column].copy())
     if kept.shape[1]:
         shape = (*kept.shape[:2], *sampler.system.event_shape)
         dims = ("chain", "draw", *sampler.system.configuration_dims())

@@ -149,6 +149,17 @@ class AbstractSampler(abc.ABC):
         """Numbers written for each draw."""
         return len(self.columns) + sum(self.extra_columns.values())
 
+    @property
+    def n_own(self) -> int:
+        """Numbers of each draw that are observables of one's own."""
+        return len(self.system.own_observables)
+
+    def own(self, kept: np.ndarray) -> np.ndarray:
+        """Observables of one's own, shape (..., n_own), of what `advance` has kept, (..., n_variables)."""
+        flat = self.configurations(kept.reshape(-1, self.n_variables))
+        measured = self.system.measure_own(flat.reshape(-1, *self.system.event_shape))
+        return np.stack(list(measured.values()), axis=-1).reshape(*kept.shape[:-1], -1)
+
     def kept_dtype(self) -> type:
         """dtype of the configurations returned."""
         return np.float64

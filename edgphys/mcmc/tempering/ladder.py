@@ -97,6 +97,15 @@ class LadderSampler(AbstractSampler):
     def n_columns(self) -> int:
         return self.n_rungs * (self.samplers[0].n_columns + self.n_terms + 1)
 
+    @property
+    def n_own(self) -> int:
+        return self.n_rungs * self.samplers[0].n_own
+
+    def own(self, kept: np.ndarray) -> np.ndarray:
+        """Rung after rung."""
+        rungs = np.split(kept, self.n_rungs, axis=-1)
+        return np.concatenate([s.own(rung) for s, rung in zip(self.samplers, rungs, strict=True)], axis=-1)
+
     def kept_dtype(self) -> type:
         return self.samplers[0].kept_dtype()
 

@@ -19,6 +19,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -31,7 +32,7 @@ from edgphys.mcmc.algorithms import best_algorithm
 from edgphys.mcmc.core.checkpoint import Checkpoint
 from edgphys.mcmc.core.driver import Work, check_plan, identity_of, samples_dataset
 from edgphys.mcmc.tempering.ladder import LadderSampler
-from edgphys.systems.base import check_energies
+from edgphys.systems.base import check_energies, check_system
 
 __all__ = ["rung", "temper"]
 
@@ -59,6 +60,7 @@ def temper(
     keep: bool = False,
     n_threads: int | None = None,
     options: Mapping | None = None,
+    observables: Any = None,
     checkpoint: str | Path | None = None,
     progress: bool = False,
 ) -> xr.Dataset:
@@ -94,6 +96,8 @@ def temper(
         threads would only wait for each other, else as many as there are CPUs.
     options : mapping, optional
         Settings of the algorithm.
+    observables : observable of one's own, function, or sequence of them, optional
+        Measured on every draw of every rung too, see `edgphys.observable`.
     checkpoint : path, optional
         As for `edgphys.mcmc.run`: an interrupted run goes on to the same bits.
     progress : bool
@@ -131,6 +135,7 @@ def temper(
     plan = check_plan(n_chains, n_sweeps, n_warmup, thin, keep)
     seed = _checks.seed(seed)
     swap_every = _check_swaps(swap, swap_every, plan.thin)
+    system = check_system(system).observing(observables)
     n_threads = _default_threads(system, swap_every) if n_threads is None else n_threads
     n_threads = _checks.count(n_threads, "n_threads", 1)
     values, systems = _check_ladder(system, ladder)
@@ -225,7 +230,7 @@ def _check_ladder(system, ladder: Mapping) -> tuple[dict[str, list[float]], list
     points = [dict(zip(values, point, strict=True)) for point in zip(*values.values(), strict=True)]
     if len({tuple(point.values()) for point in points}) < len(points):
         raise ArgumentValueError(f"ladder must not name a rung twice, got {values}", "ladder")
-    systems = [system.replace(**point) for point in points]
+    systems = [system.replace(**point).observing(system.own_observables) for point in points]
     check_energies(system, math.inf)
     probe = system.random_configurations(2, np.random.default_rng(0))
     terms = [each.action_terms(probe) for each in (systems[0], systems[-1])]
@@ -270,9 +275,10 @@ def _ladder_dataset(sampler: LadderSampler, work: Work, values: dict, systems: l
     dim = next(iter(values)) if len(values) == 1 else "rung"
     one, n_rungs = sampler.samplers[0], sampler.n_rungs
     rows = work.rows.reshape(*work.rows.shape[:2], n_rungs, -1)
+    measured = work.own.reshape(*work.own.shape[:2], n_rungs, one.n_own)
     kept = work.kept.reshape(*work.kept.shape[:2], n_rungs, one.n_variables)
     every = [
-        samples_dataset(s, rows[:, :, k, : one.n_columns], kept[:, :, k], dict(attrs))
+        samples_dataset(s, rows[:, :, k, : one.n_columns], measured[:, :, k], kept[:, :, k], dict(attrs))
         for k, s in enumerate(sampler.samplers)
     ]
     observables = {

@@ -116,6 +116,7 @@ class GaussianPath(AbstractContinuousSystem):
             raise ValueError(f"path must be in 0 .. 1, got {self.path:g}")
         self.parameters = {**system.parameters, "path": self.path}
         self.observables, self.basins, self.width = system.observables, system.basins, system.width
+        self._own = system.own_observables
 
     @property
     def n_variables(self) -> int:
@@ -214,6 +215,15 @@ class GaussianPath(AbstractContinuousSystem):
 
     def _measure(self, flat: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
         return self.observe(flat)
+
+    def measure_own(self, configurations: NDArray) -> dict[str, NDArray[np.float64]]:
+        """As `observe`: NaN on the way, where configurations may be any."""
+        if self.path == 1.0:
+            return super().measure_own(configurations)
+        return {one.name: np.full(len(configurations), np.nan) for one in self._own}
+
+    def _shaped(self, flat: NDArray) -> NDArray:
+        return self.system._shaped(flat)
 
     def _flat(self, x: Tensor, argument: str) -> Tensor:
         return self.system._flat(x, argument)

@@ -176,7 +176,7 @@ class LogisticRegression(AbstractContinuousSystem):
 
     def replace(self, **changes: Any) -> LogisticRegression:
         """The same data with other parameters; generated data follow their sizes and seed."""
-        return LogisticRegression(**{**self.parameters, **changes}, data=self._given)
+        return self._told(LogisticRegression(**{**self.parameters, **changes}, data=self._given))
 
     def identity(self) -> dict[str, Any]:
         """Name, parameters, and a fingerprint of the data."""

@@ -169,7 +169,7 @@ class Potential(AbstractContinuousSystem):
         unknown = sorted(set(changes) - {"temperature"})
         if unknown:
             raise TypeError(f"a potential has only the temperature to change, got {unknown[0]}")
-        return Potential(
+        changed = Potential(
             self._function,
             self.n_variables,
             changes.get("temperature", self.temperature),
@@ -179,6 +179,7 @@ class Potential(AbstractContinuousSystem):
             centres=self._centres,
             width=self.width,
         )
+        return self._told(changed)
 
     def why_infinite(self) -> str | None:
         """As for every system; of each function it is found out once."""

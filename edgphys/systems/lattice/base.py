@@ -97,7 +97,7 @@ class AbstractLatticeSystem(AbstractSystem):
         0.5
         """
         kind: Any = type(self)
-        return kind(self.lattice, **{**self.parameters, **changes})
+        return self._told(kind(self.lattice, **{**self.parameters, **changes}))
 
     def identity(self) -> dict[str, Any]:
         """Name, parameters, and the lattice by its extent and its bonds."""
@@ -131,6 +131,10 @@ class AbstractLatticeSystem(AbstractSystem):
         if self.antiferromagnetic:
             about["sublattices_alike"] = int(z2 or lattice.sublattices_alike)
         return about
+
+    def _some_configurations(self) -> NDArray[np.float64]:
+        """Signs: spins and fields alike, and at no cost however large the lattice."""
+        return np.random.default_rng(0).choice([-1.0, 1.0], (3, *self.event_shape))
 
     def random_symmetry(self, configurations: Tensor, generator: torch.Generator) -> Tensor:
         """Moved by the space group of the lattice, and z2, as far as `symmetries` declares them."""

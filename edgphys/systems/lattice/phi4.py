@@ -228,7 +228,7 @@ class Phi4(AbstractLatticeSystem):
         by_mass, convention = self._by_mass(), self._convention
         if convention is None or not set(changes) <= set(by_mass):
             return super().replace(**changes)
-        return type(self).from_mass(self.lattice, **by_mass | changes, convention=convention)
+        return self._told(type(self).from_mass(self.lattice, **by_mass | changes, convention=convention))
 
     @property
     def definitions(self) -> dict[str, str]:

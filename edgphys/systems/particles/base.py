@@ -113,6 +113,11 @@ class AbstractParticleSystem(AbstractContinuousSystem):
         """
         return self._field(configurations)
 
+    def _shaped(self, flat: NDArray) -> NDArray:
+        if flat[0].size != self.n_variables:
+            return super()._shaped(flat)
+        return self.to_configurations(torch.from_numpy(flat.reshape(len(flat), -1))).numpy()
+
     def gradient(self, x: Tensor) -> Tensor:
         """Gradient of `reduced_energy`, shape of x: with respect to y, or to every position."""
         slope = self.beta * self._energy_gradient(self._field(x))[1]
