@@ -25,10 +25,12 @@ from edgphys.estimators.draws import draw_dims, refuse_copies
 from edgphys.estimators.weights.weighted_estimates import estimate_weighted
 from edgphys.formulas import exact_entropy
 from edgphys.observables import DIAGNOSTICS, ESTIMATES, STAGGERED, TABLE, table
+from edgphys.recording.record import recorded
 
 __all__ = ["estimate", "estimate_beside_log_z", "estimates_from_exact", "with_log_z"]
 
 
+@recorded("estimate")
 def estimate(samples: xr.Dataset, *, seed: int = 0, refuse_short: bool = False) -> xr.Dataset:
     """Estimates with error bars from weighted draws or from Markov chains.
 
@@ -95,6 +97,7 @@ def estimate_beside_log_z(samples: xr.Dataset) -> xr.Dataset:
     return _from_chains(samples, 0, refuse_short=False, blank_unseen=True)
 
 
+@recorded("estimators.estimates_from_exact")
 def estimates_from_exact(values: Mapping[str, float], attrs: Mapping[str, Any]) -> xr.Dataset:
     """Exact results as an estimates dataset: every error is 0, every other name NaN.
 

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from edgphys.errors import ArgumentTypeError
+from edgphys.recording.plain_values import plain
 
 if TYPE_CHECKING:
     import numpy as np
@@ -99,6 +100,14 @@ class AbstractMethod(ABC):
             field.name: getattr(self.options, field.name)
             for field in dataclasses.fields(self.options)
             if getattr(self.options, field.name) != field.default
+        }
+
+    def all_settings(self) -> dict[str, Any]:
+        """All `options` with their defaults, in JSON types; what is still None, the system decides."""
+        if self.options is None:
+            return {}
+        return {
+            field.name: plain(getattr(self.options, field.name)) for field in dataclasses.fields(self.options)
         }
 
     def applies_to(self, system: Any) -> str | None:

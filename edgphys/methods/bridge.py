@@ -94,6 +94,9 @@ class BridgeMethod(AbstractMethod):
     def settings(self) -> dict[str, Any]:
         return self._generator.settings() | self._chains
 
+    def all_settings(self) -> dict[str, Any]:
+        return self._generator.all_settings() | super().all_settings()
+
     def applies_to(self, system: Any) -> str | None:
         return why_no_chains(system)
 

@@ -7,6 +7,7 @@ method share, alone; it may be sent to another process.
 
 from __future__ import annotations
 
+import json
 import math
 import time
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from edgphys.errors import ArgumentTypeError, EdgphysError
 from edgphys.methods.base import AbstractMethod
+from edgphys.recording.record import merged, unrecorded
 from edgphys.scans.points import point_label, seed_sequence
 
 if TYPE_CHECKING:
@@ -21,7 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Cell", "Result", "run_cell"]
 
-# values: name to float (estimates, errors, diagnostics, wall_time in s); algorithm and warning: str.
+# values: name to float (estimates, errors, diagnostics, wall_time in s); algorithm and warning: str;
+# settings: dict, resolved.
 Result = dict[str, Any]
 
 
@@ -63,11 +66,13 @@ def run_cell(cell: Cell, artefact: Any, checkpoint: str | None) -> Result:
     name = cell.method.name
     try:
         seed = seed_sequence(cell.seed, name, cell.point)
-        estimates = cell.method.run(cell.system, seed, artefact, checkpoint)
+        with unrecorded() as notes:
+            estimates = cell.method.run(cell.system, seed, artefact, checkpoint)
         if not isinstance(estimates, xr.Dataset):
             kind = type(estimates).__name__
             raise ArgumentTypeError(f"run of method {name!r} must give an xarray.Dataset, got {kind}")
-        result = _result_of(estimates)
+        settings = merged(cell.method.all_settings(), notes.settings)
+        result = _result_of(estimates, settings)
     except (EdgphysError, ValueError, TypeError, RuntimeError, ArithmeticError, MemoryError) as error:
         error.add_note(f"computing {name} at {point_label(cell.point)}")
         raise
@@ -76,7 +81,7 @@ def run_cell(cell: Cell, artefact: Any, checkpoint: str | None) -> Result:
     return result
 
 
-def _result_of(estimates: xr.Dataset) -> Result:
+def _result_of(estimates: xr.Dataset, settings: dict[str, Any]) -> Result:
     values = {
         str(name): float(variable) for name, variable in estimates.data_vars.items() if variable.size == 1
     }
@@ -87,4 +92,5 @@ def _result_of(estimates: xr.Dataset) -> Result:
         "values": {name: value for name, value in values.items() if not math.isnan(value)},
         "algorithm": str(attrs.get("algorithm", attrs.get("method", ""))),
         "warning": str(attrs.get("warning") or attrs.get("blank", "")),
+        "settings": merged(settings, json.loads(str(attrs.get("settings", "{}")))),
     }

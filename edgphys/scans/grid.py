@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from edgphys._sizes import MOST_VALUES
 from edgphys.dataset.cell_names import point_words
 from edgphys.errors import ArgumentValueError
+from edgphys.recording.record import ATTR
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -147,6 +148,7 @@ def cells_of(table: xr.Dataset) -> dict[Key, dict[str, Any]]:
     """The finished cells of a scan, the inverse of `assemble`; a cell without a wall time is not finished."""
     names = json.loads(table.attrs["couplings"])
     notes = {name: json.loads(table.attrs.get(name, "{}")) for name in ("algorithms", "warnings")}
+    settings = json.loads(table.attrs.get(ATTR, "{}")).get("settings", {})
     done = {}
     arrays = {
         str(name): variable.transpose("method", *names).values for name, variable in table.data_vars.items()
@@ -161,5 +163,6 @@ def cells_of(table: xr.Dataset) -> dict[Key, dict[str, Any]]:
                 "values": {name: value for name, value in values.items() if not math.isnan(value)},
                 "algorithm": notes["algorithms"].get(words, ""),
                 "warning": notes["warnings"].get(words, ""),
+                "settings": settings.get(key[0], {}),
             }
     return done

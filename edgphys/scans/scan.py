@@ -24,6 +24,7 @@ from edgphys import _checks
 from edgphys._files import check_target, stamp
 from edgphys.errors import FileTakenError
 from edgphys.methods.base import AbstractMethod
+from edgphys.recording.record import ATTR, current, recorded
 from edgphys.scans.arguments import Maker, check_methods, check_sent, check_workers, make_methods
 from edgphys.scans.cell import Result
 from edgphys.scans.description import describe
@@ -31,7 +32,9 @@ from edgphys.scans.grid import Grid, Key, assemble, header_of, plain_json
 from edgphys.scans.job import Job, cells_wanted
 from edgphys.scans.partial_results import PartialScan
 from edgphys.scans.progress import ScanProgress
+from edgphys.scans.resolved_settings import settings_of
 from edgphys.scans.resuming import finished_in_file, must_drop
+from edgphys.systems.plain_systems import SystemTable
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -39,6 +42,7 @@ if TYPE_CHECKING:
 __all__ = ["scan"]
 
 
+@recorded("scan")
 def scan(
     make_system: Callable[..., Any],
     *,
@@ -140,6 +144,8 @@ def scan(
     systems = [make(point).observing(observables) for point in grid.points]
     check_methods(made, systems)
     check_sent(systems, scheduler)
+    record = current()
+    record.argument("make_system", SystemTable(grid.points, systems))
     made = tuple(method.for_all(systems, grid.points) for method in made)
     attrs = describe(systems, grid, made, seed)
     cells = cells_wanted(made, grid.points, systems, seed)
@@ -147,12 +153,18 @@ def scan(
 
     def table_of(results: dict[Key, Result]) -> xr.Dataset:
         table = assemble(tuple(method.name for method in made), grid, results, attrs)
+        record.settings = settings_of(results)
+        table.attrs[ATTR] = record.text
         table.attrs["wall_time"] = time.perf_counter() - start
         return table
 
     if path is None:
         return table_of(job.run({}))
-    plan = {"attrs": attrs, "methods": [method.name for method in made], "grid": grid.values}
+    plan = {
+        "attrs": attrs | {ATTR: record.text},
+        "methods": [method.name for method in made],
+        "grid": grid.values,
+    }
     return _into_file(path, job, plain_json(plan), table_of, overwrite, resume)
 
 

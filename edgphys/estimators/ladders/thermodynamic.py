@@ -37,6 +37,7 @@ import xarray as xr
 from edgphys.estimators.ladders.entropy import DEFINITIONS, entropy_error, reduced_energies
 from edgphys.estimators.ladders.quadrature import Step, integrate
 from edgphys.estimators.ladders.reading import Ladder, read_ladder, rung_dataset, spread
+from edgphys.recording.record import recorded
 
 __all__ = ["thermodynamic_integration"]
 
@@ -50,6 +51,7 @@ _DEFINITIONS = {
 }
 
 
+@recorded("estimators.thermodynamic_integration")
 def thermodynamic_integration(
     ladder: xr.Dataset, log_z_reference: float = 0.0, reference: int = 0
 ) -> xr.Dataset:
