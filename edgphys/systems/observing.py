@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,8 @@ else:
     torch = LazyModule("torch")
 
 __all__ = ["AbstractObserving"]
+
+_Changed = TypeVar("_Changed", bound="AbstractObserving")
 
 
 class AbstractObserving(AbstractEnergy):
@@ -96,7 +98,7 @@ class AbstractObserving(AbstractEnergy):
         """Spread configurations to start from, float64 (n, n_variables), in the system's own values."""
         raise NotImplementedError
 
-    def _told(self, other: Self) -> Self:
+    def _told(self, other: _Changed) -> _Changed:
         """`other`, a changed copy, with the observables of one's own that this system has been told of."""
         if self._own:
             other._own = self._own
