@@ -62,14 +62,14 @@ class OnDisk:
     """
 
     def __init__(self, path: Path, shape: tuple[int, int, int], dtype: type) -> None:
-        self._path, self._shape, self._dtype = path, shape, np.dtype(dtype)
+        self._path, self._shape, self._dtype, self._file = path, shape, np.dtype(dtype), -1
         self._record = shape[2] * self._dtype.itemsize
         needed = shape[0] * shape[1] * self._record - (path.stat().st_size if path.exists() else 0)
         _sizes.check_disk(needed, path.parent, "n_sweeps", f"{shape[0]} chains of {shape[1]} configurations")
         self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
 
     def __del__(self) -> None:
-        if hasattr(self, "_file"):
+        if self._file >= 0:
             os.close(self._file)
 
     def room(self, members: slice, part: slice) -> NDArray:
