@@ -14,6 +14,7 @@ from pathlib import Path
 __all__ = [
     "ArgumentTypeError",
     "ArgumentValueError",
+    "ClusterError",
     "DatasetError",
     "EdgphysError",
     "FileTakenError",
@@ -79,6 +80,10 @@ class NotExactError(EdgphysError, ValueError):
 
 class TrainingError(EdgphysError, RuntimeError):
     """Training that cannot go on: a loss or an energy that is not finite."""
+
+
+class ClusterError(EdgphysError, RuntimeError):
+    """A cluster that was lost, or whose workers cannot compute; what was finished before is kept."""
 
 
 class ShortChainError(EdgphysError, RuntimeError):

@@ -14,6 +14,7 @@ from edgphys._threads import cpu_count, kept_torch_threads
 from edgphys.dataset.cell_names import point_words
 from edgphys.methods.base import AbstractMethod
 from edgphys.scans.cell import Cell, Result, run_cell
+from edgphys.scans.cluster import Shared, run_on_cluster
 from edgphys.scans.grid import Key
 from edgphys.scans.partial_results import PartialScan
 from edgphys.scans.points import point_label, seed_sequence
@@ -68,8 +69,11 @@ class Job:
         with self.progress:
             self.progress.plan({cell.method.name: cell.method.plan for cell in self.wanted.values()})
             self.progress.begin(len(self.wanted), len(self.wanted) - len(todo))
-            artefacts = self._prepare({key[0] for key in todo}, partial)
-            with closing(self._results(todo, artefacts, partial)) as results:
+            if self.scheduler is None:
+                found = self._results(todo, self._prepare(todo, partial), partial)
+            else:
+                found = self._on_cluster(todo, partial)
+            with closing(found) as results:
                 for key, result in results:
                     done[key] = result
                     if partial is not None:
@@ -83,31 +87,37 @@ class Job:
     ) -> _Results:
         """Results of the cells of `todo` in the order in which they are finished."""
         n_workers = self._n_workers(len(todo))
-        if n_workers > 1 or self.scheduler is not None:
+        if n_workers > 1:
             todo = {key: replace(cell, method=cell.method.beside_others()) for key, cell in todo.items()}
-        # No checkpoints on a cluster: a worker on another machine may not see the folder.
-        kept = partial if self.scheduler is None else None
         tasks = [
-            (key, cell, artefacts[key[0]], None if kept is None else kept.checkpoint(*key))
+            (key, cell, artefacts[key[0]], None if partial is None else partial.checkpoint(*key))
             for key, cell in todo.items()
         ]
-        if self.scheduler is not None:
-            return self._on_cluster(tasks)
         return self._in_turn(tasks) if n_workers == 1 else self._at_once(tasks, n_workers)
 
-    def _prepare(self, names: set[str], partial: PartialScan | None) -> dict[str, Any]:
-        """What the points of each method share, from all points, finished or not."""
-        cells: dict[str, list[Cell]] = {}
+    def _prepare(self, todo: dict[Key, Cell], partial: PartialScan | None) -> dict[str, Any]:
+        """What the points of each method share."""
+        artefacts = {}
+        for name, shared in self._shared(todo, partial).items():
+            with self.progress.preparing(name):
+                artefacts[name] = shared.prepare()
+        return artefacts
+
+    def _shared(self, todo: dict[Key, Cell], partial: PartialScan | None) -> dict[str, Shared]:
+        """What is to be prepared for cells, from all points of their methods, finished or not."""
+        names, cells = {key[0] for key in todo}, {}
         for (name, _), cell in self.wanted.items():
             if name in names:
                 cells.setdefault(name, []).append(cell)
-        artefacts = {}
-        for name, every in cells.items():
-            checkpoint = None if partial is None else partial.checkpoint(name, "")
-            seed = seed_sequence(every[0].seed, name, {})
-            with self.progress.preparing(name):
-                artefacts[name] = every[0].method.prepare([cell.system for cell in every], seed, checkpoint)
-        return artefacts
+        return {
+            name: Shared(
+                every[0].method,
+                tuple(cell.system for cell in every),
+                seed_sequence(every[0].seed, name, {}),
+                None if partial is None else partial.checkpoint(name, ""),
+            )
+            for name, every in cells.items()
+        }
 
     def _n_workers(self, n_cells: int) -> int:
         n_workers = self.workers
@@ -131,17 +141,12 @@ class Job:
             for (key, _), result in results:
                 yield key, result
 
-    def _on_cluster(self, tasks: list[_Task]) -> _Results:
-        from distributed import as_completed
-
-        self.progress.start("dask", f"{len(tasks)} cells")
-        # Impure: a result that dask remembers from an earlier call must not stand in for this one.
-        futures = {self.scheduler.submit(run_cell, *task, pure=False): key for key, *task in tasks}
-        try:
-            for future in as_completed(list(futures)):
-                yield futures[future], future.result()
-        finally:
-            self.scheduler.cancel(list(futures))
+    def _on_cluster(self, todo: dict[Key, Cell], partial: PartialScan | None) -> _Results:
+        self.progress.start("dask", f"{len(todo)} cells")
+        beside = [
+            (key, key[0], replace(cell, method=cell.method.beside_others())) for key, cell in todo.items()
+        ]
+        return run_on_cluster(self.scheduler, self._shared(todo, partial), beside)
 
     def _heard(self, cell: Cell, artefact: Any, checkpoint: str | None) -> Result:
         """The result of a cell, which tells the bar of the scan how far it is."""
