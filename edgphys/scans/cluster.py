@@ -161,7 +161,7 @@ class _Tasks:
     def results(self) -> Generator[tuple[Any, Result], None, None]:
         from distributed import as_completed
 
-        self.coming = as_completed()
+        self.coming = as_completed(loop=self.client.loop)
         for name, one in self.shared.items():
             self._begin(name, one)
         self._fill()

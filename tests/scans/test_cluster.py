@@ -10,7 +10,6 @@ import time
 from pathlib import Path
 
 import pytest
-from helpers.cluster import ROOT, cluster
 from helpers.scans import install_stub_edg
 
 import edgphys as ep
@@ -22,6 +21,7 @@ from edgphys.reruns.comparison import differences
 from edgphys.scans import cluster as module
 from edgphys.scans.cluster import cluster_client
 from edgphys.scans.progress import ScanProgress
+from studies.cluster.loopback import ROOT, cluster
 
 SQUARE = lattices.build("square", (4, 4))
 SCAN = "scan ising --extent 4 --temperature 2:3:12 --method edg --method wolff --n-steps 5 --n-samples 200"
