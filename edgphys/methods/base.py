@@ -127,7 +127,7 @@ class AbstractMethod(ABC):
         """The same method where other cells use the other CPUs: the same numbers, with one thread."""
         return self
 
-    def for_all(self, systems: Sequence[Any], points: Sequence[Mapping[str, float]]) -> Self:
+    def for_all(self, systems: Sequence[Any], points: Sequence[Mapping[str, float | str]]) -> Self:
         """The same method for a scan of these systems at these points of the grid, in the same order.
 
         Its settings say all that a cell depends on, so that cells are shared by scans that agree in them.

@@ -113,7 +113,7 @@ class BridgeMethod(AbstractMethod):
         beside.options = dataclasses.replace(self.options, n_threads=self.options.n_threads or 1)
         return beside
 
-    def for_all(self, systems: Sequence[Any], points: Sequence[Mapping[str, float]]) -> Self:
+    def for_all(self, systems: Sequence[Any], points: Sequence[Mapping[str, float | str]]) -> Self:
         planned = copy.copy(self)
         planned._generator = self._generator.for_all(systems, points)
         planned.plan = planned._generator.plan

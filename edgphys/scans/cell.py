@@ -13,10 +13,12 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from edgphys.dataset.cell_names import point_words
 from edgphys.errors import ArgumentTypeError, EdgphysError
 from edgphys.methods.base import AbstractMethod
 from edgphys.recording.record import merged, unrecorded
 from edgphys.scans.points import point_label, seed_sequence
+from edgphys.scans.sizes import Label, group_of
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -37,7 +39,7 @@ class Cell:
     method : AbstractMethod
     system : AbstractSystem
         At the point.
-    point : dict of str to float
+    point : dict of str to label
         The couplings; they enter the seed only.
     seed : int
         Of the whole scan.
@@ -45,8 +47,13 @@ class Cell:
 
     method: AbstractMethod
     system: Any
-    point: dict[str, float]
+    point: dict[str, Label]
     seed: int
+
+    @property
+    def shared(self) -> tuple[str, str]:
+        """Key of what the method prepares for this cell and others."""
+        return self.method.name, point_words(group_of(self.point))
 
 
 def run_cell(cell: Cell, artefact: Any, checkpoint: str | None) -> Result:

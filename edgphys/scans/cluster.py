@@ -114,7 +114,7 @@ def _connected(address: str) -> Any:
 
 
 def run_on_cluster(
-    client: Any, shared: Mapping[Any, Shared], cells: Sequence[tuple[Any, Any, Cell]]
+    client: Any, shared: Mapping[Any, Shared], cells: Sequence[tuple[Any, Cell]]
 ) -> Generator[tuple[Any, Result], None, None]:
     """Results of cells as they come.
 
@@ -122,9 +122,8 @@ def run_on_cluster(
     ----------
     client : distributed.Client
     shared : mapping
-        What is to be prepared, by a name.
-    cells : sequence of (key, name, Cell)
-        The name is that of what the cell shares.
+        What is to be prepared, by `Cell.shared`.
+    cells : sequence of (key, Cell)
 
     Yields
     ------
@@ -147,14 +146,12 @@ def run_on_cluster(
 class _Tasks:
     """Tasks on the cluster, and what is to be sent when there is room."""
 
-    def __init__(
-        self, client: Any, shared: dict[Any, Shared], cells: Sequence[tuple[Any, Any, Cell]]
-    ) -> None:
+    def __init__(self, client: Any, shared: dict[Any, Shared], cells: Sequence[tuple[Any, Cell]]) -> None:
         self.client, self.shared = client, shared
         self.waiting: dict[Any, list[tuple[Any, Cell]]] = {name: [] for name in shared}
-        for key, name, cell in cells:
-            self.waiting[name].append((key, cell))
-        self.ready: deque[tuple[Any, Any, Cell]] = deque()
+        for key, cell in cells:
+            self.waiting[cell.shared].append((key, cell))
+        self.ready: deque[tuple[Any, Cell]] = deque()
         self.artefacts: dict[Any, Any] = {}  # futures, which dask follows through its workers
         self.running: dict[Any, tuple[str, Callable[[Any], tuple[Any, Result] | None]]] = {}
 
@@ -185,7 +182,7 @@ class _Tasks:
         def take(content: bytes | None) -> None:
             if content is not None and one.kept is not None:
                 write_whole(one.kept, lambda path: path.write_bytes(content))
-            self.ready.extend((key, name, cell) for key, cell in self.waiting.pop(name))
+            self.ready.extend(self.waiting.pop(name))
 
         self._follow(packed, f"preparing {one.method.name}", take)
 
@@ -193,9 +190,9 @@ class _Tasks:
         """Send cells as long as there is room."""
         room = max(4, _AHEAD * sum(self.client.nthreads().values())) - len(self.running)
         for _ in range(min(max(room, 0), len(self.ready))):
-            key, name, cell = self.ready.popleft()
+            key, cell = self.ready.popleft()
             # Impure: a result that dask remembers from an earlier call must not stand in for this one.
-            future = self.client.submit(_computed, _version(), cell, self.artefacts[name], pure=False)
+            future = self.client.submit(_computed, _version(), cell, self.artefacts[cell.shared], pure=False)
             self._follow(future, f"{cell.method.name} at {key[-1]}", lambda result, key=key: (key, result))
 
     def _follow(self, future: Any, about: str, take: Callable[[Any], Any]) -> None:

@@ -19,6 +19,7 @@ from edgphys.scans.grid import Key
 from edgphys.scans.partial_results import PartialScan
 from edgphys.scans.points import point_label, seed_sequence
 from edgphys.scans.progress import ScanProgress
+from edgphys.scans.sizes import Label, group_of
 from edgphys.scans.workers import run_in_threads
 
 __all__ = ["Job", "cells_wanted", "keys_of"]
@@ -27,19 +28,22 @@ _Results = Generator[tuple[Key, Result], None, None]
 _Task = tuple[Key, Cell, Any, str | None]  # key, and the arguments of `run_cell`
 
 
-def keys_of(methods: Sequence[str], points: Sequence[dict[str, float]]) -> list[Key]:
+def keys_of(methods: Sequence[str], points: Sequence[dict[str, Label]]) -> list[Key]:
     """Keys of all cells of a scan, the points of the first method first."""
     return [(method, point_words(point)) for method in methods for point in points]
 
 
 def cells_wanted(
-    methods: Sequence[AbstractMethod], points: Sequence[dict[str, float]], systems: Sequence[Any], seed: int
+    methods: Sequence[tuple[AbstractMethod, ...]],
+    points: Sequence[dict[str, Label]],
+    systems: Sequence[Any],
+    seed: int,
 ) -> dict[Key, Cell]:
-    """All cells of a scan by key, the points of the first method first."""
+    """All cells of a scan by key, the points of the first method first; `methods` are those of each point."""
     return {
         (method.name, point_words(point)): Cell(method, system, point, seed)
-        for method in methods
-        for point, system in zip(points, systems, strict=True)
+        for of_method in zip(*methods, strict=True)
+        for method, point, system in zip(of_method, points, systems, strict=True)
     }
 
 
@@ -67,7 +71,7 @@ class Job:
         todo = {key: cell for key, cell in self.wanted.items() if key not in done}
         done = dict(done)
         with self.progress:
-            self.progress.plan({cell.method.name: cell.method.plan for cell in self.wanted.values()})
+            self.progress.plan(self._plans())
             self.progress.begin(len(self.wanted), len(self.wanted) - len(todo))
             if self.scheduler is None:
                 found = self._results(todo, self._prepare(todo, partial), partial)
@@ -83,41 +87,53 @@ class Job:
         return done
 
     def _results(
-        self, todo: dict[Key, Cell], artefacts: dict[str, Any], partial: PartialScan | None
+        self, todo: dict[Key, Cell], artefacts: dict[Key, Any], partial: PartialScan | None
     ) -> _Results:
         """Results of the cells of `todo` in the order in which they are finished."""
         n_workers = self._n_workers(len(todo))
         if n_workers > 1:
             todo = {key: replace(cell, method=cell.method.beside_others()) for key, cell in todo.items()}
         tasks = [
-            (key, cell, artefacts[key[0]], None if partial is None else partial.checkpoint(*key))
+            (key, cell, artefacts[cell.shared], None if partial is None else partial.checkpoint(*key))
             for key, cell in todo.items()
         ]
         return self._in_turn(tasks) if n_workers == 1 else self._at_once(tasks, n_workers)
 
-    def _prepare(self, todo: dict[Key, Cell], partial: PartialScan | None) -> dict[str, Any]:
-        """What the points of each method share."""
+    def _plans(self) -> dict[str, str]:
+        """What methods are going to prepare, once for each size."""
+        plans: dict[str, dict[str, set[Key]]] = {}
+        for cell in self.wanted.values():
+            of_method = plans.setdefault(cell.method.name, {})
+            of_method.setdefault(cell.method.plan, set()).add(cell.shared)
+        return {
+            name: "; ".join(f"{words} for each of {len(keys)} sizes" if len(keys) > 1 else words
+                            for words, keys in of_method.items() if words)
+            for name, of_method in plans.items()
+        }  # fmt: skip
+
+    def _prepare(self, todo: dict[Key, Cell], partial: PartialScan | None) -> dict[Key, Any]:
+        """What the points of each method share, those of one size."""
         artefacts = {}
-        for name, shared in self._shared(todo, partial).items():
-            with self.progress.preparing(name):
-                artefacts[name] = shared.prepare()
+        for (name, size), shared in self._shared(todo, partial).items():
+            with self.progress.preparing(name, size):
+                artefacts[name, size] = shared.prepare()
         return artefacts
 
-    def _shared(self, todo: dict[Key, Cell], partial: PartialScan | None) -> dict[str, Shared]:
-        """What is to be prepared for cells, from all points of their methods, finished or not."""
-        names, cells = {key[0] for key in todo}, {}
-        for (name, _), cell in self.wanted.items():
-            if name in names:
-                cells.setdefault(name, []).append(cell)
-        return {
-            name: Shared(
-                every[0].method,
-                tuple(cell.system for cell in every),
-                seed_sequence(every[0].seed, name, {}),
-                None if partial is None else partial.checkpoint(name, ""),
-            )
-            for name, every in cells.items()
-        }
+    def _shared(self, todo: dict[Key, Cell], partial: PartialScan | None) -> dict[Key, Shared]:
+        """What is to be prepared for cells, from all points of their methods and sizes, finished or not."""
+        wanted = {cell.shared for cell in todo.values()}
+        cells: dict[Key, list[Cell]] = {}
+        for cell in self.wanted.values():
+            if cell.shared in wanted:
+                cells.setdefault(cell.shared, []).append(cell)
+        shared = {}
+        for (name, size), every in cells.items():
+            first, about = every[0], f"all {size}" if size else ""
+            seed = seed_sequence(first.seed, f"{name} all" if size else name, group_of(first.point))
+            checkpoint = None if partial is None else partial.checkpoint(name, about)
+            systems = tuple(cell.system for cell in every)
+            shared[name, size] = Shared(first.method, systems, seed, checkpoint)
+        return shared
 
     def _n_workers(self, n_cells: int) -> int:
         n_workers = self.workers
@@ -143,10 +159,8 @@ class Job:
 
     def _on_cluster(self, todo: dict[Key, Cell], partial: PartialScan | None) -> _Results:
         self.progress.start("dask", f"{len(todo)} cells")
-        beside = [
-            (key, key[0], replace(cell, method=cell.method.beside_others())) for key, cell in todo.items()
-        ]
-        return run_on_cluster(self.scheduler, self._shared(todo, partial), beside)
+        cells = [(key, replace(cell, method=cell.method.beside_others())) for key, cell in todo.items()]
+        return run_on_cluster(self.scheduler, self._shared(todo, partial), cells)
 
     def _heard(self, cell: Cell, artefact: Any, checkpoint: str | None) -> Result:
         """The result of a cell, which tells the bar of the scan how far it is."""

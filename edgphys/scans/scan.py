@@ -16,7 +16,7 @@ one kind of machine.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +34,7 @@ from edgphys.scans.partial_results import PartialScan
 from edgphys.scans.progress import ScanProgress
 from edgphys.scans.resolved_settings import settings_of
 from edgphys.scans.resuming import finished_in_file, must_drop
+from edgphys.scans.sizes import planned
 from edgphys.systems.plain_systems import SystemTable
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def scan(
     progress: bool | None = None,
     workers: int | None = None,
     scheduler: Any = None,
-    **couplings: Iterable[float] | float,
+    **couplings: Any,
 ) -> xr.Dataset:
     """Estimates of several methods over a grid of couplings.
 
@@ -104,7 +105,9 @@ def scan(
         Compute the cells on its workers instead. Results do not depend on it.
     **couplings : float or sequence of float
         The values to scan; several couplings give their outer grid. Evenly spaced ones are taken without the
-        rounding of ``numpy.linspace``.
+        rounding of ``numpy.linspace``; integers stay integers. Sizes of a lattice are the coupling
+        ``extent``: integers, or one number for each axis, ``(16, 8)`` or ``"16x8"``, which `make_system` gets
+        as a tuple, and whose label is the text. ``edg`` trains one model for each size.
 
     Returns
     -------
@@ -146,9 +149,9 @@ def scan(
     check_sent(systems, scheduler)
     record = current()
     record.argument("make_system", SystemTable(grid.points, systems))
-    made = tuple(method.for_all(systems, grid.points) for method in made)
-    attrs = describe(systems, grid, made, seed)
-    cells = cells_wanted(made, grid.points, systems, seed)
+    at_points = planned(made, systems, grid.points)
+    attrs = describe(systems, grid, at_points, seed)
+    cells = cells_wanted(at_points, grid.points, systems, seed)
     job = Job(cells, ScanProgress(progress), workers, scheduler)
 
     def table_of(results: dict[Key, Result]) -> xr.Dataset:

@@ -102,13 +102,16 @@ class SystemTable:
 
     def __init__(self, points: Sequence[dict[str, Any]], systems: Sequence[AbstractSystem]) -> None:
         self.points, self.systems = list(points), list(systems)
-        self._at = {
-            tuple(point.values()): system for point, system in zip(self.points, self.systems, strict=True)
-        }
+        self._at = {_key(point): system for point, system in zip(self.points, self.systems, strict=True)}
 
     def __call__(self, **point: Any) -> AbstractSystem:
         """The system at a point."""
-        return self._at[tuple(point.values())]
+        return self._at[_key(point)]
+
+
+def _key(point: dict[str, Any]) -> tuple[Any, ...]:
+    """The same for a size and its label: ``(16, 8)`` and ``16x8``."""
+    return tuple("x".join(map(str, one)) if isinstance(one, tuple) else one for one in point.values())
 
 
 @plain.register(SystemTable)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Does a scan give the same numbers on a cluster, whatever the workers, and if one of them is killed?
+"""Whether a scan gives the same numbers on a cluster, whatever the workers, and if one of them is killed.
 
 Runs the command line's scan here and on dask clusters of 1, 2 and 4 workers, processes of one thread on the
 loopback, and on two of which one is killed while it computes. Question, run time and result are in README.md;
