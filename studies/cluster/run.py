@@ -27,7 +27,7 @@ from studies.cluster.loopback import ROOT, cluster
 
 FOLDER = Path(__file__).parent
 SCAN = "scan ising --extent 8 --temperature 1.8:3.2:12 --method edg --method wolff --seed 1 --quiet"
-SIZES = "--n-steps 60 --n-samples 2000 --n-sweeps 20000 --n-chains 8"
+SIZES = "--n-steps 20 --n-samples 1000 --n-sweeps 20000 --n-chains 4"
 QUICK = "--n-steps 5 --n-samples 100 --n-sweeps 10000 --n-chains 2"
 CASES = {"1 worker": 1, "2 workers": 2, "4 workers": 4, "2 workers, one killed": 2}
 
