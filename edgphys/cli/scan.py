@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from edgphys._progress import foreseen_by
 from edgphys.cli.chain_options import WarmUp
 from edgphys.cli.own_observables import Observables, read_observables
 from edgphys.cli.run_arguments import Device, RunArguments, duration
@@ -90,7 +91,7 @@ def scan(
     scanned, fixed = _scanned_and_fixed(values)
     methods = method or (["mcmc", "exact"] if maker.lattice is None else ["edg", "mcmc"])
     of_edg, of_chains = _parted(parse_options(option), methods)
-    with cluster_client(scheduler, scheduler_file) as client:
+    with foreseen_by(run.foresee), cluster_client(scheduler, scheduler_file) as client:
         table = edgphys.scan(
             replace(maker, fixed=fixed),
             methods=methods,

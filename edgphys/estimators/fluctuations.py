@@ -25,6 +25,8 @@ from collections.abc import Collection, Iterable, Mapping
 
 import numpy as np
 
+from edgphys.dataset.padding import is_padded
+
 __all__ = ["MIN_CARRIERS", "are_alike", "carriers", "fluctuation_reasons", "is_still", "of_own_rank"]
 
 MIN_CARRIERS = 10.0
@@ -40,6 +42,7 @@ def is_still(values: np.ndarray) -> bool:
     Parameters
     ----------
     values : array, shape (n_draws,) or (n_chains, n_draws)
+        NaN beyond the end of a shorter chain.
 
     Returns
     -------
@@ -51,6 +54,8 @@ def is_still(values: np.ndarray) -> bool:
     >>> is_still(np.array([[1.0, 1.0], [2.0, 2.0]])), is_still(np.array([[1.0, 1.0], [2.0, 3.0]]))
     (True, False)
     """
+    if is_padded(values):
+        values = np.where(np.isnan(values), values[..., :1], values)
     return bool(np.ptp(values, axis=-1).max() <= _ROUNDING * np.abs(values).max())
 
 

@@ -4,12 +4,13 @@
 from __future__ import annotations
 
 import functools
+from collections import Counter
 from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Any
 
-from edgphys._progress import reporting_to
+from edgphys._progress import foreseen_by, reporting_to
 from edgphys._threads import cpu_count, kept_torch_threads
 from edgphys.dataset.cell_names import point_words
 from edgphys.methods.base import AbstractMethod
@@ -72,7 +73,10 @@ class Job:
         done = dict(done)
         with self.progress:
             self.progress.plan(self._plans())
-            self.progress.begin(len(self.wanted), len(self.wanted) - len(todo))
+            left = Counter(name for name, _ in todo)
+            self.progress.begin(
+                len(self.wanted), len(self.wanted) - len(todo), left, self._n_workers(len(todo))
+            )
             if self.scheduler is None:
                 found = self._results(todo, self._prepare(todo, partial), partial)
             else:
@@ -137,7 +141,9 @@ class Job:
 
     def _n_workers(self, n_cells: int) -> int:
         n_workers = self.workers
-        if n_workers is None:
+        if self.scheduler is not None:
+            n_workers = sum(self.scheduler.nthreads().values())
+        elif n_workers is None:
             methods = {key[0]: cell.method for key, cell in self.wanted.items()}
             n_workers = min(method.cells_at_once(cpu_count()) for method in methods.values())
         return max(1, min(n_workers, n_cells))
@@ -164,7 +170,10 @@ class Job:
 
     def _heard(self, cell: Cell, artefact: Any, checkpoint: str | None) -> Result:
         """The result of a cell, which tells the bar of the scan how far it is."""
-        with reporting_to(self.progress.listener(cell.method.name, point_label(cell.point))):
+        name = cell.method.name
+        listener = self.progress.listener(name, point_label(cell.point))
+        foresee = functools.partial(self.progress.foresee, name)
+        with reporting_to(listener), foreseen_by(foresee):
             return run_cell(cell, artefact, checkpoint)
 
     def _started(self, cell: Cell) -> None:

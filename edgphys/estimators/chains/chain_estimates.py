@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Estimates from Markov chains: means, errors by the Gamma method, and whether to believe them.
 
-Assumes chains of equal length that share one stationary law, started independently. Errors of derived
+Assumes chains, of any lengths, that share one stationary law, started independently. Errors of derived
 quantities come from the series projected on the gradient of the quantity (linear propagation), so
 cross-correlations between the columns and their autocorrelation are both in. Linear propagation makes
 the bars of strongly skewed quantities too short on short chains: at n = 50 (2 tau_int) they cover 64 to 69 %
@@ -23,6 +23,7 @@ from collections.abc import Mapping
 import numpy as np
 import xarray as xr
 
+from edgphys.dataset.padding import lengths, mean_draw
 from edgphys.estimators.chains.autocorrelation import MIN_DRAWS, GammaResult, gamma_method
 from edgphys.estimators.chains.convergence import n_parts
 from edgphys.estimators.chains.verdict import acceptance_of, judge_chains
@@ -98,10 +99,11 @@ def means_only(samples: xr.Dataset) -> tuple[dict[str, float], dict[str, str]]:
         ``<name>``, ``n_draws``, ``converged`` = 0; ``warning``.
     """
     primaries = read_primaries(samples, ("chain", "draw"))
-    means = primaries.columns.mean(axis=(1, 2))
+    means = mean_draw(primaries.columns)
     values = {name: float(value) for name, value in derived(primaries, primaries.means(means)).items()}
-    n_draws = samples.sizes["draw"]
-    return values | {"n_draws": float(primaries.columns[0].size), "converged": 0.0}, {
+    counts = lengths(primaries.columns[0])
+    n_draws = counts.min()
+    return values | {"n_draws": float(counts.sum()), "converged": 0.0}, {
         "warning": f"{n_draws} draws per chain are fewer than {MIN_DRAWS}: no errors"
     }
 
@@ -134,20 +136,20 @@ def project(primaries: Primaries) -> tuple[dict[str, float], dict[str, np.ndarra
     Parameters
     ----------
     primaries : Primaries
-        Columns of shape (n_columns, n_chains, n_draws).
+        Columns of shape (n_columns, n_chains, n_draws), NaN beyond the end of a shorter chain.
 
     Returns
     -------
     values : dict of name -> float
         Plain estimates, with their O(1/n) bias.
     series : dict of name -> float64 array, shape (n_chains, n_draws), or None
-        None where estimate or gradient is not finite.
+        Padded as the columns; None where estimate or gradient is not finite.
 
     References
     ----------
     U. Wolff, Comput. Phys. Commun. 156 (2004) 143, hep-lat/0306017, section 3.1.
     """
-    means = primaries.columns.mean(axis=(1, 2))
+    means = mean_draw(primaries.columns)
     values, gradients = gradient(primaries, means)
     return values, _projected(primaries, means, values, gradients)
 
@@ -170,7 +172,7 @@ def _projected(
 
 def _derived_values(primaries: Primaries, tau_int: float) -> tuple[dict[str, float], dict[str, GammaResult]]:
     """Estimates, bias-corrected where blocks allow it, their errors, and the Gamma method behind these."""
-    means = primaries.columns.mean(axis=(1, 2))
+    means = mean_draw(primaries.columns)
     plain, gradients = gradient(primaries, means)
     series = _projected(primaries, means, plain, gradients)
     corrected = unbiased(primaries, tau_int)
@@ -187,14 +189,18 @@ def _derived_values(primaries: Primaries, tau_int: float) -> tuple[dict[str, flo
 
 def unbiased(primaries: Primaries, tau_int: float) -> dict[str, float]:
     """Jackknife-corrected estimates from blocks within chains; empty if there is no room for eight blocks."""
-    _, n_chains, n_draws = primaries.columns.shape
-    means = primaries.columns.mean(axis=(1, 2))
+    counts = lengths(primaries.columns[0])
+    means = mean_draw(primaries.columns)
     block = max(1.0, np.ceil(2.0 * tau_int * BLOCK_TAU))  # 1 where nothing moves: tau_int is NaN
-    per_chain = min(int(n_draws / block), max(1, 512 // n_chains))
-    if per_chain * n_chains < 8:
+    fit = (counts / block).astype(int)
+    if np.minimum(fit, n_blocks := np.maximum(1, 512 * counts // counts.sum())).sum() < 8:
         return {}
-    centred = np.concatenate([np.ones((1, n_chains, n_draws)), primaries.columns - means[:, None, None]])
-    sums = np.concatenate([block_sums(centred[:, chain], per_chain) for chain in range(n_chains)])
+    ones = np.ones((1, *primaries.columns.shape[1:]))
+    centred = np.concatenate([ones, primaries.columns - means[:, None, None]])
+    # A chain shorter than a block is one: it is independent of all others.
+    per_chain = np.maximum(1, np.minimum(fit, n_blocks))
+    chains = zip(counts, per_chain, range(len(counts)), strict=True)
+    sums = np.concatenate([block_sums(centred[:, chain, :n], parts) for n, parts, chain in chains])
     names = list(derived(primaries, primaries.means(means)))
 
     def statistic(total: np.ndarray) -> np.ndarray:

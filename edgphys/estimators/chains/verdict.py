@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from edgphys.dataset.padding import pooled
 from edgphys.estimators.chains.autocorrelation import GammaResult, gamma_method
 from edgphys.estimators.chains.convergence import R_HAT_LIMIT, halves_limit, halves_z, r_hat
 from edgphys.estimators.fluctuations import carriers, fluctuation_reasons, is_still, of_own_rank
@@ -62,7 +63,8 @@ def judge_chains(columns: Mapping[str, np.ndarray], acceptance: float = math.nan
     Parameters
     ----------
     columns : mapping of name -> array, shape (n_chains, n_draws)
-        At least one, at least 16 draws per chain; none that is constant by nature, unless it is the only one.
+        At least one, at least 16 draws per chain, NaN beyond the end of a shorter one; none that is constant
+        by nature, unless it is the only one.
     acceptance : float
         Share of proposals that were accepted; NaN if unknown.
 
@@ -80,7 +82,7 @@ def judge_chains(columns: Mapping[str, np.ndarray], acceptance: float = math.nan
     results = {name: gamma_method(column) for name, column in columns.items()}
     moving = {name: column for name, column in columns.items() if not is_still(column)}
     slowest = max(moving or columns, key=lambda name: results[name].tau_int)
-    n_draws = next(iter(columns.values())).size
+    n_draws = pooled(next(iter(columns.values()))).size
     r_hats = {name: r_hat(columns[name]) for name in of_own_rank(columns)}
     worst = max(r_hats, key=lambda name: -math.inf if math.isnan(r_hats[name]) else r_hats[name])
     values = {
@@ -109,7 +111,7 @@ def _stillness(
     """Fluctuations that are missing, or that few independent draws carry."""
     judged = of_own_rank(columns)
     counts = {
-        name: carriers(moving[name] - moving[name].mean()) / (2.0 * results[name].tau_int)
+        name: carriers(pooled(moving[name]) - results[name].mean) / (2.0 * results[name].tau_int)
         for name in judged
         if name in moving
     }

@@ -21,6 +21,7 @@ import numpy as np
 import xarray as xr
 
 from edgphys import _checks, observables
+from edgphys.dataset.padding import lengths
 from edgphys.errors import ArgumentTypeError, ArgumentValueError
 from edgphys.estimators.chains.autocorrelation import gamma_method
 from edgphys.estimators.chains.verdict import MIN_N_EFF
@@ -29,6 +30,7 @@ from edgphys.estimators.derived import Primaries, derived, gradient, read_primar
 from edgphys.estimators.ladders.conditions import Drawn, read_drawn
 from edgphys.estimators.ladders.reweighting import Reweighted, Reweighting
 from edgphys.estimators.ladders.rung_chains import chain_reasons
+from edgphys.estimators.resampling import block_sums
 from edgphys.estimators.weights.weighted_estimates import weight_diagnostics
 from edgphys.recording.record import recorded
 
@@ -208,12 +210,12 @@ class _Copies:
     def __init__(self, there: Reweighting, drawn: Drawn, n_resamples: int, seed: int) -> None:
         rng, self._there = np.random.default_rng(seed), there
         energies = there.series(there.pool.terms @ drawn.coefficients[0])
-        self._lengths, self._counts = [], []
+        self._blocks, self._counts = [], []
         for series in energies:
             length = int(np.ceil(_BLOCK * 2.0 * gamma_method(series).tau_int))
-            per_chain = max(2, series.shape[1] // length)
-            n_blocks = per_chain * len(series)
-            self._lengths.append(per_chain)
+            per_chain = np.maximum(2, lengths(series) // length)
+            n_blocks = int(per_chain.sum())
+            self._blocks.append(per_chain)
             self._counts.append(
                 rng.multinomial(n_blocks, np.full(n_blocks, 1.0 / n_blocks), n_resamples) - 1.0
             )
@@ -222,10 +224,10 @@ class _Copies:
         """``<name>_resampled`` of all estimates, shape (n_resamples,)."""
         changes = np.zeros((len(self._counts[0]), len(found.influences)))
         parts = self._there.series(found.influences)
-        for part, per_chain, counts in zip(parts, self._lengths, self._counts, strict=True):
-            starts = np.arange(per_chain) * part.shape[2] // per_chain
-            sums = np.add.reduceat(part, starts, axis=2).reshape(len(part), -1)
-            changes = changes + counts @ sums.T
+        for part, per_chain, counts in zip(parts, self._blocks, self._counts, strict=True):
+            chains = zip(np.moveaxis(part, 1, 0), lengths(part[0]), per_chain, strict=True)
+            sums = np.concatenate([block_sums(chain[:, :n], blocks) for chain, n, blocks in chains])
+            changes = changes + counts @ sums
         values = derived(primaries, primaries.means(found.means + changes[:, 1:]))
         values["log_z_difference"] = found.log_z + changes[:, 0]
         shape = len(changes)

@@ -24,11 +24,12 @@ import numpy as np
 import xarray as xr
 
 from edgphys import _checks
+from edgphys._files import state_held
 from edgphys._sizes import at_most
 from edgphys._threads import cpu_count
 from edgphys.errors import ArgumentValueError, NotExactError, UnknownNameError
 from edgphys.mcmc.algorithms import best_algorithm
-from edgphys.mcmc.core.checkpoint import Checkpoint
+from edgphys.mcmc.core.checkpoint import Checkpoint, Temporary
 from edgphys.mcmc.core.driver import Work, check_plan, identity_of, samples_dataset
 from edgphys.mcmc.tempering.ladder import LadderSampler
 from edgphys.recording.record import recorded
@@ -62,7 +63,7 @@ def temper(
     n_threads: int | None = None,
     options: Mapping | None = None,
     observables: Any = None,
-    checkpoint: str | Path | None = None,
+    checkpoint: str | Path | Temporary | None = None,
     progress: bool = False,
 ) -> xr.Dataset:
     """Sample a system at all rungs of a ladder, with swaps between neighbours.
@@ -144,8 +145,9 @@ def temper(
     sampler = _make_ladder(system, systems, algorithm, dict(options or {}), swap_every)
     store = None if checkpoint is None else Checkpoint(checkpoint, identity_of(sampler, plan, seed))
     begin = time.perf_counter()
-    work = Work(sampler, plan, seed, store)
-    tuned = work.finish(n_threads, progress)
+    with state_held(None if store is None else store.path):
+        work = Work(sampler, plan, seed, store)
+        tuned = work.finish(n_threads, progress)
     settings = asdict(plan) | {"swap": bool(swap), "swap_every": swap_every, "algorithm": algorithm}
     settings |= {"sweep": sampler.samplers[0].sweep, "options": sampler.samplers[0].options}
     settings |= {"tuned": tuned, "measured": sampler.report(work.states)}
