@@ -140,7 +140,7 @@ def run_on_cluster(
     try:
         yield from tasks.results()
     finally:
-        client.cancel(list(tasks.running))
+        client.cancel([*tasks.running, *tasks.artefacts.values()])
 
 
 class _Tasks:

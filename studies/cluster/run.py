@@ -27,9 +27,9 @@ from studies.cluster.loopback import ROOT, cluster
 
 FOLDER = Path(__file__).parent
 SCAN = "scan ising --extent 8 --temperature 1.8:3.2:12 --method edg --method wolff --seed 1 --quiet"
-SIZES = "--n-steps 20 --n-samples 1000 --n-sweeps 20000 --n-chains 4"
+SIZES = "--n-steps 10 --n-samples 500 --n-sweeps 4000 --n-chains 4"
 QUICK = "--n-steps 5 --n-samples 100 --n-sweeps 10000 --n-chains 2"
-CASES = {"1 worker": 1, "2 workers": 2, "4 workers": 4, "2 workers, one killed": 2}
+CASES = {"2 workers, one killed": 2, "1 worker": 1, "2 workers": 2, "4 workers": 4}
 
 
 def scan_in(folder: Path, out: str, command: str) -> subprocess.Popen:
@@ -79,10 +79,15 @@ def main() -> None:
         for case, n_workers in CASES.items():
             results[case] = on_cluster(folder, command, n_workers, "killed" in case)
             print(case, results[case], flush=True)
+            if not quick:
+                store(command, results)
+
+
+def store(command: str, results: dict[str, Any]) -> None:
+    """Write what there is by now."""
     record = {"command": f"edgphys {command}", "load": round(os.getloadavg()[0], 1), "results": results}
     record |= {"hardware": hardware(), "versions": versions()}
-    if not quick:
-        (FOLDER / "cluster.json").write_text(json.dumps(record, indent=1) + "\n")
+    (FOLDER / "cluster.json").write_text(json.dumps(record, indent=1) + "\n")
 
 
 if __name__ == "__main__":
