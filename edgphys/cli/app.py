@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import gc
 import os
+import shlex
 import sys
 import warnings
 from importlib import import_module
@@ -23,6 +24,7 @@ from edgphys.cli.lattice_arguments import with_axes
 from edgphys.cli.signature import with_fields
 from edgphys.cli.words import check_words
 from edgphys.errors import EdgphysError
+from edgphys.recording.record import command_line
 
 __all__ = ["app", "main", "run"]
 
@@ -39,6 +41,7 @@ _COMMANDS = (
     "reweight",
     "free_energy",
     "merge",
+    "rerun",
 )
 # Those that go on from where they were stopped.
 _LONG = ("scan", "sample", "temper", "free-energy")
@@ -71,7 +74,13 @@ def main(argv: list[str] | None = None) -> int:
     int
         Exit code: 0, or 2 for anything wrong with the input, or 130 after Ctrl-C.
     """
-    words = with_axes(sys.argv[1:] if argv is None else argv)
+    typed = sys.argv[1:] if argv is None else argv
+    with command_line(shlex.join(["edgphys", *typed])):
+        return _main(with_axes(typed))
+
+
+def _main(words: list[str]) -> int:
+    """`main` of words as typer takes them."""
     try:
         if words and words[0] in _FUNCTIONS:
             check_words(words[1:], _FUNCTIONS[words[0]])
@@ -113,7 +122,7 @@ def run() -> NoReturn:
     for name in ("dask", "sparse"):  # as where they are not installed
         sys.modules[name] = None  # pyright: ignore[reportArgumentType]
     warnings.filterwarnings("ignore", "Numba extension module 'sparse")
-    if not set(_LONG) & set(sys.argv[1:2]):
+    if not {*_LONG, "rerun"} & set(sys.argv[1:2]):
         gc.set_threshold(_MANY)
     code = main()
     gc.freeze()

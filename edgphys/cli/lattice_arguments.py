@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edgphys.cli.values import parse_extent
+from edgphys.cli.values import parse_extent, parse_extents
 from edgphys.errors import ArgumentValueError
 
 if TYPE_CHECKING:
@@ -29,7 +29,8 @@ class LatticeArguments:
         str | None, typer.Option(help="Name of a lattice, or path of a .toml file; square by default.")
     ] = None
     extent: Annotated[
-        str | None, typer.Option(help="Unit cells along each axis: 16, or 16x8; 8 by default.")
+        str | None,
+        typer.Option(help="Unit cells along each axis: 16, or 16x8; 8 by default. A scan takes 8,16,32 too."),
     ] = None
     pbc: Annotated[
         bool | None, typer.Option("--pbc/--open", help="Boundary along all axes; periodic by default.")
@@ -71,11 +72,28 @@ class LatticeArguments:
             )
         return tuple(axis in named for axis in axes)
 
+    @property
+    def has_several(self) -> bool:
+        """Whether there is a list or a range of sizes."""
+        return re.search("[,:]", self.extent or "") is not None
+
+    @property
+    def name(self) -> str:
+        return "square" if self.lattice is None else self.lattice
+
+    def sizes(self) -> list[int | str]:
+        """Labels of the sizes that are given."""
+        return parse_extents("8" if self.extent is None else self.extent, _n_axes_of(self.name))
+
     def build(self) -> Lattice:
         """The lattice: square, 8 cells along each axis and periodic unless told."""
         import lattices
 
-        name = "square" if self.lattice is None else self.lattice
+        name = self.name
+        if self.has_several:
+            raise ArgumentValueError(
+                f"extent must be one size here, got {self.extent!r}; a scan takes several", "extent"
+            )
         cells = parse_extent("8" if self.extent is None else self.extent, _n_axes_of(name))
         boundary = self._boundary(_n_axes_of(name) or len(cells))
         try:

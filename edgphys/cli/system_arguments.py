@@ -7,7 +7,8 @@ Parameters of the systems on a lattice have an option each, ``--temperature VALU
 
 from __future__ import annotations
 
-from dataclasses import dataclass, make_dataclass
+import functools
+from dataclasses import dataclass, make_dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -55,15 +56,27 @@ class Maker:
     lattice: Any
     fixed: dict[str, Any]
     convention: str | None
+    sizes: LatticeArguments | None = None  # of a scan over sizes, where `lattice` is the first of them
 
     def __call__(self, **point: Any) -> AbstractSystem:
         from edgphys import systems
 
+        lattice = self.lattice
+        if self.sizes is not None:
+            cells = point.pop("extent")
+            words = str(cells) if isinstance(cells, int) else "x".join(map(str, cells))
+            lattice = _lattice(replace(self.sizes, extent=words))
         if self.convention is None:
-            return systems.build(self.system, self.lattice, **self.fixed, **point)
+            return systems.build(self.system, lattice, **self.fixed, **point)
         (record,) = (each for each in systems.available() if each.name == self.system)
         make: Any = record.system_class
-        return make.from_mass(self.lattice, **self.fixed, **point, convention=self.convention)
+        return make.from_mass(lattice, **self.fixed, **point, convention=self.convention)
+
+
+@functools.cache
+def _lattice(arguments: LatticeArguments) -> Any:
+    """One lattice for all points of a size."""
+    return arguments.build()
 
 
 @dataclass(frozen=True)
@@ -161,7 +174,9 @@ class SystemArguments:
         ValueError
             If they are names, or change what is the same for all systems of a scan or a ladder.
         """
-        maker, values = self.read()
+        sizes = self.lattice.sizes() if self.lattice.has_several and use == "scanned" else []
+        first_size = replace(self.lattice, extent=str(sizes[0])) if sizes else self.lattice
+        maker, values = replace(self, lattice=first_size).read()
         first = {name: listed[0] for name, listed in values.items()}
         for name, listed in values.items():
             if len(listed) > 1 and isinstance(listed[0], str):
@@ -171,7 +186,7 @@ class SystemArguments:
             # A lattice has couplings only.
             if len(listed) > 1 and maker.lattice is None:
                 _check_same([maker(**first | {name: value}) for value in listed], name, listed, use)
-        return maker, values
+        return (replace(maker, sizes=self.lattice), {"extent": sizes} | values) if sizes else (maker, values)
 
 
 def _check_same(systems: list[AbstractSystem], name: str, listed: list[float], use: str) -> None:

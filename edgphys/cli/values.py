@@ -14,7 +14,15 @@ from typing import Any
 
 from edgphys._sizes import MOST_VALUES
 
-__all__ = ["parse_count", "parse_extent", "parse_number", "parse_options", "parse_pairs", "parse_values"]
+__all__ = [
+    "parse_count",
+    "parse_extent",
+    "parse_extents",
+    "parse_number",
+    "parse_options",
+    "parse_pairs",
+    "parse_values",
+]
 
 # Python's own int and float take 1_0 and the digits of all scripts too.
 _COUNT = re.compile(r"[+-]?[0-9]+")
@@ -103,6 +111,31 @@ def parse_extent(text: str, n_axes: int | None) -> tuple[int, ...]:
         raise ValueError(f"--extent must be integers such as 16 or 16x8, got {text!r}")
     extent = tuple(int(word) for word in text.split("x"))
     return extent * n_axes if len(extent) == 1 and n_axes is not None else extent
+
+
+def parse_extents(text: str, n_axes: int | None) -> list[int | str]:
+    """Sizes of a lattice: ``8,16``, a range ``8:32:4``, or shapes ``16x8,32x16``; labels of a scan.
+
+    Examples
+    --------
+    >>> parse_extents("8,16", 2), parse_extents("8:32:4", 2), parse_extents("16x8,16", 2)
+    ([8, 16], [8, 16, 24, 32], ['16x8', '16x16'])
+    >>> parse_extents("8,8x8", 2)
+    Traceback (most recent call last):
+    ValueError: --extent must not name a size twice, got '8,8x8'
+    """
+    words = text.split(",")
+    if ":" in text:
+        values = parse_values(text, "--extent")
+        if not all(value.is_integer() for value in values):
+            raise ValueError(f"--extent must be integers, got {text!r} with {values[1]:g}")
+        words = [f"{value:.0f}" for value in values]
+    shapes = [parse_extent(word, n_axes) for word in words]
+    if len(set(shapes)) < len(shapes):
+        raise ValueError(f"--extent must not name a size twice, got {text!r}")
+    if any("x" in word for word in words):
+        return ["x".join(map(str, shape)) for shape in shapes]
+    return [shape[0] for shape in shapes]
 
 
 def parse_pairs(words: Iterable[str], option: str, form: str = "name=value") -> list[tuple[str, str]]:

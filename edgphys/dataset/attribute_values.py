@@ -34,6 +34,7 @@ JSON_ATTRS: dict[str, Form] = {
     "couplings": [str],
     "settings": {},
     "versions": {},
+    "provenance": {},
     "algorithms": _NOTES,
     "warnings": _NOTES,
     "methods": {str: _LOOK},

@@ -18,6 +18,7 @@ from edgphys._files import check_target, write_whole
 from edgphys.dataset import netcdf
 from edgphys.dataset.merging import merge
 from edgphys.dataset.schema import KINDS, LISTS, SCHEMA_VERSION, validate
+from edgphys.dataset.source import SOURCE
 from edgphys.errors import DatasetError
 
 __all__ = ["KINDS", "SCHEMA_VERSION", "merge", "read", "validate", "write", "write_or_keep"]
@@ -112,6 +113,7 @@ def read(path: str | Path) -> xr.Dataset:
         validate(ds)
     except DatasetError as error:
         raise DatasetError(f"{path}: {error}") from None
+    ds.encoding[SOURCE] = str(path)
     return ds
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from edgphys._checks import one_line
 
-__all__ = ["Form", "parsed"]
+__all__ = ["Form", "depth", "parsed"]
 
 # str, float (any number), {} or [] (any object or list), [form] (a list of these), {"name": form} (an object
 # with at least these), {str: form} (an object of these), or a tuple of forms, of which one must fit.
@@ -43,7 +43,7 @@ def parsed(text: Any, form: Form, name: str = "the text") -> Any:
     if not any(_fits(value, one) for one in _forms(form)):
         raise ValueError(f"{name} must be JSON text of {_words(form)}, got {one_line(text)}")
     _check(value, form, name)
-    if _depth(value) > _DEEPEST:
+    if depth(value) > _DEEPEST:
         raise ValueError(f"{name} must be nested at most {_DEEPEST} deep, got {one_line(text)}")
     return value
 
@@ -82,7 +82,7 @@ def _words(form: Form) -> str:
     return {str: "text", float: "a number", bool: "true or false"}[form]
 
 
-def _depth(value: Any) -> int:
+def depth(value: Any) -> int:
     """Levels of objects and lists, without recursion."""
     level, depth = [value], 0
     while level := [one for one in level if isinstance(one, dict | list)]:

@@ -18,10 +18,12 @@ from edgphys.dataset.estimates_as_scans import as_tables
 from edgphys.dataset.scan_merging import overlay
 from edgphys.dataset.schema import GEOMETRY, STATE, validate
 from edgphys.errors import DatasetError
+from edgphys.recording.record import recorded
 
 __all__ = ["merge"]
 
 
+@recorded("merge")
 def merge(datasets: Sequence[xr.Dataset]) -> xr.Dataset:
     """Put datasets of one kind together, if they are about the same physics.
 

@@ -26,6 +26,7 @@ from edgphys.edg.core.recipe import AbstractRecipe, TrainingJob
 from edgphys.edg.core.training import History, TrainingSettings
 from edgphys.edg.reference import reference_configurations
 from edgphys.errors import ArgumentValueError, TrainingError
+from edgphys.recording.record import current
 from edgphys.systems.base import AbstractSystem, check_finite_integral
 
 __all__ = ["Fitted", "check_energy", "fit_model"]
@@ -89,6 +90,7 @@ def fit_model(
             bar.update(done, f"bound {-loss:.2f}")
 
         device = _checks.device(options.device)
+        current().note({"training": asdict(settings) | {"subject": None, "stage": None, "device": device}})
         job = TrainingJob(
             system, model_options, settings, device, on_step, path, training, configurations, start, begin
         )

@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast
 
@@ -42,6 +43,7 @@ from edgphys.edg.core.training import History
 from edgphys.edg.curve import draw_curve
 from edgphys.edg.fitting import fit_model
 from edgphys.edg.history import attrs_of_training, history_dataset
+from edgphys.edg.origin import Origin
 from edgphys.edg.recipes import reason_for, recipe_for
 from edgphys.edg.targets.base import Calls
 from edgphys.edg.targets.eased import towards
@@ -51,6 +53,8 @@ from edgphys.edg.weights.chain import independence_chain
 from edgphys.edg.weights.upper_bound import upper_bound
 from edgphys.edg.weights.weighted_draws import draw_samples
 from edgphys.errors import ArgumentValueError
+from edgphys.recording.plain_values import plain
+from edgphys.recording.record import current, recorded, unrecorded
 from edgphys.systems.base import AbstractSystem, check_system
 
 __all__ = ["EDG"]
@@ -176,6 +180,8 @@ class EDG:
         self._training: dict[str, Any] = {}
         self._history = History()
         self._model: AbstractGenerator | None = None
+        given = {"decoder": decoder, "start": start, "n_threads": n_threads, **options}
+        self._origin = Origin(system, given)
 
     def _build(self, seed: int, weights: dict[str, Tensor] | None = None) -> AbstractGenerator:
         return self._recipe.build(self.system, self._options, seed, weights)
@@ -214,7 +220,9 @@ class EDG:
         if not couplings:
             return self
         changed = self.system.replace(**self._conditions.couplings(self.system, couplings))
-        return self._with(changed.observing(self.system.own_observables))
+        other = self._with(changed.observing(self.system.own_observables))
+        other._origin = self._origin.moved(couplings)
+        return other
 
     def _with(self, system: AbstractSystem) -> EDG:
         """The same model for `system`."""
@@ -241,6 +249,7 @@ class EDG:
 
     @property
     def _trained(self) -> TrainedModel:
+        current().note({**self._origin.settings, "n_threads": self.n_threads})
         counted = {name: self._training.get(name, 0) for name in ("n_energy_calls", "n_gradient_calls")}
         calls = Calls(**counted) if self._training else self.model.target.calls
         settings = _plain(self.options) | {"training": self._training}
@@ -332,7 +341,7 @@ class EDG:
             device=device,  # pyright: ignore[reportArgumentType]
             training=training,
         )
-        with torch_threads(self.n_threads):
+        with torch_threads(self.n_threads), unrecorded() as notes:
             fitted = fit_model(
                 self.system,
                 self._recipe,
@@ -345,6 +354,7 @@ class EDG:
                 start=self._start,
             )
         self._model, self._history, self._training = fitted.model, fitted.history, fitted.training
+        self._origin = self._origin.trained(self.system, seed, options, reference, notes.settings)
         return self
 
     def default_steps(self) -> int:
@@ -355,6 +365,7 @@ class EDG:
         """
         return self._recipe.default_steps(self.system, self._options)
 
+    @recorded("EDG.sample")
     def sample(
         self,
         n_samples: int,
@@ -442,6 +453,7 @@ class EDG:
             n_views=n_views,
             batch_size=batch_size,
         )
+        current().note(asdict(options))
         if anneal_from is None:
             trained = self.at(**couplings)._trained
         else:
@@ -450,6 +462,7 @@ class EDG:
         with torch_threads(self.n_threads):
             return draw_samples(trained, n_samples, seed, options, keep=keep, progress=progress)
 
+    @recorded("EDG.chain")
     def chain(
         self,
         n_samples: int,
@@ -489,6 +502,7 @@ class EDG:
                 trained, n_samples, seed, options, n_chains=n_chains, keep=keep, progress=progress
             )
 
+    @recorded("EDG.curve")
     def curve(
         self,
         values: Any,
@@ -560,6 +574,7 @@ class EDG:
                 progress=progress,
             )
 
+    @recorded("EDG.upper_bound")
     def upper_bound(
         self,
         reference: xr.Dataset,
@@ -596,6 +611,7 @@ class EDG:
         with torch_threads(self.n_threads):
             return upper_bound(self.at(**couplings)._trained, reference, seed, options)
 
+    @recorded("EDG.bridge")
     def bridge(
         self,
         reference: xr.Dataset,
@@ -701,7 +717,13 @@ class EDG:
         model = edg._build(content.trained.get("seed", 0), content.weights)
         storage.put_weights(model, content.weights, path)
         edg._model = model.to(_checks.device(device)).eval()
+        edg._origin = edg._origin.read(path, device, system is not None)
         return edg
+
+
+@plain.register(EDG)
+def _(value: EDG) -> dict[str, Any]:
+    return {"$generator": value._origin.plain()}
 
 
 def _start_of(start: Any, recipe: AbstractRecipe) -> AbstractGenerator:

@@ -24,9 +24,9 @@ from edgphys.edg.core.archive import write_archive
 from edgphys.edg.core.model import AbstractGenerator
 from edgphys.edg.core.training import History
 from edgphys.errors import DatasetError, EdgphysError
+from edgphys.recording.machine import package_versions
 from edgphys.systems import registry
 from edgphys.systems.base import AbstractSystem
-from edgphys.systems.provenance import package_versions
 from lattices import Lattice
 from lattices.unit_cell import Bond, UnitCell
 

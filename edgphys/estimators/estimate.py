@@ -24,10 +24,12 @@ from edgphys.estimators.chains.chain_estimates import enough_draws, estimate_cha
 from edgphys.estimators.draws import draw_dims, refuse_copies
 from edgphys.estimators.weights.weighted_estimates import estimate_weighted
 from edgphys.observables import DIAGNOSTICS, ESTIMATES, STAGGERED, TABLE, table
+from edgphys.recording.record import recorded
 
 __all__ = ["estimate", "estimates_from_exact", "with_log_z"]
 
 
+@recorded("estimate")
 def estimate(samples: xr.Dataset, *, seed: int = 0, refuse_short: bool = False) -> xr.Dataset:
     """Estimates with error bars from weighted draws or from Markov chains.
 
@@ -84,6 +86,7 @@ def estimate(samples: xr.Dataset, *, seed: int = 0, refuse_short: bool = False) 
     return _assemble(values, {**samples.attrs, **notes, "estimate_seed": int(seed)})
 
 
+@recorded("estimators.estimates_from_exact")
 def estimates_from_exact(values: Mapping[str, float], attrs: Mapping[str, Any]) -> xr.Dataset:
     """Exact results as an estimates dataset: every error is 0, every other name NaN.
 

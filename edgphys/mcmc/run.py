@@ -20,11 +20,13 @@ from edgphys._threads import cpu_count
 from edgphys.mcmc.algorithms import make_sampler
 from edgphys.mcmc.core.checkpoint import Checkpoint
 from edgphys.mcmc.core.driver import Work, check_plan, identity_of, samples_dataset
+from edgphys.recording.record import current, recorded
 from edgphys.systems.base import check_system
 
 __all__ = ["run"]
 
 
+@recorded("mcmc.run")
 def run(
     system,
     algorithm: str,
@@ -108,6 +110,7 @@ def run(
     seed = _checks.seed(seed)
     system = check_system(system).observing(observables)
     n_threads = _checks.count(cpu_count() if n_threads is None else n_threads, "n_threads", 1)
+    current().note({"n_threads": n_threads})
     sampler = make_sampler(system, algorithm, options)
     store = None if checkpoint is None else Checkpoint(checkpoint, identity_of(sampler, plan, seed))
     begin = time.perf_counter()

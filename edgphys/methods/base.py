@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from edgphys.errors import ArgumentTypeError
+from edgphys.recording.plain_values import plain
 
 if TYPE_CHECKING:
     import numpy as np
@@ -101,6 +102,14 @@ class AbstractMethod(ABC):
             if getattr(self.options, field.name) != field.default
         }
 
+    def all_settings(self) -> dict[str, Any]:
+        """All `options` with their defaults, in JSON types; what is still None, the system decides."""
+        if self.options is None:
+            return {}
+        return {
+            field.name: plain(getattr(self.options, field.name)) for field in dataclasses.fields(self.options)
+        }
+
     def applies_to(self, system: Any) -> str | None:
         """Why the method cannot serve `system`; None if it can."""
         return None
@@ -117,7 +126,7 @@ class AbstractMethod(ABC):
         """The same method where other cells use the other CPUs: the same numbers, with one thread."""
         return self
 
-    def for_all(self, systems: Sequence[Any], points: Sequence[Mapping[str, float]]) -> Self:
+    def for_all(self, systems: Sequence[Any], points: Sequence[Mapping[str, float | str]]) -> Self:
         """The same method for a scan of these systems at these points of the grid, in the same order.
 
         Its settings say all that a cell depends on, so that cells are shared by scans that agree in them.

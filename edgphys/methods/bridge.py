@@ -94,6 +94,9 @@ class BridgeMethod(AbstractMethod):
     def settings(self) -> dict[str, Any]:
         return self._generator.settings() | self._chains
 
+    def all_settings(self) -> dict[str, Any]:
+        return self._generator.all_settings() | super().all_settings()
+
     def applies_to(self, system: Any) -> str | None:
         return why_no_chains(system)
 
@@ -109,7 +112,7 @@ class BridgeMethod(AbstractMethod):
         beside.options = dataclasses.replace(self.options, n_threads=self.options.n_threads or 1)
         return beside
 
-    def for_all(self, systems: Sequence[Any], points: Sequence[Mapping[str, float]]) -> Self:
+    def for_all(self, systems: Sequence[Any], points: Sequence[Mapping[str, float | str]]) -> Self:
         planned = copy.copy(self)
         planned._generator = self._generator.for_all(systems, points)
         planned.plan = planned._generator.plan

@@ -140,7 +140,7 @@ class EDGMethod(AbstractMethod):
         on_gpu = device(self.options.fit.get("device")).type == "cuda"
         return 1 if on_gpu else n_cpus // (self.options.n_threads or 1)
 
-    def for_all(self, systems: Sequence[Any], points: Sequence[Mapping[str, float]]) -> Self:
+    def for_all(self, systems: Sequence[Any], points: Sequence[Mapping[str, float | str]]) -> Self:
         """With one model for all points, if they differ in conditions only and the decoder takes these.
 
         Raises

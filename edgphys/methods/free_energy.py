@@ -20,6 +20,7 @@ from edgphys.methods.base import seed_words
 from edgphys.methods.bridge import BridgeMethod, ReferenceOptions
 from edgphys.methods.edg import EDGMethod
 from edgphys.methods.ladders import MBAR, TI, LadderMethod, LadderOptions
+from edgphys.recording.record import current, recorded
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["free_energy"]
 
 
+@recorded("free_energy")
 def free_energy(
     system,
     method: str = "mbar",
@@ -133,6 +135,7 @@ def _by_ladder(estimator, system, seed: int, given: dict, options, checkpoint, p
     reason = ladder.applies_to(system)
     if reason is not None:
         raise NotExactError(reason, "system")
+    current().note(ladder.all_settings())
     return ladder.estimates(system, seed, checkpoint, progress)
 
 
@@ -142,6 +145,7 @@ def _by_edg(system, seed: int, given: dict, options, checkpoint, progress: bool)
     generator = EDGMethod(_with_device(options, given), **given)
     generator.check([system])
     draw_seed, _, fit_seed = seed_words(np.random.SeedSequence(seed), 3)
+    current().note(generator.all_settings())
     return generator.estimates(system, fit_seed, draw_seed, 0, checkpoint=checkpoint, progress=bool(progress))
 
 
@@ -155,6 +159,7 @@ def _by_bridge(system, seed: int, given: dict, options, checkpoint, progress: bo
     if reason is not None:
         raise NotExactError(reason, "system")
     bridge.check([system])
+    current().note(bridge.all_settings())
     return bridge.estimates(system, np.random.SeedSequence(seed), None, checkpoint, progress=bool(progress))
 
 

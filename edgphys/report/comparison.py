@@ -204,7 +204,7 @@ def z_scores(table: xr.Dataset, name: str, method: str, reference: str) -> xr.Da
     return difference / error.where((error > 0) & np.isfinite(error))
 
 
-def troubles(table: xr.Dataset) -> list[tuple[str, dict[str, float], str]]:
+def troubles(table: xr.Dataset) -> list[tuple[str, dict[str, Any], str]]:
     """Cells whose results are not to be trusted: (method, point, reason)."""
     couplings = check_scan(table)
     warnings = json.loads(table.attrs.get("warnings", "{}"))
@@ -212,14 +212,14 @@ def troubles(table: xr.Dataset) -> list[tuple[str, dict[str, float], str]]:
     for method in sampled_methods(table):
         for index in np.ndindex(*(table.sizes[name] for name in couplings)):
             cell = table.sel({"method": method}).isel(dict(zip(couplings, index, strict=True)))
-            point = {name: float(cell[name]) for name in couplings}
+            point = {name: cell[name].item() for name in couplings}
             reason = _reason(cell)
             if reason:
                 found.append((method, point, warnings.get(cell_name(method, point), "") or reason))
     return found
 
 
-def blanks(table: xr.Dataset) -> list[tuple[str, dict[str, float], str]]:
+def blanks(table: xr.Dataset) -> list[tuple[str, dict[str, Any], str]]:
     """Cells of exact methods that could not be had: (method, point, reason)."""
     warnings, couplings = json.loads(table.attrs.get("warnings", "{}")), check_scan(table)
     grid = itertools.product(*(table[name].values.tolist() for name in couplings))

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from edgphys.dataset.extents import EXTENT, attrs_at
 from edgphys.errors import ArgumentValueError, EdgphysError
 from edgphys.report.comparison import looks
 
@@ -31,7 +32,7 @@ _TOLERANCE = 1e-8  # relative: what a library of another version may change
 
 
 def exact_curve(
-    table: xr.Dataset, x_name: str, fixed: dict[str, float]
+    table: xr.Dataset, x_name: str, fixed: dict[str, Any]
 ) -> tuple[NDArray[np.float64], dict[str, NDArray[np.float64]]] | None:
     """Exact results along one coupling of a scan.
 
@@ -41,7 +42,7 @@ def exact_curve(
         Result of `edgphys.scan`.
     x_name : str
         The coupling.
-    fixed : dict of str to float
+    fixed : dict of str to label
         Values of the other scanned couplings.
 
     Returns
@@ -51,7 +52,7 @@ def exact_curve(
         in the table. None if they cannot be had.
     """
     method = next((name for name, look in looks(table).items() if look.is_exact), None)
-    if method is None or table.sizes[x_name] < 2 or "wall_time" not in table:
+    if method is None or table.sizes[x_name] < 2 or "wall_time" not in table or x_name == EXTENT:
         return None
     known = table.sel({"method": method, **fixed}).sortby(x_name)
     if float(known["wall_time"].min()) * (known.sizes[x_name] + _LEAST) > _SECONDS:
@@ -82,12 +83,13 @@ def _rows(known: xr.Dataset, x_name: str, build: Callable[..., Any]) -> dict[flo
     return rows | {value: known_exactly(build(**{x_name: value}))[0] for value in more}
 
 
-def builder(table: xr.Dataset, fixed: dict[str, float]) -> Callable[..., Any]:
+def builder(table: xr.Dataset, fixed: dict[str, Any]) -> Callable[..., Any]:
     """Makes the system of a scan or curve from the couplings that are not fixed."""
     import lattices
     from edgphys.systems import registry
 
-    attrs = table.attrs
+    couplings = dict(fixed)
+    attrs = attrs_at(table.attrs, couplings.pop(EXTENT)) if EXTENT in fixed else table.attrs
     if attrs.get("n_sites", 0) > _MOST_SITES:
         raise ArgumentValueError(
             f"n_sites must be at most {_MOST_SITES} for exact results, got {attrs['n_sites']}"
@@ -96,7 +98,7 @@ def builder(table: xr.Dataset, fixed: dict[str, float]) -> Callable[..., Any]:
     if "lattice" in attrs:
         extent, pbc = (tuple(int(n) for n in np.atleast_1d(attrs[name])) for name in ("extent", "pbc"))
         lattice = lattices.build(attrs["lattice"], extent, tuple(map(bool, pbc)), allow_double_bonds=True)
-    parameters = json.loads(attrs["parameters"]) | fixed
+    parameters = json.loads(attrs["parameters"]) | couplings
     return functools.partial(registry.build, attrs["system"], lattice, **parameters)
 
 

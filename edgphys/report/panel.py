@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from edgphys.dataset.extents import EXTENT, attrs_at
 from edgphys.observables import record
 from edgphys.report.comparison import (
     has_result,
@@ -35,7 +36,9 @@ __all__ = ["Curve", "curves_of", "draw_panel", "method_style", "passed"]
 _OTHER_STYLES = (("#56B4E9", "P"), ("#8C6D31", "X"), ("#7F7F7F", "*"))
 _MAX_CURVES = 4
 _CURVE = 8  # points that a line may join without claiming too much between them
-_LINES = ("-", "--", "-.", ":")
+_DASHES = ((0, (8, 2)), (0, (5, 1, 1, 1, 1, 1)), (0, (2, 2)), (0, (1, 4)))
+_LINES: tuple[Any, ...] = ("-", "--", "-.", ":", *_DASHES)  # the latter for sizes only
+_PALER = 0.6  # by so much the first of several sizes is paler than the last
 _MOST_MARKERS = 40  # of a line with a band: beyond, only points that failed their tests are marked
 _SIGMA_CLIP = 5.0  # residuals beyond are drawn at the edge as arrows, so that one does not flatten all others
 
@@ -48,36 +51,62 @@ class Curve:
     """
 
     x_name: str
-    fixed: dict[str, float]
-    line: str
+    fixed: dict[str, Any]
+    line: Any
     exact: tuple[np.ndarray, dict[str, np.ndarray]] | None = None
+    tone: float = 1.0  # of its colours; below 1 paler
 
     def x(self, table: xr.Dataset) -> np.ndarray:
-        return np.sort(table[self.x_name].values)
+        """Values of the coupling, rising; places of labels that are text."""
+        values = table[self.x_name].values
+        return np.sort(values) if values.dtype.kind in "iuf" else np.arange(values.size)
 
     def take(self, array: Any) -> np.ndarray:
-        return array.sel(self.fixed).sortby(self.x_name).values
+        chosen = array.sel(self.fixed)
+        return (chosen.sortby(self.x_name) if chosen[self.x_name].dtype.kind in "iuf" else chosen).values
 
     @property
     def label(self) -> str:
-        return ", ".join(f"{name} = {value:g}" for name, value in self.fixed.items())
+        words = {name: one if isinstance(one, str) else f"{one:g}" for name, one in self.fixed.items()}
+        return ", ".join(f"{name} = {one}" for name, one in words.items())
+
+    def n_sites(self, table: xr.Dataset) -> Any:
+        """Sites of the lattice, at every point where sizes are the coupling."""
+        if self.x_name == EXTENT:
+            labels = table[EXTENT].values.tolist()
+            labels = sorted(labels) if table[EXTENT].dtype.kind in "iuf" else labels
+            return np.array([attrs_at(table.attrs, label)["n_sites"] for label in labels], np.float64)
+        attrs = attrs_at(table.attrs, self.fixed[EXTENT]) if EXTENT in self.fixed else table.attrs
+        return float(attrs["n_sites"])
+
+    def toned(self, colour: str) -> Any:
+        """A colour in the tone of the curve."""
+        from matplotlib.colors import to_rgb
+
+        if self.tone == 1.0:
+            return colour
+        return tuple(1.0 - self.tone * (1.0 - part) for part in to_rgb(colour))
 
 
 def curves_of(table: xr.Dataset, couplings: tuple[str, ...]) -> list[Curve]:
     """One curve for each combination of the couplings other than the longest."""
-    x_name = max(couplings, key=lambda name: table.sizes[name])
+    # A curve for each size, where there is anything else to draw them against.
+    x_name = max(couplings, key=lambda name: (table.sizes[name] > 1 and name != EXTENT, table.sizes[name]))
     others = [name for name in couplings if name != x_name]
     shape = tuple(table.sizes[name] for name in others)
     count = int(np.prod(shape))
-    if count > _MAX_CURVES:
+    most = len(_LINES) if EXTENT in others else _MAX_CURVES
+    if count > most:
         raise ValueError(
-            f"table must have at most {_MAX_CURVES} curves over {x_name} to be drawn, got {count}; "
+            f"table must have at most {most} curves over {x_name} to be drawn, got {count}; "
             f"select values of {', '.join(others)} with table.sel"
         )
     curves = []
     for index in np.ndindex(*shape):
-        fixed = {name: float(table[name].values[i]) for name, i in zip(others, index, strict=True)}
-        curves.append(Curve(x_name, fixed, _LINES[len(curves)], exact_curve(table, x_name, fixed)))
+        fixed = {name: table[name].values[i].item() for name, i in zip(others, index, strict=True)}
+        tone = 1.0 - _PALER * (1.0 - (len(curves) + 1) / count) if EXTENT in others else 1.0
+        exact = exact_curve(table, x_name, fixed)
+        curves.append(Curve(x_name, fixed, _LINES[len(curves)], exact, tone))
     return curves
 
 
@@ -120,17 +149,21 @@ def draw_panel(panel: Any, table: xr.Dataset, name: str, curves: list[Curve]) ->
     upper.set_axisbelow(True)
     upper.margins(x=0.06, y=0.10)
     for curve in curves:
-        _draw_values(upper, table, name, curve, 1.0 / float(table.attrs["n_sites"]) if per_site else 1.0)
+        _draw_values(upper, table, name, curve, 1.0 / curve.n_sites(table) if per_site else 1.0)
     if reference is not None:
         _draw_residuals(lowest, table, name, reference, curves)
     lowest.set_xlabel(coupling_label(curves[0].x_name, table.attrs))
+    labels = table[curves[0].x_name].values
+    if labels.dtype.kind not in "iuf":
+        lowest.set_xticks(np.arange(labels.size), labels.tolist())
 
 
 def _words(table: xr.Dataset, name: str) -> tuple[str, str, bool]:
     """Title, label of the axis, and whether the result is shown per site."""
     about = record(name, table.attrs)
     title, label = about.title, about.symbol
-    per_site = about.scale == "total" and about.unit == "energy" and "n_sites" in table.attrs
+    counted = bool({"n_sites", "extents"} & table.attrs.keys())
+    per_site = about.scale == "total" and about.unit == "energy" and counted
     if about.unit not in ("", "energy"):
         label += f" [{about.unit}]"
     if "lattice" not in table.attrs:
@@ -147,7 +180,7 @@ def _words(table: xr.Dataset, name: str) -> tuple[str, str, bool]:
     return title, f"{label} [$J$]" if parameters.get("coupling") == 1.0 else label, per_site
 
 
-def _draw_values(axes: Axes, table: xr.Dataset, name: str, curve: Curve, scale: float) -> None:
+def _draw_values(axes: Axes, table: xr.Dataset, name: str, curve: Curve, scale: Any) -> None:
     x = curve.x(table)
     methods = [method for method in sampled_methods(table) if has_result(table, name, method)]
     shown = looks(table)
@@ -155,19 +188,24 @@ def _draw_values(axes: Axes, table: xr.Dataset, name: str, curve: Curve, scale: 
     y = curve.take(table[name].where(~np.isinf(table[f"{name}_err"])).sel({"method": guide})) * scale
     if shown[guide].is_exact and curve.exact is not None and name in curve.exact[1]:
         dense, results = curve.exact
-        axes.plot(dense, results[name] * scale, color="0.15", linewidth=0.9, linestyle=curve.line)
+        axes.plot(
+            dense, results[name] * scale, color=curve.toned("0.15"), linewidth=0.9, linestyle=curve.line
+        )
     elif shown[guide].is_exact:
         # A line through one point would be invisible, hence the marker.
         marker = "_" if x.size == 1 else None
-        axes.plot(x, y, color="0.15", linewidth=0.9, linestyle=curve.line, marker=marker, markersize=16)
+        axes.plot(
+            x, y, color=curve.toned("0.15"), linewidth=0.9, linestyle=curve.line, marker=marker, markersize=16
+        )
     else:
-        colour = method_style(table, guide)[0]
+        colour = curve.toned(method_style(table, guide)[0])
         axes.plot(x, y, color=colour, linewidth=0.7, alpha=0.6, linestyle=curve.line)
     for method, shift in _shifts(table, x, methods).items():
         y = curve.take(table[name].sel({"method": method})) * scale
         err = curve.take(table[f"{name}_err"].sel({"method": method})) * scale
         good = curve.take(passed(table, method))
-        colour, marker = method_style(table, method)
+        plain, marker = method_style(table, method)
+        colour = curve.toned(plain)
         if model_ranges(table, method) and x.size >= _CURVE:
             _draw_band(axes, x, y, err, colour, curve.line)
             y = _marked(y, good)
@@ -179,7 +217,7 @@ def _marked(y: np.ndarray, good: np.ndarray) -> np.ndarray:
     return y if y.size <= _MOST_MARKERS else np.where(good, np.nan, y)
 
 
-def _draw_band(axes: Axes, x: np.ndarray, y: np.ndarray, err: np.ndarray, colour: str, line: str) -> None:
+def _draw_band(axes: Axes, x: np.ndarray, y: np.ndarray, err: np.ndarray, colour: Any, line: Any) -> None:
     y = np.where(np.isinf(err), np.nan, y)
     axes.fill_between(x, y - err, y + err, color=colour, alpha=0.2, linewidth=0)
     axes.plot(x, y, color=colour, linewidth=0.8, alpha=0.8, linestyle=line)
@@ -196,7 +234,7 @@ def _shifts(table: xr.Dataset, x: np.ndarray, methods: list[str]) -> dict[str, f
 
 
 def _draw_points(
-    axes: Axes, x: np.ndarray, y: np.ndarray, err: np.ndarray, good: np.ndarray, colour: str, marker: str
+    axes: Axes, x: np.ndarray, y: np.ndarray, err: np.ndarray, good: np.ndarray, colour: Any, marker: str
 ) -> None:
     bars = {"elinewidth": 1.0, "capsize": 2.0, "capthick": 0.9, "zorder": 3}
     for which, face in ((good, colour), (~good, "white")):
@@ -217,9 +255,9 @@ def _draw_residuals(axes: Axes, table: xr.Dataset, name: str, reference: str, cu
     for method in methods:
         if method == reference:
             continue
-        colour, marker = method_style(table, method)
+        plain, marker = method_style(table, method)
         for curve in curves:
-            x = curve.x(table) + shifts[method]
+            x, colour = curve.x(table) + shifts[method], curve.toned(plain)
             z = curve.take(z_scores(table, name, method, reference))
             inside = np.where(np.abs(z) <= _SIGMA_CLIP, z, np.nan)
             good = curve.take(passed(table, method))
@@ -236,7 +274,7 @@ def _draw_residuals(axes: Axes, table: xr.Dataset, name: str, reference: str, cu
     axes.set_ylabel(f"$\\Delta/\\sigma$ against\n{looks(table)[reference].label}", fontsize=7.5)
 
 
-def _draw_arrows(axes: Axes, x: np.ndarray, z: np.ndarray, colour: str) -> None:
+def _draw_arrows(axes: Axes, x: np.ndarray, z: np.ndarray, colour: Any) -> None:
     for sign, marker in ((1, 6), (-1, 7)):  # matplotlib's CARETUP and CARETDOWN
         beyond = sign * z > _SIGMA_CLIP
         heights = np.full(int(beyond.sum()), sign * (_SIGMA_CLIP + 0.6))

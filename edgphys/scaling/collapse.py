@@ -27,6 +27,7 @@ from scipy.optimize import minimize
 from edgphys import _checks
 from edgphys.dataset.schema import SCHEMA_VERSION
 from edgphys.errors import ArgumentValueError
+from edgphys.recording.record import recorded
 from edgphys.scaling import gaussian_process as gp
 from edgphys.scaling.sizes import Size, read_sizes
 
@@ -47,6 +48,7 @@ _WORDS = {
 }
 
 
+@recorded("scaling.collapse")
 def collapse(
     tables: xr.Dataset | Iterable[xr.Dataset],
     quantity: str = "binder_cumulant",

@@ -19,6 +19,7 @@ from scipy.optimize import brentq
 
 from edgphys import _checks
 from edgphys.dataset.schema import SCHEMA_VERSION
+from edgphys.recording.record import recorded
 from edgphys.scaling import gaussian_process as gp
 from edgphys.scaling.sizes import Size, read_sizes
 
@@ -35,6 +36,7 @@ _WORDS = {
 }
 
 
+@recorded("scaling.crossings")
 def crossings(
     tables: xr.Dataset | Iterable[xr.Dataset],
     quantity: str = "binder_cumulant",

@@ -12,6 +12,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from edgphys.dataset.extents import attrs_at
 from edgphys.errors import ArgumentValueError, DatasetError
 
 __all__ = ["Size", "read_sizes"]
@@ -84,8 +85,12 @@ def _sizes_of(table: xr.Dataset, quantity: str, method: str | None) -> list[Size
         table = table.sel({"method": _method(table, method)})
     if "extent" not in table.dims:
         return [_size(table, quantity, couplings[0], float(table.attrs["linear_size"]))]
-    lengths = [float(length) for length in table["extent"].values]
-    return [_size(table.sel(extent=length), quantity, couplings[0], length) for length in lengths]
+    labels = table["extent"].values.tolist()
+    lengths = [float(attrs_at(table.attrs, label)["linear_size"]) for label in labels]
+    return [
+        _size(table.sel(extent=label), quantity, couplings[0], length)
+        for label, length in zip(labels, lengths, strict=True)
+    ]
 
 
 def _method(table: xr.Dataset, method: str | None) -> str:

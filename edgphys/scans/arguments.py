@@ -14,6 +14,7 @@ from edgphys.errors import ArgumentTypeError, ArgumentValueError, EdgphysError, 
 from edgphys.methods import registry
 from edgphys.methods.base import AbstractMethod
 from edgphys.scans.points import point_label
+from edgphys.scans.sizes import Label, value_of
 from edgphys.systems.base import AbstractSystem
 
 __all__ = ["Maker", "check_methods", "check_sent", "check_workers", "make_methods"]
@@ -136,9 +137,10 @@ class Maker:
             words = f"make_system must take all scanned couplings; it has no parameter {missing}"
             raise ArgumentTypeError(words, "make_system")
 
-    def __call__(self, point: Mapping[str, float]) -> Any:
+    def __call__(self, point: Mapping[str, Label]) -> Any:
+        given = {name: value_of(name, label) for name, label in point.items()}
         try:
-            system = self.make_system(**point) if self.by_keyword else self.make_system(*point.values())
+            system = self.make_system(**given) if self.by_keyword else self.make_system(*given.values())
         except (EdgphysError, ValueError, TypeError):  # these say what is wrong
             raise
         except Exception as error:

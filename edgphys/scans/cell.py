@@ -7,21 +7,26 @@ method share, alone; it may be sent to another process.
 
 from __future__ import annotations
 
+import json
 import math
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from edgphys.dataset.cell_names import point_words
 from edgphys.errors import ArgumentTypeError, EdgphysError
 from edgphys.methods.base import AbstractMethod
+from edgphys.recording.record import merged, unrecorded
 from edgphys.scans.points import point_label, seed_sequence
+from edgphys.scans.sizes import Label, group_of
 
 if TYPE_CHECKING:
     import xarray as xr
 
 __all__ = ["Cell", "Result", "run_cell"]
 
-# values: name to float (estimates, errors, diagnostics, wall_time in s); algorithm and warning: str.
+# values: name to float (estimates, errors, diagnostics, wall_time in s); algorithm and warning: str;
+# settings: dict, resolved.
 Result = dict[str, Any]
 
 
@@ -34,7 +39,7 @@ class Cell:
     method : AbstractMethod
     system : AbstractSystem
         At the point.
-    point : dict of str to float
+    point : dict of str to label
         The couplings; they enter the seed only.
     seed : int
         Of the whole scan.
@@ -42,8 +47,13 @@ class Cell:
 
     method: AbstractMethod
     system: Any
-    point: dict[str, float]
+    point: dict[str, Label]
     seed: int
+
+    @property
+    def shared(self) -> tuple[str, str]:
+        """Key of what the method prepares for this cell and others."""
+        return self.method.name, point_words(group_of(self.point))
 
 
 def run_cell(cell: Cell, artefact: Any, checkpoint: str | None) -> Result:
@@ -63,11 +73,13 @@ def run_cell(cell: Cell, artefact: Any, checkpoint: str | None) -> Result:
     name = cell.method.name
     try:
         seed = seed_sequence(cell.seed, name, cell.point)
-        estimates = cell.method.run(cell.system, seed, artefact, checkpoint)
+        with unrecorded() as notes:
+            estimates = cell.method.run(cell.system, seed, artefact, checkpoint)
         if not isinstance(estimates, xr.Dataset):
             kind = type(estimates).__name__
             raise ArgumentTypeError(f"run of method {name!r} must give an xarray.Dataset, got {kind}")
-        result = _result_of(estimates)
+        settings = merged(cell.method.all_settings(), notes.settings)
+        result = _result_of(estimates, settings)
     except (EdgphysError, ValueError, TypeError, RuntimeError, ArithmeticError, MemoryError) as error:
         error.add_note(f"computing {name} at {point_label(cell.point)}")
         raise
@@ -76,7 +88,7 @@ def run_cell(cell: Cell, artefact: Any, checkpoint: str | None) -> Result:
     return result
 
 
-def _result_of(estimates: xr.Dataset) -> Result:
+def _result_of(estimates: xr.Dataset, settings: dict[str, Any]) -> Result:
     values = {
         str(name): float(variable) for name, variable in estimates.data_vars.items() if variable.size == 1
     }
@@ -87,4 +99,5 @@ def _result_of(estimates: xr.Dataset) -> Result:
         "values": {name: value for name, value in values.items() if not math.isnan(value)},
         "algorithm": str(attrs.get("algorithm", attrs.get("method", ""))),
         "warning": str(attrs.get("warning", "")),
+        "settings": merged(settings, json.loads(str(attrs.get("settings", "{}")))),
     }

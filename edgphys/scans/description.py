@@ -9,11 +9,13 @@ from dataclasses import asdict
 from typing import Any
 
 from edgphys import observables
+from edgphys.dataset.extents import EXTENT, OF_SIZE, of_sizes
 from edgphys.errors import ArgumentValueError
 from edgphys.methods import registry
 from edgphys.methods.base import AbstractMethod
 from edgphys.scans.grid import Grid
 from edgphys.scans.points import point_label
+from edgphys.scans.sizes import settings_of
 
 __all__ = ["describe"]
 
@@ -24,9 +26,9 @@ _OF_ONE = ("method", "wall_time", "n_energy_calls", "n_gradient_calls", "tempera
 
 
 def describe(
-    systems: Sequence[Any], grid: Grid, methods: Sequence[AbstractMethod], seed: int
+    systems: Sequence[Any], grid: Grid, methods: Sequence[tuple[AbstractMethod, ...]], seed: int
 ) -> dict[str, Any]:
-    """Attrs of the scan: those of the first point, with only what holds at all points.
+    """Attrs of the scan: those of the first point, with only what holds at all points; methods of each.
 
     Raises
     ------
@@ -35,19 +37,21 @@ def describe(
     """
     from edgphys.systems.provenance import sample_attrs
 
-    settings = json.loads(json.dumps({method.name: method.settings() for method in methods}, default=str))
+    settings = json.loads(json.dumps(settings_of(methods, grid.points), default=str))
     about: dict[str, Any] = {"method": "scan", "seed": seed, "wall_time": 0.0, "settings": settings}
     about |= {"n_energy_calls": 0, "n_gradient_calls": 0}
     every: list[dict[str, Any]] = [sample_attrs(system, **about) for system in systems]
     attrs = dict(every[0])
+    sizes = _sizes(every, grid)
     for name in _FIXED:
-        if any(other.get(name) != attrs.get(name) for other in every):
-            words = f"make_system must give the same {name} at every point; scan couplings only"
+        if any(other.get(name) != attrs.get(name) for other in every) and not (sizes and name == EXTENT):
+            advice = "sizes are scanned as extent=[8, 16]" if name == EXTENT else "scan couplings only"
+            words = f"make_system must give the same {name} at every point; {advice}"
             raise ArgumentValueError(words, "make_system")
     definitions = _definitions(every, grid)
     temperatures = {other["temperature"] for other in every}
     thermal = {"temperature": every[0]["temperature"], "beta": every[0]["beta"]}
-    for name in _OF_ONE:
+    for name in (*_OF_ONE, *(OF_SIZE if sizes else ())):
         attrs.pop(name, None)
     if "temperature" not in grid.names and len(temperatures) == 1:
         attrs |= thermal
@@ -59,8 +63,25 @@ def describe(
     }
     if "z2_symmetric" in attrs:
         attrs["z2_symmetric"] = min(int(other["z2_symmetric"]) for other in every)
-    own = {one.name: asdict(one.look) for one in methods if one.look and registry.look(one.name) is None}
+    attrs |= sizes
+    own = {one.name: asdict(one.look) for one in methods[0] if one.look and registry.look(one.name) is None}
     return attrs | ({"methods": json.dumps(own)} if own else {})
+
+
+def _sizes(every: list[dict[str, Any]], grid: Grid) -> dict[str, str]:
+    """The attribute ``extents`` of a scan over sizes; nothing where there is no lattice, or one size."""
+    if EXTENT not in grid.names or "lattice" not in every[0]:
+        return {}
+    labels = [point[EXTENT] for point in grid.points]
+    by_label = dict(zip(labels, every, strict=True))
+    for attrs, label in zip(every, labels, strict=True):
+        if attrs[EXTENT] != by_label[label][EXTENT]:
+            raise ArgumentValueError(f"make_system must give one lattice for extent {label}", "make_system")
+    found = {str(attrs[EXTENT]): label for label, attrs in by_label.items()}
+    if len(found) < len(by_label):
+        words = f"make_system must give a lattice of its own for each extent, got {next(iter(found))}"
+        raise ArgumentValueError(f"{words} for several", "make_system")
+    return {"extents": of_sizes(list(by_label.values()), list(by_label))}
 
 
 def _fixed_parameters(every: list[dict[str, Any]], grid: Grid) -> dict[str, Any]:

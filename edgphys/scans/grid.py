@@ -13,7 +13,10 @@ from numpy.typing import NDArray
 
 from edgphys._sizes import MOST_VALUES
 from edgphys.dataset.cell_names import point_words
+from edgphys.dataset.extents import EXTENT
 from edgphys.errors import ArgumentValueError
+from edgphys.recording.record import ATTR
+from edgphys.scans.sizes import extent_labels
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -41,16 +44,19 @@ class Grid:
         ]
 
 
-def _check_values(name: str, values: Any) -> list[float]:
+def _check_values(name: str, values: Any) -> list[Any]:
+    if name == EXTENT:
+        return extent_labels(values)
     if name in {"method", "draw", "chain"}:
         raise ValueError(f"couplings: {name!r} is a dimension of its own and cannot be scanned")
     try:
-        array = np.atleast_1d(np.asarray(values, dtype=np.float64))
+        given = np.atleast_1d(np.asarray(values))
+        array = given.astype(np.float64)
     except (TypeError, ValueError) as error:
         raise TypeError(f"{name} must be a number or a sequence of numbers, got {values!r}") from error
     if array.ndim != 1 or array.size == 0 or not np.isfinite(array).all():
         raise ValueError(f"{name} must be a non-empty sequence of finite numbers, got {values!r}")
-    listed = _without_noise(array)
+    listed = given.tolist() if given.dtype.kind in "iu" else _without_noise(array)
     if len({point_words({name: value}) for value in listed}) < len(listed):
         raise ValueError(f"{name} must not name a value twice, got {listed}")
     return listed
@@ -131,6 +137,8 @@ def header_of(attrs: dict[str, Any]) -> dict[str, Any]:
     """What must agree between two scans that share cells, in JSON types, from the attrs of the dataset."""
     header = {name: attrs.get(name) for name in ("system", "lattice", "extent", "pbc", "seed")}
     header |= {name: json.loads(attrs[name]) for name in ("parameters", "couplings", "settings")}
+    if "extents" in attrs:
+        header["extents"] = json.loads(attrs["extents"])
     return plain_json(header)
 
 
@@ -147,12 +155,13 @@ def cells_of(table: xr.Dataset) -> dict[Key, dict[str, Any]]:
     """The finished cells of a scan, the inverse of `assemble`; a cell without a wall time is not finished."""
     names = json.loads(table.attrs["couplings"])
     notes = {name: json.loads(table.attrs.get(name, "{}")) for name in ("algorithms", "warnings")}
+    settings = json.loads(table.attrs.get(ATTR, "{}")).get("settings", {})
     done = {}
     arrays = {
         str(name): variable.transpose("method", *names).values for name, variable in table.data_vars.items()
     }
     for index in np.ndindex(*(table.sizes[name] for name in ("method", *names))):
-        point = {name: float(table[name].values[i]) for name, i in zip(names, index[1:], strict=True)}
+        point = {name: table[name].values[i].item() for name, i in zip(names, index[1:], strict=True)}
         key = (str(table["method"].values[index[0]]), point_words(point))
         values = {name: float(array[index]) for name, array in arrays.items()}
         if math.isfinite(values.get("wall_time", math.nan)):
@@ -161,5 +170,6 @@ def cells_of(table: xr.Dataset) -> dict[Key, dict[str, Any]]:
                 "values": {name: value for name, value in values.items() if not math.isnan(value)},
                 "algorithm": notes["algorithms"].get(words, ""),
                 "warning": notes["warnings"].get(words, ""),
+                "settings": settings.get(key[0], {}),
             }
     return done

@@ -18,6 +18,7 @@ from edgphys.scans.grid import Key
 from edgphys.scans.partial_results import PartialScan
 from edgphys.scans.points import point_label, seed_sequence
 from edgphys.scans.progress import ScanProgress
+from edgphys.scans.sizes import Label, group_of
 from edgphys.scans.workers import run_in_threads
 
 __all__ = ["Job", "cells_wanted", "keys_of"]
@@ -26,19 +27,22 @@ _Results = Generator[tuple[Key, Result], None, None]
 _Task = tuple[Key, Cell, Any, str | None]  # key, and the arguments of `run_cell`
 
 
-def keys_of(methods: Sequence[str], points: Sequence[dict[str, float]]) -> list[Key]:
+def keys_of(methods: Sequence[str], points: Sequence[dict[str, Label]]) -> list[Key]:
     """Keys of all cells of a scan, the points of the first method first."""
     return [(method, point_words(point)) for method in methods for point in points]
 
 
 def cells_wanted(
-    methods: Sequence[AbstractMethod], points: Sequence[dict[str, float]], systems: Sequence[Any], seed: int
+    methods: Sequence[tuple[AbstractMethod, ...]],
+    points: Sequence[dict[str, Label]],
+    systems: Sequence[Any],
+    seed: int,
 ) -> dict[Key, Cell]:
-    """All cells of a scan by key, the points of the first method first."""
+    """All cells of a scan by key, the points of the first method first; `methods` are those of each point."""
     return {
         (method.name, point_words(point)): Cell(method, system, point, seed)
-        for method in methods
-        for point, system in zip(points, systems, strict=True)
+        for of_method in zip(*methods, strict=True)
+        for method, point, system in zip(of_method, points, systems, strict=True)
     }
 
 
@@ -66,9 +70,9 @@ class Job:
         todo = {key: cell for key, cell in self.wanted.items() if key not in done}
         done = dict(done)
         with self.progress:
-            self.progress.plan({cell.method.name: cell.method.plan for cell in self.wanted.values()})
+            self.progress.plan(self._plans())
             self.progress.begin(len(self.wanted), len(self.wanted) - len(todo))
-            artefacts = self._prepare({key[0] for key in todo}, partial)
+            artefacts = self._prepare({cell.shared for cell in todo.values()}, partial)
             with closing(self._results(todo, artefacts, partial)) as results:
                 for key, result in results:
                     done[key] = result
@@ -79,7 +83,7 @@ class Job:
         return done
 
     def _results(
-        self, todo: dict[Key, Cell], artefacts: dict[str, Any], partial: PartialScan | None
+        self, todo: dict[Key, Cell], artefacts: dict[Key, Any], partial: PartialScan | None
     ) -> _Results:
         """Results of the cells of `todo` in the order in which they are finished."""
         n_workers = self._n_workers(len(todo))
@@ -88,25 +92,39 @@ class Job:
         # No checkpoints on a cluster: a worker on another machine may not see the folder.
         kept = partial if self.scheduler is None else None
         tasks = [
-            (key, cell, artefacts[key[0]], None if kept is None else kept.checkpoint(*key))
+            (key, cell, artefacts[cell.shared], None if kept is None else kept.checkpoint(*key))
             for key, cell in todo.items()
         ]
         if self.scheduler is not None:
             return self._on_cluster(tasks)
         return self._in_turn(tasks) if n_workers == 1 else self._at_once(tasks, n_workers)
 
-    def _prepare(self, names: set[str], partial: PartialScan | None) -> dict[str, Any]:
-        """What the points of each method share, from all points, finished or not."""
-        cells: dict[str, list[Cell]] = {}
-        for (name, _), cell in self.wanted.items():
-            if name in names:
-                cells.setdefault(name, []).append(cell)
+    def _plans(self) -> dict[str, str]:
+        """What methods are going to prepare, once for each size."""
+        plans: dict[str, dict[str, set[Key]]] = {}
+        for cell in self.wanted.values():
+            of_method = plans.setdefault(cell.method.name, {})
+            of_method.setdefault(cell.method.plan, set()).add(cell.shared)
+        return {
+            name: "; ".join(f"{words} for each of {len(keys)} sizes" if len(keys) > 1 else words
+                            for words, keys in of_method.items() if words)
+            for name, of_method in plans.items()
+        }  # fmt: skip
+
+    def _prepare(self, wanted: set[Key], partial: PartialScan | None) -> dict[Key, Any]:
+        """What the points of each method share, those of one size, from all of them, finished or not."""
+        cells: dict[Key, list[Cell]] = {}
+        for cell in self.wanted.values():
+            if cell.shared in wanted:
+                cells.setdefault(cell.shared, []).append(cell)
         artefacts = {}
-        for name, every in cells.items():
-            checkpoint = None if partial is None else partial.checkpoint(name, "")
-            seed = seed_sequence(every[0].seed, name, {})
-            with self.progress.preparing(name):
-                artefacts[name] = every[0].method.prepare([cell.system for cell in every], seed, checkpoint)
+        for (name, size), every in cells.items():
+            first, about = every[0], f"all {size}" if size else ""
+            checkpoint = None if partial is None else partial.checkpoint(name, about)
+            seed = seed_sequence(first.seed, f"{name} all" if size else name, group_of(first.point))
+            with self.progress.preparing(name, size):
+                systems = [cell.system for cell in every]
+                artefacts[name, size] = first.method.prepare(systems, seed, checkpoint)
         return artefacts
 
     def _n_workers(self, n_cells: int) -> int:

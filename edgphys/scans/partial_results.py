@@ -25,7 +25,7 @@ from edgphys.errors import DatasetError
 __all__ = ["PartialScan", "disagreement"]
 
 _HEADER: Form = {"parameters": {}, "couplings": [str], "settings": {str: {}}}
-_PLAN: Form = {"attrs": {}, "methods": [str], "grid": {str: [float]}}
+_PLAN: Form = {"attrs": {}, "methods": [str], "grid": {str: [(float, str)]}}
 _RESULT: Form = {"values": {str: float}, "algorithm": str, "warning": str}
 _CELL: Form = {"method": str, "point": str, "result": _RESULT}
 
@@ -169,6 +169,8 @@ def disagreement(old: dict[str, Any], new: dict[str, Any]) -> str:
     """
     for name, here in new.items():
         there = old.get(name)
+        if name == "extents" and isinstance(there, dict):  # sizes may be added
+            here, there = ({size: one[size] for size in here if size in there} for one in (here, there))
         if name != "settings" and there != here:
             return f"{name} is {_words(there)} there and {_words(here)} here"
     for method, here in new["settings"].items():

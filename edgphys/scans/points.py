@@ -18,16 +18,17 @@ from edgphys.dataset.cell_names import point_words
 __all__ = ["point_label", "seed_sequence"]
 
 
-def point_label(point: Mapping[str, float]) -> str:
+def point_label(point: Mapping[str, float | str]) -> str:
     """The point for human readers, couplings in the order scanned.
 
     >>> point_label({"temperature": 2.1 + 1e-15, "field": 0.0})
     'temperature=2.1 field=0'
     """
-    return " ".join(f"{name}={value:.8g}" for name, value in point.items())
+    words = {name: one if isinstance(one, str) else f"{one:.8g}" for name, one in point.items()}
+    return " ".join(f"{name}={one}" for name, one in words.items())
 
 
-def seed_sequence(seed: int, method: str, point: Mapping[str, float]) -> np.random.SeedSequence:
+def seed_sequence(seed: int, method: str, point: Mapping[str, float | str]) -> np.random.SeedSequence:
     """Seed of one cell: child of the scan's `seed` under a key made of the method and the point.
 
     >>> a = seed_sequence(0, "wolff", {"temperature": 2.0}).generate_state(1)

@@ -52,11 +52,12 @@ class ScanProgress:
             self._bar.say(f"{finished} of {total} cells were finished before")
 
     @contextlib.contextmanager
-    def preparing(self, method: str) -> Iterator[None]:
-        """While the method prepares what all points share."""
-        self.start(method, _ALL)
+    def preparing(self, method: str, size: str = "") -> Iterator[None]:
+        """While the method prepares what all points share, or those of one size."""
+        label = f"{_ALL} of {size}" if size else _ALL
+        self.start(method, label)
         try:
-            with reporting_to(self.listener(method, _ALL)):
+            with reporting_to(self.listener(method, label)):
                 yield
         finally:
             self._at_work.clear()

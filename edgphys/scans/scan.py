@@ -16,7 +16,7 @@ one kind of machine.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +24,7 @@ from edgphys import _checks
 from edgphys._files import check_target, stamp
 from edgphys.errors import FileTakenError
 from edgphys.methods.base import AbstractMethod
+from edgphys.recording.record import ATTR, current, recorded
 from edgphys.scans.arguments import Maker, check_methods, check_sent, check_workers, make_methods
 from edgphys.scans.cell import Result
 from edgphys.scans.description import describe
@@ -31,7 +32,10 @@ from edgphys.scans.grid import Grid, Key, assemble, header_of, plain_json
 from edgphys.scans.job import Job, cells_wanted
 from edgphys.scans.partial_results import PartialScan
 from edgphys.scans.progress import ScanProgress
+from edgphys.scans.resolved_settings import settings_of
 from edgphys.scans.resuming import finished_in_file, must_drop
+from edgphys.scans.sizes import planned
+from edgphys.systems.plain_systems import SystemTable
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -39,6 +43,7 @@ if TYPE_CHECKING:
 __all__ = ["scan"]
 
 
+@recorded("scan")
 def scan(
     make_system: Callable[..., Any],
     *,
@@ -54,7 +59,7 @@ def scan(
     progress: bool | None = None,
     workers: int | None = None,
     scheduler: Any = None,
-    **couplings: Iterable[float] | float,
+    **couplings: Any,
 ) -> xr.Dataset:
     """Estimates of several methods over a grid of couplings.
 
@@ -100,7 +105,9 @@ def scan(
         Compute the cells on its workers instead. Results do not depend on it.
     **couplings : float or sequence of float
         The values to scan; several couplings give their outer grid. Evenly spaced ones are taken without the
-        rounding of ``numpy.linspace``.
+        rounding of ``numpy.linspace``; integers stay integers. Sizes of a lattice are the coupling
+        ``extent``: integers, or one number for each axis, ``(16, 8)`` or ``"16x8"``, which `make_system` gets
+        as a tuple, and whose label is the text. ``edg`` trains one model for each size.
 
     Returns
     -------
@@ -140,19 +147,27 @@ def scan(
     systems = [make(point).observing(observables) for point in grid.points]
     check_methods(made, systems)
     check_sent(systems, scheduler)
-    made = tuple(method.for_all(systems, grid.points) for method in made)
-    attrs = describe(systems, grid, made, seed)
-    cells = cells_wanted(made, grid.points, systems, seed)
+    record = current()
+    record.argument("make_system", SystemTable(grid.points, systems))
+    at_points = planned(made, systems, grid.points)
+    attrs = describe(systems, grid, at_points, seed)
+    cells = cells_wanted(at_points, grid.points, systems, seed)
     job = Job(cells, ScanProgress(progress), workers, scheduler)
 
     def table_of(results: dict[Key, Result]) -> xr.Dataset:
         table = assemble(tuple(method.name for method in made), grid, results, attrs)
+        record.settings = settings_of(results)
+        table.attrs[ATTR] = record.text
         table.attrs["wall_time"] = time.perf_counter() - start
         return table
 
     if path is None:
         return table_of(job.run({}))
-    plan = {"attrs": attrs, "methods": [method.name for method in made], "grid": grid.values}
+    plan = {
+        "attrs": attrs | {ATTR: record.text},
+        "methods": [method.name for method in made],
+        "grid": grid.values,
+    }
     return _into_file(path, job, plain_json(plan), table_of, overwrite, resume)
 
 

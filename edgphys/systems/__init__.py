@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Systems: energies on lattices and of continuous coordinates, with what is exactly known about each."""
 
-import edgphys.systems.kernel_cache  # noqa: F401 -- before the first kernel is defined
+import edgphys.systems.kernel_cache
+import edgphys.systems.plain_systems  # noqa: F401 -- records know systems from here on
 from edgphys.systems.base import AbstractSystem
 from edgphys.systems.continuous.base import AbstractContinuousSystem
 from edgphys.systems.continuous.double_well import DoubleWell

@@ -10,26 +10,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from importlib import metadata
 from typing import Any
 
+from edgphys.recording.machine import package_versions
 from edgphys.systems.base import AbstractSystem
 
-__all__ = ["package_versions", "sample_attrs"]
-
-
-_PACKAGES = ("edgphys", "torch", "numpy", "scipy", "numba", "netket", "xarray")
-
-
-def package_versions() -> dict[str, str]:
-    """Versions of the packages that results depend on; "not installed" for a source tree without metadata."""
-    versions = {}
-    for package in _PACKAGES:
-        try:
-            versions[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            versions[package] = "not installed"
-    return versions
+__all__ = ["sample_attrs"]
 
 
 def sample_attrs(

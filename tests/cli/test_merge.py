@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 import xarray as xr
-from helpers.datasets import chains, exact, weighted
+from helpers.datasets import bare, chains, exact, weighted
 
 import edgphys as ep
 from edgphys import dataset
@@ -23,7 +23,7 @@ def written(folder, *datasets):
 )
 def test_the_file_is_what_the_function_gives(tmp_path, capsys, parts):
     assert main(["merge", *written(tmp_path, *parts), "--out", str(tmp_path / "all.nc")]) == 0
-    xr.testing.assert_identical(dataset.read(tmp_path / "all.nc"), ep.merge(parts))
+    xr.testing.assert_identical(bare(dataset.read(tmp_path / "all.nc")), bare(ep.merge(parts)))
     assert capsys.readouterr().out.startswith(f"wrote {tmp_path}/all.nc (")
 
 

@@ -146,6 +146,25 @@ def test_every_public_dataset_is_written_read_and_shown(name, tmp_path):
     assert len(out.getvalue().splitlines()) > 3
 
 
+NOT_REPEATED = {
+    "basins": "a function of its own",
+    "scaling.collapse": "its source was made in Python",
+    "scaling.crossings": "its source was made in Python",
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", MAKERS)
+def test_every_public_dataset_is_computed_again_or_says_why_not(name):
+    made = MAKERS[name]()
+    assert ep.provenance(made)["call"]["function"].endswith(name.split()[0])
+    if name in NOT_REPEATED:
+        with pytest.raises(ep.errors.DatasetError, match=NOT_REPEATED[name]):
+            ep.rerun(made)
+    else:
+        assert ep.rerun(made).is_same
+
+
 def test_a_kind_has_the_dims_of_its_own():
     times = MAKERS["autocorrelation_times"]()
     for wrong, message in (

@@ -32,7 +32,7 @@ __all__ = ["FILE", "fingerprint", "record"]
 
 FILE = Path(__file__).parent / "golden.json"
 
-_CLOCKS = ("wall_time", "training_time", "created", "versions")
+_CLOCKS = ("wall_time", "training_time", "created", "versions", "provenance")
 # Words may be put better.
 _SENTENCES = ("definition", "sweep", "warning", "warnings")
 

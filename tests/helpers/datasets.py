@@ -10,7 +10,7 @@ import xarray as xr
 
 from edgphys.estimators import estimates_from_exact
 
-__all__ = ["ATTRS", "chains", "exact", "scan_of", "weighted"]
+__all__ = ["ATTRS", "bare", "chains", "exact", "scan_of", "weighted"]
 
 ATTRS = dict(
     schema_version=1,
@@ -68,3 +68,10 @@ def scan_of(seed=0, methods=("wolff",), temperature=(2.0, 3.0), shift=0.0, n_dra
     table.attrs |= {"extent": [extent], "n_sites": extent, "linear_size": float(extent), "seed": seed}
     settings = {method: {} for method in methods}
     return table.assign_attrs({"settings": json.dumps(settings), "warnings": "{}"} | attrs)
+
+
+def bare(ds: xr.Dataset) -> xr.Dataset:
+    """The dataset without the record of its call, which tells the arguments and the time."""
+    ds = ds.copy()
+    ds.attrs.pop("provenance", None)
+    return ds

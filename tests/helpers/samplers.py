@@ -99,7 +99,7 @@ def exact(name):
     return case(name).system.exact_results()
 
 
-SAME = ("created", "wall_time", "settings")  # settings hold the training time
+SAME = ("created", "wall_time", "settings", "provenance")  # settings hold the training time
 
 
 def decoded(samples):

@@ -266,7 +266,7 @@ def test_a_part_that_lost_a_dimension_says_how_to_keep_it():
 
 
 def test_samples_are_no_scan():
-    with pytest.raises(DatasetError, match="samples must have the dims"):
+    with pytest.raises(DatasetError, match="attrs of kind samples must have"):
         ep.plot(stub_scan().assign_attrs(kind="samples"))
 
 

@@ -18,6 +18,7 @@ from edgphys.estimators.chains.chain_estimates import project, unbiased
 from edgphys.estimators.chains.verdict import judge_chains
 from edgphys.estimators.derived import read_primaries
 from edgphys.estimators.draws import refuse_copies, warning_of
+from edgphys.recording.record import recorded
 
 __all__ = ["autocorrelation_times"]
 
@@ -34,6 +35,7 @@ _VARIABLES = {
 }
 
 
+@recorded("estimators.autocorrelation_times")
 def autocorrelation_times(samples: xr.Dataset) -> xr.Dataset:
     """Integrated autocorrelation times with errors, of primary observables and of derived quantities.
 

@@ -22,10 +22,12 @@ from edgphys.estimators.chains.autocorrelation import MIN_DRAWS, gamma_method
 from edgphys.estimators.chains.verdict import judge_chains
 from edgphys.estimators.comparison.reference import check_finite, distance_dataset, weight_warning
 from edgphys.estimators.resampling import N_BLOCKS, block_sums, jackknife
+from edgphys.recording.record import recorded
 
 __all__ = ["forward_ess"]
 
 
+@recorded("forward_ess")
 def forward_ess(log_weights: np.ndarray) -> xr.Dataset:
     """Effective sample size of a proposal q as a fraction, from draws of the target p: the reference.
 

@@ -24,6 +24,7 @@ import xarray as xr
 from edgphys._checks import choice, count, numbers_of, wrong
 from edgphys.errors import ArgumentValueError
 from edgphys.estimators.comparison.reference import distance_dataset, weight_warning, weighted_points
+from edgphys.recording.record import recorded
 
 __all__ = ["KERNELS", "mmd"]
 
@@ -31,6 +32,7 @@ _ROWS = 1024
 KERNELS = ("gaussian", "polynomial")
 
 
+@recorded("mmd")
 def mmd(
     x: np.ndarray,
     y: np.ndarray,

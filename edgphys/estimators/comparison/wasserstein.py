@@ -22,10 +22,12 @@ import xarray as xr
 from edgphys._checks import count, wrong
 from edgphys.errors import ArgumentTypeError
 from edgphys.estimators.comparison.reference import distance_dataset, weight_warning, weighted_scalars
+from edgphys.recording.record import recorded
 
 __all__ = ["wasserstein"]
 
 
+@recorded("wasserstein")
 def wasserstein(
     values: np.ndarray,
     reference: np.ndarray,

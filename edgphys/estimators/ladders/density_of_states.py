@@ -22,6 +22,7 @@ from edgphys.errors import ArgumentValueError
 from edgphys.estimators.ladders.conditions import read_drawn
 from edgphys.estimators.ladders.reweighting import Reweighting
 from edgphys.estimators.profiles.bins import bin_edges, bin_of
+from edgphys.recording.record import recorded
 
 __all__ = ["density_of_states"]
 
@@ -34,6 +35,7 @@ _DEFINITIONS = {
 }
 
 
+@recorded("density_of_states")
 def density_of_states(
     draws: xr.Dataset | Sequence[xr.Dataset],
     bins: int | Sequence[float] | None = None,

@@ -47,6 +47,7 @@ from edgphys.estimators.ladders.pool import solve
 from edgphys.estimators.ladders.quadrature import GAP
 from edgphys.estimators.ladders.reading import Ladder, read_ladder, rung_dataset, spread
 from edgphys.estimators.quiet import quiet
+from edgphys.recording.record import recorded
 
 __all__ = ["mbar"]
 
@@ -63,6 +64,7 @@ _DEFINITIONS = {
 }
 
 
+@recorded("estimators.mbar")
 def mbar(ladder: xr.Dataset, log_z_reference: float = 0.0, reference: int = 0) -> xr.Dataset:
     """log Z of every rung by MBAR, relative to a rung where it is known.
 

@@ -30,6 +30,7 @@ from edgphys.estimators.ladders.conditions import Drawn, read_drawn
 from edgphys.estimators.ladders.reweighting import Reweighted, Reweighting
 from edgphys.estimators.ladders.rung_chains import chain_reasons
 from edgphys.estimators.weights.weighted_estimates import weight_diagnostics
+from edgphys.recording.record import recorded
 
 __all__ = ["reweight"]
 
@@ -48,6 +49,7 @@ _WORDS = {
 }
 
 
+@recorded("reweight")
 def reweight(
     draws: xr.Dataset | Sequence[xr.Dataset],
     *,

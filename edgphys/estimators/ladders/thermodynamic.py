@@ -36,6 +36,7 @@ import xarray as xr
 
 from edgphys.estimators.ladders.quadrature import Step, integrate
 from edgphys.estimators.ladders.reading import Ladder, read_ladder, rung_dataset, spread
+from edgphys.recording.record import recorded
 
 __all__ = ["thermodynamic_integration"]
 
@@ -48,6 +49,7 @@ _DEFINITIONS = {
 }
 
 
+@recorded("estimators.thermodynamic_integration")
 def thermodynamic_integration(
     ladder: xr.Dataset, log_z_reference: float = 0.0, reference: int = 0
 ) -> xr.Dataset:

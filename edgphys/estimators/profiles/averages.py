@@ -25,6 +25,7 @@ from edgphys.estimators.draws import draw_dims, weights_of
 from edgphys.estimators.fluctuations import MIN_CARRIERS, carriers
 from edgphys.estimators.profiles.profile_dataset import profile_dataset
 from edgphys.estimators.resampling import weighted_averages
+from edgphys.recording.record import recorded
 
 __all__ = ["Coordinate", "average", "averages", "column", "label_of"]
 
@@ -128,6 +129,7 @@ def averages(
         return weighted_averages(weights, columns, function)
 
 
+@recorded("average")
 def average(samples: xr.Dataset, coordinate: Coordinate, name: str | None = None) -> xr.Dataset:
     """Mean of a scalar, with its error.
 

@@ -16,10 +16,12 @@ from edgphys.estimators.profiles.averages import Coordinate, averages, column, l
 from edgphys.estimators.profiles.boltzmann_inversion import positive_or_nan, temperature_of
 from edgphys.estimators.profiles.profile_dataset import profile_dataset
 from edgphys.estimators.profiles.shares import VISITS, shares
+from edgphys.recording.record import recorded
 
 __all__ = ["basins"]
 
 
+@recorded("basins")
 def basins(
     samples: xr.Dataset,
     label: Coordinate,

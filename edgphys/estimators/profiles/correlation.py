@@ -29,6 +29,7 @@ from edgphys.estimators.chains.autocorrelation import gamma_method
 from edgphys.estimators.diagnosis import Diagnosis, diagnose
 from edgphys.estimators.draws import draw_dims
 from edgphys.estimators.resampling import weighted_averages
+from edgphys.recording.record import recorded
 
 __all__ = ["correlation_dataset", "correlation_function", "correlation_of", "draw_means", "first_and_last"]
 
@@ -37,6 +38,7 @@ _NUMBERS_AT_ONCE = 2**22  # 32 MB of configurations go through the transform tog
 _DEFINITION = "<s_x s_{x + r a}> averaged over sites x and axes a, r in unit cells; not connected"
 
 
+@recorded("estimators.correlation_function")
 def correlation_function(samples: xr.Dataset) -> xr.Dataset:
     """Estimate of G(r) along the axes, r = 0 .. L/2, with errors.
 

@@ -23,10 +23,12 @@ from edgphys.estimators.profiles.bins import bin_edges, one_hot
 from edgphys.estimators.profiles.boltzmann_inversion import positive_or_nan, temperature_of
 from edgphys.estimators.profiles.profile_dataset import profile_dataset
 from edgphys.estimators.profiles.shares import VISITS, Shares, shares
+from edgphys.recording.record import recorded
 
 __all__ = ["energy_histogram", "free_energy_profile"]
 
 
+@recorded("energy_histogram")
 def energy_histogram(samples: xr.Dataset, bins: int | Sequence[float] = 60) -> xr.Dataset:
     """Probability density of the energy.
 
@@ -63,6 +65,7 @@ def energy_histogram(samples: xr.Dataset, bins: int | Sequence[float] = 60) -> x
     )
 
 
+@recorded("free_energy_profile")
 def free_energy_profile(
     samples: xr.Dataset,
     coordinate: Coordinate,

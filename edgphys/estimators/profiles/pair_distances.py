@@ -22,10 +22,12 @@ from edgphys.estimators.draws import draw_dims
 from edgphys.estimators.profiles.bins import bin_edges, counts_in
 from edgphys.estimators.profiles.profile_dataset import profile_dataset
 from edgphys.estimators.profiles.shares import VISITS, shares
+from edgphys.recording.record import recorded
 
 __all__ = ["pair_distances"]
 
 
+@recorded("pair_distances")
 def pair_distances(samples: xr.Dataset, bins: int | Sequence[float] = 80) -> xr.Dataset:
     """Distribution of the distances of pairs of particles.
 

@@ -33,6 +33,7 @@ from edgphys.estimators.profiles.correlation import (
     first_and_last,
 )
 from edgphys.estimators.profiles.profile_dataset import profile_dataset
+from edgphys.recording.record import recorded
 from lattices import Lattice, build
 from lattices.numbering import all_sites
 from lattices.symmetry import distances
@@ -54,6 +55,7 @@ class _Classes(NamedTuple):
     n_pairs: np.ndarray
 
 
+@recorded("correlations")
 def correlations(
     samples: xr.Dataset,
     by: str = "distance",
@@ -128,6 +130,7 @@ def correlations(
     return correlation_dataset(samples, diagnosis, columns, coords)
 
 
+@recorded("structure_factor")
 def structure_factor(
     samples: xr.Dataset,
     k: Sequence[float] | Sequence[Sequence[float]],

@@ -23,6 +23,7 @@ from edgphys.errors import NotExactError
 from edgphys.mcmc.algorithms import best_algorithm
 from edgphys.mcmc.annealing.ladder import Annealing
 from edgphys.mcmc.annealing.walkers_of import chain_walkers
+from edgphys.recording.record import recorded
 from edgphys.systems.base import AbstractSystem, check_system
 from edgphys.systems.provenance import sample_attrs
 from edgphys.systems.reference_path import ReferencePath
@@ -32,6 +33,7 @@ __all__ = ["anneal"]
 _N_PILOT = 512
 
 
+@recorded("mcmc.anneal")
 def anneal(
     system: AbstractSystem,
     n_samples: int,

@@ -31,6 +31,7 @@ from edgphys.mcmc.algorithms import best_algorithm
 from edgphys.mcmc.core.checkpoint import Checkpoint
 from edgphys.mcmc.core.driver import Work, check_plan, identity_of, samples_dataset
 from edgphys.mcmc.tempering.ladder import LadderSampler
+from edgphys.recording.record import recorded
 from edgphys.systems.base import check_system
 
 __all__ = ["rung", "temper"]
@@ -44,6 +45,7 @@ _OWN_ATTRS = ("parameters", "temperature", "beta", "z2_symmetric")
 _JOINT = ("action_terms", "replica")
 
 
+@recorded("mcmc.temper")
 def temper(
     system,
     ladder: Mapping[str, Sequence[float] | np.ndarray],
@@ -151,6 +153,7 @@ def temper(
     return _ladder_dataset(sampler, work, values, systems, attrs)
 
 
+@recorded("mcmc.rung")
 def rung(ladder: xr.Dataset, index: int | None = None, **couplings: float) -> xr.Dataset:
     """One rung of a ladder as a dataset of samples, for `edgphys.estimate`.
 

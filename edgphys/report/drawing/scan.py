@@ -99,7 +99,9 @@ def _draw_legend(
     for method in (m for m in exact if any(has_result(table, name, m) for name in names)):
         for curve in curves:
             label = f"{shown[method].label}, {curve.label}" if len(curves) > 1 else shown[method].label
-            handles.append(handle(label, color="0.15", linewidth=0.9, linestyle=curve.line))
+            handles.append(handle(label, color=curve.toned("0.15"), linewidth=0.9, linestyle=curve.line))
+    for curve in curves if len(curves) > 1 and not handles else ():
+        handles.append(handle(curve.label, color=curve.toned("0.15"), linewidth=0.9, linestyle=curve.line))
     points = {"linestyle": "none", "markersize": 5}
     for method in sampled_methods(table):
         colour, marker = method_style(table, method)
@@ -139,6 +141,7 @@ def _heading(table: xr.Dataset, curves: list[Curve]) -> str:
         for name, value in numbers.items()
     ]
     boundary = boundary_words(table.attrs)
-    lattice = f"{table.attrs['lattice']} {extent} {boundary}" if "lattice" in table.attrs else ""
+    on_lattice = [table.attrs["lattice"], extent, boundary] if "lattice" in table.attrs else []
+    lattice = " ".join(filter(None, on_lattice))
     parts = [system, lattice, ", ".join(words)]
     return "  ·  ".join(part for part in parts if part)
