@@ -275,7 +275,7 @@ def test_wrong_scan_is_one_line_and_no_file(stub, folder, capsys, options, messa
         ("show text.nc", "text.nc"),
         ("show torn.nc", "torn.nc"),
         ("show future.nc", "schema_version must be 1, got 2"),
-        ("show good.nc -v entropy", "variables must be among log_z, .*got 'entropy'"),
+        ("show good.nc -v enthalpy", "variables must be among log_z, .*got 'enthalpy'"),
         (
             "plot estimates.nc -v entropy -o a.png",
             "variables must be among .*got 'entropy'",
