@@ -329,9 +329,9 @@ _CHECKS = {
     "times": _check_profile,
     "bound": _check_bound,
     "rungs": _check_profile,
-    "history": _check_history,
     "crossings": _check_over,
     "collapse": _check_over,
     "curve": _check_curve,
+    "history": _check_history,
 }
 KINDS = tuple(_CHECKS)
