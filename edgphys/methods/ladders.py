@@ -178,7 +178,9 @@ class LadderMethod(AbstractMethod):
     ) -> xr.Dataset:
         """Estimates of `system`, all seeds derived from one."""
         from edgphys import mcmc
+        from edgphys.systems.base import check_energies
 
+        check_energies(system)
         begin = time.perf_counter()
         pilot_seed, ladder_seed, gaussian_seed = seed_words(np.random.SeedSequence(seed), 3)
         subject, calls, settings = self._with_reference(system, gaussian_seed)
@@ -277,8 +279,8 @@ class LadderMethod(AbstractMethod):
         """log Z of the last rung, its error, and diagnostics; why not to trust it."""
         result, more = self._estimator.log_z(ladder, log_z_reference)
         values = {"log_z": float(result["log_z"][-1]), "n_rungs": float(result["log_z"].size)}
-        error = float(result["log_z_err"][-1])
-        values["log_z_err"] = math.hypot(error, more.get("log_z_quadrature", 0.0))
+        for name in ("log_z_err", "entropy_err"):
+            values[name] = math.hypot(float(result[name][-1]), more.get("log_z_quadrature", 0.0))
         reasons = [result.attrs["warning"]]
         if "swap_rate" in ladder:
             values["swap_rate"] = float(ladder["swap_rate"].mean("chain").min())
@@ -301,11 +303,13 @@ def _without_exchange(ladder: xr.Dataset) -> list[str]:
 
 def _with_log_z(samples: xr.Dataset, values: dict[str, float], warning: str, method: str) -> xr.Dataset:
     """Estimates of the samples with log Z put in."""
-    from edgphys.estimators.estimate import estimate, with_log_z
+    from edgphys.estimators.estimate import estimate, estimate_beside_log_z, with_log_z
 
     if warning:
         values = values | {"converged": 0.0}
-    table = with_log_z(estimate(samples), values, warning)
+    # Frozen chains say nothing against log_z where swaps bring them what they do not find.
+    trusted = not warning and "swap_rate" in values
+    table = with_log_z((estimate_beside_log_z if trusted else estimate)(samples), values, warning)
     settings = json.loads(table.attrs["settings"]) | {"chains": samples.attrs["method"]}
     table.attrs |= {
         "method": method,

@@ -114,6 +114,6 @@ def _result_of(estimates: xr.Dataset, settings: dict[str, Any]) -> Result:
         # Absent and NaN are the same in a scan.
         "values": {name: value for name, value in values.items() if not math.isnan(value)},
         "algorithm": str(attrs.get("algorithm", attrs.get("method", ""))),
-        "warning": str(attrs.get("warning", "")),
+        "warning": str(attrs.get("warning") or attrs.get("blank", "")),
         "settings": merged(settings, json.loads(str(attrs.get("settings", "{}")))),
     }

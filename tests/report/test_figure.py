@@ -129,7 +129,7 @@ def test_systems_without_a_lattice_show_totals():
         "free energy", "energy", "specific heat per variable", "absolute magnetization",
     }  # fmt: skip
     upper, _ = panels(figure)["energy"]
-    assert upper.get_ylabel() == r"$\langle E\rangle$"
+    assert upper.get_ylabel() == r"$\langle E\rangle$ [units of $T$]"
     np.testing.assert_allclose([xy[:, 1] for xy in points(upper)], table["energy"].values[:2])
 
 
@@ -225,7 +225,7 @@ def test_a_method_of_one_model_is_a_curve_with_a_band():
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ({"variables": ["entropy"]}, UnknownNameError, "variables must be among log_z, .*got 'entropy'"),
+        ({"variables": ["enthalpy"]}, UnknownNameError, "variables must be among log_z, .*got 'enthalpy'"),
         ({"path": "missing/a.png"}, DatasetError, "folder missing does not exist"),
         ({"path": "a.nope"}, ValueError, "path must end in one of .*png"),
         ({"path": "old.png"}, DatasetError, "old.png exists and is not overwritten; .*--overwrite"),
@@ -266,7 +266,7 @@ def test_a_part_that_lost_a_dimension_says_how_to_keep_it():
 
 
 def test_samples_are_no_scan():
-    with pytest.raises(DatasetError, match="must be the result of a scan"):
+    with pytest.raises(DatasetError, match="attrs of kind samples must have"):
         ep.plot(stub_scan().assign_attrs(kind="samples"))
 
 

@@ -147,8 +147,9 @@ def estimates_of(forward: xr.Dataset, backward: xr.Dataset, observables: xr.Data
     """
     table, of_draws = estimate(observables), estimate(forward)
     log_w = backward["log_weight_reverse"].transpose("chain", "draw").to_numpy()
-    result = bennett(forward["log_weight_joint"].to_numpy(), log_w)
-    values = {"log_z": result.log_z, "log_z_err": result.err}
+    energy = observables["energy"].transpose("chain", "draw").to_numpy() / observables.attrs["temperature"]
+    result = bennett(forward["log_weight_joint"].to_numpy(), log_w, energy)
+    values = {"log_z": result.log_z, "log_z_err": result.err, "entropy_err": result.err_with}
     values |= {name: float(of_draws[name]) for name in _OF_DRAWS}
     values |= _bound(log_w, values) | {
         "bridge_overlap": result.overlap,

@@ -106,8 +106,8 @@ class _SoFar:
             self.weights.trips.restore(state["trips"])
         self.weights.spread.restore(state["spread"])
         self.weights.steps.restore(state["steps"])
-        target, calls = self.trained.model.target, self.before + Calls(*state["calls"])
-        target.n_energy_calls, target.n_gradient_calls = calls.n_energy_calls, calls.n_gradient_calls
+        target = cast(AbstractTarget, self.trained.model.target)
+        target.calls_since(self.before + Calls(*state["calls"]))  # sets the counters
 
 
 def check_draws(system: AbstractSystem, n_samples: int, batch_size: int) -> None:

@@ -26,9 +26,10 @@ import xarray as xr
 from edgphys.dataset.padding import lengths, mean_draw
 from edgphys.estimators.chains.autocorrelation import MIN_DRAWS, GammaResult, gamma_method
 from edgphys.estimators.chains.convergence import n_parts
-from edgphys.estimators.chains.verdict import acceptance_of, judge_chains
+from edgphys.estimators.chains.verdict import ChainVerdict, acceptance_of, judge_chains
 from edgphys.estimators.derived import Primaries, derived, errors_unknown, gradient, read_primaries
 from edgphys.estimators.draws import warning_of
+from edgphys.estimators.fluctuations import same_rank
 from edgphys.estimators.limits import ranges, undetermined
 from edgphys.estimators.resampling import block_sums, jackknife
 
@@ -38,7 +39,9 @@ N_EFF_OF_A_PART = 75.0  # with which four of five runs pass R-hat < 1.01, measur
 BLOCK_TAU = 20.0  # bias blocks of 20 (2 tau_int): neighbouring block means correlate at the per cent level
 
 
-def estimate_chains(samples: xr.Dataset) -> tuple[dict[str, float], dict[str, str]]:
+def estimate_chains(
+    samples: xr.Dataset, *, blank_unseen: bool = False
+) -> tuple[dict[str, float], dict[str, str]]:
     """Values and errors of everything that chains can give.
 
     Parameters
@@ -46,6 +49,10 @@ def estimate_chains(samples: xr.Dataset) -> tuple[dict[str, float], dict[str, st
     samples : Dataset
         Dims ``chain`` and ``draw``; observables per draw; attrs as for
         `edgphys.estimators.derived.read_primaries`.
+    blank_unseen : bool
+        For chains beside which something else is estimated and judged, as log_z along a ladder: where all
+        that speaks against them are observables whose fluctuation they have not seen, the estimates made of
+        these are NaN, the note ``blank`` says why, and the rest is converged.
 
     Returns
     -------
@@ -81,8 +88,24 @@ def estimate_chains(samples: xr.Dataset) -> tuple[dict[str, float], dict[str, st
         for name, result in (of_derived | results).items()
         if np.isfinite(result.tau_int)
     }
-    notes = verdict.notes | {"warning": warning_of(samples, verdict.reasons)}
-    return values | verdict.values, notes | {"tau_int_by_name": json.dumps(by_name)}
+    notes = verdict.notes | {"tau_int_by_name": json.dumps(by_name)}
+    if blank_unseen and verdict.unseen and verdict.reasons == verdict.unseen_reasons:
+        values |= verdict.values | {"converged": 1.0}
+        return _blanked(primaries, values, verdict), notes | {
+            "warning": warning_of(samples, []),
+            "blank": "; ".join(verdict.unseen_reasons),
+        }
+    return values | verdict.values, notes | {"warning": warning_of(samples, verdict.reasons)}
+
+
+def _blanked(primaries: Primaries, values: dict[str, float], verdict: ChainVerdict) -> dict[str, float]:
+    """Without the estimates made of columns that have not been seen to fluctuate."""
+    _, gradients = gradient(primaries, mean_draw(primaries.columns))
+    unseen = primaries.still().union(*map(same_rank, verdict.unseen))
+    for name, slope in gradients.items():
+        if unseen & {primaries.names[k] for k in np.flatnonzero(slope)}:
+            values[name] = values[f"{name}_err"] = float("nan")
+    return values
 
 
 def means_only(samples: xr.Dataset) -> tuple[dict[str, float], dict[str, str]]:

@@ -36,12 +36,15 @@ from edgphys.estimators.profiles.correlation import (
 from edgphys.estimators.profiles.profile_dataset import profile_dataset
 from edgphys.recording.record import recorded
 from lattices import Lattice, build
+from lattices.momenta import reciprocal_vectors
 from lattices.numbering import all_sites
 from lattices.symmetry import distances
 
 __all__ = ["correlations", "structure_factor"]
 
 _NUMBERS_AT_ONCE = 2**22  # 32 MB of configurations go through the transform together
+# What the numbers of a wave vector are multiples of.
+_WAVE_UNITS = {"cartesian": lambda lattice: np.eye(lattice.n_dims), "reciprocal": reciprocal_vectors}
 _DEFINITION = "mean of <s_x s_y> over the pairs of sites at a distance, in lattice spacings; not connected"
 _CONNECTED = "mean of <s_x s_y> - <s_x> <s_y> over the pairs of sites at a distance"
 
@@ -136,6 +139,7 @@ def structure_factor(
     samples: xr.Dataset,
     k: Sequence[float] | Sequence[Sequence[float]],
     *,
+    units: str = "cartesian",
     connected: bool = False,
     lattice: Lattice | None = None,
 ) -> xr.Dataset:
@@ -149,6 +153,10 @@ def structure_factor(
         Cartesian wave vector, (n_dims,), or several, (n_waves, n_dims), in inverse lattice spacings: (pi, pi)
         is the staggered order of the square lattice, (4 pi / 3, 0) the three-sublattice order of the
         triangular one. Around a periodic axis only multiples of 2 pi / length see no seam.
+    units : {"cartesian", "reciprocal"}
+        "reciprocal": `k` holds n_axes multiples h of the reciprocal vectors b, k = sum_mu h_mu b_mu with
+        a_mu . b_nu = 2 pi delta_mu_nu: (1/2, 1/2) is the staggered order of the square lattice, (1/3, 2/3)
+        the three-sublattice order of the triangular one, and h_mu = n / L_mu the momenta of a periodic box.
     connected : bool
         Of s_x - <s_x> in place of s_x.
     lattice : Lattice, optional
@@ -163,7 +171,8 @@ def structure_factor(
     Raises
     ------
     TypeError, ValueError
-        If `k` is not of finite numbers, as many as the lattice has dimensions; and as `correlations` does.
+        If `k` is not of finite numbers, as many as the lattice has dimensions, or axes, or there are no such
+        `units`; and as `correlations` does.
 
     Examples
     --------
@@ -175,11 +184,12 @@ def structure_factor(
     """
     flag(connected, "connected")
     lattice, fields, there = _sites(samples, lattice)
-    allowed = f"a wave vector of {lattice.n_dims} finite numbers, or several"
+    basis = _WAVE_UNITS[choice(units, "units", _WAVE_UNITS)](lattice)
+    allowed = f"a wave vector of {len(basis)} finite numbers, or several"
     vectors = np.asarray(numbers_of(k, "k", allowed), dtype=np.float64)
-    if vectors.ndim not in (1, 2) or vectors.shape[-1] != lattice.n_dims or not np.isfinite(vectors).all():
+    if vectors.ndim not in (1, 2) or vectors.shape[-1] != len(basis) or not np.isfinite(vectors).all():
         raise wrong(ArgumentValueError, "k", allowed, k)
-    rows = vectors.reshape(-1, lattice.n_dims)
+    rows = vectors.reshape(-1, len(basis)) @ basis
     phase = lattice.positions @ rows.T
     needs_mean = connected and not int(samples.attrs.get("z2_symmetric", 0))
     mean = _site_means(samples, lattice, fields) if needs_mean else np.zeros(lattice.n_sites)

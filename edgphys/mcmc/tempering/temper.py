@@ -14,6 +14,7 @@ coupling if there is one only. `rung` takes out one rung as a dataset of samples
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -33,7 +34,7 @@ from edgphys.mcmc.core.checkpoint import Checkpoint, Temporary
 from edgphys.mcmc.core.driver import Work, check_plan, identity_of, samples_dataset
 from edgphys.mcmc.tempering.ladder import LadderSampler
 from edgphys.recording.record import recorded
-from edgphys.systems.base import check_system
+from edgphys.systems.base import check_energies, check_system
 
 __all__ = ["rung", "temper"]
 
@@ -235,6 +236,7 @@ def _check_ladder(system, ladder: Mapping) -> tuple[dict[str, list[float]], list
     if len({tuple(point.values()) for point in points}) < len(points):
         raise ArgumentValueError(f"ladder must not name a rung twice, got {values}", "ladder")
     systems = [system.replace(**point).observing(system.own_observables) for point in points]
+    check_energies(system, math.inf)
     probe = system.random_configurations(2, np.random.default_rng(0))
     terms = [each.action_terms(probe) for each in (systems[0], systems[-1])]
     if not np.allclose(*terms, rtol=1e-9, equal_nan=True):
