@@ -3,12 +3,16 @@
 
 from __future__ import annotations
 
+import filecmp
 import functools
-from collections.abc import Generator, Sequence
-from contextlib import closing
+import shutil
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
+from edgphys._files import write_whole
 from edgphys._progress import reporting_to
 from edgphys._threads import cpu_count, kept_torch_threads
 from edgphys.dataset.cell_names import point_words
@@ -44,6 +48,21 @@ def cells_wanted(
         for of_method in zip(*methods, strict=True)
         for method, point, system in zip(of_method, points, systems, strict=True)
     }
+
+
+@contextmanager
+def _kept_model(kept: Path | None, checkpoint: str | None) -> Iterator[None]:
+    """A model that an earlier scan has kept stands where a training looks for its own; a new one is kept."""
+    if kept is None or checkpoint is None:
+        yield
+        return
+    own = Path(checkpoint).with_suffix(".model")
+    if kept.exists() and not own.exists():
+        shutil.copyfile(kept, own)
+    yield
+    if own.exists() and not (kept.exists() and filecmp.cmp(own, kept, shallow=False)):
+        kept.parent.mkdir(exist_ok=True)
+        write_whole(kept, lambda path: shutil.copyfile(own, path))
 
 
 @dataclass(frozen=True)
@@ -121,8 +140,13 @@ class Job:
         for (name, size), every in cells.items():
             first, about = every[0], f"all {size}" if size else ""
             checkpoint = None if partial is None else partial.checkpoint(name, about)
-            seed = seed_sequence(first.seed, f"{name} all" if size else name, group_of(first.point))
-            with self.progress.preparing(name, size):
+            of_scan = first.seed if first.trained_by is None else first.trained_by
+            seed = seed_sequence(of_scan, f"{name} all" if size else name, group_of(first.point))
+            training = first.method.training()
+            kept = (
+                None if partial is None or training is None else partial.model(name, size, of_scan, training)
+            )
+            with self.progress.preparing(name, size), _kept_model(kept, checkpoint):
                 systems = [cell.system for cell in every]
                 artefacts[name, size] = first.method.prepare(systems, seed, checkpoint)
         return artefacts
