@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import itertools
 import os
 import threading
@@ -12,7 +13,17 @@ from pathlib import Path
 
 from edgphys.errors import DatasetError, FileTakenError
 
-__all__ = ["OVERWRITE", "check_target", "locked", "stamp", "write_whole"]
+__all__ = [
+    "OVERWRITE",
+    "beside",
+    "check_target",
+    "drop_states",
+    "lock_of",
+    "locked",
+    "stamp",
+    "state_held",
+    "write_whole",
+]
 
 OVERWRITE = "name another file, or overwrite it (overwrite=True, --overwrite)"
 
@@ -42,6 +53,24 @@ def check_target(path: str | Path, name: str = "path", overwrite: bool = True) -
     if os.path.lexists(path) and not overwrite:  # a link that leads nowhere is there too
         raise DatasetError(f"{name}: {path} exists and is not overwritten; {OVERWRITE}", name)
     return path
+
+
+def beside(path: str | Path, word: str) -> Path:
+    """Another state file of the computation whose state is kept at `path`.
+
+    Examples
+    --------
+    >>> beside("a.nc.chains", "draws").name
+    'a.nc.chains.draws'
+    """
+    path = Path(path)
+    return path.with_name(f"{path.name}.{word}")
+
+
+def drop_states(path: Path) -> None:
+    """Remove the state file at `path`, and all `beside` it."""
+    for state in (path, *path.parent.glob(f"{glob.escape(path.name)}.*")):
+        state.unlink(missing_ok=True)
 
 
 def stamp(path: Path) -> tuple[int, int, int] | None:
@@ -141,28 +170,74 @@ def _take(temporary: Path, path: Path) -> bool:
 
 @contextlib.contextmanager
 def locked(path: Path, held: str) -> Iterator[None]:
-    """Hold the lock file `path` for this process; the system lets go of it when the process dies.
+    """Hold the lock file `path`; the system lets go of it when the process dies, nobody has to remove it.
 
     Parameters
     ----------
     path : Path
-        In a folder that exists; made if there is none, and left behind.
+        In a folder that exists; made if there is none, and removed at the end.
     held : str
-        What to say if another process holds it.
+        What to say if another process, or thread, holds it.
 
     Raises
     ------
     DatasetError
-        If another process holds it.
+        If another holds it, or the folder cannot be written to.
     """
     try:
         import fcntl
     except ImportError:  # not on Windows; there two processes on one file are the user's business
         yield
         return
-    with open(path, "w") as file:
+    with contextlib.ExitStack() as stack:
+        while True:
+            try:
+                file = stack.enter_context(open(path, "a"))
+            except OSError as error:
+                raise DatasetError(f"{path.parent} cannot be written to: {_reason(error)}") from error
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise DatasetError(held) from error
+            except OSError:  # a file system without locks
+                break
+            if _is_at(path, file.fileno()):
+                break  # else its holder has just removed it
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise DatasetError(held) from error
+            yield
+        finally:
+            path.unlink(missing_ok=True)
+
+
+def _is_at(path: Path, descriptor: int) -> bool:
+    """Whether the open file is the one that has the name."""
+    there = stamp(path)
+    return there is not None and there[0] == os.fstat(descriptor).st_ino
+
+
+@contextlib.contextmanager
+def state_held(path: Path | None) -> Iterator[None]:
+    """Hold the file in which a computation keeps its state, if it keeps one, against a second one.
+
+    Raises
+    ------
+    DatasetError
+        If another computation keeps its state there now.
+    """
+    if path is None:
         yield
+        return
+    held = f"another computation keeps its state in {path} now; wait for it to end, or name another file"
+    with locked(lock_of(path), held):
+        yield
+
+
+def lock_of(path: Path) -> Path:
+    """The lock file that belongs to another file.
+
+    Examples
+    --------
+    >>> lock_of(Path("a.nc")).name
+    '.a.nc.lock'
+    """
+    return path.with_name(f".{path.name}.lock")

@@ -3,6 +3,9 @@
 
 On a terminal it is a bar: steps, time that has passed, time that remains, words. In a file or a pipe it is a
 line now and then. A bar within another (the training of a cell of a scan) tells its words to that one.
+
+Whoever wants to know beforehand how long something is going to take, asks to be told (`foreseen_by`): each
+bar tells it once, from its own rate, a second after its first step.
 """
 
 from __future__ import annotations
@@ -14,9 +17,13 @@ from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from typing import Self
 
-__all__ = ["ProgressBar", "duration", "reporting_to"]
+__all__ = ["Foresee", "ProgressBar", "duration", "foreseen_by", "reporting_to", "who_foresees"]
+
+Foresee = Callable[[float], None]  # told how many seconds are left
 
 _LOG_EVERY = 30.0  # seconds between two lines where there is no terminal
+_SECOND = 1.0  # after which a rate is one, without what was compiled for the first step
+_FORESEE: ContextVar[Foresee | None] = ContextVar("foresee", default=None)
 _LISTENER: ContextVar[Callable[[str], None] | None] = ContextVar("listener", default=None)
 
 
@@ -71,7 +78,8 @@ class ProgressBar:
         self._bar = Progress(*columns, console=self._console, transient=not keep, disable=silent)
         self._words = words if callable(words) else None
         self._task = self._bar.add_task("" if callable(words) else words, total=total)
-        self._listener = _LISTENER.get()
+        self._listener, self._foresee = _LISTENER.get(), _FORESEE.get()
+        self._first: tuple[float, float] | None = None
         self._logs = shown and not self._console.is_terminal
         self._last = time.monotonic()
 
@@ -85,12 +93,28 @@ class ProgressBar:
     def advance(self, steps: int) -> None:
         """So many steps more; from any thread."""
         self._bar.advance(self._task, steps)
+        self._look_ahead()
         self.tell()
 
     def update(self, done: int | None = None, words: str | None = None, total: int | None = None) -> None:
         """Set what is given: steps done, the words, the number of steps."""
         self._bar.update(self._task, completed=done, description=words, total=total)
+        self._look_ahead()
         self.tell()
+
+    def _look_ahead(self) -> None:
+        """Tell how long all will take, as soon as it can be told, to who has asked."""
+        foresee, task = self._foresee, self._bar.tasks[0]
+        if foresee is None or task.total is None:
+            return
+        now = time.monotonic()
+        if self._first is None:
+            self._first = now, task.completed
+            return
+        seconds, steps = now - self._first[0], task.completed - self._first[1]
+        if seconds >= _SECOND and steps > 0:
+            self._foresee = None
+            foresee((task.total - task.completed) * seconds / steps)
 
     def say(self, line: str) -> None:
         """Print a line above the bar."""
@@ -132,15 +156,36 @@ def reporting_to(listener: Callable[[str], None]) -> Iterator[None]:
         _LISTENER.reset(token)
 
 
+@contextlib.contextmanager
+def foreseen_by(foresee: Foresee | None) -> Iterator[None]:
+    """While it lasts, bars that this thread makes tell `foresee` how many seconds are left, each once.
+
+    What it raises ends the computation.
+    """
+    token = _FORESEE.set(foresee)
+    try:
+        yield
+    finally:
+        _FORESEE.reset(token)
+
+
+def who_foresees() -> Foresee | None:
+    """Who has asked, in this thread."""
+    return _FORESEE.get()
+
+
 def duration(seconds: float) -> str:
     """Words for a time.
 
     Examples
     --------
-    >>> duration(3.14159), duration(75.2)
-    ('3.1 s', '1 min 15 s')
+    >>> duration(3.14159), duration(75.2), duration(5e4), duration(1e6)
+    ('3.1 s', '1 min 15 s', '13 h 53 min', '11 d 14 h')
     """
     if seconds < 60:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s"
+    hours, days = minutes // 60, minutes // 1440
+    if hours < 1:
+        return f"{minutes} min {rest} s"
+    return f"{hours} h {minutes % 60} min" if days < 1 else f"{days} d {hours % 24} h"

@@ -13,9 +13,10 @@ from typing import Any
 
 from edgphys.errors import ArgumentValueError
 
-__all__ = ["MOST_VALUES", "at_most", "check_memory", "check_work"]
+__all__ = ["MOST_DIMS", "MOST_VALUES", "at_most", "check_memory", "check_work"]
 
 MOST_VALUES = 100_000  # points of a scan, rungs of a ladder, steps of a path, views
+MOST_DIMS = 1_000_000  # variables of a continuous system
 
 _GIB = 1 << 30
 # Elementary updates: three years at a billion a second.

@@ -77,6 +77,10 @@ class NotExactError(EdgphysError, ValueError):
     """An estimate refused because its ingredients cannot give it without bias; the message says why."""
 
 
+class TooLongError(EdgphysError, ValueError):
+    """What was asked for would take days, and nobody has said that it may."""
+
+
 class TrainingError(EdgphysError, RuntimeError):
     """Training that cannot go on: a loss or an energy that is not finite."""
 

@@ -7,6 +7,7 @@ Complex numbers pass through: derivatives are complex steps. The table is `edgph
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -20,6 +21,8 @@ __all__ = [
     "Means",
     "binder_cumulant",
     "correlation_length",
+    "entropy",
+    "exact_entropy",
     "free_energy_difference",
     "magnetization",
     "specific_heat",
@@ -32,6 +35,19 @@ SHIFTED = "energy_shifted_2"  # column (E - E_0)^2, E_0 fixed near the mean: no 
 STAGGERED_PREFIX = "staggered_"
 
 Means = Mapping[str, np.ndarray]
+
+_MAX_ROUNDING = 1e-6  # of an entropy: the difference of two large numbers at low temperature
+
+
+def entropy(p, mean: Means) -> np.ndarray:
+    return mean["log_z"] + p.beta * mean["energy"]
+
+
+def exact_entropy(log_z: float, reduced_energy: float) -> float:
+    """log_z + beta <E> of exact values; NaN where their rounding errors leave fewer than six digits of it."""
+    total = log_z + reduced_energy
+    rounding = 4.0 * np.finfo(np.float64).eps * (abs(log_z) + abs(reduced_energy))
+    return total if rounding <= _MAX_ROUNDING * max(abs(total), 1.0) else math.nan
 
 
 def specific_heat(p, mean: Means) -> np.ndarray:

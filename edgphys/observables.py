@@ -28,6 +28,7 @@ from edgphys.formulas import (
     Means,
     binder_cumulant,
     correlation_length,
+    entropy,
     free_energy_difference,
     magnetization,
     specific_heat,
@@ -72,7 +73,7 @@ class Observable:
     scale : str
         "total", "per site" or "intensive".
     needs : tuple of str
-        Primary columns of the formula.
+        Primary columns of the formula, and ``log_z``.
     denominators : tuple of str
         Those of them that it divides by.
     low, high : float
@@ -148,6 +149,16 @@ _ESTIMATES = (
         unit="energy",
         scale="total",
         **_mean_of("energy"),
+    ),
+    Observable(
+        "entropy",
+        "log_z + beta <E> = (<E> - free_energy) / temperature, total; units of k_B; of continuous variables "
+        "the differential entropy of configurations, -int p log p in the measure of Z",
+        symbol="$S$",
+        unit=r"$k_\mathrm{B}$",
+        scale="total",
+        needs=("log_z", "energy"),
+        formula=entropy,
     ),
     Observable(
         "specific_heat",

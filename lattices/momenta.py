@@ -18,7 +18,19 @@ import numpy as np
 
 from lattices.lattice import Lattice
 
-__all__ = ["lattice_momenta", "lowest_momenta"]
+__all__ = ["lattice_momenta", "lowest_momenta", "reciprocal_vectors"]
+
+
+def reciprocal_vectors(lattice: Lattice) -> np.ndarray:
+    """b_mu with a_mu . b_nu = 2 pi delta_mu_nu, Cartesian, float64 (n_axes, n_dims).
+
+    Examples
+    --------
+    >>> from lattices import build
+    >>> (reciprocal_vectors(build("triangular", (6, 6))) / np.pi).round(6).tolist()
+    [[2.0, -1.154701], [0.0, 2.309401]]
+    """
+    return 2.0 * np.pi * np.linalg.pinv(lattice.basis_vectors).T
 
 
 def lowest_momenta(lattice: Lattice) -> np.ndarray:
@@ -30,8 +42,7 @@ def lowest_momenta(lattice: Lattice) -> np.ndarray:
     >>> lowest_momenta(build("square", (4, 8))).round(3).tolist()
     [[1.571, 0.0], [0.0, 0.785]]
     """
-    reciprocal = 2.0 * np.pi * np.linalg.pinv(lattice.basis_vectors).T
-    return reciprocal / np.asarray(lattice.extent, dtype=np.float64)[:, None]
+    return reciprocal_vectors(lattice) / np.asarray(lattice.extent, dtype=np.float64)[:, None]
 
 
 def lattice_momenta(lattice: Lattice) -> np.ndarray:

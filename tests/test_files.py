@@ -7,6 +7,7 @@ import contextlib
 import os
 import subprocess
 import sys
+import threading
 
 import numpy as np
 import pytest
@@ -149,3 +150,29 @@ with locked(Path({str(path)!r}), "held"):
     other.stdout.close()
     with locked(path, "held by another"):
         pass
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_lock_that_is_given_up_is_taken_by_one_of_those_that_want_it(tmp_path):
+    """Whoever has opened the file that its holder then removes must not hold it beside the next one."""
+    path, inside, most = tmp_path / "lock", [0], [0]
+
+    def work():
+        for _ in range(200):
+            with contextlib.suppress(DatasetError), locked(path, "held by another"):
+                inside[0] += 1
+                most[0] = max(most[0], inside[0])
+                inside[0] -= 1
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert most == [1] and not list(tmp_path.iterdir())
+
+
+def test_a_folder_that_cannot_be_written_to_is_named(tmp_path):
+    with pytest.raises(DatasetError, match=r"none cannot be written to: No such file or directory$"):
+        with locked(tmp_path / "none" / "lock", "held"):
+            pass

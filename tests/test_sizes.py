@@ -50,6 +50,39 @@ def test_a_size_that_nobody_holds_is_refused(name):
         CALLS[name]()
 
 
+def at_two_points(method, **options):
+    begun = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("edgphys.scans.job.Job.run", lambda *arguments: begun.append(1))
+        message = r"must be smaller: .* at (least|most) |be an integer from"
+        with pytest.raises(ValueError, match=message):
+            ep.scan(
+                lambda t: ising().replace(temperature=t),
+                methods=["exact", method],
+                seed=0,
+                temperature=[2.0, 3.0],
+                **options,
+            )
+    assert not begun
+
+
+@pytest.mark.parametrize("method", ["wolff", "mcmc", "mbar", "ti", "bridge"])
+@pytest.mark.parametrize("name", ["n_chains", "n_sweeps"])
+def test_a_scan_refuses_chains_before_any_cell_is_begun(method, name):
+    at_two_points(method, mcmc={name: HUGE})
+
+
+def test_a_scan_refuses_draws_before_any_cell_is_begun():
+    at_two_points("edg", n_samples=HUGE)
+
+
+@pytest.mark.parametrize("make", [ep.Harmonic, ep.ManyWell, lambda n_dims: ep.Potential(abs, n_dims)])
+def test_continuous_systems_have_a_largest_number_of_variables(make):
+    with pytest.raises(ValueError, match=r"^n_dims must be an integer from [12] to 1000000, got 1000000000$"):
+        make(n_dims=10**9)
+    assert ep.Harmonic(n_dims=1000).n_variables == 1000
+
+
 def test_lattices_have_a_largest_size():
     with pytest.raises(ValueError, match=r"extent must give at most 4194304 sites, got 9000000 of extent"):
         lattices.build("square", (3000, 3000))

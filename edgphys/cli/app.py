@@ -41,6 +41,7 @@ _COMMANDS = (
     "reweight",
     "free_energy",
     "merge",
+    "structure_factor",
     "rerun",
 )
 # Those that go on from where they were stopped.

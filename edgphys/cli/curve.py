@@ -56,7 +56,7 @@ def curve(
                 **parse_options(option),
             )
         )
-    run.finish(result, store, start)
+        run.finish(result, store, start)
 
 
 def _read(parameters: CouplingArguments) -> tuple[str, list[float], dict[str, float]]:

@@ -65,4 +65,4 @@ def free_energy(
             checkpoint=store,
             progress=not run.quiet,
         )
-    run.finish(estimates, store, start)
+        run.finish(estimates, store, start)

@@ -40,4 +40,4 @@ def reweight(
         result = compute(
             read[0] if len(read) == 1 else read, n_resamples=n_resamples, seed=run.seed, **conditions
         )
-    run.finish(result, store, start)
+        run.finish(result, store, start)

@@ -7,6 +7,7 @@ command again goes on from there, to the same numbers. It is removed when the ou
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,16 +17,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edgphys._files import check_target
-from edgphys._progress import duration
+from edgphys._files import check_target, drop_states, lock_of, locked
+from edgphys._progress import duration, foreseen_by
 from edgphys.cli.results import check_new_file
 from edgphys.cli.slow_exact import keep_slow_exact
-from edgphys.errors import DatasetError, FileTakenError, TrainingError
+from edgphys.errors import DatasetError, FileTakenError, TooLongError, TrainingError
 
 if TYPE_CHECKING:
     import xarray as xr
 
 __all__ = ["Device", "Overwrite", "RunArguments", "Traceback", "duration"]
+
+# Seconds from which on a line says how long it will take, and from which on one has to say yes.
+_ANNOUNCED, _MOST = 600.0, 3 * 86_400.0
 
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")]
 Device = Annotated[
@@ -42,6 +46,7 @@ class RunArguments:
     seed: Annotated[int, typer.Option(help="Seed of all random numbers.")] = 0
     overwrite: Overwrite = False
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar.")] = False
+    yes: Annotated[bool, typer.Option("--yes", help="Go on with what takes more than three days.")] = False
     traceback: Traceback = False
 
     def check_path(self) -> None:
@@ -57,6 +62,20 @@ class RunArguments:
         _checks.seed(self.seed)
         check_new_file(self.out)
 
+    def foresee(self, seconds: float) -> None:
+        """Say that it will take so long, where that is more than ten minutes.
+
+        Raises
+        ------
+        TooLongError
+            If it is more than three days, and nobody has said yes to that.
+        """
+        words = f"about {duration(seconds)} are left, at the rate of the first second"
+        if seconds > _MOST and not self.yes:
+            raise TooLongError(f"{words}; what takes more than {duration(_MOST)} is computed with --yes only")
+        if seconds > _ANNOUNCED and not self.quiet:
+            print(words, file=sys.stderr)
+
     @contextmanager
     def unfinished(self) -> Iterator[Path]:
         """The file for the state of a computation whose result is to be written.
@@ -65,21 +84,30 @@ class RunArguments:
         ------
         ValueError
             If the output cannot be written, before anything is computed.
+        DatasetError
+            If another command that writes the same output has not ended.
         DatasetError, TrainingError
             If the file is there and belongs to something else; the message names the option it follows from.
         """
         self.check_path()
         check_target(self.out, "out", self.overwrite)
         store = self.out.with_name(self.out.name + ".chains")
+        held = f"--out: another command is writing {self.out} now; wait for it to end, or name another --out"
+        was_there = store.exists()
         try:
-            yield store
+            with locked(lock_of(self.out), held), foreseen_by(self.foresee):
+                yield store
+        except TooLongError:
+            if not was_there:
+                drop_states(store)
+            raise
         except (DatasetError, TrainingError) as error:
             about, _, _ = str(error).rpartition(";")  # what follows is advice
-            about_store = f"checkpoint: {store} "
+            about_store = f"checkpoint: {store}"
             if error.argument != "checkpoint" or not about.startswith(about_store):
                 raise
             raise type(error)(
-                f"--out: {store}, left by an unfinished command, {about.removeprefix(about_store)}; "
+                f"--out: {store}{_with_comma(about.removeprefix(about_store))}; "
                 "name another --out or remove that file"
             ) from error
 
@@ -100,8 +128,18 @@ class RunArguments:
             write_or_keep(result, self.out, self.overwrite)
         except FileTakenError as error:
             taken = error
-        store.unlink(missing_ok=True)
+        drop_states(store)
         print_dataset(result)
         if taken is not None:
             raise taken
         print(f"wrote {self.out} in {duration(time.perf_counter() - start)}")
+
+
+def _with_comma(rest: str) -> str:
+    """What is left of an error after the name of the state file: its suffix, if any, and what is wrong.
+
+    >>> _with_comma(".draws cannot be read")
+    '.draws, left by an unfinished command, cannot be read'
+    """
+    suffix, _, wrong = rest.partition(" ")
+    return f"{suffix}, left by an unfinished command, {wrong}"

@@ -58,11 +58,12 @@ def sample(
     with run.unfinished() as store:
         if model is not None:
             options |= parse_options(option)
-            samples = _draws(model, system.parameters, run.seed, {"n_samples": 10_000} | draws | options)
+            given = {"n_samples": 10_000, "checkpoint": store} | draws | options
+            samples = _draws(model, system.parameters, run.seed, given)
         else:
             options |= {"options": parse_options(option), "checkpoint": store}
             samples = _chains(system, algorithm, run.seed, chains | options)
-    run.finish(samples, store, start)
+        run.finish(samples, store, start)
 
 
 def _given(**values: Any) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from edgphys._progress import foreseen_by
 from edgphys.cli.chain_options import WarmUp
 from edgphys.cli.own_observables import Observables, read_observables
 from edgphys.cli.run_arguments import Device, RunArguments, duration
@@ -81,20 +82,21 @@ def scan(
     scanned, fixed = _scanned_and_fixed(values)
     methods = method or (["mcmc", "exact"] if maker.lattice is None else ["edg", "mcmc"])
     of_edg, of_chains = _parted(parse_options(option), methods)
-    table = edgphys.scan(
-        replace(maker, fixed=fixed),
-        methods=methods,
-        seed=run.seed,
-        out=run.out,
-        overwrite=run.overwrite,
-        n_samples=n_samples,
-        edg=of_edg | _given_only(n_steps=n_steps, per_point=per_point or None, device=device),
-        mcmc=of_chains | _given_only(n_sweeps=n_sweeps, n_chains=n_chains, n_warmup=n_warmup, thin=thin),
-        observables=read_observables(observable),
-        progress=not run.quiet,
-        workers=workers,
-        **scanned,
-    )
+    with foreseen_by(run.foresee):
+        table = edgphys.scan(
+            replace(maker, fixed=fixed),
+            methods=methods,
+            seed=run.seed,
+            out=run.out,
+            overwrite=run.overwrite,
+            n_samples=n_samples,
+            edg=of_edg | _given_only(n_steps=n_steps, per_point=per_point or None, device=device),
+            mcmc=of_chains | _given_only(n_sweeps=n_sweeps, n_chains=n_chains, n_warmup=n_warmup, thin=thin),
+            observables=read_observables(observable),
+            progress=not run.quiet,
+            workers=workers,
+            **scanned,
+        )
     print(f"wrote {run.out} ({_size(table)}) in {duration(time.perf_counter() - start)}")
 
 

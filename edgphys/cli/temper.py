@@ -65,7 +65,7 @@ def temper(
             checkpoint=store,
             progress=not run.quiet,
         )
-    run.finish(samples, store, start)
+        run.finish(samples, store, start)
 
 
 def _ladder(values: dict[str, list], spaced: int | None) -> dict[str, list]:

@@ -22,11 +22,14 @@ __all__ = [
     "parse_options",
     "parse_pairs",
     "parse_values",
+    "parse_wave",
 ]
 
 # Python's own int and float take 1_0 and the digits of all scripts too.
 _COUNT = re.compile(r"[+-]?[0-9]+")
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?|[+-]?(inf|infinity)|nan", re.IGNORECASE)
+
+_COMPONENT = re.compile(r"([+-]?)(?=[0-9.p])([0-9]+\.?[0-9]*|\.[0-9]+)?\*?(pi)?(?:/([1-9][0-9]*))?")
 
 
 def parse_number(text: str) -> float:
@@ -95,6 +98,31 @@ def parse_values(text: str, option: str) -> list[float]:
     start, stop = numbers
     step = (stop - start) / max(count - 1, 1)
     return [float(f"{start + i * step:.12g}") for i in range(count - 1)] + [stop]
+
+
+def parse_wave(text: str, option: str) -> tuple[float, ...]:
+    """A wave vector in multiples of the reciprocal vectors, of numbers, fractions, and multiples of pi.
+
+    A component h is the phase 2 pi h from cell to cell along its axis, so that ``pi`` is 1/2.
+
+    Examples
+    --------
+    >>> parse_wave("1/2,0", "--k"), parse_wave("pi,-2pi/3", "--k")
+    ((0.5, 0.0), (0.5, -0.3333333333333333))
+    >>> parse_wave("1/0", "--k")
+    Traceback (most recent call last):
+    ValueError: --k must be numbers, fractions or multiples of pi with commas, as 1/2,0 or pi,pi, got '1/0'
+    """
+    components = []
+    for word in text.split(","):
+        match = _COMPONENT.fullmatch(word.strip(" "))
+        if match is None:
+            words = "numbers, fractions or multiples of pi with commas, as 1/2,0 or pi,pi"
+            raise ValueError(f"{option} must be {words}, got {text!r}")
+        sign, number, pi, divisor = match.groups()
+        phase = float(number or 1.0) / int(divisor or 1) / (2.0 if pi else 1.0)
+        components.append(-phase if sign == "-" else phase)
+    return tuple(components)
 
 
 def parse_extent(text: str, n_axes: int | None) -> tuple[int, ...]:

@@ -18,6 +18,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from edgphys.dataset.padding import drawn
+
 __all__ = ["copy_in", "find_copy", "per_draw"]
 
 _FACTOR = np.uint64(0x9E3779B97F4A7C15)
@@ -25,12 +27,16 @@ _PARTS, _TIMES = 4, 2  # quarters of a chain; twice doubled
 
 
 def per_draw(samples: xr.Dataset, dims: Sequence[str]) -> dict[str, np.ndarray]:
-    """Variables of one number a draw, float64, with their axes in the order of `dims`."""
-    return {
+    """Variables of one number a draw, float64, with their axes in the order of `dims`, NaN in the padding."""
+    there = drawn(samples, dims)
+    columns = {
         str(name): np.asarray(variable.transpose(*dims).values, np.float64)
         for name, variable in samples.data_vars.items()
         if set(variable.dims) == set(dims) and variable.dtype.kind in "fiub"
     }
+    if there.all():
+        return columns
+    return {name: np.where(there, column, np.nan) for name, column in columns.items()}
 
 
 def copy_in(samples: xr.Dataset, dims: Sequence[str]) -> Any:

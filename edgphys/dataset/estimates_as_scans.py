@@ -36,10 +36,12 @@ def as_tables(datasets: Sequence[xr.Dataset]) -> list[xr.Dataset]:
             {"method": [ds.attrs["method"]], **{name: [value] for name, value in point.items()}}
         )
         cell = cell_name(ds.attrs["method"], point)
-        note = {cell: ds.attrs["warning"]} if ds.attrs.get("warning") else {}
+        words = ds.attrs.get("warning") or ds.attrs.get("blank")
+        note = {cell: words} if words else {}
         dropped = (
             "method",
             "warning",
+            "blank",
             "estimate_seed",
             "tau_int_of",
             "r_hat_of",

@@ -7,6 +7,7 @@ from typing import Any
 
 import xarray as xr
 
+from edgphys.dataset.padding import DRAWN, drawn
 from edgphys.dataset.schema import validate
 from edgphys.errors import DatasetError
 
@@ -33,7 +34,8 @@ def to_inference_data(samples: xr.Dataset) -> Any:
     TypeError
         If `samples` is no Dataset.
     DatasetError
-        If it is of another kind, or of weighted draws: arviz would drop the weights.
+        If it is of another kind, or of weighted draws: arviz would drop the weights; or if chains are of
+        unequal length, which arviz has no place for.
     ImportError
         Without arviz.
 
@@ -55,6 +57,12 @@ def to_inference_data(samples: xr.Dataset) -> Any:
     if "chain" not in samples.dims:
         words = "samples must be Markov chains, got weighted draws, whose weights arviz would drop"
         raise DatasetError(f"{words}; edgphys.to_arviz resamples them", "samples")
+    there = drawn(samples, ("chain", "draw"))
+    if not there.all():
+        n_draws = there.sum(axis=1)
+        words = f"samples must be chains of equal length, got {min(n_draws)} to {max(n_draws)} draws"
+        raise DatasetError(f"{words}; samples.isel(draw=slice({min(n_draws)})) cuts them", "samples")
+    samples = samples.drop_vars(DRAWN, errors="ignore")
     posterior = samples.transpose("chain", "draw", ...)
     try:
         from arviz import InferenceData  # pyright: ignore[reportAttributeAccessIssue]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -15,8 +16,9 @@ import xarray as xr
 from edgphys.dataset.agreement import common, summed
 from edgphys.dataset.copies import copy_in
 from edgphys.dataset.estimates_as_scans import as_tables
+from edgphys.dataset.padding import DRAWN, drawn, padded
 from edgphys.dataset.scan_merging import overlay
-from edgphys.dataset.schema import GEOMETRY, STATE, validate
+from edgphys.dataset.schema import GEOMETRY, STATE, is_number, validate
 from edgphys.errors import DatasetError
 from edgphys.recording.record import recorded
 
@@ -27,9 +29,10 @@ __all__ = ["merge"]
 def merge(datasets: Sequence[xr.Dataset]) -> xr.Dataset:
     """Put datasets of one kind together, if they are about the same physics.
 
-    Samples are joined along ``draw`` (weighted draws) or ``chain``. Estimates become a scan over ``method``
-    and over the parameters in which they differ; scans are laid over each other on the union of their methods
-    and grids, NaN in between. Scans of several sizes have the dim ``extent``; a parameter that one scan holds
+    Samples are joined along ``draw`` (weighted draws) or ``chain``; chains may be of any lengths, NaN beyond
+    the end of the shorter ones (`edgphys.dataset.padding`). Estimates become a scan over ``method`` and over
+    the parameters in which they differ; scans are laid over each other on the union of their methods and
+    grids, NaN in between. Scans of several sizes have the dim ``extent``; a parameter that one scan holds
     is a point of one that scans it.
 
     A cell that several scans have, by other seeds, is the average of their results, weighted by the numbers
@@ -47,7 +50,8 @@ def merge(datasets: Sequence[xr.Dataset]) -> xr.Dataset:
     Returns
     -------
     Dataset
-        Costs (``wall_time``, calls) are summed, seeds listed.
+        Costs (``wall_time``, calls) are summed, seeds listed; chains of unequal length have the boolean
+        coordinate ``drawn`` (chain, draw), whose sum over draws is the length of each.
 
     Raises
     ------
@@ -92,17 +96,52 @@ def _merge_samples(datasets: Sequence[xr.Dataset]) -> xr.Dataset:
             raise DatasetError(
                 f"attr settings must have one value of thin for all chains, got {sorted(thins)}"
             )
-    sizes = [{str(d): n for d, n in ds.sizes.items() if d != dim} for ds in datasets]
+    free = ("chain", "draw") if dim == "chain" else ("draw",)
+    sizes = [{str(d): n for d, n in ds.sizes.items() if d not in free} for ds in datasets]
     if any(size != sizes[0] for size in sizes):
-        raise DatasetError(f"dims other than {dim} must have the same length in all samples, got {sizes}")
+        dims = " and ".join(free)
+        raise DatasetError(f"dims other than {dims} must have the same length in all samples, got {sizes}")
     bare = [ds.drop_vars([dim], errors="ignore") for ds in datasets]
+    longest = max(ds.sizes["draw"] for ds in bare)
+    if dim == "chain" and any(DRAWN in ds.coords or ds.sizes["draw"] < longest for ds in bare):
+        bare = [padded(ds, longest) for ds in bare]
     merged = xr.concat(
         bare, dim=dim, data_vars="minimal", coords="minimal", compat="override", join="override"
     )
     _refuse_copies(merged, dim)
     merged.attrs = dict(datasets[0].attrs) | summed(datasets)
     merged.attrs["seed"] = seeds if len(seeds) > 1 else seeds[0]
+    if dim == "chain" and "settings" in merged.attrs:
+        merged.attrs["settings"] = json.dumps(_settings(datasets))
     return merged
+
+
+def _settings(runs: Sequence[xr.Dataset]) -> dict[str, Any]:
+    """Of all runs of chains: lists where they differ, means over the draws of numbers that were measured."""
+    each = [json.loads(ds.attrs.get("settings", "{}")) for ds in runs]
+    measured = [one.pop("measured", {}) for one in each]
+    sizes = [drawn(ds, ("chain", "draw")).sum() for ds in runs]
+    settings = {name: _listed(values) for name, values in _by_name(each)}
+    means = {name: _averaged(values, sizes) for name, values in _by_name(measured)}
+    return settings | ({"measured": means} if means else {})
+
+
+def _by_name(notes: list[dict[str, Any]]) -> list[tuple[str, list]]:
+    names = dict.fromkeys(name for note in notes for name in note)
+    return [(name, [note.get(name) for note in notes]) for name in names]
+
+
+def _averaged(values: list, sizes: list) -> Any:
+    """Mean over the runs that have a number."""
+    known = [(value, size) for value, size in zip(values, sizes, strict=True) if value is not None]
+    if not all(is_number(value) for value, _ in known):
+        return _listed(values)
+    numbers, weights = zip(*known, strict=True)
+    return float(np.average(numbers, weights=weights))
+
+
+def _listed(values: list) -> Any:
+    return values[0] if all(value == values[0] for value in values) else values
 
 
 def _refuse_copies(merged: xr.Dataset, dim: str) -> None:

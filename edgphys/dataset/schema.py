@@ -25,6 +25,8 @@
 
 The dim "rung" has the name of the coupling if the rungs differ in one.
 
+Chains of unequal length have the boolean coordinate `drawn` (chain, draw), see `edgphys.dataset.padding`.
+
 All variables are float64, configurations any real type. Attributes are text, numbers and lists of numbers, or
 JSON text. Systems without a lattice have `n_variables` in place of the attributes of the geometry, and may
 name `observables`, whose averages are estimates, and two `basins`. A scan over sizes has `extents`, JSON text
@@ -43,6 +45,7 @@ import xarray as xr
 from edgphys._checks import instance, one_line
 from edgphys.dataset.attribute_values import JSON_ATTRS, LISTS, STATE, check_values, is_number
 from edgphys.dataset.extents import EXTENT, attrs_at
+from edgphys.dataset.padding import DRAWN, drawn
 from edgphys.errors import DatasetError
 
 __all__ = [
@@ -139,6 +142,8 @@ def _check_samples(ds: xr.Dataset) -> None:
     dims = ("chain", "draw") if "chain" in ds.dims else ("draw",)
     if "draw" not in ds.dims:
         raise DatasetError(f"samples must have the dims (draw,) or (chain, draw), got {tuple(ds.dims)}")
+    if DRAWN in ds.coords:
+        _check_drawn(ds.coords[DRAWN], dims)
     needed = ("energy",) if "chain" in dims else ("energy", "log_weight_joint")
     for name in needed:
         if name not in ds.data_vars:
@@ -156,6 +161,17 @@ def _check_samples(ds: xr.Dataset) -> None:
             _check_variable(name, variable, (*dims, "distance"))
         else:
             _check_variable(name, variable, dims)
+
+
+def _check_drawn(there: xr.DataArray, dims: tuple[str, ...]) -> None:
+    """Ends of chains of unequal length, see `edgphys.dataset.padding`."""
+    if set(there.dims) != set(dims) or len(dims) < 2 or there.dtype != bool:
+        words = f"coordinate {DRAWN} must be boolean with the dims (chain, draw)"
+        raise DatasetError(f"{words}, got {there.dtype} with {there.dims}")
+    try:
+        drawn(there.to_dataset(name="of"), dims)
+    except ValueError as error:
+        raise DatasetError(f"coordinate {error}") from None
 
 
 def _check_numbers(ds: xr.Dataset) -> None:

@@ -16,7 +16,7 @@ import xarray as xr
 from torch import Tensor
 
 from edgphys import _checks
-from edgphys._files import check_target
+from edgphys._files import check_target, state_held
 from edgphys._progress import ProgressBar
 from edgphys._sizes import check_memory, check_work
 from edgphys.edg.call_options import FitOptions
@@ -94,7 +94,8 @@ def fit_model(
         job = TrainingJob(
             system, model_options, settings, device, on_step, path, training, configurations, start, begin
         )
-        model, history, more = recipe.fit(job)
+        with state_held(path):
+            model, history, more = recipe.fit(job)
     n_steps = len(history.losses)
     told = {
         "seed": settings.seed,

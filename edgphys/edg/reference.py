@@ -10,6 +10,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from edgphys.dataset.padding import drawn
 from edgphys.errors import ArgumentTypeError, ArgumentValueError
 from edgphys.systems.base import AbstractSystem
 
@@ -34,6 +35,10 @@ def reference_configurations(reference: Any, system: AbstractSystem) -> NDArray:
     found = reference["configurations"]
     if not {"chain", "draw"} <= set(found.dims):
         raise refused(f"have the dims (chain, draw, ...) of Markov chains, got {found.dims}")
+    there = drawn(reference, ("chain", "draw"))
+    if not there.all():
+        n_draws = there.sum(axis=1)
+        raise refused(f"have chains of equal length, got {min(n_draws)} to {max(n_draws)} draws")
     values = found.transpose("chain", "draw", ...).to_numpy()
     if not np.isfinite(values).all():
         n_bad = int((~np.isfinite(values)).sum())

@@ -381,6 +381,7 @@ class EDG:
         batch_size: int = 1000,
         observables: Any = None,
         progress: bool | None = None,
+        checkpoint: str | Path | None = None,
         **couplings: float,
     ) -> xr.Dataset:
         """Independent draws with importance weights.
@@ -427,6 +428,9 @@ class EDG:
             Measured on every draw too, see `edgphys.observable`.
         progress : bool, optional
             Bar on stderr. Default: when stderr is a terminal.
+        checkpoint : path, optional
+            File that keeps what is drawn and the state, renewed twice a minute, between two batches, and on
+            Ctrl-C. If it is there, the same call goes on from it, to the same bits; it is left where it is.
         **couplings : float
             Where a sampler with `conditions` is asked, see `at`.
 
@@ -458,7 +462,9 @@ class EDG:
             trained = self._annealed(anneal_from, couplings)
         trained = trained.observing(observables)
         with torch_threads(self.n_threads):
-            return draw_samples(trained, n_samples, seed, options, keep=keep, progress=progress)
+            return draw_samples(
+                trained, n_samples, seed, options, keep=keep, progress=progress, checkpoint=checkpoint
+            )
 
     @recorded("EDG.chain")
     def chain(
@@ -620,6 +626,7 @@ class EDG:
         n_views: int | str = "auto",
         batch_size: int = 1000,
         progress: bool | None = None,
+        checkpoint: str | Path | None = None,
         **couplings: float,
     ) -> xr.Dataset:
         """log Z from draws and from reference samples sent backwards, by Bennett's acceptance ratio.
@@ -636,7 +643,7 @@ class EDG:
             Draws of the generator, at least 2.
         seed : int
             Of the draws, which are those of `sample`, and of the way back.
-        n_path_steps, n_views, batch_size, progress, **couplings
+        n_path_steps, n_views, batch_size, progress, checkpoint, **couplings
             As for `sample`; the reference is weighed from as many sides. Nothing is annealed.
 
         Returns
@@ -657,9 +664,8 @@ class EDG:
         """
         options = SampleOptions(n_path_steps=n_path_steps, n_views=n_views, batch_size=batch_size)
         with torch_threads(self.n_threads):
-            return bridge(
-                self.at(**couplings)._trained, reference, n_samples, seed, options, progress=progress
-            )
+            trained, shown = self.at(**couplings)._trained, {"progress": progress, "checkpoint": checkpoint}
+            return bridge(trained, reference, n_samples, seed, options, **shown)
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> None:
         """Write system, options and weights to one file.

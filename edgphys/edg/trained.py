@@ -21,7 +21,7 @@ from edgphys.edg.targets.eased import towards
 from edgphys.systems.base import AbstractSystem
 from edgphys.systems.provenance import sample_attrs
 
-__all__ = ["Run", "TrainedModel", "spawned_generator"]
+__all__ = ["Run", "TrainedModel", "measured", "spawned_generator"]
 
 
 @dataclass(frozen=True)
@@ -75,30 +75,34 @@ class Run:
         Whether configurations are kept.
     begin : float
         Of ``time.perf_counter``.
+    earlier_time : float
+        Seconds of calls that were stopped before, from whose checkpoint this one goes on.
     """
 
     method: str
     seed: int
     keep: bool
     begin: float
+    earlier_time: float = 0.0
 
     def dataset(
         self,
         trained: TrainedModel,
-        configurations: Tensor,
         columns: Mapping[str, NDArray[np.float64]],
+        configurations: NDArray | None,
         settings: Mapping[str, Any],
         spent: Calls,
         chains: tuple[int, int] | None = None,
     ) -> xr.Dataset:
-        """Measure flat configurations and wrap everything.
+        """Wrap everything.
 
         Parameters
         ----------
         trained : TrainedModel
-        configurations : tensor, shape (n_samples, n_variables)
         columns : mapping of str to float64 array, shape (n_samples,)
-            Variables besides those that the system measures.
+            What `measured` gives, and more.
+        configurations : array, shape (n_samples, n_variables)
+            Where they are kept.
         settings : mapping
             Of this call, with ``n_samples``: so many draws, each with one energy of its own.
         spent : Calls
@@ -107,24 +111,31 @@ class Run:
             Splits the draws into (n_chains, n_draws).
         """
         system, dims = trained.system, ("draw",) if chains is None else ("chain", "draw")
-        shape = (len(configurations),) if chains is None else chains
-        observables = system.measure(configurations.reshape(-1, *system.event_shape))
-        # In units of k_B T: the exponent that a Monte Carlo of the configurations would see.
-        columns = {**observables, "reduced_energy": system.beta * observables["energy"], **columns}
+        shape = (int(settings["n_samples"]),) if chains is None else chains
         variables: dict[str, Any] = {name: (dims, values.reshape(shape)) for name, values in columns.items()}
-        if self.keep:
-            kept = configurations.numpy().reshape(*shape, *system.event_shape)
+        if self.keep and configurations is not None:
+            kept = configurations.reshape(*shape, *system.event_shape)
             variables["configurations"] = ((*dims, *system.configuration_dims()), kept)
         attrs = sample_attrs(
             system,
             method=self.method,
             seed=self.seed,
-            wall_time=time.perf_counter() - self.begin,
+            wall_time=time.perf_counter() - self.begin + self.earlier_time,
             settings={**trained.settings, **settings},
             n_energy_calls=int(settings["n_samples"]) + (spent + trained.calls).total,
             n_gradient_calls=(spent + trained.calls).n_gradient_calls,
         )
-        return xr.Dataset(variables, attrs=attrs)
+        earlier = {"earlier_time": self.earlier_time} if self.earlier_time else {}
+        return xr.Dataset(variables, attrs=attrs | earlier)
+
+
+def measured(system: AbstractSystem, configurations: Tensor) -> dict[str, NDArray[np.float64]]:
+    """Observables of flat configurations, shape (n_batch, n_variables), and their reduced energy.
+
+    In units of k_B T: the exponent that a Monte Carlo of the configurations would see.
+    """
+    observables = system.measure(configurations.reshape(-1, *system.event_shape))
+    return {**observables, "reduced_energy": system.beta * observables["energy"]}
 
 
 def spawned_generator(sequence: np.random.SeedSequence, device: torch.device) -> torch.Generator:

@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from edgphys.dataset.padding import drawn, pooled
 from edgphys.estimators.fluctuations import is_still
 from edgphys.observables import ESTIMATES, PRIMARIES, SHIFTED, STAGGERED, TABLE, Means
 
@@ -112,6 +113,7 @@ def read_primaries(samples: xr.Dataset, dims: tuple[str, ...]) -> Primaries:
     Returns
     -------
     Primaries
+        NaN beyond the end of a shorter chain.
 
     Raises
     ------
@@ -137,13 +139,13 @@ def read_primaries(samples: xr.Dataset, dims: tuple[str, ...]) -> Primaries:
         raise ValueError(f"samples must hold at least one of {PRIMARIES}, got {tuple(samples.data_vars)}")
     columns = [_column(samples, name, dims) for name in names]
     powers = [k for k, name in enumerate(names) if "correlator_" in name]
-    least = _NO_WAVE * max((columns[k].max() for k in powers), default=0.0)
+    least = _NO_WAVE * max((np.nanmax(columns[k]) for k in powers), default=0.0)
     for k in powers:  # a wave over an ordered configuration adds up to zero, up to rounding
-        columns[k] = np.where(columns[k] > least, columns[k], 0.0)
+        columns[k] = np.where(columns[k] <= least, 0.0, columns[k])
     energy_zero = 0.0
     if "energy" in names:
         energy = columns[names.index("energy")]
-        energy_zero = float(energy.mean())
+        energy_zero = float(pooled(energy).mean())
         names.append(SHIFTED)
         columns.append((energy - energy_zero) ** 2)
     return Primaries(
@@ -288,8 +290,8 @@ def _column(samples: xr.Dataset, name: str, dims: tuple[str, ...]) -> np.ndarray
     variable = samples[name]
     if set(variable.dims) != set(dims):
         raise ValueError(f"{name} must have the dims {dims}, got {variable.dims}")
-    values = np.asarray(variable.transpose(*dims).values, dtype=np.float64)
-    n_bad = int(np.count_nonzero(~np.isfinite(values)))
+    values, there = np.asarray(variable.transpose(*dims).values, dtype=np.float64), drawn(samples, dims)
+    n_bad = int(np.count_nonzero(~np.isfinite(values) & there))
     if n_bad:
         raise ValueError(f"{name} must be finite on every draw, got {n_bad} of {values.size} that are not")
-    return values
+    return values if there.all() else np.where(there, values, np.nan)

@@ -16,6 +16,7 @@ import numpy as np
 import xarray as xr
 
 from edgphys.dataset.copies import per_draw
+from edgphys.dataset.padding import drawn
 from edgphys.errors import ShortChainError
 from edgphys.estimators.chains.verdict import judge_chains
 from edgphys.estimators.derived import has_primaries, read_primaries
@@ -75,7 +76,7 @@ def diagnose(samples: xr.Dataset, own: Mapping[str, np.ndarray] | None = None) -
     samples : Dataset
         Weighted draws, or chains.
     own : mapping of name -> array, shape (n_chains, n_draws), optional
-        Series that the result is made of; of chains they are judged too.
+        Series that the result is made of; of chains they are judged too. NaN beyond the end of a shorter one.
 
     Raises
     ------
@@ -100,7 +101,7 @@ def diagnose(samples: xr.Dataset, own: Mapping[str, np.ndarray] | None = None) -
         return Diagnosis(values, notes, 0, np.exp(log_weights - log_weights.max()))
     columns = _observables(samples)
     for name, column in (own or {}).items():
-        if not any(np.array_equal(column, other) for other in columns.values()):
+        if not any(np.array_equal(column, other, equal_nan=True) for other in columns.values()):
             columns[name] = column
     if not columns:
         raise ValueError(f"samples must hold an observable, got {tuple(samples.data_vars)}")
@@ -123,4 +124,5 @@ def _observables(samples: xr.Dataset) -> dict[str, np.ndarray]:
     dims = ("chain", "draw")
     if has_primaries(samples):
         return read_primaries(samples, dims).tracked_columns()
-    return {name: column for name, column in per_draw(samples, dims).items() if np.isfinite(column).all()}
+    columns, there = per_draw(samples, dims), drawn(samples, dims)
+    return {name: column for name, column in columns.items() if np.isfinite(column[there]).all()}

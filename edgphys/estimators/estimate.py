@@ -23,10 +23,11 @@ from edgphys.estimators.chains.autocorrelation import require_length
 from edgphys.estimators.chains.chain_estimates import enough_draws, estimate_chains, means_only
 from edgphys.estimators.draws import draw_dims, refuse_copies
 from edgphys.estimators.weights.weighted_estimates import estimate_weighted
+from edgphys.formulas import exact_entropy
 from edgphys.observables import DIAGNOSTICS, ESTIMATES, STAGGERED, TABLE, table
 from edgphys.recording.record import recorded
 
-__all__ = ["estimate", "estimates_from_exact", "with_log_z"]
+__all__ = ["estimate", "estimate_beside_log_z", "estimates_from_exact", "with_log_z"]
 
 
 @recorded("estimate")
@@ -86,6 +87,16 @@ def estimate(samples: xr.Dataset, *, seed: int = 0, refuse_short: bool = False) 
     return _assemble(values, {**samples.attrs, **notes, "estimate_seed": int(seed)})
 
 
+def estimate_beside_log_z(samples: xr.Dataset) -> xr.Dataset:
+    """Estimates of chains at the end of a ladder, whose log_z something else gives and judges.
+
+    As `estimate`, but observables of which the chains have not seen any fluctuation, or that of fewer than
+    ten independent draws, are NaN, with the reason in the attribute ``blank``, and do not speak against the
+    rest.
+    """
+    return _from_chains(samples, 0, refuse_short=False, blank_unseen=True)
+
+
 @recorded("estimators.estimates_from_exact")
 def estimates_from_exact(values: Mapping[str, float], attrs: Mapping[str, Any]) -> xr.Dataset:
     """Exact results as an estimates dataset: every error is 0, every other name NaN.
@@ -94,7 +105,7 @@ def estimates_from_exact(values: Mapping[str, float], attrs: Mapping[str, Any]) 
     ----------
     values : mapping of name -> float
         Names from `edgphys.observables.ESTIMATES`, or observables that `attrs` name. A missing
-        ``free_energy`` is filled in from ``log_z``.
+        ``free_energy`` is filled in from ``log_z``, and ``entropy`` from ``log_z`` and ``energy``.
     attrs : mapping
         Attributes of the system, ``temperature`` among them; ``method`` becomes ``"exact"`` unless given.
 
@@ -121,7 +132,10 @@ def estimates_from_exact(values: Mapping[str, float], attrs: Mapping[str, Any]) 
         raise UnknownNameError(f"values must have names from {ESTIMATES}, got {unknown}")
     filled = {name: float(value) for name, value in values.items()}
     if "log_z" in filled and "temperature" in attrs:
-        filled.setdefault("free_energy", -float(attrs["temperature"]) * filled["log_z"])
+        temperature = float(attrs["temperature"])
+        filled.setdefault("free_energy", -temperature * filled["log_z"])
+        if "energy" in filled:
+            filled.setdefault("entropy", exact_entropy(filled["log_z"], filled["energy"] / temperature))
     errors = {f"{name}_err": 0.0 for name, value in filled.items() if np.isfinite(value)}
     return _assemble(filled | errors, {"method": "exact", "warning": "", **attrs})
 
@@ -134,16 +148,20 @@ def with_log_z(table: xr.Dataset, values: Mapping[str, float], warning: str) -> 
     table : Dataset
         As `estimate` gives.
     values : mapping of name -> float
-        ``log_z`` and ``log_z_err``, from which free energies follow, and other names of the table of
-        observables, with or without errors.
+        ``log_z`` and ``log_z_err``, from which free energies follow, ``entropy_err`` with the covariance of
+        log_z and the energy, and other names of the table of observables, with or without errors.
     warning : str
         Why they are not to be trusted; put before the reasons that `table` has.
     """
     temperature = float(table.attrs["temperature"])
+    energy, energy_err = (float(table[name]) / temperature for name in ("energy", "energy_err"))
+    own = values.get("entropy_err", energy_err if values["log_z_err"] == 0.0 else np.nan)
     values = {
         **values,
         "free_energy": -temperature * values["log_z"],
         "free_energy_err": temperature * values["log_z_err"],
+        "entropy": values["log_z"] + energy,
+        "entropy_err": own if np.isfinite(energy_err) else np.nan,
     }
     definitions = json.loads(table.attrs["definitions"])
     definitions |= {name: TABLE[name].definition for name in TABLE if name in values and name not in table}
@@ -163,13 +181,15 @@ def _own_names(attrs: Mapping[str, Any]) -> tuple[str, ...]:
     return (*json.loads(attrs.get("observables", "[]")), *difference)
 
 
-def _from_chains(samples: xr.Dataset, seed: int, refuse_short: bool) -> xr.Dataset:
+def _from_chains(
+    samples: xr.Dataset, seed: int, refuse_short: bool, blank_unseen: bool = False
+) -> xr.Dataset:
     """Estimates from chains; a ShortChainError carries them."""
     refusal = None
     if not (samples.sizes["chain"] and samples.sizes["draw"]):
         require_length(0, float("nan"))
     try:
-        values, notes = estimate_chains(samples)
+        values, notes = estimate_chains(samples, blank_unseen=blank_unseen)
         tau_int = values["tau_int"]
     except ShortChainError as error:
         refusal, tau_int = error, error.tau_int

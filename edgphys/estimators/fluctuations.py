@@ -25,7 +25,18 @@ from collections.abc import Collection, Iterable, Mapping
 
 import numpy as np
 
-__all__ = ["MIN_CARRIERS", "are_alike", "carriers", "fluctuation_reasons", "is_still", "of_own_rank"]
+from edgphys.dataset.padding import is_padded
+from edgphys.formulas import SHIFTED
+
+__all__ = [
+    "MIN_CARRIERS",
+    "are_alike",
+    "carriers",
+    "fluctuation_reasons",
+    "is_still",
+    "of_own_rank",
+    "same_rank",
+]
 
 MIN_CARRIERS = 10.0
 _ROUNDING = 1e-12  # of an observable that is a sum over sites, relative to its size
@@ -40,6 +51,7 @@ def is_still(values: np.ndarray) -> bool:
     Parameters
     ----------
     values : array, shape (n_draws,) or (n_chains, n_draws)
+        NaN beyond the end of a shorter chain.
 
     Returns
     -------
@@ -51,6 +63,8 @@ def is_still(values: np.ndarray) -> bool:
     >>> is_still(np.array([[1.0, 1.0], [2.0, 2.0]])), is_still(np.array([[1.0, 1.0], [2.0, 3.0]]))
     (True, False)
     """
+    if is_padded(values):
+        values = np.where(np.isnan(values), values[..., :1], values)
     return bool(np.ptp(values, axis=-1).max() <= _ROUNDING * np.abs(values).max())
 
 
@@ -94,6 +108,19 @@ def of_own_rank(names: Iterable[str]) -> list[str]:
         return name.removeprefix(prefix) in _SAME_RANKS and f"{prefix}abs_magnetization" in every
 
     return [name for name in every if not follows(name)]
+
+
+def same_rank(name: str) -> tuple[str, ...]:
+    """`name` and the columns that rank draws as it does, so that what it has not seen they have not.
+
+    Examples
+    --------
+    >>> same_rank("energy"), same_rank("abs_magnetization")[1:3]
+    (('energy', 'energy_shifted_2'), ('magnetization_2', 'magnetization_4'))
+    """
+    prefix = _STAGGERED if name.startswith(_STAGGERED) else ""
+    followers = {"energy": (SHIFTED,), "abs_magnetization": (*_SAME_RANKS, "correlator_zero")}
+    return (name, *(prefix + other for other in followers.get(name.removeprefix(prefix), ())))
 
 
 def are_alike(values: np.ndarray) -> bool:

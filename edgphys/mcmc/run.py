@@ -16,9 +16,10 @@ from typing import Any
 import xarray as xr
 
 from edgphys import _checks
+from edgphys._files import state_held
 from edgphys._threads import cpu_count
 from edgphys.mcmc.algorithms import make_sampler
-from edgphys.mcmc.core.checkpoint import Checkpoint
+from edgphys.mcmc.core.checkpoint import Checkpoint, Temporary
 from edgphys.mcmc.core.driver import Work, check_plan, identity_of, samples_dataset
 from edgphys.recording.record import current, recorded
 from edgphys.systems.base import check_system
@@ -40,7 +41,7 @@ def run(
     n_threads: int | None = None,
     options: Mapping | None = None,
     observables: Any = None,
-    checkpoint: str | Path | None = None,
+    checkpoint: str | Path | Temporary | None = None,
     progress: bool = False,
 ) -> xr.Dataset:
     """Sample a system by Markov-chain Monte Carlo.
@@ -114,8 +115,9 @@ def run(
     sampler = make_sampler(system, algorithm, options)
     store = None if checkpoint is None else Checkpoint(checkpoint, identity_of(sampler, plan, seed))
     begin = time.perf_counter()
-    work = Work(sampler, plan, seed, store)
-    tuned = work.finish(n_threads, progress)
+    with state_held(None if store is None else store.path):
+        work = Work(sampler, plan, seed, store)
+        tuned = work.finish(n_threads, progress)
     settings = asdict(plan) | {"sweep": sampler.sweep, "options": sampler.options}
     settings |= {"tuned": tuned, "measured": sampler.report(work.states)}
     if sampler.improved_columns:

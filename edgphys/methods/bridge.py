@@ -15,9 +15,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
+from edgphys._files import beside
 from edgphys.errors import ArgumentValueError
 from edgphys.methods.base import AbstractMethod, Look, make_options, seed_words
-from edgphys.methods.chains import check_counts, why_no_chains
+from edgphys.methods.chains import check_chains, check_counts, why_no_chains
 from edgphys.methods.edg import EDGMethod, times_of
 
 if TYPE_CHECKING:
@@ -102,6 +103,7 @@ class BridgeMethod(AbstractMethod):
 
     def check(self, systems: Sequence[Any]) -> None:
         self._generator.check(systems)
+        check_chains(systems[0], self.options.algorithm, self.options)
 
     def cells_at_once(self, n_cpus: int) -> int:
         return self._generator.cells_at_once(n_cpus)
@@ -141,21 +143,25 @@ class BridgeMethod(AbstractMethod):
         begin = time.perf_counter()
         fit_seed, bridge_seed, chain_seed = seed_words(seed, 3)
         edg = self._generator.sampler(system, fit_seed, artefact, checkpoint, progress=progress)
-        reference = self._reference(system, chain_seed, bool(progress))
+        reference = self._reference(system, chain_seed, checkpoint, bool(progress))
         sides = {"n_samples": self._generator.options.n_samples, "seed": bridge_seed, "progress": progress}
+        if checkpoint is not None:
+            sides["checkpoint"] = beside(checkpoint, "draws")
         table = edg.bridge(reference, **sides, **self._generator.options.sample)
         if artefact is not None:
             artefact.count_share(table)
-        table.attrs |= times_of(edg, artefact, begin)
+        table.attrs |= times_of(edg, artefact, begin, table, reference)
         table.attrs["algorithm"] = reference.attrs["method"]
         return table
 
-    def _reference(self, system: Any, seed: int, progress: bool) -> xr.Dataset:
+    def _reference(self, system: Any, seed: int, checkpoint: str | None, progress: bool) -> xr.Dataset:
         from edgphys import mcmc
+        from edgphys.mcmc.core.checkpoint import Temporary
 
         given = {field.name: getattr(self.options, field.name) for field in dataclasses.fields(self.options)}
         given["algorithm"] = self.options.algorithm or mcmc.best_algorithm(system)
         if self.options.thin is None:
             kept = max(self._generator.options.n_samples // self.options.n_chains, _LEAST_KEPT)
             given["thin"] = max(1, self.options.n_sweeps // kept)
-        return mcmc.run(system, seed=seed, keep=True, progress=progress, **given)
+        store = None if checkpoint is None else Temporary(beside(checkpoint, "chains"))
+        return mcmc.run(system, seed=seed, keep=True, progress=progress, checkpoint=store, **given)

@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from edgphys._checks import count
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
     import xarray as xr
 
-__all__ = ["BEST", "LOOKS", "ChainMethod", "ChainOptions", "check_counts", "why_no_chains"]
+__all__ = ["BEST", "LOOKS", "ChainMethod", "ChainOptions", "check_chains", "check_counts", "why_no_chains"]
 
 # Shorter chains have no error bars.
 _LEAST_SWEEPS = 16
@@ -67,6 +67,31 @@ def check_counts(options: Any) -> None:
             count(getattr(options, name), name, lowest)
 
 
+def check_chains(system: Any, algorithm: str | None, options: Any, n_samplers: int = 1) -> None:
+    """Refuse chains that the memory does not hold, or no machine finishes, before any is begun.
+
+    Parameters
+    ----------
+    system : AbstractSystem
+        One of those that differ in couplings only.
+    algorithm : str or None
+        None, or `BEST`: the best.
+    options : record
+        With the fields of `ChainOptions`, and checked.
+    n_samplers : int
+        Rungs that each chain is made of.
+    """
+    from edgphys import mcmc
+    from edgphys.mcmc.algorithms import make_sampler
+    from edgphys.mcmc.core.driver import check_plan, check_size
+
+    best = mcmc.best_algorithm(system) if algorithm in (None, BEST) else algorithm
+    plan = check_plan(options.n_chains, options.n_sweeps, options.n_warmup, options.thin or 1, False)
+    check_size(
+        make_sampler(system, best, options.options), replace(plan, n_chains=plan.n_chains * n_samplers)
+    )
+
+
 def why_no_chains(system: Any) -> str | None:
     """Why there is no Markov chain for `system`; None if there is one."""
     from edgphys import mcmc
@@ -104,6 +129,9 @@ class ChainMethod(AbstractMethod):
             return why_no_chains(system)
         return f"no algorithm of this name serves {system.name}"
 
+    def check(self, systems: Sequence[Any]) -> None:
+        check_chains(systems[0], self.name, self.options)
+
     def beside_others(self) -> ChainMethod:
         return ChainMethod(self.name, {"n_threads": 1, **self._given})
 
@@ -115,10 +143,12 @@ class ChainMethod(AbstractMethod):
     ) -> xr.Dataset:
         from edgphys import mcmc
         from edgphys.estimators import estimate
+        from edgphys.mcmc.core.checkpoint import Temporary
 
         algorithm = mcmc.best_algorithm(system) if self.name == BEST else self.name
         # The third word: the first two seed samplers, and one seed must not serve two draws.
         chain_seed, _, estimate_seed = seed_words(seed, 3)
         given = {field.name: getattr(self.options, field.name) for field in dataclasses.fields(self.options)}
-        samples = mcmc.run(system, algorithm, seed=chain_seed, **given)
+        store = None if checkpoint is None else Temporary(checkpoint)
+        samples = mcmc.run(system, algorithm, seed=chain_seed, checkpoint=store, **given)
         return estimate(samples, seed=estimate_seed)

@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
 from edgphys._checks import count, flag
+from edgphys._files import beside
 from edgphys.errors import ArgumentValueError, NotExactError
 from edgphys.methods.base import AbstractMethod, Look, seed_words
 from edgphys.methods.condition_ranges import Ranges, condition_ranges, range_words
@@ -64,7 +65,7 @@ class EDGOptions:
 
     def __post_init__(self) -> None:
         from edgphys.edg.call_options import SampleOptions
-        from edgphys.edg.weights.weighted_draws import flow_of
+        from edgphys.edg.weights.draw_weights import flow_of
 
         count(self.n_samples, "n_samples", 2)
         if self.n_threads is not None:
@@ -129,8 +130,10 @@ class EDGMethod(AbstractMethod):
     def check(self, systems: Sequence[Any]) -> None:
         """Options of the model, which depend on the system."""
         from edgphys.edg import EDG
-        from edgphys.edg.call_options import not_annealed
+        from edgphys.edg.call_options import SampleOptions, not_annealed
+        from edgphys.edg.weights.weighted_draws import check_draws
 
+        check_draws(systems[0], self.options.n_samples, SampleOptions(**self.options.sample).batch_size)
         for system in systems:
             edg, n_anneal = EDG(system, **self.options.model), self.options.sample.get("n_anneal")
             if n_anneal and not edg.can_anneal:
@@ -280,11 +283,14 @@ class EDGMethod(AbstractMethod):
 
         begin = time.perf_counter()
         edg = self.sampler(system, fit_seed, artefact, checkpoint, progress=progress)
-        samples = edg.sample(self.options.n_samples, seed=draw_seed, progress=progress, **self.options.sample)
+        options: dict[str, Any] = {"progress": progress, **self.options.sample}
+        if checkpoint is not None:
+            options["checkpoint"] = beside(checkpoint, "draws")
+        samples = edg.sample(self.options.n_samples, seed=draw_seed, **options)
         table = estimate(samples, seed=estimate_seed)
         if artefact is not None:
             artefact.count_share(table)
-        table.attrs |= times_of(edg, artefact, begin)
+        table.attrs |= times_of(edg, artefact, begin, samples)
         return table
 
 
@@ -293,8 +299,12 @@ def _are_ranges(value: Any) -> bool:
     return isinstance(value, dict) and all(isinstance(one, list) and len(one) == 2 for one in value.values())
 
 
-def times_of(edg: Any, artefact: SharedModel | None, begin: float) -> dict[str, float]:
-    """Seconds of a cell that began at `begin`, of earlier runs of its own training too, as attributes."""
+def times_of(edg: Any, artefact: SharedModel | None, begin: float, *parts: xr.Dataset) -> dict[str, float]:
+    """Seconds of a cell that began at `begin`, as attributes.
+
+    Of earlier runs, stopped before, too: of its own training, and of what its `parts` went on from.
+    """
     earlier = edg.earlier_time if artefact is None else 0.0
+    earlier += sum(float(part.attrs.get("earlier_time", 0.0)) for part in parts)
     told = {"wall_time": time.perf_counter() - begin + earlier}
     return told | ({"earlier_time": earlier} if earlier else {})

@@ -21,7 +21,7 @@ import functools
 import json
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,10 +32,12 @@ from numpy.typing import NDArray
 from edgphys._checks import count, number
 from edgphys._sizes import at_most
 from edgphys.methods.base import AbstractMethod, Look, make_options, seed_words
-from edgphys.methods.chains import check_counts, why_no_chains
+from edgphys.methods.chains import check_chains, check_counts, why_no_chains
 
 if TYPE_CHECKING:
     import xarray as xr
+
+    from edgphys.mcmc.core.checkpoint import Temporary
 
 __all__ = ["MBAR", "TI", "LadderMethod", "LadderOptions"]
 
@@ -152,6 +154,9 @@ class LadderMethod(AbstractMethod):
     def applies_to(self, system: Any) -> str | None:
         return system.why_no_ladder() or why_no_chains(system)
 
+    def check(self, systems: Sequence[Any]) -> None:
+        check_chains(systems[0], self._algorithm, self.options, self.options.n_rungs or 2)
+
     def beside_others(self) -> LadderMethod:
         given = {"n_threads": 1, **self._given}
         return LadderMethod(self._estimator, given, algorithm=self._algorithm)
@@ -159,23 +164,30 @@ class LadderMethod(AbstractMethod):
     def run(
         self, system: Any, seed: np.random.SeedSequence, artefact: Any = None, checkpoint: str | None = None
     ) -> xr.Dataset:
+        from edgphys.mcmc.core.checkpoint import Temporary
+
         (word,) = seed_words(seed, 1)
-        return self.estimates(system, word)
+        return self.estimates(system, word, None if checkpoint is None else Temporary(checkpoint))
 
     def estimates(
-        self, system: Any, seed: int, checkpoint: str | Path | None = None, progress: bool = False
+        self,
+        system: Any,
+        seed: int,
+        checkpoint: str | Path | Temporary | None = None,
+        progress: bool = False,
     ) -> xr.Dataset:
         """Estimates of `system`, all seeds derived from one."""
         from edgphys import mcmc
+        from edgphys.systems.base import check_energies
 
+        check_energies(system)
         begin = time.perf_counter()
         pilot_seed, ladder_seed, gaussian_seed = seed_words(np.random.SeedSequence(seed), 3)
         subject, calls, settings = self._with_reference(system, gaussian_seed)
         path = subject.reference()
         if path.first == path.last:
-            return self._at_reference(system, path.log_z, seed, settings)
-        rungs, more_calls = self._rungs(subject, path, pilot_seed, settings)
-        here = time.perf_counter()
+            return self._at_reference(system, path.log_z, seed, settings | {"checkpoint": checkpoint})
+        rungs, more_calls, earlier = self._kept_rungs(checkpoint, subject, path, pilot_seed, settings)
         ladder = mcmc.temper(
             subject,
             {path.coupling: rungs},
@@ -188,15 +200,16 @@ class LadderMethod(AbstractMethod):
             progress=progress,
             **settings,
         )
-        # Of the runs that were stopped before, from whose checkpoint this one went on.
-        earlier = max(0.0, ladder.attrs["wall_time"] - (time.perf_counter() - here))
         ladder.attrs["n_energy_calls"] += calls[0] + more_calls[0]
         ladder.attrs["n_gradient_calls"] += calls[1] + more_calls[1]
         values, warning = self._log_z(ladder, path.log_z)
         samples = mcmc.rung(ladder, -1)
         samples.attrs |= {"system": system.name, "parameters": json.dumps(system.parameters)}
         table = _with_log_z(samples, values, warning, self.name)
+        # Of the runs that were stopped before, from whose checkpoint this one went on.
+        earlier += ladder.attrs.get("earlier_time", 0.0)
         table.attrs |= {"seed": int(seed), "wall_time": time.perf_counter() - begin + earlier}
+        table.attrs |= {"earlier_time": earlier} if earlier else {}
         return table
 
     def _with_reference(self, system: Any, seed: int) -> tuple[Any, tuple[int, int], dict[str, Any]]:
@@ -226,6 +239,24 @@ class LadderMethod(AbstractMethod):
         samples = mcmc.run(system, seed=seed, **settings)
         return _with_log_z(samples, {"log_z": log_z, "log_z_err": 0.0, "n_rungs": 1.0}, "", self.name)
 
+    def _kept_rungs(
+        self, checkpoint: str | Path | Temporary | None, subject: Any, path: Any, seed: int, settings: dict
+    ) -> tuple[NDArray[np.float64], tuple[int, int], float]:
+        """`_rungs`, and the seconds that they took a run before, beside whose state they are."""
+        from edgphys.mcmc.core.checkpoint import kept_beside
+
+        if checkpoint is None:
+            return *self._rungs(subject, path, seed, settings), 0.0
+        identity = {"estimator": self.name, "pilot_seed": seed, **self.settings(), **subject.identity()}
+        identity |= {"algorithm": settings["algorithm"], "n_threads": None}
+
+        def find() -> dict[str, Any]:
+            rungs, calls = self._rungs(subject, path, seed, settings)
+            return {"rungs": rungs, "calls": np.array(calls)}
+
+        found, earlier = kept_beside(checkpoint, "rungs", identity, find)
+        return found["rungs"], (int(found["calls"][0]), int(found["calls"][1])), earlier
+
     def _rungs(
         self, subject: Any, path: Any, seed: int, settings: dict
     ) -> tuple[NDArray[np.float64], tuple[int, int]]:
@@ -248,8 +279,8 @@ class LadderMethod(AbstractMethod):
         """log Z of the last rung, its error, and diagnostics; why not to trust it."""
         result, more = self._estimator.log_z(ladder, log_z_reference)
         values = {"log_z": float(result["log_z"][-1]), "n_rungs": float(result["log_z"].size)}
-        error = float(result["log_z_err"][-1])
-        values["log_z_err"] = math.hypot(error, more.get("log_z_quadrature", 0.0))
+        for name in ("log_z_err", "entropy_err"):
+            values[name] = math.hypot(float(result[name][-1]), more.get("log_z_quadrature", 0.0))
         reasons = [result.attrs["warning"]]
         if "swap_rate" in ladder:
             values["swap_rate"] = float(ladder["swap_rate"].mean("chain").min())
@@ -272,11 +303,13 @@ def _without_exchange(ladder: xr.Dataset) -> list[str]:
 
 def _with_log_z(samples: xr.Dataset, values: dict[str, float], warning: str, method: str) -> xr.Dataset:
     """Estimates of the samples with log Z put in."""
-    from edgphys.estimators.estimate import estimate, with_log_z
+    from edgphys.estimators.estimate import estimate, estimate_beside_log_z, with_log_z
 
     if warning:
         values = values | {"converged": 0.0}
-    table = with_log_z(estimate(samples), values, warning)
+    # Frozen chains say nothing against log_z where swaps bring them what they do not find.
+    trusted = not warning and "swap_rate" in values
+    table = with_log_z((estimate_beside_log_z if trusted else estimate)(samples), values, warning)
     settings = json.loads(table.attrs["settings"]) | {"chains": samples.attrs["method"]}
     table.attrs |= {
         "method": method,

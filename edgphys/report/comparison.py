@@ -220,13 +220,15 @@ def troubles(table: xr.Dataset) -> list[tuple[str, dict[str, Any], str]]:
 
 
 def blanks(table: xr.Dataset) -> list[tuple[str, dict[str, Any], str]]:
-    """Cells of exact methods that could not be had: (method, point, reason)."""
+    """Cells with results that could not be had, and no other trouble: (method, point, reason)."""
     warnings, couplings = json.loads(table.attrs.get("warnings", "{}")), check_scan(table)
     grid = itertools.product(*(table[name].values.tolist() for name in couplings))
     points = [dict(zip(couplings, values, strict=True)) for values in grid]
-    exact = [name for name, look in looks(table).items() if look.is_exact]
-    cells = [(name, point, warnings.get(cell_name(name, point), "")) for name in exact for point in points]
-    return [cell for cell in cells if cell[2]]
+    cells = [
+        (name, point, warnings.get(cell_name(name, point), "")) for name in looks(table) for point in points
+    ]
+    in_trouble = [(method, point) for method, point, _ in troubles(table)]
+    return [cell for cell in cells if cell[2] and cell[:2] not in in_trouble]
 
 
 def _reason(cell: xr.Dataset) -> str:

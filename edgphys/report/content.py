@@ -95,6 +95,8 @@ def content_of(
         notes = [note, _BRACKETS] if note else notes
     else:
         profile_table(view, _mean_bound(result) if kind == "bound" else result)
+    if result.attrs.get("blank"):
+        notes = [*notes, f"Blank: {result.attrs['blank']}."]
     warning = str(result.attrs.get("warning", ""))
     return Content(title, state, [view], notes, [warning] if warning else [])
 
@@ -162,5 +164,6 @@ def _notes(table: xr.Dataset) -> list[str]:
         if ranges:
             notes.append(f"{method}: one model for {range_words(ranges)}, drawn from anew at each point.")
     for method, point, reason in blanks(table):
-        notes.append(f"No results of {method} at {where(point)}: {reason}")
+        how_many = "Not all" if method in sampled_methods(table) else "No"
+        notes.append(f"{how_many} results of {method} at {where(point)}: {reason}")
     return notes

@@ -11,10 +11,12 @@ import json
 import math
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from edgphys._files import drop_states
 from edgphys.dataset.cell_names import point_words
-from edgphys.errors import ArgumentTypeError, EdgphysError
+from edgphys.errors import ArgumentTypeError, DatasetError, EdgphysError, TrainingError
 from edgphys.methods.base import AbstractMethod
 from edgphys.recording.record import merged, unrecorded
 from edgphys.scans.points import point_label, seed_sequence
@@ -77,7 +79,7 @@ def run_cell(cell: Cell, artefact: Any, checkpoint: str | None) -> Result:
     try:
         seed = seed_sequence(cell.seed, name, cell.point)
         with unrecorded() as notes:
-            estimates = cell.method.run(cell.system, seed, artefact, checkpoint)
+            estimates = _estimates(cell, seed, artefact, checkpoint)
         if not isinstance(estimates, xr.Dataset):
             kind = type(estimates).__name__
             raise ArgumentTypeError(f"run of method {name!r} must give an xarray.Dataset, got {kind}")
@@ -91,6 +93,20 @@ def run_cell(cell: Cell, artefact: Any, checkpoint: str | None) -> Result:
     return result
 
 
+def _estimates(cell: Cell, seed: Any, artefact: Any, checkpoint: str | None) -> Any:
+    """From the state of a killed run; anew where that is damaged, or of another device.
+
+    That it belongs to this scan, the scan has looked at.
+    """
+    try:
+        return cell.method.run(cell.system, seed, artefact, checkpoint)
+    except (DatasetError, TrainingError) as error:
+        if checkpoint is None or error.argument != "checkpoint":
+            raise
+        drop_states(Path(checkpoint))
+        return cell.method.run(cell.system, seed, artefact, checkpoint)
+
+
 def _result_of(estimates: xr.Dataset, settings: dict[str, Any]) -> Result:
     values = {
         str(name): float(variable) for name, variable in estimates.data_vars.items() if variable.size == 1
@@ -101,6 +117,6 @@ def _result_of(estimates: xr.Dataset, settings: dict[str, Any]) -> Result:
         # Absent and NaN are the same in a scan.
         "values": {name: value for name, value in values.items() if not math.isnan(value)},
         "algorithm": str(attrs.get("algorithm", attrs.get("method", ""))),
-        "warning": str(attrs.get("warning", "")),
+        "warning": str(attrs.get("warning") or attrs.get("blank", "")),
         "settings": merged(settings, json.loads(str(attrs.get("settings", "{}")))),
     }

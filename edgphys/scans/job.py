@@ -6,6 +6,7 @@ from __future__ import annotations
 import filecmp
 import functools
 import shutil
+from collections import Counter
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from edgphys._files import write_whole
-from edgphys._progress import reporting_to
+from edgphys._progress import foreseen_by, reporting_to
 from edgphys._threads import cpu_count, kept_torch_threads
 from edgphys.dataset.cell_names import point_words
 from edgphys.methods.base import AbstractMethod
@@ -90,7 +91,10 @@ class Job:
         done = dict(done)
         with self.progress:
             self.progress.plan(self._plans())
-            self.progress.begin(len(self.wanted), len(self.wanted) - len(todo))
+            left = Counter(name for name, _ in todo)
+            self.progress.begin(
+                len(self.wanted), len(self.wanted) - len(todo), left, self._n_workers(len(todo))
+            )
             artefacts = self._prepare({cell.shared for cell in todo.values()}, partial)
             with closing(self._results(todo, artefacts, partial)) as results:
                 for key, result in results:
@@ -187,7 +191,10 @@ class Job:
 
     def _heard(self, cell: Cell, artefact: Any, checkpoint: str | None) -> Result:
         """The result of a cell, which tells the bar of the scan how far it is."""
-        with reporting_to(self.progress.listener(cell.method.name, point_label(cell.point))):
+        name = cell.method.name
+        listener = self.progress.listener(name, point_label(cell.point))
+        foresee = functools.partial(self.progress.foresee, name)
+        with reporting_to(listener), foreseen_by(foresee):
             return run_cell(cell, artefact, checkpoint)
 
     def _started(self, cell: Cell) -> None:

@@ -3,7 +3,7 @@
 
 Beside the output file ``NAME`` a folder ``NAME.partial`` holds ``scan.json`` (what the scan is: system,
 settings, seed), ``plan.json`` (the table that it is going to be) and one JSON file per finished cell, each
-complete or absent; beside them states of trainings, and a trained model that all points share. The folder
+complete or absent; beside them states of cells at work, and a trained model that all points share. The folder
 goes when the dataset is written; trained models stay, in ``NAME.models``.
 """
 
@@ -18,9 +18,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from edgphys._files import OVERWRITE, locked, write_whole
+from edgphys._files import OVERWRITE, drop_states, locked, write_whole
 from edgphys.dataset.json_text import Form, parsed
-from edgphys.errors import DatasetError
+from edgphys.errors import DatasetError, TooLongError
 
 __all__ = ["FREE_SETTINGS", "PartialScan", "disagreement"]
 
@@ -85,8 +85,8 @@ class PartialScan:
         Settings of methods that only the earlier header has are kept, for their cells are.
         """
         self.folder.mkdir(exist_ok=True)
-        for state in self.folder.glob("cell-*.pt"):
-            if not zipfile.is_zipfile(state):  # no archive of torch; what cannot be read is trained again
+        for state in self.folder.glob("cell-*.pt*"):
+            if not zipfile.is_zipfile(state):  # no archive; what cannot be read is computed again
                 self._unlink(state.name)
         if self.exists():
             header = header | {"settings": self.header()["settings"] | header["settings"]}
@@ -109,10 +109,13 @@ class PartialScan:
     @contextlib.contextmanager
     def kept_if_begun(self) -> Iterator[None]:
         """Drop the folder if what is computed meanwhile fails or is stopped before anything is there."""
+        had = any(self.folder.glob("cell-*"))
         try:
             yield
-        except BaseException:
-            if not any(self.folder.glob("cell-*")):
+        except BaseException as error:
+            # What was refused once its rate was known leaves states that are worth nothing.
+            worth = ("json", "model") if isinstance(error, TooLongError) and not had else ("*",)
+            if not any(any(self.folder.glob(f"cell-*.{suffix}")) for suffix in worth):
                 self.remove()
             raise
 
@@ -128,10 +131,10 @@ class PartialScan:
     def add(self, method: str, point: str, result: dict[str, Any]) -> None:
         """Keep one finished cell, and drop the checkpoint it was computed with."""
         self._write(self._name(method, point, "json"), {"method": method, "point": point, "result": result})
-        Path(self.checkpoint(method, point)).unlink(missing_ok=True)
+        drop_states(Path(self.checkpoint(method, point)))
 
     def checkpoint(self, method: str, point: str) -> str:
-        """Path for the checkpoint of the cell being trained."""
+        """Path for the state of the cell being computed; further states are `edgphys._files.beside` it."""
         return str(self.folder / self._name(method, point, "pt"))
 
     def model(self, name: str, size: str, seed: int, training: dict[str, Any]) -> Path:

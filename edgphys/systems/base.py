@@ -14,6 +14,7 @@ add is in the three modules `base` of the folders of these names.
 from __future__ import annotations
 
 import json
+import math
 from abc import abstractmethod
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -36,7 +37,11 @@ if TYPE_CHECKING:
 else:
     torch = LazyModule("torch")
 
-__all__ = ["AbstractSystem", "check_finite_integral", "check_system"]
+__all__ = ["AbstractSystem", "check_energies", "check_finite_integral", "check_system"]
+
+
+LARGEST_ACTION = 1e150
+_N_PROBES = 8
 
 
 class AbstractSystem(Final, AbstractObserving):
@@ -321,6 +326,32 @@ def check_system(value: Any) -> AbstractSystem:
         If it is none.
     """
     return instance(value, "system", AbstractSystem, "a system of edgphys.systems")
+
+
+def check_energies(system: AbstractSystem, largest: float = LARGEST_ACTION) -> None:
+    """Refuse a system whose energies at its starting points leave float64, before anything is computed.
+
+    Parameters
+    ----------
+    system : AbstractSystem
+    largest : float
+        Bound on |E / T|; as a rule so that float64 holds the square, too. Points in a wall do not count.
+
+    Raises
+    ------
+    ArgumentValueError
+        If so.
+    """
+    try:
+        with np.errstate(all="ignore"):
+            x = system.random_configurations(_N_PROBES, np.random.default_rng(0))
+            reduced = np.abs(np.asarray(system.energy(x)) / system.temperature)
+            typical = float(np.min(reduced, initial=math.inf, where=~np.isnan(reduced)))
+    except (ArithmeticError, ValueError):  # a transform on the way to the points has left it
+        typical = math.inf
+    if not typical < largest:
+        words = f"energies E/T of less than {largest:.3g} in size, which float64 can work with"
+        raise ArgumentValueError(f"system must have {words}, got {typical:.3g} of {system!r}", "system")
 
 
 def check_finite_integral(system: AbstractSystem, name: str = "system") -> None:

@@ -78,7 +78,7 @@ def test_any_variable_may_be_missing_or_no_number(make, tmp_path, capsys):
     for name in whole.variables:
         for ds in (
             whole.drop_vars(name),
-            whole.rename({name: "[/bold]"}),
+            whole.rename({name: "[bold]"}),  # a netCDF name has no slash
             whole.assign({name: (whole[name].dims, whole[name].values.astype(str).astype(object))}),
             whole.assign({name: whole[name] * np.inf}) if whole[name].dtype.kind == "f" else whole,
         ):

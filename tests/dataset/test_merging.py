@@ -54,11 +54,43 @@ def test_other_physics_is_not_merged(other, message):
         dataset.merge([weighted(seed=1), other])
 
 
-def test_chains_of_other_length_or_thinning_are_not_merged():
-    with pytest.raises(DatasetError, match="dims other than chain"):
-        dataset.merge([chains(n=64, seed=1), chains(n=65, seed=2)])
+def test_chains_of_other_thinning_or_sites_are_not_merged():
     with pytest.raises(DatasetError, match="thin"):
         dataset.merge([chains(seed=1), chains(seed=2, settings='{"thin": 5}')])
+    two, three = (
+        chains(seed=n).assign(configurations=(("chain", "draw", "x"), np.ones((2, 64, n)))) for n in (2, 3)
+    )
+    with pytest.raises(DatasetError, match="dims other than chain and draw must have the same length"):
+        dataset.merge([two, three])
+
+
+def test_chains_of_other_length_are_padded(tmp_path):
+    settings = [
+        '{"n_sweeps": 64, "measured": {"acceptance": 0.2}}',
+        '{"n_sweeps": 16, "measured": {"acceptance": 0.7}}',
+    ]
+    long, short = (
+        chains(n=n, seed=n, settings=text).assign(spins=(("chain", "draw"), np.ones((2, n), np.int8)))
+        for n, text in zip((64, 16), settings, strict=True)
+    )
+    long, short = (ds.rename(spins="configurations") for ds in (long, short))
+    merged = dataset.merge([long, short])
+    dataset.validate(merged)
+    assert merged["drawn"].sum("draw").values.tolist() == [64, 64, 16, 16]
+    np.testing.assert_array_equal(merged["energy"][2:, :16], short["energy"])
+    assert merged["energy"][2:, 16:].isnull().all() and merged["configurations"].dtype == np.int8
+    assert json.loads(merged.attrs["settings"]) == {"n_sweeps": [64, 16], "measured": {"acceptance": 0.3}}
+    xr.testing.assert_identical(dataset.read(dataset.write(merged, tmp_path / "a.nc")), merged)
+    again = dataset.merge(
+        [merged, chains(n=20, seed=3).assign(configurations=long["configurations"][:, :20])]
+    )
+    assert again["drawn"].sum("draw").values.tolist() == [64, 64, 16, 16, 20, 20]
+    assert float(estimate(again).n_draws) == 200
+    with pytest.raises(DatasetError, match="same draws twice"):
+        dataset.merge([merged, long.isel(draw=slice(50)).assign_attrs(seed=5)])
+    for wrong in (merged["drawn"][:, ::-1].values, merged["drawn"].values.astype(int)):
+        with pytest.raises(DatasetError, match="coordinate drawn must be"):
+            dataset.validate(merged.assign_coords(drawn=(("chain", "draw"), wrong)))
 
 
 def test_equal_json_in_another_order_is_the_same_physics():

@@ -175,9 +175,9 @@ def test_gradients_of_search_and_training_are_counted_one_by_one(decoder):
     target = edg.model.target
     gradients, energies = counter.take()
     # The search: 400 steps of 512 walkers and their start, each evaluated once more for the energy; then five
-    # rounds of draws, and for the wide components of a mixture three times 4000. Hamiltonian: 512 forces for
-    # the size of its first steps.
-    search, wide = 401 * 512, 3 * 4000 if decoder == "mixture" else 0
+    # rounds of draws, and for the wide components three times 4000. Hamiltonian: 512 forces for the size of
+    # its first steps.
+    search, wide = 401 * 512, 3 * 4000
     assert target.n_gradient_calls == gradients == search + (512 if decoder == "hamiltonian" else 0)
     assert target.n_energy_calls == energies - search == 5 * 2000 + wide
     edg.fit(0, 3, batch_size=16, path_share=0.4, device="cpu", progress=False)

@@ -56,8 +56,8 @@ def test_exact_results_have_no_error():
 
 
 def test_exact_result_of_unknown_name_is_refused():
-    with pytest.raises(UnknownNameError, match=r"got .'entropy'"):
-        estimates_from_exact({"entropy": 1.0}, {})
+    with pytest.raises(UnknownNameError, match=r"got .'enthalpy'"):
+        estimates_from_exact({"enthalpy": 1.0}, {})
 
 
 def test_what_are_no_samples_is_refused():

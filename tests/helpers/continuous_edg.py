@@ -100,7 +100,7 @@ def build(
     target = system if isinstance(system, AbstractCountedTarget) else ContinuousTarget(system)
     generator = torch.Generator().manual_seed(seed)
     if n_leapfrog:
-        decoder = HamiltonianDecoder(mixture, target.gradient, n_leapfrog, *size, generator)
+        decoder = HamiltonianDecoder(mixture, target.gradient, n_leapfrog, *size, generator, n_wide=n_wide)
     else:
         decoder = MixtureDecoder(mixture, *size, generator, n_wide)
     model = ContinuousModel(

@@ -70,7 +70,9 @@ class StubEDG:
         edg.fit_seed = seed
         return edg
 
-    def sample(self, n_samples, seed, *, n_path_steps=None, keep=False, batch_size=1000, progress=None):
+    def sample(
+        self, n_samples, seed, *, n_path_steps=None, keep=False, progress=None, checkpoint=None, **more
+    ):
         cls = type(self)
         if cls.fail_at is not None and len(cls.log) >= cls.fail_at:
             raise cls.failure

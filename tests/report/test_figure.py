@@ -225,7 +225,7 @@ def test_a_method_of_one_model_is_a_curve_with_a_band():
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ({"variables": ["entropy"]}, UnknownNameError, "variables must be among log_z, .*got 'entropy'"),
+        ({"variables": ["enthalpy"]}, UnknownNameError, "variables must be among log_z, .*got 'enthalpy'"),
         ({"path": "missing/a.png"}, DatasetError, "folder missing does not exist"),
         ({"path": "a.nope"}, ValueError, "path must end in one of .*png"),
         ({"path": "old.png"}, DatasetError, "old.png exists and is not overwritten; .*--overwrite"),

@@ -126,7 +126,9 @@ def test_the_kernel_of_the_chain_is_its_energy():
 
 
 def test_what_is_not_given_has_a_default(system):
-    assert system.exact == (() if system.lattice else ("log_z", "free_energy", "energy", "specific_heat"))
+    assert system.exact == (
+        () if system.lattice else ("log_z", "free_energy", "energy", "entropy", "specific_heat")
+    )
     assert system.record is None and system.easy_parameters == {} and system.n_blocks == 1
     assert system.replace(temperature=2.0).parameters == system.parameters | {"temperature": 2.0}
     x = torch.from_numpy(np.random.default_rng(0).standard_normal((3, system.n_variables))).requires_grad_()

@@ -7,7 +7,7 @@ m_c and L_c are the mean and the root of the covariance of component c of a Gaus
 exp(-U) (`edgphys.edg.mixture.gaussian_mixture`); at the start ``A_c^2 + s_c^2 = 1`` and f = 0, so that the
 decoder *is* that mixture. Training bends the components (f, a network), reshapes them (A, s) and changes
 their shares p(c). The last components, wide ones (`edgphys.edg.mixture.wide_components`), stay as they are:
-their draws are there for what the others lose.
+their draws are there for what the others lose (`Bent`, which the Hamiltonian decoder has too).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from edgphys.edg.core.module import Module
 from edgphys.edg.core.networks import Perceptron
 from edgphys.edg.mixture.gaussian_mixture import GaussianMixture
 
-__all__ = ["Frames", "MixtureDecoder"]
+__all__ = ["Bent", "Frames", "MixtureDecoder"]
 
 # Variance of the output noise over that of the component, at the start.
 _NOISE_SHARE = 0.3
@@ -54,6 +54,30 @@ class Frames(Module):
         """y of x in every frame, shape (n_batch, n_labels, n_dims)."""
         shifted = x[:, None] - self.means.to(x.dtype)
         return torch.einsum("cij,ncj->nci", self.inverses.to(x.dtype), shifted)
+
+
+@final
+class Bent(Module):
+    """Which components training bends, and what the others, the last `n_wide`, stay: N(0, 1) in their frame.
+
+    Attributes
+    ----------
+    log_amplitude, log_noise : float
+        Of one latent, and of the noise, of a component that stays.
+    """
+
+    log_amplitude, log_noise = 0.5 * math.log(1 - _NOISE_SHARE), 0.5 * math.log(_NOISE_SHARE)
+
+    def __init__(self, n_labels: int, n_wide: int) -> None:
+        super().__init__()
+        bent = torch.arange(n_labels) < n_labels - n_wide
+        self.register_buffer("is_bent", bent[:, None], persistent=False)
+
+    def forward(self, mean: Tensor, log_noise: Tensor, z: Tensor, label: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and log noise of every draw: those given, or of latents z, (n_batch, n_dims), that stay."""
+        bent = self.is_bent[label]
+        still = torch.exp(z.new_tensor(self.log_amplitude)) * z
+        return torch.where(bent, mean, still), torch.where(bent, log_noise, self.log_noise)
 
 
 @final
@@ -95,11 +119,10 @@ class MixtureDecoder(Module):
         n_labels, n_dims = self.frames.n_labels, self.frames.n_dims
         self.n_labels = n_labels
         self.n_dims = self.n_latent = n_dims
-        self.log_amplitude = nn.Parameter(torch.full((n_labels, n_dims), 0.5 * math.log(1 - _NOISE_SHARE)))
-        self.log_noise = nn.Parameter(torch.full((n_labels, n_dims), 0.5 * math.log(_NOISE_SHARE)))
+        self.log_amplitude = nn.Parameter(torch.full((n_labels, n_dims), Bent.log_amplitude))
+        self.log_noise = nn.Parameter(torch.full((n_labels, n_dims), Bent.log_noise))
         self.network = Perceptron(n_dims + n_labels, n_dims, width, depth, generator)
-        bent = torch.arange(n_labels) < n_labels - n_wide
-        self.register_buffer("bent", bent[:, None].float(), persistent=False)
+        self.bent = Bent(n_labels, n_wide)
 
     def driven_by(self, gradient: Callable[[Tensor], Tensor]) -> MixtureDecoder:
         """The decoder with the force of another energy: itself, for it has none."""
@@ -112,10 +135,5 @@ class MixtureDecoder(Module):
     def centre(self, z: Tensor, label: Tensor) -> tuple[Tensor, Tensor]:
         """Mean of y and log of its standard deviation, both (n_batch, n_dims), in the frame of the label."""
         kind = nn.functional.one_hot(label, self.n_labels).to(z.dtype)
-        bent = self.bent[label]
-        bend = bent * self.network(torch.cat([z, kind], 1))
-        log_amplitude, log_noise = (
-            bent * trained[label] + (1.0 - bent) * 0.5 * math.log(share)
-            for trained, share in ((self.log_amplitude, 1 - _NOISE_SHARE), (self.log_noise, _NOISE_SHARE))
-        )
-        return torch.exp(log_amplitude) * z + bend, log_noise
+        bend = self.network(torch.cat([z, kind], 1))
+        return self.bent(torch.exp(self.log_amplitude[label]) * z + bend, self.log_noise[label], z, label)

@@ -15,6 +15,9 @@ several narrow basins the force is stiffer by a factor s: steps begin at 0.5 / s
 so that the dynamics is stable in each. A force longer than ten times its typical length is cut smoothly, and
 Q and eta lie within +-2 by a tanh, so that a network still in training cannot throw x to infinity.
 
+The last components, wide ones (`edgphys.edg.mixture.wide_components`), have no dynamics, which would carry
+their draws back to the basins: y is N(0, 1), the sum of the groups in the proportions of the linear theory.
+
 References
 ----------
 Wang, Guo, Wu, Zhou, arXiv:2401.02080, section 3.3 (generalised Hamiltonian decoder; there the scale of Q and
@@ -32,7 +35,7 @@ from torch import Tensor, nn
 
 from edgphys.edg.core.module import Module
 from edgphys.edg.core.networks import Perceptron
-from edgphys.edg.mixture.decoder import Frames
+from edgphys.edg.mixture.decoder import Bent, Frames
 from edgphys.edg.mixture.gaussian_mixture import GaussianMixture
 
 __all__ = ["HamiltonianDecoder", "bounded_exp", "stiffness_of"]
@@ -61,6 +64,8 @@ class HamiltonianDecoder(Module):
     generator : torch.Generator
     stiffness : float
         s, at least 1; see `stiffness_of`.
+    n_wide : int
+        The last components, so many, stay as they are.
 
     Attributes
     ----------
@@ -81,6 +86,7 @@ class HamiltonianDecoder(Module):
         depth: int,
         generator: torch.Generator,
         stiffness: float = 1.0,
+        n_wide: int = 0,
     ) -> None:
         super().__init__()
         self.frames, self._gradient = Frames(mixture), gradient
@@ -95,6 +101,7 @@ class HamiltonianDecoder(Module):
         self.kick = Perceptron(2 * d + extra, 2 * d, width, depth, generator)
         self.drift = Perceptron(d + extra, 2 * d, width, depth, generator)
         self.spread = Perceptron(2 * d + self.n_labels, 1, width, depth, generator)
+        self.bent = Bent(self.n_labels, n_wide)
 
     def driven_by(self, gradient: Callable[[Tensor], Tensor]) -> HamiltonianDecoder:
         """The decoder with the force of another energy; all weights are shared."""
@@ -104,12 +111,18 @@ class HamiltonianDecoder(Module):
 
     def linear_theory(self) -> tuple[Tensor, Tensor]:
         """Amplitude of each latent in y, (n_labels, n_groups, n_dims), and noise, in a Gaussian basin."""
-        n = self.n_groups - 1
-        stay, last = 1 - 0.5 * self._step**2, 1 - self._h
-        powers = [stay**n, *(self._step * stay ** (n - k) for k in range(1, n + 1))]
-        amplitude = last * torch.tensor(powers)[None, :, None]
-        amplitude = amplitude.expand(self.n_labels, self.n_groups, self.n_dims).clone()
-        return amplitude, torch.full((self.n_labels, self.n_dims), math.sqrt(2 * self._h))
+        powers = self._powers()
+        bent = (1 - self._h) * powers[None, :, None]
+        still = math.exp(Bent.log_amplitude) * (powers / powers.norm())[None, :, None]
+        shape, is_bent = (self.n_labels, self.n_groups, self.n_dims), self.bent.is_bent
+        amplitude = torch.where(is_bent[..., None], bent, still).expand(shape).clone()
+        noise = torch.where(is_bent, math.sqrt(2 * self._h), math.exp(Bent.log_noise))
+        return amplitude, noise.expand(self.n_labels, self.n_dims).clone()
+
+    def _powers(self) -> Tensor:
+        """Amplitude of each group in y before the last step, (n_groups,)."""
+        n, stay = self.n_groups - 1, 1 - 0.5 * self._step**2
+        return torch.tensor([stay**n, *(self._step * stay ** (n - k) for k in range(1, n + 1))])
 
     def force(self, y: Tensor, label: Tensor) -> Tensor:
         """g(y), cut to a finite length."""
@@ -135,7 +148,9 @@ class HamiltonianDecoder(Module):
             # The second half kick changes v, which the next step draws afresh: it would have no effect.
         eta = self.spread(torch.cat([y, self._tame(force), kind], 1))
         h = torch.exp(self.log_h[label])[:, None] * bounded_exp(eta)
-        return y - h * force, 0.5 * torch.log(2 * h).expand_as(y)
+        powers = self._powers().to(z)
+        together = torch.einsum("g,ngd->nd", powers / powers.norm(), parts)
+        return self.bent(y - h * force, 0.5 * torch.log(2 * h).expand_as(y), together, label)
 
     def _kicked(self, y: Tensor, force: Tensor, tail: Tensor) -> Tensor:
         scale, shift = self.kick(torch.cat([y, self._tame(force), tail], 1)).chunk(2, 1)

@@ -122,10 +122,10 @@ class AbstractMixtureRecipe(AbstractRecipe):
     Attributes
     ----------
     has_wide : bool
-        Whether the decoder can leave wide components as they are.
+        Whether models get wide components.
     """
 
-    has_wide: ClassVar[bool] = False
+    has_wide: ClassVar[bool] = True
 
     batch_size: ClassVar[int] = 256
     conditional: ClassVar[bool] = True
@@ -263,7 +263,6 @@ class MixtureRecipe(AbstractMixtureRecipe):
     name = "mixture"
     options = MixtureOptions
     default_of = "continuous"
-    has_wide = True
 
     def _decoder(self, target, mixture, n_wide, options, seed, weights, generator):
         return MixtureDecoder(mixture, *options.decoder_size, generator, n_wide)
@@ -292,7 +291,7 @@ class HamiltonianRecipe(AbstractMixtureRecipe):
             stiffness = float(weights["decoder.stiffness"])
         width, depth = options.decoder_size
         steps = options.n_leapfrog
-        return HamiltonianDecoder(mixture, target.gradient, steps, width, depth, generator, stiffness)
+        return HamiltonianDecoder(mixture, target.gradient, steps, width, depth, generator, stiffness, n_wide)
 
 
 def _free(options: Any) -> Conditions:

@@ -29,6 +29,7 @@ import math
 import time
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -66,6 +67,7 @@ def bridge(
     options: SampleOptions,
     *,
     progress: bool | None,
+    checkpoint: str | Path | None = None,
 ) -> xr.Dataset:
     """Estimates from both sides, see `EDG.bridge`."""
     begin = time.perf_counter()
@@ -80,7 +82,9 @@ def bridge(
     pilots = model.target.calls_since(before) + Calls(views.n_more_energies(0) + n_pilot)
     # From here on nothing is left open, and nothing is annealed: the other side has no such rungs.
     both, options = replace(trained, model=model), replace(options, n_views=views.n, n_anneal=0)
-    forward = draw_samples(both, n_samples, seed, options, keep=False, progress=progress, with_chains=False)
+    of_draws = {"keep": False, "progress": progress, "with_chains": False, "checkpoint": checkpoint}
+    forward = draw_samples(both, n_samples, seed, options, **of_draws)
+    earlier = {name: forward.attrs[name] for name in ("earlier_time",) if name in forward.attrs}
     backward = upper_bound(both, reference, _seed_of_reference(seed), options)
     sides = (forward, backward, reference)
     n_calls = [
@@ -96,11 +100,12 @@ def bridge(
         trained.system,
         method="bridge",
         seed=seed,
-        wall_time=time.perf_counter() - begin,
+        wall_time=time.perf_counter() - begin + sum(earlier.values()),
         settings=settings | {"chains": str(reference.attrs.get("method", ""))},
         n_energy_calls=n_calls[0],
         n_gradient_calls=n_calls[1],
     )
+    observables.attrs |= earlier
     if trained.reason:
         observables.attrs["decoder_reason"] = trained.reason
     return estimates_of(forward, backward, observables)
@@ -142,8 +147,9 @@ def estimates_of(forward: xr.Dataset, backward: xr.Dataset, observables: xr.Data
     """
     table, of_draws = estimate(observables), estimate(forward)
     log_w = backward["log_weight_reverse"].transpose("chain", "draw").to_numpy()
-    result = bennett(forward["log_weight_joint"].to_numpy(), log_w)
-    values = {"log_z": result.log_z, "log_z_err": result.err}
+    energy = observables["energy"].transpose("chain", "draw").to_numpy() / observables.attrs["temperature"]
+    result = bennett(forward["log_weight_joint"].to_numpy(), log_w, energy)
+    values = {"log_z": result.log_z, "log_z_err": result.err, "entropy_err": result.err_with}
     values |= {name: float(of_draws[name]) for name in _OF_DRAWS}
     values |= _bound(log_w, values) | {
         "bridge_overlap": result.overlap,

@@ -18,7 +18,6 @@ import json
 import time
 
 import numpy as np
-import torch
 import xarray as xr
 from numpy.typing import NDArray
 
@@ -56,16 +55,18 @@ def independence_chain(
     n_draws = n_samples // n_chains
     n_warmup = max(_LEAST_WARM_UP, int(_WARM_UP * n_draws))
     shape = (n_chains, n_warmup + n_draws)
-    of_draws = {"keep": True, "progress": progress, "with_chains": False}
+    of_draws = {"keep": keep, "progress": progress, "with_chains": False}
     proposals = draw_samples(trained, shape[0] * shape[1], seed, options, **of_draws)
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(1,)))
     states = accepted_indices(proposals["log_weight_joint"].to_numpy().reshape(shape), rng)
     kept = states[:, n_warmup:] + shape[1] * np.arange(n_chains)[:, None]
     accepted = np.diff(states[:, n_warmup - 1 :], axis=1) != 0
-    chosen = torch.from_numpy(proposals["configurations"].to_numpy()[kept.ravel()]).flatten(1)
+    chosen = {str(name): values.to_numpy()[kept.ravel()] for name, values in proposals.items()}
+    configurations = chosen.pop("configurations", None)
+    del chosen["log_weight_joint"]
     settings = json.loads(proposals.attrs["settings"]) | {"n_samples": n_samples, "n_chains": n_chains}
     settings |= {"n_warmup": n_warmup, "acceptance": float(accepted.mean())}
-    chain = run.dataset(trained, chosen, {}, settings, Calls(), (n_chains, n_draws))
+    chain = run.dataset(trained, chosen, configurations, settings, Calls(), (n_chains, n_draws))
     for name in ("n_energy_calls", "n_gradient_calls"):
         chain.attrs[name] = proposals.attrs[name]  # with the warm-up
     return chain

@@ -196,6 +196,14 @@ class StepChange:
         coarse = ode_log_weights(model, first, log_density[:n], generator, flow.coarser())
         self._log_w.append((log_w[:n].cpu(), coarse.cpu()))
 
+    def state(self) -> list[tuple[Tensor, Tensor]]:
+        """For `restore`; not changed by what comes."""
+        return list(self._log_w)
+
+    def restore(self, state: list[tuple[Tensor, Tensor]]) -> None:
+        """Go on from `state`."""
+        self._log_w = list(state)
+
     def attrs(self) -> dict[str, float]:
         """``log_weight_step_change``, averaged with the weights; or nothing."""
         if not self._log_w:

@@ -21,7 +21,7 @@ with its weights (`AbstractTarget.witnesses`) sends back these too, and tells wh
 
 from __future__ import annotations
 
-from typing import final
+from typing import Any, final
 
 import numpy as np
 import torch
@@ -69,6 +69,20 @@ class RoundTrips:
         both = new if self._kept is None else tuple(map(torch.cat, zip(self._kept, new, strict=True)))
         best = torch.topk(both[0], min(self.n_wanted, len(both[0]))).indices
         self._kept = tuple(part[best] for part in both)
+
+    def state(self) -> dict[str, Any]:
+        """What the next draw needs, for `restore`; not changed by what comes."""
+        kept = None if self._kept is None else tuple(part.cpu() for part in self._kept)
+        rng = self._rng.bit_generator.state
+        return {"kept": kept, "largest": self._largest, "log_total": float(self._log_total), "rng": rng}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from `state`, of a run with the same seed."""
+        if state["kept"] is not None:
+            self._kept = tuple(part.to(self._generator.device) for part in state["kept"])
+            self._dtype = self._kept[1].dtype
+        self._largest, self._log_total = state["largest"], state["log_total"]
+        self._rng.bit_generator.state = state["rng"]
 
     def unseen(
         self,

@@ -30,6 +30,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -119,6 +120,15 @@ class ViewSpread:
             self._means.append(log_w.mean(0).cpu())
             self._within.append(log_w.var(0).cpu())
             self._n_views = len(log_w)
+
+    def state(self) -> dict[str, Any]:
+        """For `restore`; not changed by what comes."""
+        return {"means": list(self._means), "within": list(self._within), "n_views": self._n_views}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from `state`."""
+        self._means, self._within = list(state["means"]), list(state["within"])
+        self._n_views = state["n_views"]
 
     def attrs(self) -> dict[str, float]:
         """``log_weight_variance_within`` and ``log_weight_variance_between`` of single views; or nothing."""

@@ -11,33 +11,33 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field, replace
-from typing import cast
+from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import torch
 import xarray as xr
+from numpy.typing import NDArray
 from torch import Tensor
 
 from edgphys import _checks
 from edgphys._progress import ProgressBar
 from edgphys._sizes import check_memory
 from edgphys.edg.call_options import SampleOptions, not_annealed
-from edgphys.edg.core.model import AbstractEDGModel, Draw
-from edgphys.edg.core.path import log_weights
+from edgphys.edg.core.model import AbstractEDGModel
 from edgphys.edg.targets.base import AbstractTarget, Calls
-from edgphys.edg.trained import Run, TrainedModel, spawned_generator
+from edgphys.edg.trained import Run, TrainedModel, measured, spawned_generator
+from edgphys.edg.weights.draw_weights import DrawWeights, flow_of
+from edgphys.edg.weights.draws_checkpoint import DrawsCheckpoint, kept_draws
 from edgphys.edg.weights.label_shares import with_best_shares
 from edgphys.edg.weights.number_of_views import number_of_views
-from edgphys.edg.weights.ode import Flow, StepChange, ode_log_weights
 from edgphys.edg.weights.round_trip import RoundTrips
 from edgphys.edg.weights.short_chains import short_chains
-from edgphys.edg.weights.views import Back, ViewSpread, harmonic_mean, redraw_by
-from edgphys.errors import ArgumentValueError
 from edgphys.mcmc.annealing.ladder import Annealing
 from edgphys.mcmc.annealing.walkers_of import walkers_of
 from edgphys.systems.base import AbstractSystem
 
-__all__ = ["check_draws", "draw_samples", "flow_of"]
+__all__ = ["check_draws", "draw_samples"]
 
 # Draws from which those of the annealing's pilot are chosen by their weights.
 _N_PILOT = 512
@@ -45,74 +45,69 @@ _N_PILOT = 512
 _MOST_ROUND_TRIPS = 1000
 
 
-@dataclass(frozen=True)
-class _Weights:
-    """Path weights, or those of the flow.
+@dataclass
+class _SoFar:
+    """The draws so far, and all that the next batch depends on.
 
     Attributes
     ----------
-    n_steps : int
-        K of the path.
-    generator : torch.Generator
-        On the model's device.
-    flow : Flow, optional
-        Where the flow is to give the weights.
-    trips : RoundTrips, optional
-        Told of every draw that has path weights.
-    n_views : int
-        Sides from which each draw is weighed.
-    spread : ViewSpread
-        Told of all sides.
-    steps : StepChange
-        Told of draws that have weights of the flow.
+    columns : list of dict
+        Of each batch, arrays of shape (n_batch,): observables and log weights.
+    configurations : list of array
+        Of each batch, shape (n_batch, n_variables), if they are kept.
     """
 
-    n_steps: int
-    generator: torch.Generator
-    flow: Flow | None = None
-    trips: RoundTrips | None = None
-    n_views: int = 1
-    spread: ViewSpread = field(default_factory=ViewSpread)
-    steps: StepChange = field(default_factory=StepChange)
+    trained: TrainedModel
+    weights: DrawWeights
+    annealing: Annealing | None
+    before: Calls
+    keep: bool
+    columns: list[dict[str, NDArray]] = field(default_factory=list)
+    configurations: list[NDArray] = field(default_factory=list)
 
-    def __call__(
-        self, model: AbstractEDGModel, draw: Draw, log_density: Tensor, states: Tensor, back: Back
-    ) -> Tensor:
-        """log w of `draw`, float64, shape (n_batch,).
+    @property
+    def n_draws(self) -> int:
+        return sum(len(batch["log_weight_joint"]) for batch in self.columns)
 
-        `log_density` is that of the target at ``draw.x``, `states` what short chains move; `back` gives x and
-        its log-density anew.
-        """
-        # Without latents there is nothing to integrate: both kinds of weights are the ratio of densities.
-        if self.flow is not None and model.n_latent:
-            log_w = ode_log_weights(model, draw, log_density, self.generator, self.flow)
-            self.steps.add(model, draw, log_density, log_w, self.generator, self.flow)
-            return log_w
-        log_w = log_weights(model, draw, log_density, self.n_steps, self.generator)
-        if self.trips is not None:
-            self.trips.add(draw.x, log_density, log_w, states)
-        if self.n_views == 1:
-            return log_w
-        more = redraw_by(back, model, self.n_views - 1, self.n_steps, self.generator)
-        self.spread.add(more)
-        return harmonic_mean(torch.cat([log_w[None], more]))
+    def add_batch(self, size: int) -> None:
+        log_w, configurations = _weighted_batch(self.trained, size, self.weights, self.annealing)
+        columns = measured(self.trained.system, configurations)
+        self.columns.append(columns | {"log_weight_joint": log_w.numpy()})
+        if self.keep:
+            self.configurations.append(configurations.numpy())
 
+    def joined(self) -> tuple[dict[str, NDArray], NDArray | None]:
+        """All columns, and all configurations."""
+        names = self.columns[0]
+        columns = {name: np.concatenate([batch[name] for batch in self.columns]) for name in names}
+        return columns, np.concatenate(self.configurations) if self.keep else None
 
-def flow_of(options: SampleOptions, has_flow: bool) -> Flow | None:
-    """The flow that gives the weights; None for path weights.
+    def state(self) -> dict[str, Any]:
+        """For `restore`; not changed by what comes."""
+        weights, calls = self.weights, self.trained.model.target.calls - self.before
+        return {
+            "columns": {name: [batch[name] for batch in self.columns] for name in self.columns[0]},
+            "configurations": list(self.configurations),
+            "generator": weights.generator.get_state(),
+            "trips": None if weights.trips is None else weights.trips.state(),
+            "spread": weights.spread.state(),
+            "steps": weights.steps.state(),
+            "annealing": None if self.annealing is None else self.annealing.state(),
+            "calls": (calls.n_energy_calls, calls.n_gradient_calls),
+        }
 
-    Raises
-    ------
-    ArgumentValueError
-        If there is to be a flow where the encoder has none.
-    """
-    if options.weights == "path":
-        return None
-    if not has_flow:
-        raise ArgumentValueError(
-            "weights must be 'path' for encoder='gaussian' (it has no flow), got 'ode'", "weights"
-        )
-    return Flow(options.divergence, options.n_probes, n_steps=options.n_ode_steps)
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from `state`; the counters of the target as well."""
+        names = state["columns"]
+        self.columns = [{name: np.asarray(names[name][0]) for name in names}]
+        self.configurations = [np.asarray(part) for part in state["configurations"]]
+        self.weights.generator.set_state(state["generator"])
+        if self.weights.trips is not None:
+            self.weights.trips.restore(state["trips"])
+        self.weights.spread.restore(state["spread"])
+        self.weights.steps.restore(state["steps"])
+        target = cast(AbstractTarget, self.trained.model.target)
+        target.calls_since(self.before + Calls(*state["calls"]))  # sets the counters
 
 
 def check_draws(system: AbstractSystem, n_samples: int, batch_size: int) -> None:
@@ -132,6 +127,7 @@ def draw_samples(
     keep: bool,
     progress: bool | None,
     with_chains: bool = True,
+    checkpoint: str | Path | None = None,
 ) -> xr.Dataset:
     """Independent draws with importance weights, see `EDG.sample`.
 
@@ -139,25 +135,45 @@ def draw_samples(
     """
     n_samples, seed = _checks.count(n_samples, "n_samples", 1), _checks.seed(seed)
     check_draws(trained.system, n_samples, options.batch_size)
+    of_call = n_samples, seed, keep
+    with kept_draws(checkpoint, trained, options, *of_call) as store:
+        return _drawn(trained, *of_call, options, progress, with_chains, store)
+
+
+def _drawn(
+    trained: TrainedModel,
+    n_samples: int,
+    seed: int,
+    keep: bool,
+    options: SampleOptions,
+    progress: bool | None,
+    with_chains: bool,
+    store: DrawsCheckpoint | None,
+) -> xr.Dataset:
     flow = flow_of(options, trained.options.has_flow)
     n_steps = options.n_path_steps or trained.options.n_path_steps
-    run, model = Run("edg", seed, keep, time.perf_counter()), trained.model
+    begin, model = time.perf_counter(), trained.model
     before = model.target.calls
-    annealing = _annealing(trained, options.n_anneal, seed)
+    found = None if store is None else store.found
+    annealing = _annealing(trained, options.n_anneal, seed, found and found["annealing"])
     annealed = annealing is not None
     model, shares, n_pilot = with_best_shares(model, options, n_samples, n_steps, seed, annealed=annealed)
     trained = replace(trained, model=model)
     views = number_of_views(model, options, n_samples, n_steps, seed, annealed=annealed)
     generator = torch.Generator(device=model.device).manual_seed(seed)
     trips = _round_trips(model, min(_MOST_ROUND_TRIPS, n_samples // 10), seed)
-    weights = _Weights(n_steps, generator, flow, trips, views.n)
-    parts = []
+    weights = DrawWeights(n_steps, generator, flow, trips, views.n)
+    so_far = _SoFar(trained, weights, annealing, before, keep)
+    if found is not None:
+        so_far.restore(found)
     with ProgressBar("draws", n_samples, progress) as bar:
-        for first in range(0, n_samples, options.batch_size):
-            size = min(options.batch_size, n_samples - first)
-            parts.append(_weighted_batch(trained, size, weights, annealing))
+        bar.advance(so_far.n_draws)
+        while so_far.n_draws < n_samples:
+            size = min(options.batch_size, n_samples - so_far.n_draws)
+            so_far.add_batch(size)
+            if store is not None:
+                store.remember(so_far.state())
             bar.advance(size)
-    log_w, configurations = (torch.cat(column) for column in zip(*parts, strict=True))
     settings = {"n_samples": n_samples, "batch_size": options.batch_size, "weights": options.weights}
     settings |= {"n_path_steps": n_steps} if flow is None else flow.settings
     settings |= views.settings | shares
@@ -169,8 +185,8 @@ def draw_samples(
     if annealing is not None:
         settings |= {"n_anneal": annealing.n_rungs, "ess_start": annealing.start_share()}
         spent = spent + Calls(annealing.n_energy_calls, annealing.n_gradient_calls)
-    columns = {"log_weight_joint": log_w.numpy()}
-    samples = run.dataset(trained, configurations, columns, settings, spent)
+    run = Run("edg", seed, keep, begin, 0.0 if store is None else store.earlier_time)
+    samples = run.dataset(trained, *so_far.joined(), settings, spent)
     samples.attrs |= {"log_weight_exact": int(options.is_exact), **unseen, **weights.spread.attrs()}
     samples.attrs |= weights.steps.attrs()
     if chains is not None:  # moves, and the energy of each state that is sent back
@@ -188,23 +204,27 @@ def _round_trips(model: AbstractEDGModel, n_wanted: int, seed: int) -> RoundTrip
     return RoundTrips(n_wanted, np.random.default_rng(sequence), spawned_generator(sequence, model.device))
 
 
-def _annealing(trained: TrainedModel, n_rungs: int | None, seed: int) -> Annealing | None:
-    """The ladder from the system trained on to the system itself, from a pilot of its own seed."""
+def _annealing(
+    trained: TrainedModel, n_rungs: int | None, seed: int, found: dict[str, Any] | None
+) -> Annealing | None:
+    """The ladder from the system trained on to the system itself, from a pilot or as `found`."""
     if n_rungs == 0 or (n_rungs is None and not trained.is_eased):
         return None
     model, system = trained.model, trained.system
     if not model.target.can_anneal:
         raise not_annealed(system.name, n_rungs)
     pilot, production = np.random.SeedSequence(seed, spawn_key=(2,)).spawn(2)
-    weights = _Weights(trained.options.n_path_steps, spawned_generator(pilot, model.device))
+    weights = DrawWeights(trained.options.n_path_steps, spawned_generator(pilot, model.device))
     ends = model.target.training_system, system
-    start = _start_batch(model, _N_PILOT, weights)
     rngs = np.random.default_rng(pilot), np.random.default_rng(production)
+    if found is not None:
+        return Annealing.resumed(walkers_of(*ends), *ends, found, rngs[1])
+    start = _start_batch(model, _N_PILOT, weights)
     return Annealing(walkers_of(*ends), *ends, n_rungs, *start, *rngs)
 
 
 @torch.no_grad()
-def _start_batch(model: AbstractEDGModel, size: int, weights: _Weights) -> tuple[np.ndarray, np.ndarray]:
+def _start_batch(model: AbstractEDGModel, size: int, weights: DrawWeights) -> tuple[np.ndarray, np.ndarray]:
     """Draws, float64, with log weights for the system trained on."""
     draw = model.draw(size, weights.generator)
     x, log_density = model.target.start(draw.x, weights.generator)
@@ -217,7 +237,7 @@ def _start_batch(model: AbstractEDGModel, size: int, weights: _Weights) -> tuple
 
 @torch.no_grad()
 def _weighted_batch(
-    trained: TrainedModel, size: int, weights: _Weights, annealing: Annealing | None
+    trained: TrainedModel, size: int, weights: DrawWeights, annealing: Annealing | None
 ) -> tuple[Tensor, Tensor]:
     """log weights and flat configurations, on the CPU."""
     model = trained.model

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Error of a mean over correlated draws: Wolff's Gamma method, for one or several chains of equal length.
+"""Error of a mean over correlated draws: Wolff's Gamma method, for one or several chains.
 
-    Gamma(t) = sum_r sum_i d_r(i) d_r(i+t) / (n - n_chains t) ,   d = a - <a> ,  n = n_chains n_draws
+    Gamma(t) = sum_r sum_i d_r(i) d_r(i+t) / sum_r max(n_r - t, 0) ,   d = a - <a> ,   n = sum_r n_r
     C(W) = Gamma(0) + 2 sum_{t=1}^{W} Gamma(t) ,   err^2 = C(W) / n ,   tau_int = C(W) / (2 Gamma(0)) .
 
 Convention: tau_int = 1/2 + sum_{t>=1} rho(t), so 1/2 for independent draws, n_eff = n / (2 tau_int), in units
@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 import scipy
 
+from edgphys.dataset.padding import is_padded, lengths, pooled
 from edgphys.errors import ShortChainError
 from edgphys.estimators.fluctuations import is_still
 
@@ -63,12 +64,12 @@ def gamma_method(series: np.ndarray, *, stau: float = 1.5, least_window: int = 0
     Parameters
     ----------
     series : array, shape (n_chains, n_draws) or (n_draws,)
-        One observable, at least 16 draws per chain.
+        One observable, at least 16 draws per chain; NaN beyond the end of a shorter one.
     stau : float
         Ratio of the exponential to the integrated autocorrelation time that is assumed; 1 to 2.
     least_window : int
-        Lags that are summed at least, as far as half the chain goes: those of a slower observable of the same
-        chains, whose weak part in this one its own window would leave out.
+        Lags that are summed at least, as far as half the longest chain goes: those of a slower observable of
+        the same chains, whose weak part in this one its own window would leave out.
 
     Returns
     -------
@@ -105,8 +106,8 @@ def gamma_method(series: np.ndarray, *, stau: float = 1.5, least_window: int = 0
 
     References
     ----------
-    U. Wolff, Comput. Phys. Commun. 156 (2004) 143, hep-lat/0306017: section 3.3 for the
-    window, eq. (42) for the error of tau_int, eq. (49) for the bias correction.
+    U. Wolff, Comput. Phys. Commun. 156 (2004) 143, hep-lat/0306017: chains are its replica, of any
+    length; section 3.3 for the window, eq. (42) for the error of tau_int, eq. (49) for the bias correction.
 
     Examples
     --------
@@ -116,17 +117,20 @@ def gamma_method(series: np.ndarray, *, stau: float = 1.5, least_window: int = 0
     (True, True)
     """
     series = np.atleast_2d(np.asarray(series, dtype=np.float64))
-    n_chains, n_draws = series.shape
-    n = n_chains * n_draws
-    if n == 0:
+    if series.size == 0:
         require_length(0, math.nan)
-    mean = float(series.mean())
+    counts = lengths(series)
+    n, least, n_lags = int(counts.sum()), int(counts.min()), max(int(counts.max()) // 2, 1)
+    if least == 0:
+        require_length(0, math.nan)
+    series = series[:, : counts.max()]
+    mean = float(pooled(series).mean())
     if is_still(series):
-        require_length(n_draws, 0.5)
+        require_length(least, 0.5)
         return GammaResult(mean, math.nan, math.nan, math.nan, math.nan, 0, False)
-    gamma = autocovariance(series - mean, n_lags=max(n_draws // 2, 1))
+    gamma = autocovariance(series - mean, n_lags)
     tau_sum = np.maximum(np.cumsum(gamma / gamma[0]) - 0.5, 0.5)
-    require_length(n_draws, float(tau_sum.max()))
+    require_length(least, float(tau_sum.max()))
     window, closed = _window(tau_sum, n, stau)
     window = max(window, min(least_window, len(tau_sum) - 1))
     variance = 2.0 * gamma[0] * tau_sum[window]
@@ -154,9 +158,9 @@ def autocovariance(deviations: np.ndarray, n_lags: int) -> np.ndarray:
     Parameters
     ----------
     deviations : float64 array, shape (n_chains, n_draws)
-        Deviations from the mean.
+        Deviations from the mean; NaN beyond the end of a shorter chain.
     n_lags : int
-        Number of lags, at most n_draws.
+        Number of lags, at most the length of the longest chain.
 
     Returns
     -------
@@ -167,24 +171,31 @@ def autocovariance(deviations: np.ndarray, n_lags: int) -> np.ndarray:
     >>> autocovariance(np.array([[1.0, -1.0, 1.0, -1.0]]), 2).round(12)
     array([ 1., -1.])
     """
-    n_chains, n_draws = deviations.shape
-    n_padded = scipy.fft.next_fast_len(n_draws + n_lags, real=True)  # no lag wraps around
-    spectrum = np.abs(scipy.fft.rfft(deviations, n_padded, axis=1)) ** 2
+    counts, lags = lengths(deviations), np.arange(n_lags)
+    n_padded = scipy.fft.next_fast_len(deviations.shape[1] + n_lags, real=True)  # no lag wraps around
+    spectrum = np.abs(scipy.fft.rfft(_filled(deviations), n_padded, axis=1)) ** 2
     products = scipy.fft.irfft(spectrum.sum(axis=0), n_padded)[:n_lags]
-    return products / (n_chains * (n_draws - np.arange(n_lags)))
+    alike = zip(*np.unique(counts, return_counts=True), strict=True)
+    pairs = sum(n_chains * np.maximum(n - lags, 0) for n, n_chains in alike)
+    return products / pairs
+
+
+def _filled(deviations: np.ndarray) -> np.ndarray:
+    """Zeros, which add nothing to any sum, for padding."""
+    return np.nan_to_num(deviations, nan=0.0) if is_padded(deviations) else deviations
 
 
 def _ratio_err(deviations: np.ndarray, window: int, tau_int: float, stau: float) -> float:
     """Error of tau_int = <d(i) sum_t d(i+t)> / (2 <d(i)^2>), by linear propagation and the Gamma method."""
-    n_draws, n = deviations.shape[1], deviations.size
-    sums = np.cumsum(deviations, axis=1)
+    n_draws, n = deviations.shape[1], pooled(deviations).size
+    sums = np.cumsum(_filled(deviations), axis=1)
     around = np.empty_like(sums)  # sums over draws i - W .. i + W, as far as there are any
     around[:, : n_draws - window] = sums[:, window:]
     around[:, n_draws - window :] = sums[:, -1:]
     around[:, window + 1 :] -= sums[:, : n_draws - window - 1]
     squares = deviations**2
-    projected = (0.5 * deviations * around - tau_int * squares) / squares.mean()
-    gamma = autocovariance(projected - projected.mean(), n_lags=n_draws // 2)
+    projected = (0.5 * deviations * around - tau_int * squares) / pooled(squares).mean()
+    gamma = autocovariance(projected - pooled(projected).mean(), n_lags=n_draws // 2)
     if gamma[0] <= 0.0:  # two values of equal distance from the mean, and nothing in between
         return 0.0
     tau_sum = np.maximum(np.cumsum(gamma / gamma[0]) - 0.5, 0.5)

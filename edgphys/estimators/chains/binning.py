@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Error of a mean over correlated draws by logarithmic binning, for one or several chains of equal length.
+"""Error of a mean over correlated draws by logarithmic binning, for one or several chains.
 
-Level k cuts each chain into bins of B = 2^k draws and treats the n_bins bin means as independent:
+Level k cuts each chain into bins of B = 2^k draws, as far as they go, and treats the n_bins
+bin means as independent:
 
     err_k^2 = sum_b (mean_b - mean)^2 / (n_bins (n_bins - 1)) ,   tau_k = n err_k^2 / (2 var) .
 
@@ -26,6 +27,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from edgphys.dataset.padding import lengths, pooled
 from edgphys.estimators.chains.autocorrelation import require_length
 from edgphys.estimators.fluctuations import is_still
 
@@ -111,8 +113,8 @@ def log_binning(series: np.ndarray) -> BinningResult:
     (True, True, [1, 2, 4, 8])
     """
     series = np.atleast_2d(np.asarray(series, dtype=np.float64))
-    n = series.size
-    require_length(series.shape[1], float("nan"))
+    n = pooled(series).size
+    require_length(int(lengths(series).min()), float("nan"))
     bin_sizes, n_bins, errs = _levels(series)
     err_errs = errs / np.sqrt(2.0 * (n_bins - 1))
     if np.isnan(errs).all():
@@ -120,11 +122,11 @@ def log_binning(series: np.ndarray) -> BinningResult:
         level, converged = 0, False
     else:
         # the plain variance misses that of the mean itself
-        variance = series.var() + errs[-1] ** 2
+        variance = pooled(series).var() + errs[-1] ** 2
         tau_ints = n * errs**2 / (2.0 * variance)
         level, converged = _plateau(bin_sizes, n_bins, errs, tau_ints, n)
     return BinningResult(
-        mean=float(series.mean()),
+        mean=float(pooled(series).mean()),
         err=float(errs[level]),
         err_err=float(err_errs[level]),
         tau_int=float(tau_ints[level]),
@@ -141,12 +143,13 @@ def log_binning(series: np.ndarray) -> BinningResult:
 
 def _levels(series: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Bin sizes, numbers of bins and errors, from single draws to the coarsest bins of which there are 32."""
-    n, bins, levels, still = series.size, series - series.mean(), [], is_still(series)
-    while not levels or (bins.size >= MIN_BINS and bins.shape[1] > 0):
-        size, count = 2 ** len(levels), bins.size
-        err = bins.std(ddof=1) / np.sqrt(count) * np.sqrt(count * size / n)
+    n, levels, still = pooled(series).size, [], is_still(series)
+    bins = series - pooled(series).mean()
+    while not levels or (pooled(bins).size >= MIN_BINS and bins.shape[1] > 0):
+        size, count = 2 ** len(levels), pooled(bins).size
+        err = pooled(bins).std(ddof=1) / np.sqrt(count) * np.sqrt(count * size / n)
         levels.append((size, count, np.nan if still else err))
-        half = bins.shape[1] // 2
+        half = bins.shape[1] // 2  # of a shorter chain the bin behind its end is NaN
         bins = 0.5 * (bins[:, : 2 * half : 2] + bins[:, 1 : 2 * half : 2])
     sizes, counts, errs = zip(*levels, strict=True)
     return np.array(sizes), np.array(counts), np.array(errs)

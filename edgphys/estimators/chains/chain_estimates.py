@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Estimates from Markov chains: means, errors by the Gamma method, and whether to believe them.
 
-Assumes chains of equal length that share one stationary law, started independently. Errors of derived
+Assumes chains, of any lengths, that share one stationary law, started independently. Errors of derived
 quantities come from the series projected on the gradient of the quantity (linear propagation), so
 cross-correlations between the columns and their autocorrelation are both in. Linear propagation makes
 the bars of strongly skewed quantities too short on short chains: at n = 50 (2 tau_int) they cover 64 to 69 %
@@ -23,11 +23,13 @@ from collections.abc import Mapping
 import numpy as np
 import xarray as xr
 
+from edgphys.dataset.padding import lengths, mean_draw
 from edgphys.estimators.chains.autocorrelation import MIN_DRAWS, GammaResult, gamma_method
 from edgphys.estimators.chains.convergence import n_parts
-from edgphys.estimators.chains.verdict import acceptance_of, judge_chains
+from edgphys.estimators.chains.verdict import ChainVerdict, acceptance_of, judge_chains
 from edgphys.estimators.derived import Primaries, derived, errors_unknown, gradient, read_primaries
 from edgphys.estimators.draws import warning_of
+from edgphys.estimators.fluctuations import same_rank
 from edgphys.estimators.limits import ranges, undetermined
 from edgphys.estimators.resampling import block_sums, jackknife
 
@@ -37,7 +39,9 @@ N_EFF_OF_A_PART = 75.0  # with which four of five runs pass R-hat < 1.01, measur
 BLOCK_TAU = 20.0  # bias blocks of 20 (2 tau_int): neighbouring block means correlate at the per cent level
 
 
-def estimate_chains(samples: xr.Dataset) -> tuple[dict[str, float], dict[str, str]]:
+def estimate_chains(
+    samples: xr.Dataset, *, blank_unseen: bool = False
+) -> tuple[dict[str, float], dict[str, str]]:
     """Values and errors of everything that chains can give.
 
     Parameters
@@ -45,6 +49,10 @@ def estimate_chains(samples: xr.Dataset) -> tuple[dict[str, float], dict[str, st
     samples : Dataset
         Dims ``chain`` and ``draw``; observables per draw; attrs as for
         `edgphys.estimators.derived.read_primaries`.
+    blank_unseen : bool
+        For chains beside which something else is estimated and judged, as log_z along a ladder: where all
+        that speaks against them are observables whose fluctuation they have not seen, the estimates made of
+        these are NaN, the note ``blank`` says why, and the rest is converged.
 
     Returns
     -------
@@ -80,8 +88,24 @@ def estimate_chains(samples: xr.Dataset) -> tuple[dict[str, float], dict[str, st
         for name, result in (of_derived | results).items()
         if np.isfinite(result.tau_int)
     }
-    notes = verdict.notes | {"warning": warning_of(samples, verdict.reasons)}
-    return values | verdict.values, notes | {"tau_int_by_name": json.dumps(by_name)}
+    notes = verdict.notes | {"tau_int_by_name": json.dumps(by_name)}
+    if blank_unseen and verdict.unseen and verdict.reasons == verdict.unseen_reasons:
+        values |= verdict.values | {"converged": 1.0}
+        return _blanked(primaries, values, verdict), notes | {
+            "warning": warning_of(samples, []),
+            "blank": "; ".join(verdict.unseen_reasons),
+        }
+    return values | verdict.values, notes | {"warning": warning_of(samples, verdict.reasons)}
+
+
+def _blanked(primaries: Primaries, values: dict[str, float], verdict: ChainVerdict) -> dict[str, float]:
+    """Without the estimates made of columns that have not been seen to fluctuate."""
+    _, gradients = gradient(primaries, mean_draw(primaries.columns))
+    unseen = primaries.still().union(*map(same_rank, verdict.unseen))
+    for name, slope in gradients.items():
+        if unseen & {primaries.names[k] for k in np.flatnonzero(slope)}:
+            values[name] = values[f"{name}_err"] = float("nan")
+    return values
 
 
 def means_only(samples: xr.Dataset) -> tuple[dict[str, float], dict[str, str]]:
@@ -98,10 +122,11 @@ def means_only(samples: xr.Dataset) -> tuple[dict[str, float], dict[str, str]]:
         ``<name>``, ``n_draws``, ``converged`` = 0; ``warning``.
     """
     primaries = read_primaries(samples, ("chain", "draw"))
-    means = primaries.columns.mean(axis=(1, 2))
+    means = mean_draw(primaries.columns)
     values = {name: float(value) for name, value in derived(primaries, primaries.means(means)).items()}
-    n_draws = samples.sizes["draw"]
-    return values | {"n_draws": float(primaries.columns[0].size), "converged": 0.0}, {
+    counts = lengths(primaries.columns[0])
+    n_draws = counts.min()
+    return values | {"n_draws": float(counts.sum()), "converged": 0.0}, {
         "warning": f"{n_draws} draws per chain are fewer than {MIN_DRAWS}: no errors"
     }
 
@@ -134,20 +159,20 @@ def project(primaries: Primaries) -> tuple[dict[str, float], dict[str, np.ndarra
     Parameters
     ----------
     primaries : Primaries
-        Columns of shape (n_columns, n_chains, n_draws).
+        Columns of shape (n_columns, n_chains, n_draws), NaN beyond the end of a shorter chain.
 
     Returns
     -------
     values : dict of name -> float
         Plain estimates, with their O(1/n) bias.
     series : dict of name -> float64 array, shape (n_chains, n_draws), or None
-        None where estimate or gradient is not finite.
+        Padded as the columns; None where estimate or gradient is not finite.
 
     References
     ----------
     U. Wolff, Comput. Phys. Commun. 156 (2004) 143, hep-lat/0306017, section 3.1.
     """
-    means = primaries.columns.mean(axis=(1, 2))
+    means = mean_draw(primaries.columns)
     values, gradients = gradient(primaries, means)
     return values, _projected(primaries, means, values, gradients)
 
@@ -170,7 +195,7 @@ def _projected(
 
 def _derived_values(primaries: Primaries, tau_int: float) -> tuple[dict[str, float], dict[str, GammaResult]]:
     """Estimates, bias-corrected where blocks allow it, their errors, and the Gamma method behind these."""
-    means = primaries.columns.mean(axis=(1, 2))
+    means = mean_draw(primaries.columns)
     plain, gradients = gradient(primaries, means)
     series = _projected(primaries, means, plain, gradients)
     corrected = unbiased(primaries, tau_int)
@@ -187,14 +212,18 @@ def _derived_values(primaries: Primaries, tau_int: float) -> tuple[dict[str, flo
 
 def unbiased(primaries: Primaries, tau_int: float) -> dict[str, float]:
     """Jackknife-corrected estimates from blocks within chains; empty if there is no room for eight blocks."""
-    _, n_chains, n_draws = primaries.columns.shape
-    means = primaries.columns.mean(axis=(1, 2))
+    counts = lengths(primaries.columns[0])
+    means = mean_draw(primaries.columns)
     block = max(1.0, np.ceil(2.0 * tau_int * BLOCK_TAU))  # 1 where nothing moves: tau_int is NaN
-    per_chain = min(int(n_draws / block), max(1, 512 // n_chains))
-    if per_chain * n_chains < 8:
+    fit = (counts / block).astype(int)
+    if np.minimum(fit, n_blocks := np.maximum(1, 512 * counts // counts.sum())).sum() < 8:
         return {}
-    centred = np.concatenate([np.ones((1, n_chains, n_draws)), primaries.columns - means[:, None, None]])
-    sums = np.concatenate([block_sums(centred[:, chain], per_chain) for chain in range(n_chains)])
+    ones = np.ones((1, *primaries.columns.shape[1:]))
+    centred = np.concatenate([ones, primaries.columns - means[:, None, None]])
+    # A chain shorter than a block is one: it is independent of all others.
+    per_chain = np.maximum(1, np.minimum(fit, n_blocks))
+    chains = zip(counts, per_chain, range(len(counts)), strict=True)
+    sums = np.concatenate([block_sums(centred[:, chain, :n], parts) for n, parts, chain in chains])
     names = list(derived(primaries, primaries.means(means)))
 
     def statistic(total: np.ndarray) -> np.ndarray:

@@ -12,6 +12,7 @@ import numpy as np
 import xarray as xr
 
 from edgphys._checks import instance
+from edgphys.dataset.padding import pooled
 from edgphys.estimators.chains.autocorrelation import GammaResult, gamma_method
 from edgphys.estimators.chains.binning import log_binning
 from edgphys.estimators.chains.chain_estimates import project, unbiased
@@ -95,7 +96,7 @@ def autocorrelation_times(samples: xr.Dataset) -> xr.Dataset:
     measured = {name: primaries.columns[k] for k, name in enumerate(primaries.names) if name in samples}
     verdict = judge_chains(primaries.tracked_columns())
     table = {
-        name: _row(float(column.mean()), column, verdict.results.get(name))
+        name: _row(float(pooled(column).mean()), column, verdict.results.get(name))
         for name, column in measured.items()
     }
     corrected = unbiased(primaries, verdict.values["tau_int"])

@@ -14,14 +14,21 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from edgphys.dataset.padding import pooled
 from edgphys.estimators.chains.autocorrelation import GammaResult, gamma_method
 from edgphys.estimators.chains.convergence import R_HAT_LIMIT, halves_limit, halves_z, r_hat
-from edgphys.estimators.fluctuations import carriers, fluctuation_reasons, is_still, of_own_rank
+from edgphys.estimators.fluctuations import (
+    MIN_CARRIERS,
+    carriers,
+    fluctuation_reasons,
+    is_still,
+    of_own_rank,
+)
 
 __all__ = ["MIN_N_EFF", "ChainVerdict", "acceptance_of", "judge_chains"]
 
@@ -43,12 +50,18 @@ class ChainVerdict:
         Why the chains are not converged; none if the list is empty.
     results : dict of name -> GammaResult
         Of every observable.
+    unseen : tuple of str
+        Observables whose fluctuation is missing, or carried by fewer than ten independent draws.
+    unseen_reasons : list of str
+        Those of the reasons that say so, and no more.
     """
 
     values: dict[str, float]
     notes: dict[str, str]
     reasons: list[str]
     results: dict[str, GammaResult]
+    unseen: tuple[str, ...] = ()
+    unseen_reasons: list[str] = field(default_factory=list)
 
     @property
     def window(self) -> int:
@@ -62,7 +75,8 @@ def judge_chains(columns: Mapping[str, np.ndarray], acceptance: float = math.nan
     Parameters
     ----------
     columns : mapping of name -> array, shape (n_chains, n_draws)
-        At least one, at least 16 draws per chain; none that is constant by nature, unless it is the only one.
+        At least one, at least 16 draws per chain, NaN beyond the end of a shorter one; none that is constant
+        by nature, unless it is the only one.
     acceptance : float
         Share of proposals that were accepted; NaN if unknown.
 
@@ -80,7 +94,7 @@ def judge_chains(columns: Mapping[str, np.ndarray], acceptance: float = math.nan
     results = {name: gamma_method(column) for name, column in columns.items()}
     moving = {name: column for name, column in columns.items() if not is_still(column)}
     slowest = max(moving or columns, key=lambda name: results[name].tau_int)
-    n_draws = next(iter(columns.values())).size
+    n_draws = pooled(next(iter(columns.values()))).size
     r_hats = {name: r_hat(columns[name]) for name in of_own_rank(columns)}
     worst = max(r_hats, key=lambda name: -math.inf if math.isnan(r_hats[name]) else r_hats[name])
     values = {
@@ -90,11 +104,13 @@ def judge_chains(columns: Mapping[str, np.ndarray], acceptance: float = math.nan
         "n_eff": n_draws / (2.0 * results[slowest].tau_int),
         "r_hat": r_hats[worst],
     }
-    reasons = _stillness(columns, moving, results) + _reasons(moving, results, values)
+    unseen, unseen_reasons = _unseen(columns, moving, results)
+    reasons = unseen_reasons + _reasons(moving, results, values)
     if acceptance == 0.0:
         reasons.append("no proposal was accepted")
     values["converged"] = float(not reasons)
-    return ChainVerdict(values, {"tau_int_of": slowest, "r_hat_of": worst}, reasons, results)
+    notes = {"tau_int_of": slowest, "r_hat_of": worst}
+    return ChainVerdict(values, notes, reasons, results, unseen, unseen_reasons)
 
 
 def acceptance_of(attrs: Mapping[str, Any]) -> float:
@@ -103,17 +119,19 @@ def acceptance_of(attrs: Mapping[str, Any]) -> float:
     return float(attrs.get("acceptance", measured.get("acceptance", math.nan)))
 
 
-def _stillness(
+def _unseen(
     columns: Mapping[str, np.ndarray], moving: Mapping[str, np.ndarray], results: dict[str, GammaResult]
-) -> list[str]:
+) -> tuple[tuple[str, ...], list[str]]:
     """Fluctuations that are missing, or that few independent draws carry."""
     judged = of_own_rank(columns)
     counts = {
-        name: carriers(moving[name] - moving[name].mean()) / (2.0 * results[name].tau_int)
+        name: carriers(pooled(moving[name]) - results[name].mean) / (2.0 * results[name].tau_int)
         for name in judged
         if name in moving
     }
-    return fluctuation_reasons([name for name in judged if name not in moving], counts)
+    still = [name for name in judged if name not in moving]
+    few = [name for name, count in counts.items() if count < MIN_CARRIERS]
+    return (*still, *few), fluctuation_reasons(still, counts)
 
 
 def _reasons(

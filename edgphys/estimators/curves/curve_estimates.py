@@ -88,7 +88,8 @@ def _at_value(pool: Pool, point: xr.Dataset) -> tuple[dict[str, float], dict[str
     estimates, errors = jackknife(sums, sums[:, 0], statistic, *ranges(primaries, names))
     found = dict(zip(names, estimates.tolist(), strict=True))
     found |= {f"{name}_err": err for name, err in zip(names, errors.tolist(), strict=True)}
-    found["log_z"] += shift
+    for name in {"log_z", "entropy"} & found.keys():
+        found[name] += shift
     temperature = float(point.attrs["temperature"])
     found |= {"free_energy": -temperature * found["log_z"]}
     found |= {"free_energy_err": temperature * found["log_z_err"]}
@@ -109,12 +110,13 @@ def _statistic(
     primaries: Primaries, origin: np.ndarray
 ) -> tuple[list[str], Callable[[np.ndarray], np.ndarray]]:
     """Names of (log_z, derived ...), and their function of column sums (count, w, w a_k)."""
-    names = ["log_z", *derived(primaries, primaries.means(np.ones(len(primaries.names))))]
+    ones = primaries.means(np.ones(len(primaries.names)))
+    names = ["log_z", *derived(primaries, ones | {"log_z": np.ones(())})]
 
     def statistic(sums: np.ndarray) -> np.ndarray:
         with np.errstate(divide="ignore", invalid="ignore"):
-            means = primaries.means(sums[..., 2:] / sums[..., 1:2] + origin)
             log_z = np.log(sums[..., 1] / sums[..., 0])
+            means = primaries.means(sums[..., 2:] / sums[..., 1:2] + origin) | {"log_z": log_z}
             return np.stack([log_z, *derived(primaries, means).values()], axis=-1)
 
     return names, statistic

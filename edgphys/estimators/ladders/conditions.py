@@ -17,6 +17,7 @@ import numpy as np
 import xarray as xr
 
 from edgphys import _checks
+from edgphys.dataset.padding import drawn, flat
 from edgphys.errors import ArgumentTypeError, ArgumentValueError
 from edgphys.estimators.ladders.reading import read_ladder
 from edgphys.observables import PRIMARIES
@@ -34,7 +35,7 @@ class Drawn:
     Attributes
     ----------
     parts : list of array, shape (n_rungs, n_chains, n_draws, n_terms)
-        X; parts are independent of each other.
+        X; parts are independent of each other. NaN beyond the end of a shorter chain.
     coefficients : array, shape (n, n_terms)
         a of all rungs.
     rungs : list of dict
@@ -144,10 +145,19 @@ def _of_runs(runs: list[xr.Dataset]) -> Drawn:
             raise ArgumentValueError(
                 "draws must be of one system at several temperatures, got chains that differ in more", "draws"
             )
-    energies = [one["energy"].transpose("chain", "draw").values for one in runs]
+    there = [drawn(one, ("chain", "draw")) for one in runs]
+    energies = [
+        np.where(inside, one["energy"].transpose("chain", "draw").values, np.nan)
+        for one, inside in zip(runs, there, strict=True)
+    ]
     names = set.intersection(*(set(_columns_of(one)) for one in runs))
     columns = {
-        name: np.concatenate([one[name].transpose("chain", "draw").values.reshape(-1) for one in runs])
+        name: np.concatenate(
+            [
+                flat(one[name].transpose("chain", "draw").values, inside)
+                for one, inside in zip(runs, there, strict=True)
+            ]
+        )
         for name in sorted(names)
     }
     coefficients = np.array([[rung["beta"]] for rung in rungs])

@@ -43,6 +43,7 @@ from scipy.special import expit
 
 from edgphys.errors import ShortChainError
 from edgphys.estimators.chains.autocorrelation import MIN_DRAWS, gamma_method
+from edgphys.estimators.ladders.entropy import DEFINITIONS, entropy_error, reduced_energies
 from edgphys.estimators.ladders.pool import solve
 from edgphys.estimators.ladders.quadrature import GAP
 from edgphys.estimators.ladders.reading import Ladder, read_ladder, rung_dataset, spread
@@ -61,6 +62,7 @@ _DEFINITIONS = {
     "far apart",
     "n_used": "draws used, over all chains, after thinning by 2 tau_int",
     "overlap": "chance that a draw from this rung might be one from the next; NaN at the last",
+    **DEFINITIONS,
 }
 
 
@@ -81,8 +83,9 @@ def mbar(ladder: xr.Dataset, log_z_reference: float = 0.0, reference: int = 0) -
     Returns
     -------
     Dataset
-        Dim of the rungs: ``log_z``, ``log_z_err``, ``log_z_err_asymptotic``, ``n_used``, ``overlap``. At
-        `reference` all errors are 0. attrs: ``warning``, empty or why not to trust it.
+        Dim of the rungs: ``log_z``, ``log_z_err``, ``log_z_err_asymptotic``, ``n_used``, ``overlap``,
+        ``entropy``, ``entropy_err``. At `reference` the errors of log_z are 0. attrs: ``warning``, empty or
+        why not to trust it.
 
     Raises
     ------
@@ -112,19 +115,27 @@ def mbar(ladder: xr.Dataset, log_z_reference: float = 0.0, reference: int = 0) -
     solution, asymptotic = _solve(energies, counts, data)
     weights = _weights(energies, counts, solution)
     gram = weights @ weights.T
-    errors, reasons = _errors(weights, gram, counts, strides, data)
+    series = _influences(weights, gram, counts, strides, data)
+    errors, reasons = _errors(series, data)
+    us = reduced_energies(data)
+    of_entropy = [
+        entropy_error(u, each * each.size, max(strides)) for u, each in zip(us, series, strict=True)
+    ]
     overlap = np.append(np.diagonal(gram * counts, 1), np.nan)
     pairs = _pair_overlaps(energies, counts, solution)
-    errors = np.hypot(errors, _left_open(data, pairs < MIN_OVERLAP))
+    left_open = _left_open(data, pairs < MIN_OVERLAP)
     low = int(np.argmin(pairs))
     if pairs[low] < MIN_OVERLAP:
         reasons.append(f"overlap of rungs {low} and {low + 1} is {pairs[low]:.2g}, below {MIN_OVERLAP}")
+    log_z = data.log_z_reference - (solution - solution[data.reference])
     values = {
-        "log_z": data.log_z_reference - (solution - solution[data.reference]),
-        "log_z_err": errors,
+        "log_z": log_z,
+        "log_z_err": np.hypot(errors, left_open),
         "log_z_err_asymptotic": asymptotic,
         "n_used": counts,
         "overlap": overlap,
+        "entropy": log_z + [u.mean() for u in us],
+        "entropy_err": np.hypot(of_entropy, left_open),
     }
     return rung_dataset(ladder, data, values, _DEFINITIONS, {"method": "mbar", "warning": "; ".join(reasons)})
 
@@ -212,8 +223,8 @@ def _weights(energies: np.ndarray, counts: np.ndarray, solution: np.ndarray) -> 
     return weights / (counts @ weights)
 
 
-def _errors(weights, gram, counts, strides, data: Ladder) -> tuple[np.ndarray, list[str]]:
-    """Errors of f_k - f_reference by the influences of the draws."""
+def _influences(weights, gram, counts, strides, data: Ladder) -> np.ndarray:
+    """Of the draws on log Z_k - log Z_reference, summed in time bins: (n_rungs, n_chains, n_bins)."""
     curvature = np.diag(counts.astype(float)) - counts[:, None] * gram * counts
     response = np.linalg.pinv(curvature, hermitian=True) * counts
     response = response - response[data.reference]
@@ -229,6 +240,12 @@ def _errors(weights, gram, counts, strides, data: Ladder) -> tuple[np.ndarray, l
         influence = influence.reshape(data.n_rungs, n_chains, -1)
         bins = np.minimum(np.arange(influence.shape[2]) * stride // bin_length, n_bins - 1)
         np.add.at(series, (slice(None), slice(None), bins), influence)  # pyright: ignore[reportArgumentType]
+    series[data.reference] = 0.0  # without rounding errors
+    return series
+
+
+def _errors(series: np.ndarray, data: Ladder) -> tuple[np.ndarray, list[str]]:
+    """Errors of log Z_k - log Z_reference by the influences of the draws."""
     errors, unsettled = np.zeros(data.n_rungs), []
     for k in range(data.n_rungs):
         if k != data.reference:

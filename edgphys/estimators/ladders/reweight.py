@@ -15,12 +15,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from edgphys import _checks, observables
+from edgphys.dataset.padding import lengths
 from edgphys.errors import ArgumentTypeError, ArgumentValueError
 from edgphys.estimators.chains.autocorrelation import gamma_method
 from edgphys.estimators.chains.verdict import MIN_N_EFF
@@ -29,6 +31,7 @@ from edgphys.estimators.derived import Primaries, derived, gradient, read_primar
 from edgphys.estimators.ladders.conditions import Drawn, read_drawn
 from edgphys.estimators.ladders.reweighting import Reweighted, Reweighting
 from edgphys.estimators.ladders.rung_chains import chain_reasons
+from edgphys.estimators.resampling import block_sums
 from edgphys.estimators.weights.weighted_estimates import weight_diagnostics
 from edgphys.recording.record import recorded
 
@@ -71,7 +74,7 @@ def reweight(
     seed : int
         Of the copies.
     log_z_reference : float, optional
-        log Z of the first rung, for ``log_z`` and ``free_energy``.
+        log Z of the first rung, for ``log_z``, ``free_energy`` and ``entropy``.
     **conditions : float or array
         Couplings to go to: ``temperature=np.linspace(1.8, 3.2, 50)``; those that the rungs differ in, and
         the temperature. One may have several values; the rest, one each, are fixed. A coupling other than
@@ -106,17 +109,19 @@ def reweight(
     (True, [1.0, 1.0])
     """
     drawn = read_drawn(draws)
+    if log_z_reference is not None:
+        log_z_reference = _checks.finite(log_z_reference, "log_z_reference")
     coupling, values, fixed = _conditions(drawn, conditions)
     n_resamples = _checks.count(n_resamples, "n_resamples", 0)
     there = Reweighting(drawn.parts, drawn.coefficients)
     copies = _Copies(there, drawn, n_resamples, _checks.seed(seed)) if n_resamples else None
     rows, reasons = [], []
     for value in values.tolist():
-        row, why = _at(there, drawn, fixed | {coupling: value}, copies)
+        row, why = _at(there, drawn, fixed | {coupling: value}, copies, log_z_reference)
         rows.append(row)
         reasons.append(why)
     if log_z_reference is not None:
-        _add_log_z(rows, values, coupling, drawn, fixed, _checks.finite(log_z_reference, "log_z_reference"))
+        _add_log_z(rows, values, coupling, drawn, fixed, log_z_reference)
     return _dataset(drawn, coupling, values, fixed, rows, reasons)
 
 
@@ -153,7 +158,11 @@ def _conditions(drawn: Drawn, conditions: Mapping[str, Any]) -> tuple[str, np.nd
 
 
 def _at(
-    there: Reweighting, drawn: Drawn, conditions: Mapping[str, float], copies: _Copies | None
+    there: Reweighting,
+    drawn: Drawn,
+    conditions: Mapping[str, float],
+    copies: _Copies | None,
+    log_z_reference: float | None,
 ) -> tuple[dict[str, Any], list[str]]:
     """Estimates with errors and diagnostics at one point, and why not to trust it."""
     coefficients, attrs = drawn.at(conditions)
@@ -163,16 +172,21 @@ def _at(
     log_weights = there.pool.log_weights(coefficients)
     primaries = _around(primaries, np.exp(log_weights - log_weights.max()))
     found = there.at(coefficients, primaries.columns)
-    estimates, slopes = gradient(primaries, found.means)
+    if log_z_reference is None:
+        named, means, influences = primaries, found.means, found.influences[1:]
+    else:  # one more mean, on which the entropy depends
+        named = replace(primaries, names=("log_z", *primaries.names))
+        means, influences = np.append(log_z_reference + found.log_z, found.means), found.influences
+    estimates, slopes = gradient(named, means)
     row: dict[str, Any] = {"log_z_difference": found.log_z}
     row["log_z_difference_err"], _ = there.error(found.influences[0])
     for name, value in estimates.items():
         row[name], known = value, np.isfinite(value) and np.isfinite(slopes[name]).all()
-        err = there.error(slopes[name] @ found.influences[1:])[0] if known else np.nan
+        err = there.error(slopes[name] @ influences)[0] if known else np.nan
         row[f"{name}_err"] = np.nan if 0.0 < err <= _ROUNDING * abs(value) else err
     _, tau_int = there.error(found.influences[1 + primaries.names.index("energy")])
     if copies is not None:
-        row |= copies.of(primaries, found)
+        row |= copies.of(named, means, found)
     weights = weight_diagnostics(log_weights)
     weights |= {"ess": weights["ess_count"] / there.pool.counts.max(), "tau_int": tau_int}
     weights |= {"n_eff": weights["ess_count"] / (2.0 * tau_int)}
@@ -208,25 +222,25 @@ class _Copies:
     def __init__(self, there: Reweighting, drawn: Drawn, n_resamples: int, seed: int) -> None:
         rng, self._there = np.random.default_rng(seed), there
         energies = there.series(there.pool.terms @ drawn.coefficients[0])
-        self._lengths, self._counts = [], []
+        self._blocks, self._counts = [], []
         for series in energies:
             length = int(np.ceil(_BLOCK * 2.0 * gamma_method(series).tau_int))
-            per_chain = max(2, series.shape[1] // length)
-            n_blocks = per_chain * len(series)
-            self._lengths.append(per_chain)
+            per_chain = np.maximum(2, lengths(series) // length)
+            n_blocks = int(per_chain.sum())
+            self._blocks.append(per_chain)
             self._counts.append(
                 rng.multinomial(n_blocks, np.full(n_blocks, 1.0 / n_blocks), n_resamples) - 1.0
             )
 
-    def of(self, primaries: Primaries, found: Reweighted) -> dict[str, np.ndarray]:
-        """``<name>_resampled`` of all estimates, shape (n_resamples,)."""
+    def of(self, named: Primaries, means: np.ndarray, found: Reweighted) -> dict[str, np.ndarray]:
+        """``<name>_resampled`` of all estimates, shape (n_resamples,), from the last of the influences."""
         changes = np.zeros((len(self._counts[0]), len(found.influences)))
         parts = self._there.series(found.influences)
-        for part, per_chain, counts in zip(parts, self._lengths, self._counts, strict=True):
-            starts = np.arange(per_chain) * part.shape[2] // per_chain
-            sums = np.add.reduceat(part, starts, axis=2).reshape(len(part), -1)
-            changes = changes + counts @ sums.T
-        values = derived(primaries, primaries.means(found.means + changes[:, 1:]))
+        for part, per_chain, counts in zip(parts, self._blocks, self._counts, strict=True):
+            chains = zip(np.moveaxis(part, 1, 0), lengths(part[0]), per_chain, strict=True)
+            sums = np.concatenate([block_sums(chain[:, :n], blocks) for chain, n, blocks in chains])
+            changes = changes + counts @ sums
+        values = derived(named, named.means(means + changes[:, len(found.influences) - len(means) :]))
         values["log_z_difference"] = found.log_z + changes[:, 0]
         shape = len(changes)
         return {f"{name}_resampled": np.broadcast_to(value, shape) for name, value in values.items()}

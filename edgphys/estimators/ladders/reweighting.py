@@ -30,6 +30,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import logsumexp
 
+from edgphys.dataset.padding import in_places, pooled
 from edgphys.estimators.chains.autocorrelation import gamma_method
 from edgphys.estimators.ladders.pool import LadderPool
 
@@ -65,6 +66,7 @@ class Reweighting:
     ----------
     parts : sequence of array, each of shape (n_rungs, n_chains, n_draws, n_terms)
         X of rungs that are sampled together, as those of a ladder are; parts are independent of each other.
+        NaN beyond the end of a shorter chain.
     coefficients : array, shape (all rungs, n_terms)
         a of all rungs in this order.
 
@@ -86,9 +88,9 @@ class Reweighting:
     """
 
     def __init__(self, parts: Sequence[np.ndarray], coefficients: np.ndarray) -> None:
-        self._shapes = [part.shape[:3] for part in parts]
-        counts = np.concatenate([np.full(n_rungs, n * m) for n_rungs, n, m in self._shapes])
-        terms = np.concatenate([part.reshape(-1, part.shape[-1]) for part in parts])
+        self._parts = [(len(part), ~np.isnan(part[0, ..., 0])) for part in parts]
+        counts = np.concatenate([np.full(n_rungs, there.sum()) for n_rungs, there in self._parts])
+        terms = np.concatenate([part[~np.isnan(part[..., 0])] for part in parts])
         self.pool, self.n = LadderPool(terms, counts, coefficients), len(terms)
         self._rungs = self.pool.rung_weights()
         gram = self._rungs @ self._rungs.T
@@ -119,25 +121,25 @@ class Reweighting:
 
     def error(self, influence: np.ndarray) -> tuple[float, float]:
         """Error of what has this influence, shape (n,), and the longest tau_int of its series, in draws."""
-        results = [(gamma_method(series), series.size) for series in self.series(influence)]
+        results = [(gamma_method(series), pooled(series).size) for series in self.series(influence)]
         tau_int = max(result.tau_int for result, _ in results)
         return math.hypot(*(result.err * size for result, size in results)), tau_int
 
     def series(self, influences: np.ndarray) -> list[np.ndarray]:
         """Of each part the sums over its rungs, shape (..., n) to (..., n_chains, n_draws)."""
         found, first = [], 0
-        for shape in self._shapes:
-            size = math.prod(shape)
+        for n_rungs, there in self._parts:
+            size = n_rungs * there.sum()
             part = influences[..., first : first + size]
-            found.append(part.reshape(*part.shape[:-1], *shape).sum(axis=-3))
+            found.append(in_places(part.reshape(*part.shape[:-1], n_rungs, -1).sum(axis=-2), there))
             first += size
         return found
 
     def by_rung(self, values: np.ndarray) -> list[np.ndarray]:
         """Numbers of all draws, shape (n,), as (n_chains, n_draws) of each rung."""
-        shapes = [shape[1:] for shape in self._shapes for _ in range(shape[0])]
+        places = [there for n_rungs, there in self._parts for _ in range(n_rungs)]
         parts = np.split(values, np.cumsum(self.pool.counts)[:-1])
-        return [part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)]
+        return [in_places(part, there) for part, there in zip(parts, places, strict=True)]
 
     def _centred(self, influences: np.ndarray) -> np.ndarray:
         """Less the mean over the draws of the same rung, changed in place."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from edgphys.dataset.padding import pooled
 from edgphys.estimators.chains.autocorrelation import gamma_method
 from edgphys.estimators.chains.convergence import R_HAT_LIMIT, r_hat
 from edgphys.estimators.derived import Primaries
@@ -36,7 +37,7 @@ def chain_reasons(there: Reweighting, primaries: Primaries, found: Reweighted) -
     """
     judged = {name: primaries.names.index(name) for name in of_own_rank(primaries.tracked())}
     reasons = []
-    shares = [float(weights.sum()) for weights in there.by_rung(found.weights)]
+    shares = [float(pooled(weights).sum()) for weights in there.by_rung(found.weights)]
     for name, k in judged.items():
         series = there.by_rung(primaries.columns[k])
         worst = max(r_hat(one) for one, share in zip(series, shares, strict=True) if share > _SHARE)
@@ -46,9 +47,9 @@ def chain_reasons(there: Reweighting, primaries: Primaries, found: Reweighted) -
     for name, k in judged.items():
         parts = there.series(found.influences[1 + k])
         # Around the mean, not 0: what is constant up to rounding has not fluctuated.
-        if all(is_still(found.means[k] + part.size * part) for part in parts):
+        if all(is_still(found.means[k] + pooled(part).size * part) for part in parts):
             still.append(name)
         else:
             tau_int = max(1.0, *(2.0 * gamma_method(part).tau_int for part in parts))
-            counts[name] = carriers(np.concatenate([part.ravel() for part in parts])) / tau_int
+            counts[name] = carriers(np.concatenate([pooled(part).ravel() for part in parts])) / tau_int
     return reasons + fluctuation_reasons(still, counts)

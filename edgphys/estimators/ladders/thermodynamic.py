@@ -34,6 +34,7 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
+from edgphys.estimators.ladders.entropy import DEFINITIONS, entropy_error, reduced_energies
 from edgphys.estimators.ladders.quadrature import Step, integrate
 from edgphys.estimators.ladders.reading import Ladder, read_ladder, rung_dataset, spread
 from edgphys.recording.record import recorded
@@ -46,6 +47,7 @@ _DEFINITIONS = {
     "log_z_quadrature": "systematic error of log_z: distance of quintic and cubic Hermite rule, or half the "
     "change of the integrand where they leave its range, summed over steps",
     "log_z_trapezoid": "log of the partition function by the trapezoidal rule, for comparison",
+    **DEFINITIONS,
 }
 
 
@@ -68,8 +70,8 @@ def thermodynamic_integration(
     Returns
     -------
     Dataset
-        Dim of the rungs: ``log_z``, ``log_z_err``, ``log_z_quadrature``, ``log_z_trapezoid``. At `reference`
-        all errors are 0. attrs: ``warning``, empty or why not to trust it.
+        Dim of the rungs: ``log_z``, ``log_z_err``, ``log_z_quadrature``, ``log_z_trapezoid``, all errors 0 at
+        `reference`; ``entropy``, ``entropy_err``. attrs: ``warning``, empty or why not to trust it.
 
     Raises
     ------
@@ -98,13 +100,17 @@ def thermodynamic_integration(
     """
     data = read_ladder(ladder, log_z_reference, reference)
     steps, influences = zip(*(_piece(data, pair) for pair in range(data.n_rungs - 1)), strict=True)
-    errors, reasons = _errors(list(influences), data)
+    energies = reduced_energies(data)
+    errors, entropy_errors, reasons = _errors(list(influences), energies, data)
     quadrature = np.abs(_run(np.array([step.error for step in steps]), data.reference))
     reasons += _too_long(quadrature, errors)
+    log_z = data.log_z_reference + _run(np.array([step.integral for step in steps]), data.reference)
     values = {
-        "log_z": data.log_z_reference + _run(np.array([step.integral for step in steps]), data.reference),
+        "log_z": log_z,
         "log_z_err": errors,
         "log_z_quadrature": quadrature,
+        "entropy": log_z + [u.mean() for u in energies],
+        "entropy_err": entropy_errors,
         "log_z_trapezoid": data.log_z_reference
         + _run(np.array([step.trapezoid for step in steps]), data.reference),
     }
@@ -146,15 +152,20 @@ def _run(steps: np.ndarray, reference: int) -> np.ndarray:
     return total - total[reference]
 
 
-def _errors(influences: list[np.ndarray], data: Ladder) -> tuple[np.ndarray, list[str]]:
-    """Statistical errors, and whether one could not be found."""
+def _errors(
+    influences: list[np.ndarray], energies: list[np.ndarray], data: Ladder
+) -> tuple[np.ndarray, np.ndarray, list[str]]:
+    """Statistical errors of log_z and of the entropy, and whether one could not be found."""
     errors, unsettled = np.zeros(data.n_rungs), []
+    of_entropy = np.zeros(data.n_rungs)
+    of_entropy[data.reference] = entropy_error(energies[data.reference], np.zeros(data.terms.shape[1:3]))
     for direction in (range(data.reference + 1, data.n_rungs), range(data.reference - 1, -1, -1)):
         total = np.zeros(data.terms.shape[1:3])
         for k in direction:
             total = total + influences[k - 1 if k > data.reference else k]
             errors[k], closed = spread(total)
+            of_entropy[k] = entropy_error(energies[k], total)
             if not closed:
                 unsettled.append(str(k))
     note = f"no window for the error of log_z at rungs {', '.join(unsettled)}: too few draws"
-    return errors, [note] if unsettled else []
+    return errors, of_entropy, [note] if unsettled else []

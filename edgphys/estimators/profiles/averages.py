@@ -19,6 +19,7 @@ from collections.abc import Callable
 import numpy as np
 import xarray as xr
 
+from edgphys.dataset.padding import drawn, flat, mean_draw, pooled, scattered
 from edgphys.estimators.chains.autocorrelation import gamma_method
 from edgphys.estimators.diagnosis import Diagnosis, diagnose
 from edgphys.estimators.draws import draw_dims, weights_of
@@ -46,6 +47,7 @@ def column(samples: xr.Dataset, coordinate: Coordinate) -> np.ndarray:
     Returns
     -------
     float64 array, shape (*draw dims)
+        NaN beyond the end of a shorter chain.
 
     Raises
     ------
@@ -54,15 +56,13 @@ def column(samples: xr.Dataset, coordinate: Coordinate) -> np.ndarray:
         finite.
     """
     dims = draw_dims(samples)
-    shape = tuple(samples.sizes[name] for name in dims)
+    there = drawn(samples, dims)
     if callable(coordinate):
-        values = np.asarray(coordinate(_configurations(samples, dims)))
-        if values.shape != (int(np.prod(shape)),):
-            raise ValueError(
-                f"coordinate must give one number per configuration, shape ({int(np.prod(shape))},), got "
-                f"{values.shape}"
-            )
-        values = values.reshape(shape)
+        values = np.asarray(coordinate(_configurations(samples, there)))
+        if values.shape != (there.sum(),):
+            words = f"coordinate must give one number per configuration, shape ({there.sum()},)"
+            raise ValueError(f"{words}, got {values.shape}")
+        values = scattered(values, there)
     elif coordinate in samples:
         if set(samples[coordinate].dims) != set(dims):
             raise ValueError(f"{coordinate} must have the dims {dims}, got {samples[coordinate].dims}")
@@ -73,11 +73,10 @@ def column(samples: xr.Dataset, coordinate: Coordinate) -> np.ndarray:
             f"got {coordinate!r}"
         )
     values = np.asarray(values, np.float64)
-    if not np.isfinite(values).all():
-        raise ValueError(
-            f"coordinate must be finite on every draw, got {(~np.isfinite(values)).sum()} that are not"
-        )
-    return values
+    n_bad = int((~np.isfinite(values) & there).sum())
+    if n_bad:
+        raise ValueError(f"coordinate must be finite on every draw, got {n_bad} that are not")
+    return values if there.all() else np.where(there, values, np.nan)
 
 
 def label_of(coordinate: Coordinate, otherwise: str) -> str:
@@ -125,7 +124,10 @@ def averages(
     weights = weights_of(samples)
     with np.errstate(divide="ignore", invalid="ignore"):
         if weights is None:
-            return _from_chains(columns, function, window)
+            there = drawn(samples, draw_dims(samples))
+            return _from_chains(
+                columns if there.all() else np.where(there, columns, np.nan), function, window
+            )
         return weighted_averages(weights, columns, function)
 
 
@@ -178,7 +180,7 @@ def average(samples: xr.Dataset, coordinate: Coordinate, name: str | None = None
 
 def _few(values: np.ndarray, mean: float, diagnosis: Diagnosis, label: str) -> str:
     """Why an average rests on too few draws that differ from it; empty if it does not."""
-    influence = values - mean
+    influence = pooled(values) - mean
     if diagnosis.weights is not None:
         influence = influence * diagnosis.weights
     n_draws = carriers(influence)
@@ -192,7 +194,7 @@ def _few(values: np.ndarray, mean: float, diagnosis: Diagnosis, label: str) -> s
 
 
 def _from_chains(columns: np.ndarray, function: Transform, window: int) -> tuple[np.ndarray, np.ndarray]:
-    means = columns.mean(axis=(1, 2))
+    means = mean_draw(columns)
     step = 1e-30
     values = np.real(function(means.astype(complex)))
     slopes = np.imag(function(means + 1j * step * np.eye(len(means)))).T / step  # (n_out, n_columns)
@@ -207,8 +209,8 @@ def _from_chains(columns: np.ndarray, function: Transform, window: int) -> tuple
     return values, errors
 
 
-def _configurations(samples: xr.Dataset, dims: tuple[str, ...]) -> np.ndarray:
+def _configurations(samples: xr.Dataset, there: np.ndarray) -> np.ndarray:
     if "configurations" not in samples:
         raise ValueError("samples must hold configurations for a function of them, got none")
-    values = samples["configurations"].transpose(*dims, ...).values
-    return values.reshape(-1, *values.shape[len(dims) :])
+    values = samples["configurations"].transpose(*draw_dims(samples), ...).values
+    return flat(values, there)

@@ -29,10 +29,10 @@ def bin_edges(bins: int | Sequence[float], low: float, high: float) -> np.ndarra
 
 
 def bin_of(values: np.ndarray, edges: np.ndarray) -> np.ndarray:
-    """The bin of each value, -1 outside of all; the last bin has both its edges."""
+    """The bin of each value, -1 outside of all and of NaN; the last bin has both its edges."""
     where = np.searchsorted(edges, values, side="right") - 1
     where[values == edges[-1]] = len(edges) - 2
-    where[values > edges[-1]] = -1
+    where[~(values <= edges[-1])] = -1
     return where
 
 

@@ -25,6 +25,7 @@ import numpy as np
 import scipy
 import xarray as xr
 
+from edgphys.dataset.padding import drawn, flat, pooled, scattered
 from edgphys.estimators.chains.autocorrelation import gamma_method
 from edgphys.estimators.diagnosis import Diagnosis, diagnose
 from edgphys.estimators.draws import draw_dims
@@ -81,7 +82,7 @@ def correlation_function(samples: xr.Dataset) -> xr.Dataset:
     values = _per_draw(samples, dims)
     diagnosis = diagnose(samples, first_and_last(values))
     columns = draw_means(diagnosis, values)
-    if np.allclose(values[..., 0], 1.0, rtol=0.0, atol=1e-12):  # spins: G(0) is the mean of s^2 = 1
+    if np.allclose(pooled(values[..., 0]), 1.0, rtol=0.0, atol=1e-12):  # spins: G(0) is the mean of s^2 = 1
         columns[1:, 0] = 0.0, 0.5 if diagnosis.weights is None else np.nan
     given = json.loads(samples.attrs.get("definitions", "{}")).get("correlation", _DEFINITION)
     texts = given, "one standard error of correlation", "integrated autocorrelation time, in draws"
@@ -176,10 +177,11 @@ def _per_draw(samples: xr.Dataset, dims: tuple[str, ...]) -> np.ndarray:
             "samples must hold configurations (keep=True) or correlation (option of the cluster algorithms), "
             f"got {tuple(samples.data_vars)}"
         )
-    n_bad = int(np.count_nonzero(~np.isfinite(values)))
+    there = drawn(samples, dims)[..., None]
+    n_bad = int(np.count_nonzero(~np.isfinite(values) & there))
     if n_bad:
         raise ValueError(f"correlation must be finite on every draw, got {n_bad} values that are not")
-    return values
+    return values if there.all() else np.where(there, values, np.nan)
 
 
 def _from_configurations(samples: xr.Dataset, dims: tuple[str, ...]) -> np.ndarray:
@@ -193,7 +195,8 @@ def _from_configurations(samples: xr.Dataset, dims: tuple[str, ...]) -> np.ndarr
     shape, n_draw_dims = variable.shape, len(dims)
     if shape[n_draw_dims : n_draw_dims + len(extent)] != extent:
         raise ValueError(f"configurations must have the site shape {extent}, got {shape[n_draw_dims:]}")
-    flat = variable.values.reshape(-1, *shape[n_draw_dims:])
-    step = max(1, _NUMBERS_AT_ONCE // max(1, flat[:1].size))
-    parts = [correlation_of(flat[i : i + step], len(extent)) for i in range(0, len(flat), step)]
-    return np.concatenate(parts).reshape(*shape[:n_draw_dims], -1)
+    there = drawn(samples, dims)
+    fields = flat(variable.values, there)
+    step = max(1, _NUMBERS_AT_ONCE // max(1, fields[:1].size))
+    parts = [correlation_of(fields[i : i + step], len(extent)) for i in range(0, len(fields), step)]
+    return scattered(np.concatenate(parts), there)

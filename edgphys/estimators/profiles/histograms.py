@@ -52,7 +52,7 @@ def energy_histogram(samples: xr.Dataset, bins: int | Sequence[float] = 60) -> x
         If `samples` or `bins` are of the wrong kind or value.
     """
     energy = column(samples, "energy")
-    edges = bin_edges(bins, energy.min(), energy.max())
+    edges = bin_edges(bins, np.nanmin(energy), np.nanmax(energy))
     diagnosis = diagnose(samples, {"energy": energy})
     found, widths = shares(samples, one_hot(energy, edges), diagnosis), np.diff(edges)
     words = "probability density of the total energy, mean over the bin"
@@ -109,7 +109,7 @@ def free_energy_profile(
     """
     scale = temperature_of(samples, temperature)
     values = column(samples, coordinate)
-    edges = bin_edges(bins, values.min(), values.max())
+    edges = bin_edges(bins, np.nanmin(values), np.nanmax(values))
     diagnosis = diagnose(samples, {label_of(coordinate, "coordinate"): values})
     columns, widths = one_hot(values, edges), np.diff(edges)
     found = shares(samples, columns, diagnosis)

@@ -17,6 +17,7 @@ from collections.abc import Sequence
 import numpy as np
 import xarray as xr
 
+from edgphys.dataset.padding import drawn, flat, scattered
 from edgphys.estimators.diagnosis import diagnose
 from edgphys.estimators.draws import draw_dims
 from edgphys.estimators.profiles.bins import bin_edges, counts_in
@@ -50,7 +51,7 @@ def pair_distances(samples: xr.Dataset, bins: int | Sequence[float] = 80) -> xr.
     TypeError, ValueError
         If there are no configurations of particles, or `bins` are of the wrong kind or value.
     """
-    positions, shape = _positions(samples)
+    positions, there = _positions(samples)
     n_particles, n_axes = positions.shape[1:]
     first, second = np.triu_indices(n_particles, 1)
     # The diameter of a configuration is at most twice its largest distance from the mean.
@@ -64,8 +65,8 @@ def pair_distances(samples: xr.Dataset, bins: int | Sequence[float] = 80) -> xr.
         r = np.linalg.norm(part[:, first] - part[:, second], axis=2)
         inside[start : start + 4096] = counts_in(r, edges) / len(first)
         mean[start : start + 4096] = r.mean(axis=1)
-    diagnosis = diagnose(samples, {"distance": mean.reshape(shape)})
-    found = shares(samples, inside.T.reshape(-1, *shape), diagnosis, quantum=1.0 / len(first))
+    diagnosis = diagnose(samples, {"distance": scattered(mean, there)})
+    found = shares(samples, np.moveaxis(scattered(inside, there), -1, 0), diagnosis, quantum=1.0 / len(first))
     widths = np.diff(edges)
     ball = math.pi ** (n_axes / 2) / math.gamma(n_axes / 2 + 1)
     shells = ball * np.diff(edges**n_axes)
@@ -93,8 +94,8 @@ def pair_distances(samples: xr.Dataset, bins: int | Sequence[float] = 80) -> xr.
     )
 
 
-def _positions(samples: xr.Dataset) -> tuple[np.ndarray, tuple[int, ...]]:
-    """Positions, float64, shape (n_draws, n_particles, n_axes), and the sizes of the draw dims."""
+def _positions(samples: xr.Dataset) -> tuple[np.ndarray, np.ndarray]:
+    """Positions, float64, shape (n_draws, n_particles, n_axes), and where there are draws."""
     dims = draw_dims(samples)
     if "configurations" not in samples or samples["configurations"].ndim != len(dims) + 2:
         came = samples["configurations"].dims if "configurations" in samples else "none"
@@ -104,4 +105,5 @@ def _positions(samples: xr.Dataset) -> tuple[np.ndarray, tuple[int, ...]]:
         raise ValueError(
             f"samples must hold configurations of two or more particles, got {positions.shape[-2]}"
         )
-    return positions.reshape(-1, *positions.shape[-2:]), positions.shape[:-2]
+    there = drawn(samples, dims)
+    return flat(positions, there), there

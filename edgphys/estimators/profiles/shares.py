@@ -18,7 +18,9 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
+from edgphys.dataset.padding import drawn
 from edgphys.estimators.diagnosis import Diagnosis
+from edgphys.estimators.draws import draw_dims
 from edgphys.estimators.profiles.averages import averages
 
 __all__ = ["MIN_VISITS", "VISITS", "Shares", "shares"]
@@ -57,7 +59,7 @@ def shares(samples: xr.Dataset, columns: np.ndarray, diagnosis: Diagnosis, quant
     samples : Dataset
         Weighted draws, or chains.
     columns : array, shape (n_columns, *draw dims)
-        What part of each draw is in the bin, between 0 and 1.
+        What part of each draw is in the bin, between 0 and 1; of no account beyond the end of a chain.
     diagnosis : Diagnosis
         Of the draws.
     quantum : float
@@ -73,8 +75,9 @@ def shares(samples: xr.Dataset, columns: np.ndarray, diagnosis: Diagnosis, quant
     (array([False,  True,  True]), True)
     """
     values, errors = averages(samples, columns, window=diagnosis.window)
+    seen = columns[:, drawn(samples, draw_dims(samples))]
     floor = quantum / diagnosis.n_independent
-    errors = np.where(np.ptp(columns.reshape(len(columns), -1), axis=1) == 0.0, floor, errors)
+    errors = np.where(np.ptp(seen, axis=1) == 0.0, floor, errors)
     with np.errstate(divide="ignore", invalid="ignore"):
         n_visits = np.where(values > 0.0, (values / errors) ** 2, 0.0)
         if diagnosis.weights is not None:

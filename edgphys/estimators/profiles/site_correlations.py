@@ -23,6 +23,7 @@ import scipy
 import xarray as xr
 
 from edgphys._checks import choice, flag, numbers_of, wrong
+from edgphys.dataset.padding import drawn, flat, scattered
 from edgphys.errors import ArgumentValueError
 from edgphys.estimators.diagnosis import diagnose
 from edgphys.estimators.draws import draw_dims, weights_of
@@ -35,12 +36,15 @@ from edgphys.estimators.profiles.correlation import (
 from edgphys.estimators.profiles.profile_dataset import profile_dataset
 from edgphys.recording.record import recorded
 from lattices import Lattice, build
+from lattices.momenta import reciprocal_vectors
 from lattices.numbering import all_sites
 from lattices.symmetry import distances
 
 __all__ = ["correlations", "structure_factor"]
 
 _NUMBERS_AT_ONCE = 2**22  # 32 MB of configurations go through the transform together
+# What the numbers of a wave vector are multiples of.
+_WAVE_UNITS = {"cartesian": lambda lattice: np.eye(lattice.n_dims), "reciprocal": reciprocal_vectors}
 _DEFINITION = "mean of <s_x s_y> over the pairs of sites at a distance, in lattice spacings; not connected"
 _CONNECTED = "mean of <s_x s_y> - <s_x> <s_y> over the pairs of sites at a distance"
 
@@ -109,14 +113,14 @@ def correlations(
     choice(by, "by", ("distance", "axis"))
     if by == "axis":
         return correlation_function(samples)
-    lattice, flat, shape = _sites(samples, lattice)
+    lattice, fields, there = _sites(samples, lattice)
     classes = _classes(lattice, _reach(lattice, max_distance))
-    plain = _per_draw(lattice, classes, flat, np.zeros(lattice.n_sites)).reshape(*shape, -1)
+    plain = scattered(_per_draw(lattice, classes, fields, np.zeros(lattice.n_sites)), there)
     diagnosis = diagnose(samples, first_and_last(plain))
     mean, err, tau_int = draw_means(diagnosis, plain)
     connected, connected_err = mean, err
     if not int(samples.attrs.get("z2_symmetric", 0)):
-        around = _per_draw(lattice, classes, flat, _site_means(samples, lattice, flat)).reshape(*shape, -1)
+        around = scattered(_per_draw(lattice, classes, fields, _site_means(samples, lattice, fields)), there)
         connected, connected_err, _ = draw_means(diagnosis, around)
     columns = {
         "correlation": (mean, _DEFINITION),
@@ -135,6 +139,7 @@ def structure_factor(
     samples: xr.Dataset,
     k: Sequence[float] | Sequence[Sequence[float]],
     *,
+    units: str = "cartesian",
     connected: bool = False,
     lattice: Lattice | None = None,
 ) -> xr.Dataset:
@@ -148,6 +153,10 @@ def structure_factor(
         Cartesian wave vector, (n_dims,), or several, (n_waves, n_dims), in inverse lattice spacings: (pi, pi)
         is the staggered order of the square lattice, (4 pi / 3, 0) the three-sublattice order of the
         triangular one. Around a periodic axis only multiples of 2 pi / length see no seam.
+    units : {"cartesian", "reciprocal"}
+        "reciprocal": `k` holds n_axes multiples h of the reciprocal vectors b, k = sum_mu h_mu b_mu with
+        a_mu . b_nu = 2 pi delta_mu_nu: (1/2, 1/2) is the staggered order of the square lattice, (1/3, 2/3)
+        the three-sublattice order of the triangular one, and h_mu = n / L_mu the momenta of a periodic box.
     connected : bool
         Of s_x - <s_x> in place of s_x.
     lattice : Lattice, optional
@@ -162,7 +171,8 @@ def structure_factor(
     Raises
     ------
     TypeError, ValueError
-        If `k` is not of finite numbers, as many as the lattice has dimensions; and as `correlations` does.
+        If `k` is not of finite numbers, as many as the lattice has dimensions, or axes, or there are no such
+        `units`; and as `correlations` does.
 
     Examples
     --------
@@ -173,19 +183,19 @@ def structure_factor(
     array([6., 0.])
     """
     flag(connected, "connected")
-    lattice, flat, shape = _sites(samples, lattice)
-    allowed = f"a wave vector of {lattice.n_dims} finite numbers, or several"
+    lattice, fields, there = _sites(samples, lattice)
+    basis = _WAVE_UNITS[choice(units, "units", _WAVE_UNITS)](lattice)
+    allowed = f"a wave vector of {len(basis)} finite numbers, or several"
     vectors = np.asarray(numbers_of(k, "k", allowed), dtype=np.float64)
-    if vectors.ndim not in (1, 2) or vectors.shape[-1] != lattice.n_dims or not np.isfinite(vectors).all():
+    if vectors.ndim not in (1, 2) or vectors.shape[-1] != len(basis) or not np.isfinite(vectors).all():
         raise wrong(ArgumentValueError, "k", allowed, k)
-    rows = vectors.reshape(-1, lattice.n_dims)
+    rows = vectors.reshape(-1, len(basis)) @ basis
     phase = lattice.positions @ rows.T
     needs_mean = connected and not int(samples.attrs.get("z2_symmetric", 0))
-    mean = _site_means(samples, lattice, flat) if needs_mean else np.zeros(lattice.n_sites)
-    power = np.concatenate(
-        [((part - mean) @ np.cos(phase)) ** 2 + ((part - mean) @ np.sin(phase)) ** 2 for part in _parts(flat)]
-    )
-    power = power.reshape(*shape, -1) / lattice.n_sites
+    mean = _site_means(samples, lattice, fields) if needs_mean else np.zeros(lattice.n_sites)
+    parts = (part - mean for part in _parts(fields))
+    power = np.concatenate([(part @ np.cos(phase)) ** 2 + (part @ np.sin(phase)) ** 2 for part in parts])
+    power = scattered(power, there) / lattice.n_sites
     diagnosis = diagnose(samples, {f"S(k_{n})": power[..., n] for n in range(len(rows))})
     value, err, _ = draw_means(diagnosis, power)
     dims = () if vectors.ndim == 1 else ("wave",)
@@ -202,8 +212,8 @@ def structure_factor(
     return table.assign_coords({"wave": np.arange(len(rows))}) if dims else table
 
 
-def _sites(samples: xr.Dataset, lattice: Lattice | None) -> tuple[Lattice, np.ndarray, tuple[int, ...]]:
-    """The lattice, the configurations as (n_draws, n_sites), and the sizes of the draw dims."""
+def _sites(samples: xr.Dataset, lattice: Lattice | None) -> tuple[Lattice, np.ndarray, np.ndarray]:
+    """The lattice, the configurations as (n_draws, n_sites), and where there are draws."""
     dims = draw_dims(samples)
     if "configurations" not in samples:
         raise ValueError(f"samples must hold configurations (keep=True), got {tuple(samples.data_vars)}")
@@ -212,10 +222,10 @@ def _sites(samples: xr.Dataset, lattice: Lattice | None) -> tuple[Lattice, np.nd
     elif not isinstance(lattice, Lattice):
         raise TypeError(f"lattice must be made by lattices.build, got {type(lattice).__name__}")
     values = samples["configurations"].transpose(*dims, ...).values
-    shape, sites = values.shape[: len(dims)], values.shape[len(dims) :]
+    sites, there = values.shape[len(dims) :], drawn(samples, dims)
     if sites != tuple(lattice.shape):
         raise ValueError(f"configurations must have the site shape {tuple(lattice.shape)}, got {sites}")
-    return lattice, values.reshape(-1, lattice.n_sites), shape
+    return lattice, flat(values, there).reshape(-1, lattice.n_sites), there
 
 
 def _lattice_of(attrs: dict) -> Lattice:

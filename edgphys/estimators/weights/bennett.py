@@ -74,6 +74,8 @@ class BennettResult:
         (slope - 1) in its standard errors.
     closed : bool
         Whether the chains are long enough for tau_int.
+    err_with : float
+        Of log Z and the mean of `beside` together, NaN without it.
     """
 
     log_z: float
@@ -84,9 +86,12 @@ class BennettResult:
     tau_int: float
     mismatch: float
     closed: bool
+    err_with: float = math.nan
 
 
-def bennett(forward: NDArray[np.float64], backward: NDArray[np.float64]) -> BennettResult:
+def bennett(
+    forward: NDArray[np.float64], backward: NDArray[np.float64], beside: NDArray[np.float64] | None = None
+) -> BennettResult:
     """log Z from log w of draws from both sides.
 
     Parameters
@@ -95,6 +100,9 @@ def bennett(forward: NDArray[np.float64], backward: NDArray[np.float64]) -> Benn
         log w of independent draws of the model; -inf where the target has no weight.
     backward : float64 array, shape (n_chains, n_draws)
         log w of draws of the target, at least 16 per chain; inf where the model has no weight.
+    beside : float64 array, shape (n_chains, n_draws), optional
+        What is averaged over the same draws of the target and added to log Z: the reduced energy,
+        for the entropy.
 
     Raises
     ------
@@ -127,7 +135,16 @@ def bennett(forward: NDArray[np.float64], backward: NDArray[np.float64]) -> Benn
         tau_int=chain.tau_int,
         mismatch=_mismatch(f, b),
         closed=chain.closed,
+        err_with=math.nan
+        if beside is None
+        else _error(f.relative / slope, _beside(beside, b.relative / slope)),
     )
+
+
+def _beside(beside: NDArray[np.float64], relative: NDArray[np.float64]) -> GammaResult:
+    """Of the side of the chains with an average beside; a window not shorter than that of either."""
+    window = max(_chain(each).window for each in (beside, relative))
+    return gamma_method(beside - relative, least_window=window)
 
 
 def _chain(series: NDArray[np.float64]) -> GammaResult:

@@ -39,8 +39,8 @@ def judge_fluctuations(
         The largest is 1.
     values : dict of name -> float
         Estimates with their errors and ``ess_count``. Changed in place: errors of what has not fluctuated
-        become NaN, and ratios whose denominator may be zero; errors of ``log_z`` and ``free_energy`` get the
-        floor where the draws are alike.
+        become NaN, and ratios whose denominator may be zero; errors of ``log_z``, ``free_energy`` and
+        ``entropy`` get the floor where the draws are alike.
     temperature : float
 
     Returns
@@ -68,4 +68,8 @@ def judge_fluctuations(
     if any(are_alike(column) for column in seen):
         values["log_z_err"] = math.hypot(values["log_z_err"], 1.0 / values["ess_count"])
         values["free_energy_err"] = temperature * values["log_z_err"]
+        if "entropy" in values:
+            values["entropy_err"] = math.hypot(values["entropy_err"], 1.0 / values["ess_count"])
+    if "entropy" in values and math.isnan(values["energy_err"]):
+        values["entropy_err"] = math.nan
     return reasons

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Estimates from independent weighted draws: log Z, its bound, and self-normalised expectations.
 
-    log_z = log( 1/n sum_i w_i ) ,   elbo = 1/n sum_i log w_i ,   <a> = sum_i w_i a_i / sum_i w_i .
+    log_z = log( 1/n sum_i w_i ) ,   elbo = 1/n sum_i log w_i ,   <a> = sum_i w_i a_i / sum_i w_i ,
+
+and the entropy log_z + beta <E>, one statistic of the weights, so that its error knows their covariance.
 
 Assumes independent draws with E[w] = Z exactly (then the mean of w is unbiased for Z at any n). The logarithm
 and the ratio have an O(1/n) bias, removed by the delete-block jackknife that also gives the errors; numerator
@@ -83,7 +85,7 @@ def estimate_weighted(
     copies = np.sort(bootstrap(sums[:, :2], _log_mean_weight, N_RESAMPLES, rng))
     for name, level in (("log_z_low", 0.16), ("log_z_high", 0.84)):
         values[name] = float(copies[round(level * (N_RESAMPLES - 1))])
-    for name in ("log_z", "log_z_low", "log_z_high", "elbo"):
+    for name in {"log_z", "log_z_low", "log_z_high", "elbo", "entropy"} & values.keys():
         values[name] += shift
     temperature = float(samples.attrs["temperature"])
     values["free_energy"] = -temperature * values["log_z"]
@@ -245,14 +247,15 @@ def _statistic(
     primaries: Primaries, origin: np.ndarray
 ) -> tuple[list[str], Callable[[np.ndarray], np.ndarray]]:
     """Names of (log_z, elbo, derived ...), and their function of column sums (count, w, log w, w a_k)."""
-    ones = np.ones(len(primaries.names))
-    names = ["log_z", "elbo", *derived(primaries, primaries.means(ones))]
+    ones = primaries.means(np.ones(len(primaries.names)))
+    names = ["log_z", "elbo", *derived(primaries, ones | {"log_z": np.ones(())})]
 
     def statistic(sums: np.ndarray) -> np.ndarray:
         count, weight, log_weight = sums[..., 0], sums[..., 1], sums[..., 2]
         with np.errstate(divide="ignore", invalid="ignore"):
-            means = primaries.means(sums[..., 3:] / weight[..., None] + origin)
-            parts = [_log_mean_weight(sums), log_weight / count, *derived(primaries, means).values()]
+            log_z = _log_mean_weight(sums)
+            means = primaries.means(sums[..., 3:] / weight[..., None] + origin) | {"log_z": log_z}
+            parts = [log_z, log_weight / count, *derived(primaries, means).values()]
         return np.stack(parts, axis=-1)
 
     return names, statistic

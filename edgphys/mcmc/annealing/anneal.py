@@ -24,7 +24,7 @@ from edgphys.mcmc.algorithms import best_algorithm
 from edgphys.mcmc.annealing.ladder import Annealing
 from edgphys.mcmc.annealing.walkers_of import chain_walkers
 from edgphys.recording.record import recorded
-from edgphys.systems.base import AbstractSystem, check_system
+from edgphys.systems.base import AbstractSystem, check_energies, check_system
 from edgphys.systems.provenance import sample_attrs
 from edgphys.systems.reference_path import ReferencePath
 
@@ -110,6 +110,7 @@ def anneal(
     numbers = float(n_samples) * (system.n_variables + 1)
     check_memory(8.0 * numbers, "n_samples", f"{n_samples} draws")
     path, begin = _drawn_path(system), time.perf_counter()
+    check_energies(system)
     start = system.replace(**{path.coupling: path.first})
     algorithm = best_algorithm(start, system) if algorithm is None else algorithm
     make = chain_walkers(start, system, algorithm, options)

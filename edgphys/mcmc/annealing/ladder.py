@@ -24,6 +24,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -237,6 +238,34 @@ class Annealing:
         self.n_energy_calls += n_energies
         self.n_gradient_calls += n_gradients
         return walkers.x, log_weights + log_factors
+
+    def state(self) -> dict[str, Any]:
+        """For `resumed`; not changed by what comes."""
+        return {
+            "positions": self.schedule.positions,
+            "steps": self.schedule.steps,
+            "calls": (self.n_energy_calls, self.n_gradient_calls),
+            "log_weights": list(self._log_weights),
+            "rng": self._rng.bit_generator.state,
+        }
+
+    @classmethod
+    def resumed(
+        cls,
+        make: MakeWalkers,
+        start: AbstractSystem,
+        end: AbstractSystem,
+        state: dict[str, Any],
+        rng: np.random.Generator,
+    ) -> Annealing:
+        """The ladder that gave `state`, without its pilot; `rng` is of the same seed."""
+        ladder = cls.__new__(cls)
+        ladder._make, ladder._ends, ladder._rng = make, (start, end), rng
+        rng.bit_generator.state = state["rng"]
+        ladder.schedule = Schedule(np.asarray(state["positions"]), np.asarray(state["steps"]))
+        ladder.n_energy_calls, ladder.n_gradient_calls = state["calls"]
+        ladder._log_weights = [np.asarray(part) for part in state["log_weights"]]
+        return ladder
 
     def start_share(self) -> float:
         """Effective share of all draws that came in, for the system at the start of the ladder."""

@@ -12,20 +12,41 @@ import json
 import threading
 import time
 import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from edgphys._files import check_target, write_whole
+from edgphys._files import beside, check_target, write_whole
 from edgphys.dataset.json_text import parsed
 from edgphys.errors import DatasetError
 
-__all__ = ["Checkpoint", "read_arrays", "write_arrays"]
+__all__ = ["Checkpoint", "Temporary", "kept_beside", "path_of", "read_arrays", "write_arrays"]
 
 _VERSION = 1
 _PERIOD = 30.0  # seconds between two writings; work lost at most, up to a piece
 _STATE = ("configuration", "rng", "counts", "tuning")
+
+
+@dataclass(frozen=True)
+class Temporary:
+    """A path for a checkpoint that nobody wants once the run is complete: it is not written at the end."""
+
+    path: str | Path
+
+
+def path_of(checkpoint: str | Path | Temporary) -> Path:
+    """Where the checkpoint is, or is to be.
+
+    Raises
+    ------
+    DatasetError
+        If the folder does not exist.
+    """
+    path = checkpoint.path if isinstance(checkpoint, Temporary) else checkpoint
+    return check_target(path, "checkpoint")
 
 
 class Checkpoint:
@@ -33,10 +54,16 @@ class Checkpoint:
 
     Parameters
     ----------
-    path : path
+    path : path or Temporary
         File name; its folder must exist.
     identity : dict
         What the run is, JSON-serialisable. A file of another run is refused.
+
+    Attributes
+    ----------
+    path : Path
+    keeps_result : bool
+        Whether it is to be written at the end too.
 
     Raises
     ------
@@ -44,8 +71,9 @@ class Checkpoint:
         If the folder does not exist.
     """
 
-    def __init__(self, path: str | Path, identity: dict) -> None:
-        self._path = check_target(path, "checkpoint")
+    def __init__(self, path: str | Path | Temporary, identity: dict) -> None:
+        self.keeps_result = not isinstance(path, Temporary)
+        self.path = path_of(path)
         self._identity = json.loads(json.dumps(identity))
         self._lock = threading.Lock()
         self._parts: dict[int, dict[str, np.ndarray]] = {}
@@ -54,8 +82,8 @@ class Checkpoint:
     def begin(self, work) -> None:
         """Put `work` where the file left it, if there is one; remember its start otherwise."""
         self._work = work
-        if self._path.exists():
-            self._restore(read_arrays(self._path, self._identity))
+        if self.path.exists():
+            self._restore(read_arrays(self.path, self._identity))
         for c in range(len(work.states)):
             self._parts[c] = self._part(c)
 
@@ -78,7 +106,7 @@ class Checkpoint:
                 arrays[f"own_{c}"] = self._work.own[members, :n_draws]
                 arrays[f"kept_{c}"] = self._work.kept[members, :n_draws]
             arrays["time"] = np.array(self._work.time_before + time.monotonic() - self._begin)
-            write_arrays(self._path, self._identity, arrays)
+            write_arrays(self.path, self._identity, arrays)
             self._last = time.monotonic()
 
     def _part(self, c: int) -> dict[str, np.ndarray]:
@@ -94,7 +122,7 @@ class Checkpoint:
             n_draws = work.done[c][1]
             if n_draws > work.plan.n_draws:
                 raise ValueError(
-                    f"n_sweeps must be at least the {n_draws * work.plan.thin} in {self._path}, "
+                    f"n_sweeps must be at least the {n_draws * work.plan.thin} in {self.path}, "
                     f"got {work.plan.n_sweeps}"
                 )
             work.rows[work.members[c], :n_draws] = arrays[f"rows_{c}"]
@@ -147,3 +175,29 @@ def read_arrays(path: Path, identity: dict) -> dict[str, np.ndarray]:
                 "checkpoint",
             )
     return arrays
+
+
+def kept_beside(
+    checkpoint: str | Path | Temporary, word: str, identity: dict, find: Callable[[], dict[str, Any]]
+) -> tuple[dict[str, np.ndarray], float]:
+    """What `find` gives, kept beside the checkpoint; from there, if a run that was stopped has kept it.
+
+    Returns
+    -------
+    arrays : dict
+    seconds : float
+        That the run before took to find them; 0 if they are found here.
+
+    Raises
+    ------
+    DatasetError
+        As `read_arrays`.
+    """
+    path, begin = beside(path_of(checkpoint), word), time.perf_counter()
+    identity = json.loads(json.dumps(identity))
+    if path.exists():
+        arrays = read_arrays(path, identity)
+        return arrays, float(arrays["seconds"])
+    arrays = find()
+    write_arrays(path, identity, arrays | {"seconds": np.array(time.perf_counter() - begin)})
+    return arrays, 0.0

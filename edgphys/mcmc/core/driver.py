@@ -21,7 +21,7 @@ from edgphys.mcmc.core.sampler import AbstractSampler
 from edgphys.systems.lattice.measurements import with_powers
 from edgphys.systems.provenance import sample_attrs
 
-__all__ = ["Plan", "Work", "check_plan", "identity_of", "samples_dataset"]
+__all__ = ["Plan", "Work", "check_plan", "check_size", "identity_of", "samples_dataset"]
 
 # Variable updates between two looks at the progress bar and the stop flag: a fraction of a second.
 _UPDATES_PER_PIECE = 20_000_000
@@ -72,7 +72,7 @@ def identity_of(sampler: AbstractSampler, plan: Plan, seed: int) -> dict:
     return settings | ({"observables": own} if own else {}) | sampler.system.identity()
 
 
-def _check_size(sampler: AbstractSampler, plan: Plan) -> None:
+def check_size(sampler: AbstractSampler, plan: Plan) -> None:
     """Refuse what the memory does not hold, or no machine finishes."""
     kept = sampler.n_variables * np.dtype(sampler.kept_dtype()).itemsize if plan.keep else 0
     rows = plan.n_chains * plan.n_draws * (8.0 * (sampler.n_columns + sampler.n_own) + kept)
@@ -106,7 +106,7 @@ class Work:
     def __init__(self, sampler: AbstractSampler, plan: Plan, seed: int, store: Checkpoint | None) -> None:
         self.sampler, self.plan, self.store = sampler, plan, store
         size = sampler.chains_per_state
-        _check_size(sampler, plan)
+        check_size(sampler, plan)
         children = np.random.SeedSequence(seed).spawn(-(-plan.n_chains // size))
         self.states = [sampler.start(c, child) for c, child in enumerate(children)]
         self.members = [slice(c * size, min((c + 1) * size, plan.n_chains)) for c in range(len(children))]
@@ -130,15 +130,22 @@ class Work:
                 # What the warm-up learned stays in the states: a run that goes on freezes the same again.
                 tuned = self.sampler.freeze(self.states)
                 self._in_threads(pool, lambda c: self._sample(c, tuned), bar.advance)
-            finally:
-                if self.store is not None and any(map(any, self.done)):
-                    self.store.write()
+            except BaseException:
+                self._write()
+                raise
+        if self.store is not None and self.store.keeps_result:
+            self._write()
         return tuned
+
+    def _write(self) -> None:
+        if self.store is not None and any(map(any, self.done)):
+            self.store.write()
 
     def attrs(self, method: str, seed: int, seconds: float, settings: dict[str, Any]) -> dict[str, Any]:
         """Attributes of the dataset of a finished run that took so many seconds since it was last begun."""
         n_energy_calls, n_gradient_calls = self.sampler.calls(self.states)
-        return sample_attrs(
+        earlier = {"earlier_time": self.time_before} if self.time_before else {}
+        return earlier | sample_attrs(
             self.sampler.system,
             method=method,
             seed=seed,

@@ -14,6 +14,7 @@ coupling if there is one only. `rung` takes out one rung as a dataset of samples
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -24,15 +25,16 @@ import numpy as np
 import xarray as xr
 
 from edgphys import _checks
+from edgphys._files import state_held
 from edgphys._sizes import at_most
 from edgphys._threads import cpu_count
 from edgphys.errors import ArgumentValueError, NotExactError, UnknownNameError
 from edgphys.mcmc.algorithms import best_algorithm
-from edgphys.mcmc.core.checkpoint import Checkpoint
+from edgphys.mcmc.core.checkpoint import Checkpoint, Temporary
 from edgphys.mcmc.core.driver import Work, check_plan, identity_of, samples_dataset
 from edgphys.mcmc.tempering.ladder import LadderSampler
 from edgphys.recording.record import recorded
-from edgphys.systems.base import check_system
+from edgphys.systems.base import check_energies, check_system
 
 __all__ = ["rung", "temper"]
 
@@ -62,7 +64,7 @@ def temper(
     n_threads: int | None = None,
     options: Mapping | None = None,
     observables: Any = None,
-    checkpoint: str | Path | None = None,
+    checkpoint: str | Path | Temporary | None = None,
     progress: bool = False,
 ) -> xr.Dataset:
     """Sample a system at all rungs of a ladder, with swaps between neighbours.
@@ -144,8 +146,9 @@ def temper(
     sampler = _make_ladder(system, systems, algorithm, dict(options or {}), swap_every)
     store = None if checkpoint is None else Checkpoint(checkpoint, identity_of(sampler, plan, seed))
     begin = time.perf_counter()
-    work = Work(sampler, plan, seed, store)
-    tuned = work.finish(n_threads, progress)
+    with state_held(None if store is None else store.path):
+        work = Work(sampler, plan, seed, store)
+        tuned = work.finish(n_threads, progress)
     settings = asdict(plan) | {"swap": bool(swap), "swap_every": swap_every, "algorithm": algorithm}
     settings |= {"sweep": sampler.samplers[0].sweep, "options": sampler.samplers[0].options}
     settings |= {"tuned": tuned, "measured": sampler.report(work.states)}
@@ -233,6 +236,7 @@ def _check_ladder(system, ladder: Mapping) -> tuple[dict[str, list[float]], list
     if len({tuple(point.values()) for point in points}) < len(points):
         raise ArgumentValueError(f"ladder must not name a rung twice, got {values}", "ladder")
     systems = [system.replace(**point).observing(system.own_observables) for point in points]
+    check_energies(system, math.inf)
     probe = system.random_configurations(2, np.random.default_rng(0))
     terms = [each.action_terms(probe) for each in (systems[0], systems[-1])]
     if not np.allclose(*terms, rtol=1e-9, equal_nan=True):

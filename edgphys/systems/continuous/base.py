@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 
 from edgphys._lazy import LazyModule
 from edgphys.errors import NotExactError
+from edgphys.formulas import exact_entropy
 from edgphys.observables import definitions
 from edgphys.systems.base import AbstractSystem
 from edgphys.systems.continuous.far_away import why_infinite
@@ -41,7 +42,7 @@ __all__ = ["AbstractContinuousSystem"]
 
 # Points that are tried for a low one, from which the energy is followed outwards.
 _N_STARTS = 16
-_EXACT_NAMES = ("log_z", "free_energy", "energy", "specific_heat")
+_EXACT_NAMES = ("log_z", "free_energy", "energy", "entropy", "specific_heat")
 
 
 class AbstractContinuousSystem(AbstractSystem):
@@ -76,7 +77,7 @@ class AbstractContinuousSystem(AbstractSystem):
 
     @property
     def exact(self) -> tuple[str, ...]:
-        """log_z, free_energy, energy and specific_heat, and what is known of the basins, to rounding.
+        """log_z, free_energy, energy, entropy, specific_heat, and what is known of the basins, to rounding.
 
         Nothing for a class that does not give `_exact_moments`.
         """
@@ -93,6 +94,7 @@ class AbstractContinuousSystem(AbstractSystem):
             "log_z": log_z,
             "free_energy": -self.temperature * log_z,
             "energy": energy,
+            "entropy": exact_entropy(log_z, self.beta * energy),
             "specific_heat": self.beta**2 * variance / self.n_variables,
         }
         if self.basins:

@@ -22,6 +22,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from edgphys._checks import positive, temperature_of, whole
+from edgphys._sizes import MOST_DIMS
 from edgphys.systems.continuous.base import AbstractContinuousSystem
 from edgphys.systems.records import Parameter, SystemRecord
 
@@ -72,7 +73,7 @@ class Harmonic(AbstractContinuousSystem):
     def __init__(
         self, n_dims: int = 1, temperature: float = 1.0, stiffness: float = 1.0, ratio: float = 1.0
     ) -> None:
-        self.event_shape = (whole(n_dims, "n_dims", 1),)
+        self.event_shape = (whole(n_dims, "n_dims", 1, MOST_DIMS),)
         self.temperature = temperature_of(temperature)
         self.stiffness = positive(stiffness, "stiffness")
         self.ratio = positive(ratio, "ratio")

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from edgphys._checks import temperature_of, whole, wrong
 from edgphys._lazy import LazyModule
+from edgphys._sizes import MOST_DIMS
 from edgphys.errors import ArgumentValueError
 from edgphys.systems.continuous.base import AbstractContinuousSystem
 from edgphys.systems.records import Parameter, SystemRecord
@@ -75,7 +76,7 @@ class ManyWell(AbstractContinuousSystem):
     basins: ClassVar[tuple[str, ...]] = ("right", "left")
 
     def __init__(self, n_dims: int = 32, temperature: float = 1.0) -> None:
-        n_dims = whole(n_dims, "n_dims", 2)
+        n_dims = whole(n_dims, "n_dims", 2, MOST_DIMS)
         if n_dims % 2:
             raise wrong(ArgumentValueError, "n_dims", "even", n_dims)
         self.event_shape = (n_dims,)

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from edgphys._checks import numbers_of, positive, temperature_of, whole
 from edgphys._lazy import LazyModule
+from edgphys._sizes import MOST_DIMS
 from edgphys.systems.base import check_finite_integral
 from edgphys.systems.continuous.base import AbstractContinuousSystem
 from edgphys.systems.continuous.user_checks import check_centres, validate
@@ -121,7 +122,7 @@ class Potential(AbstractContinuousSystem):
         if not isinstance(name, str) or not name:
             raise TypeError(f"name must be a non-empty text, got {name!r}")
         self.name, self.formula = name, "a user's function"
-        self.event_shape = (whole(n_dims, "n_dims", 1),)
+        self.event_shape = (whole(n_dims, "n_dims", 1, MOST_DIMS),)
         self.temperature = temperature_of(temperature)
         self.width = positive(width, "width")
         self.parameters = {"n_dims": self.n_variables, "temperature": self.temperature}

@@ -5,7 +5,8 @@ free sites    J = 0, any lattice                                    all estimate
 enumeration   any lattice of up to 20 sites                         all estimates, staggered too
 transfer      the ring of up to 4096 sites                          all estimates; staggered if h = 0
 strips        rows of up to 8 sites (6 if open), 1024 in all        all estimates, staggered if h = 0
-kaufman       the square torus without field; J < 0 if even         log_z, free_energy, energy, specific_heat
+kaufman       the square torus without field; J < 0 if even         log_z, free_energy, energy, entropy,
+                                                                    specific_heat
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from edgphys.formulas import exact_entropy
 from edgphys.observables import STAGGERED
 from edgphys.systems.lattice.hopping import is_hypercubic
 from lattices.rows import can_contract
@@ -24,7 +26,7 @@ __all__ = ["exact_names", "exact_values"]
 
 # Largest sizes that the exact package takes.
 _ENUMERATED, _LONGEST_RING = 20, 4096
-_MOMENTS = ("log_z", "free_energy", "energy", "specific_heat")
+_MOMENTS = ("log_z", "free_energy", "energy", "entropy", "specific_heat")
 _ORDER = ("magnetization", "abs_magnetization", "susceptibility", "binder_cumulant", "correlation_length")
 
 
@@ -41,6 +43,8 @@ def exact_values(system: Ising) -> dict[str, float]:
     """Their values, by name; an empty dict where nothing is known."""
     calculate, _ = _calculation(system)
     results = {} if calculate is None else calculate(system)
+    if results:
+        results["entropy"] = exact_entropy(results["log_z"], results["energy"] / system.temperature)
     return {name: float(results[name]) for name in exact_names(system)}
 
 

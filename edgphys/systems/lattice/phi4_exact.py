@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from edgphys.errors import NotExactError
+from edgphys.formulas import exact_entropy
 from edgphys.observables import STAGGERED
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ _NAMES = (
     "log_z",
     "free_energy",
     "energy",
+    "entropy",
     "specific_heat",
     "magnetization",
     "susceptibility",
@@ -52,6 +54,8 @@ def exact_values(system: Phi4) -> dict[str, float]:
     """Their values, by name; an empty dict where nothing is known."""
     calculate, _ = _calculation(system)
     results = {} if calculate is None else calculate(system, system.hop)
+    if results:
+        results["entropy"] = exact_entropy(results["log_z"], results["energy"])
     if calculate is not None and system.antiferromagnetic:
         results |= {f"staggered_{name}": value for name, value in calculate(system, -system.hop).items()}
     return {name: float(results[name]) for name in exact_names(system)}

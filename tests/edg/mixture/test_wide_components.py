@@ -44,35 +44,41 @@ def test_weights_are_bounded_where_the_mixture_alone_has_no_draws():
     assert ratio(narrow, x, energy)[near].max() > 1e6  # control
 
 
-def floored(scale=0.5):
+def floored(scale=0.5, n_leapfrog=0):
     """A perturbed model of two wells whose third component, wide, has lost its trained share."""
     mixture = two_wells(0.9, [0.45, 1.1])
     wide = GaussianMixture(np.ones(1), np.zeros((1, 2)), 2.0 * np.eye(2)[None])
-    model = build(SYSTEM, joined(mixture, wide), n_wide=1, scale=scale)
+    model = build(SYSTEM, joined(mixture, wide), n_wide=1, scale=scale, n_leapfrog=n_leapfrog)
     with torch.no_grad():
         model.label_logits[2] = -60.0
     return model
 
 
-def test_the_share_has_a_floor_and_the_component_stays():
-    model = floored()
+@pytest.mark.parametrize("n_leapfrog", [0, 2])
+def test_the_share_has_a_floor_and_the_component_stays(n_leapfrog):
+    model = floored(n_leapfrog=n_leapfrog)
     shares = torch.exp(model._log_probs()).detach()
     assert shares.sum() == pytest.approx(1.0, abs=1e-6)
     assert shares[2] == pytest.approx(LEAST_SHARE, rel=1e-5)
-    z = torch.randn(8, 2, generator=torch.Generator().manual_seed(0))
+    z = torch.randn(8, model.n_latent, generator=torch.Generator().manual_seed(0))
     label = torch.full((8,), 2)
     mean, log_sd = model.decoder.centre(z, label)
-    torch.testing.assert_close(mean, 0.7**0.5 * z)
+    started = build(SYSTEM, two_wells(0.9, [1.0, 1.0]), n_wide=1, n_leapfrog=n_leapfrog)
+    amplitude, _ = started.decoder.linear_theory()
+    expected = (amplitude[1] * z.view(8, -1, 2)).sum(1)
+    assert amplitude[1].square().sum(0).tolist() == pytest.approx([0.7, 0.7])
+    torch.testing.assert_close(mean, expected)
     torch.testing.assert_close(log_sd, torch.full((8, 2), 0.5 * np.log(0.3)))
     moved, _ = model.decoder.centre(z, torch.zeros_like(label))  # control: the others were perturbed
-    assert not torch.allclose(moved, 0.7**0.5 * z, atol=0.1)
+    assert not torch.allclose(moved, expected, atol=0.1)
     drawn = model.draw(4000, torch.Generator().manual_seed(1)).label
     assert 60 < int((drawn == 2).sum()) < 180
 
 
 @pytest.mark.statistical
-def test_weights_of_a_floored_model_are_unbiased():
-    model, generator = floored(0.2), torch.Generator().manual_seed(2)
+@pytest.mark.parametrize(("n_leapfrog", "scale"), [(0, 0.2), (2, 0.1)])
+def test_weights_of_a_floored_model_are_unbiased(n_leapfrog, scale):
+    model, generator = floored(scale, n_leapfrog), torch.Generator().manual_seed(2)
     draw = model.draw(20_000, generator)
     log_density, _ = model.target.lift(draw.x, generator)
     w = np.exp(log_weights(model, draw, log_density, 4, generator).numpy())

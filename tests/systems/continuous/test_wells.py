@@ -408,7 +408,7 @@ def wrong_kernel(x, gradient_out, parameters):
         ((lambda x: 1.0, 2), ValueError, r"function must map shape \(6, 2\) to \(6,\), got float"),
         ((lambda x: x[:, 0].log(), 1), ValueError, r"must be finite at points"),
         ((lambda x: (x * x).sum().expand(len(x)), 2), ValueError, r"each point of a batch its own energy"),
-        ((torch_well, 1.5), TypeError, r"n_dims must be an integer >= 1, got 1\.5"),
+        ((torch_well, 1.5), TypeError, r"n_dims must be an integer from 1 to 1000000, got 1\.5"),
         ((torch_well, 1, -1.0), ValueError, r"temperature must be positive and finite, got -1\.0"),
         ((torch_well, 1, 1.0, ""), TypeError, r"name must be a non-empty text"),
     ],
@@ -445,7 +445,7 @@ def test_bad_kernels_and_centres_are_refused():
         (lambda: ep.DoubleWell(n_dims=3), ValueError, "n_dims must be an integer from 1 to 2, got 3"),
         (lambda: ep.DoubleWell(barrier=0.0), ValueError, "barrier must be positive and finite, got 0.0"),
         (lambda: ep.ManyWell(n_dims=3), ValueError, "n_dims must be even, got 3"),
-        (lambda: ep.Harmonic(n_dims=0), ValueError, "n_dims must be an integer >= 1, got 0"),
+        (lambda: ep.Harmonic(n_dims=0), ValueError, "n_dims must be an integer from 1 to 1000000, got 0"),
         (lambda: ep.MuellerBrown(temperature=None), TypeError, "temperature must be a real number"),
     ],
 )
