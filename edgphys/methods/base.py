@@ -18,6 +18,7 @@ import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from edgphys.errors import ArgumentTypeError
@@ -165,6 +166,14 @@ class AbstractMethod(ABC):
         `checkpoint` is a file that a long computation may keep its state in, and its result: it stays until
         the scan is complete.
         """
+        return None
+
+    def kept_at(self, checkpoint: str) -> Path | None:
+        """The file in which `prepare` keeps its result, for this `checkpoint`; None if it keeps none."""
+        return None
+
+    def packed(self, artefact: Any) -> bytes | None:
+        """The content of that file, from where there is none; None if there is nothing to keep."""
         return None
 
     @abstractmethod

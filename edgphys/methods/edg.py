@@ -17,6 +17,7 @@ import dataclasses
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from edgphys._checks import count, flag
@@ -24,7 +25,7 @@ from edgphys._files import beside
 from edgphys.errors import ArgumentValueError, NotExactError
 from edgphys.methods.base import AbstractMethod, Look, seed_words
 from edgphys.methods.condition_ranges import Ranges, condition_ranges, range_words
-from edgphys.methods.shared_model import SharedModel, middle, shared_model
+from edgphys.methods.shared_model import SharedModel, kept_at, middle, shared_model
 
 if TYPE_CHECKING:
     import numpy as np
@@ -242,6 +243,12 @@ class EDGMethod(AbstractMethod):
         word, *_ = seed_words(seed, 3)
         system = middle(systems[0], self._ranges)
         return shared_model(system, model, self.options.fit, word, len(systems), checkpoint)
+
+    def kept_at(self, checkpoint: str) -> Path | None:
+        return kept_at(checkpoint) if self._ranges else None
+
+    def packed(self, artefact: SharedModel | None) -> bytes | None:
+        return None if artefact is None else artefact.packed()
 
     def run(
         self, system: Any, seed: np.random.SeedSequence, artefact: Any = None, checkpoint: str | None = None

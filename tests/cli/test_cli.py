@@ -277,9 +277,8 @@ def test_wrong_scan_is_one_line_and_no_file(stub, folder, capsys, options, messa
         ("show future.nc", "schema_version must be 1, got 2"),
         ("show good.nc -v enthalpy", "variables must be among log_z, .*got 'enthalpy'"),
         (
-            "plot estimates.nc -o a.png",
-            "must be a scan or a curve to be drawn, got estimates.nc of kind 'estimates'; "
-            "edgphys show estimates.nc",
+            "plot estimates.nc -v entropy -o a.png",
+            "variables must be among .*got 'entropy'",
         ),
         ("plot good.nc", "Missing option"),
         ("plot good.nc -o missing/a.png", "folder missing does not exist"),
