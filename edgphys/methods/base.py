@@ -68,6 +68,8 @@ class AbstractMethod(ABC):
     argument : str
         Argument of `edgphys.scan` that holds the options of this method where it is given by name; "" if it
         has none.
+    counted : str
+        The option that counts independent draws, of which a scan may be given more later; "" if none does.
     options : frozen dataclass or None
         Its settings, checked when they are made.
     plan : str
@@ -87,6 +89,7 @@ class AbstractMethod(ABC):
     name: str
     look: Look | None = None
     argument: ClassVar[str] = ""
+    counted: ClassVar[str] = ""
     options: Any = None
     plan: str = ""
 
@@ -133,6 +136,27 @@ class AbstractMethod(ABC):
         Its settings say all that a cell depends on, so that cells are shared by scans that agree in them.
         """
         return self
+
+    def default_of(self, option: str) -> Any:
+        """The default of an option."""
+        return next(field.default for field in dataclasses.fields(self.options) if field.name == option)
+
+    def drawing(self, count: int) -> Self:
+        """The same method with another number of what it counts, of a method that has `counted`."""
+        raise NotImplementedError(f"{self.name} counts no draws")
+
+    def adopting(
+        self,
+        settings: Mapping[str, Any],
+        systems: Sequence[Any],
+        points: Sequence[Mapping[str, float | str]],
+    ) -> Self:
+        """As `for_all`, but planned as an earlier scan of these `settings` was, if that serves all points."""
+        return self.for_all(systems, points)
+
+    def training(self) -> dict[str, Any] | None:
+        """The settings that a trained model depends on; None where `prepare` trains none."""
+        return None
 
     def prepare(
         self, systems: Sequence[Any], seed: np.random.SeedSequence, checkpoint: str | None = None

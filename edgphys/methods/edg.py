@@ -13,6 +13,7 @@ Torch computes a cell on the CPU with a fixed number of threads (option ``n_thre
 from __future__ import annotations
 
 import copy
+import dataclasses
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -96,6 +97,7 @@ class EDGMethod(AbstractMethod):
     name = "edg"
     look: Look = Look("EDG", "#0072B2", "o")
     argument = "edg"
+    counted = "n_samples"
 
     def __init__(
         self,
@@ -155,6 +157,42 @@ class EDGMethod(AbstractMethod):
         planned = copy.copy(self)
         planned._ranges, planned.plan = self._planned(systems, tuple(points[0]))
         return planned
+
+    def drawing(self, count: int) -> Self:
+        fewer = copy.copy(self)
+        fewer.options = dataclasses.replace(self.options, n_samples=max(count, 2))
+        return fewer
+
+    def adopting(
+        self,
+        settings: Mapping[str, Any],
+        systems: Sequence[Any],
+        points: Sequence[Mapping[str, float | str]],
+    ) -> Self:
+        ranges = settings.get("conditions")
+        if (
+            ranges is None
+            or not _are_ranges(ranges)
+            or self.options.per_point
+            or "conditions" in self.options.model
+        ):
+            return self.for_all(systems, points)
+        given = copy.copy(self)
+        given_ranges = {name: tuple(ends) for name, ends in (ranges or {}).items()}
+        model = {**self.options.model, "conditions": given_ranges}
+        given.options = dataclasses.replace(self.options, model=model)
+        try:
+            given = given.for_all(systems, points)
+        except ArgumentValueError:  # points elsewhere, which have a model of their own
+            return self.for_all(systems, points)
+        given.options = self.options
+        return given
+
+    def training(self) -> dict[str, Any] | None:
+        if not self._ranges:
+            return None
+        of_draws = {"n_samples", "n_threads", *self.options.sample, "n_views", "device"}
+        return {name: value for name, value in self.settings().items() if name not in of_draws}
 
     def _planned(self, systems: Sequence[Any], names: tuple[str, ...]) -> tuple[Ranges, str]:
         """The ranges of one model, and words for what is trained."""
@@ -261,6 +299,11 @@ class EDGMethod(AbstractMethod):
             artefact.count_share(table)
         table.attrs |= times_of(edg, artefact, begin, samples)
         return table
+
+
+def _are_ranges(value: Any) -> bool:
+    """Whether it is a range for each name; of a scan over sizes it may be more."""
+    return isinstance(value, dict) and all(isinstance(one, list) and len(one) == 2 for one in value.values())
 
 
 def times_of(edg: Any, artefact: SharedModel | None, begin: float, *parts: xr.Dataset) -> dict[str, float]:

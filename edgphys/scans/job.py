@@ -3,13 +3,17 @@
 
 from __future__ import annotations
 
+import filecmp
 import functools
+import shutil
 from collections import Counter
 from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
+from edgphys._files import write_whole
 from edgphys._progress import foreseen_by, reporting_to
 from edgphys._threads import cpu_count, kept_torch_threads
 from edgphys.dataset.cell_names import point_words
@@ -46,6 +50,15 @@ def cells_wanted(
         for of_method in zip(*methods, strict=True)
         for method, point, system in zip(of_method, points, systems, strict=True)
     }
+
+
+def _copy_model(own: Path, kept: Path) -> None:
+    """A model that an earlier scan has kept stands where a training looks for its own; a new one is kept."""
+    if kept.exists() and not own.exists():
+        shutil.copyfile(kept, own)
+    elif own.exists() and not (kept.exists() and filecmp.cmp(own, kept, shallow=False)):
+        kept.parent.mkdir(exist_ok=True)
+        write_whole(kept, lambda path: shutil.copyfile(own, path))
 
 
 @dataclass(frozen=True)
@@ -88,6 +101,7 @@ class Job:
                         partial.add(*key, result)
                     label, seconds = point_label(todo[key].point), result["values"]["wall_time"]
                     self.progress.finish(key[0], label, seconds)
+        self._shared(todo, partial)  # keeps what was trained
         return done
 
     def _results(
@@ -133,10 +147,15 @@ class Job:
         shared = {}
         for (name, size), every in cells.items():
             first, about = every[0], f"all {size}" if size else ""
-            seed = seed_sequence(first.seed, f"{name} all" if size else name, group_of(first.point))
+            of_scan = first.seed if first.trained_by is None else first.trained_by
+            seed = seed_sequence(of_scan, f"{name} all" if size else name, group_of(first.point))
             checkpoint = None if partial is None else partial.checkpoint(name, about)
             systems = tuple(cell.system for cell in every)
             shared[name, size] = Shared(first.method, systems, seed, checkpoint)
+            training = first.method.training()
+            if partial is not None and checkpoint is not None and training is not None:
+                own = Path(checkpoint).with_suffix(".model")
+                _copy_model(own, partial.model(name, size, of_scan, training))
         return shared
 
     def _n_workers(self, n_cells: int) -> int:
