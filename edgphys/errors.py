@@ -14,6 +14,7 @@ from pathlib import Path
 __all__ = [
     "ArgumentTypeError",
     "ArgumentValueError",
+    "ClusterError",
     "DatasetError",
     "EdgphysError",
     "FileTakenError",
@@ -83,6 +84,10 @@ class TooLongError(EdgphysError, ValueError):
 
 class TrainingError(EdgphysError, RuntimeError):
     """Training that cannot go on: a loss or an energy that is not finite."""
+
+
+class ClusterError(EdgphysError, RuntimeError):
+    """A cluster that was lost, or whose workers cannot compute; what was finished before is kept."""
 
 
 class ShortChainError(EdgphysError, RuntimeError):

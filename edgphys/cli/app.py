@@ -110,8 +110,9 @@ def _main(words: list[str]) -> int:
 def run() -> NoReturn:
     """Run the command of this process, and end it.
 
-    Without dask and sparse, which no command computes with: xarray asks at every step whether an array is one
-    of theirs, and imports them for the answer, which takes longer than all else that ``edgphys show`` does.
+    Without dask and sparse, which no command computes with but a scan on a cluster: xarray asks at every step
+    whether an array is one of theirs, and imports them for the answer, which takes longer than all else that
+    ``edgphys show`` does.
 
     The collector of garbage waits longer in commands that end soon, and takes nothing from any at the end: it
     would go over the objects of all modules again and again, and find none to free but those that the process
@@ -120,7 +121,8 @@ def run() -> NoReturn:
     After Ctrl-C at once: a worker that is still in compiled code would hold up a regular exit. What a scan
     has finished is on disk by then.
     """
-    for name in ("dask", "sparse"):  # as where they are not installed
+    on_cluster = any(word.startswith("--scheduler") for word in sys.argv[1:])
+    for name in () if on_cluster else ("dask", "sparse"):  # as where they are not installed
         sys.modules[name] = None  # pyright: ignore[reportArgumentType]
     warnings.filterwarnings("ignore", "Numba extension module 'sparse")
     if not {*_LONG, "rerun"} & set(sys.argv[1:2]):

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,7 +33,7 @@ def check_new_file(out: Path, overwrite: bool = True) -> None:
 
 
 def read_or_unfinished(file: Path) -> xr.Dataset:
-    """The dataset of a file; where there is none yet, the finished cells of a scan to it.
+    """The dataset of a file, the training of a generator; where there is none yet, the cells of a scan to it.
 
     A line says how many cells are finished, also of a scan that adds to a file that is there.
 
@@ -43,6 +44,10 @@ def read_or_unfinished(file: Path) -> xr.Dataset:
     """
     from edgphys import dataset
 
+    if file.is_file() and zipfile.is_zipfile(file):  # a trained generator; datasets are HDF5
+        from edgphys.edg.history import history_of_file
+
+        return history_of_file(file)
     if file.suffix == ".partial" and file.is_dir():
         file = file.with_suffix("")
     scan = _unfinished(file)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -53,6 +54,13 @@ def scan(
     workers: Annotated[
         int | None, typer.Option(help="Cells computed at a time; one for each CPU by default.")
     ] = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(help="Compute on the workers of this dask scheduler, as tcp://host:8786, instead."),
+    ] = None,
+    scheduler_file: Annotated[
+        Path | None, typer.Option(help="The same by the file that dask scheduler --scheduler-file writes.")
+    ] = None,
     per_point: Annotated[
         bool,
         typer.Option("--per-point", help="Train edg at each point; by default once for all, where it can."),
@@ -75,6 +83,7 @@ def scan(
     VALUES are 2.3, or 2.0,2.3, or start:stop:count. Run again on the same --out, an unfinished scan goes on.
     """
     import edgphys
+    from edgphys.scans.cluster import cluster_client
 
     start = time.perf_counter()
     run.check_path()
@@ -82,7 +91,7 @@ def scan(
     scanned, fixed = _scanned_and_fixed(values)
     methods = method or (["mcmc", "exact"] if maker.lattice is None else ["edg", "mcmc"])
     of_edg, of_chains = _parted(parse_options(option), methods)
-    with foreseen_by(run.foresee):
+    with foreseen_by(run.foresee), cluster_client(scheduler, scheduler_file) as client:
         table = edgphys.scan(
             replace(maker, fixed=fixed),
             methods=methods,
@@ -95,6 +104,7 @@ def scan(
             observables=read_observables(observable),
             progress=not run.quiet,
             workers=workers,
+            scheduler=client,
             **scanned,
         )
     print(f"wrote {run.out} ({_size(table)}) in {duration(time.perf_counter() - start)}")

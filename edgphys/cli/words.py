@@ -49,7 +49,7 @@ def check_words(words: Sequence[str], command: Callable[..., None]) -> None:
     """
     seen: set[str] = set()
     for typed, option, text in _given(words, _options_of(command)):
-        if option.name in seen & {*COUPLINGS, "extent"}:
+        if option.name in seen & set(COUPLINGS):
             raise ValueError(f"{typed} must be given once, got it twice")
         seen.add(option.name)
         if int in option.kinds and text is not None:

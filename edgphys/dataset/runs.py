@@ -2,7 +2,8 @@
 """The runs that a scan is made of: which cells by which seed and settings.
 
 A scan of one run says so by its attributes ``seed`` and ``settings``. One that was merged or extended has the
-attribute ``runs`` beside them, JSON text of a list of {seed, settings of each method, names of cells}.
+attribute ``runs`` beside them, JSON text of a list of {seed, settings of each method, names of cells}, and
+``continues``, the seed of the run from whose trained models it has further draws.
 """
 
 from __future__ import annotations
@@ -40,7 +41,8 @@ def runs_of(table: xr.Dataset) -> list[Run]:
         return json.loads(table.attrs["runs"])
     seed, settings = table.attrs.get("seed"), json.loads(table.attrs.get("settings", "{}"))
     seed = seed.tolist() if isinstance(seed, np.ndarray | np.generic) else seed
-    return [{"seed": seed, "settings": settings, "cells": cells_there(table)}]
+    continues = {"continues": table.attrs["continues"]} if "continues" in table.attrs else {}
+    return [{"seed": seed, **continues, "settings": settings, "cells": cells_there(table)}]
 
 
 def united(runs: Iterable[Run]) -> list[Run]:

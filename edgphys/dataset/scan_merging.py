@@ -122,7 +122,8 @@ def _table_attrs(tables: list[xr.Dataset], disagreements: dict[Key, str], dims: 
         attrs["z2_symmetric"] = min(int(table.attrs["z2_symmetric"]) for table in tables)
     runs = united(run for table in tables for run in runs_of(table))
     attrs["settings"] = json.dumps(settings_by_method(runs))
-    attrs.pop("runs", None)
+    for name in ("runs", "continues"):
+        attrs.pop(name, None)
     if len(runs) > 1:
         attrs["runs"] = json.dumps(runs)
         definitions |= observables.definitions(_OF_RUNS)

@@ -12,11 +12,12 @@
                                                  and derivative (<coupling>_between,); or, of rungs that were
                                                  reweighted, <name>_resampled (resample, <coupling>)
     correlation  (distance,)                     correlation, correlation_err, tau_int
-    profile    none, or one such as (energy,)    <name>, <name>_err over it; numbers of no dim
+    profile    none, one such as (energy,), two  <name>, <name>_err over them; numbers of no dim
     distance   none                              <name>, <name>_err: samples against a reference
     times      (quantity,)                       autocorrelation times and errors of chains
     bound      (chain, draw)                     log_weight_reverse, whose mean bounds log_z from above
     crossings  (pair,)                           crossing and value with errors, both linear sizes
+    history    (step,)                           bound, learning_rate, stage of a training
     collapse   none; (point,)                    critical coupling, exponents with errors; scaled x, y, y_err
     rungs      (rung,)                           log_z, log_z_err along a ladder
     ladder     (rung, chain, draw)               observables per draw, action_terms (.., term), replica
@@ -81,6 +82,7 @@ REQUIRED = {
     "rungs": ("method",),
     "crossings": ("definitions", "method"),
     "collapse": ("definitions", "method"),
+    "history": ("system", "parameters", "definitions", "method"),
     "curve": (*GEOMETRY, "parameters", "definitions", "couplings", "method", "seed"),
 }
 _OF_CURVES = ("ess", "log_z_node_deviation", "derivative_deviation")
@@ -224,7 +226,8 @@ def _check_profile(ds: xr.Dataset) -> None:
     """Profiles, correlations, times, rungs: numbers over one dim, or of none."""
     kind = ds.attrs["kind"]
     _check_pairs(ds)
-    if len(ds.dims) > 1 or (kind != "profile" and not ds.dims):
+    most = 2 if kind == "profile" else 1
+    if len(ds.dims) > most or (kind != "profile" and not ds.dims):
         raise DatasetError(f"{kind} must have one dim, got {tuple(ds.dims)}")
     dims = tuple(ds.dims)
     wanted = {"correlation": ("distance",), "times": ("quantity",)}.get(kind, dims)
@@ -234,6 +237,13 @@ def _check_profile(ds: xr.Dataset) -> None:
         raise DatasetError(f"{kind} must have the coordinate {dims[0]}, which is missing")
     for name, variable in ds.data_vars.items():
         _check_variable(name, variable, dims if variable.dims else ())
+
+
+def _check_history(ds: xr.Dataset) -> None:
+    if "bound" not in ds.data_vars:
+        raise DatasetError("history must have the variable bound, which is missing")
+    for name, variable in ds.data_vars.items():
+        _check_variable(name, variable, ("step",))
 
 
 def _check_bound(ds: xr.Dataset) -> None:
@@ -322,5 +332,6 @@ _CHECKS = {
     "crossings": _check_over,
     "collapse": _check_over,
     "curve": _check_curve,
+    "history": _check_history,
 }
 KINDS = tuple(_CHECKS)

@@ -27,7 +27,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast
 
-import numpy as np
 import torch
 import xarray as xr
 from torch import Tensor
@@ -43,6 +42,7 @@ from edgphys.edg.core.recipe import AbstractRecipe
 from edgphys.edg.core.training import History
 from edgphys.edg.curve import draw_curve
 from edgphys.edg.fitting import fit_model
+from edgphys.edg.history import attrs_of_training, history_dataset
 from edgphys.edg.origin import Origin
 from edgphys.edg.recipes import reason_for, recipe_for
 from edgphys.edg.targets.base import Calls
@@ -140,7 +140,8 @@ class EDG:
         Before `fit`, the physical start (sites without neighbours for "refinement", Hartree for "field", a
         Gaussian mixture for few variables), whose weights are already unbiased.
     history : Dataset
-        Minus the loss at every step, a noisy lower bound on log Z; empty before `fit`.
+        Of kind "history": minus the loss at every step, ``bound``, a noisy lower bound on log Z, with the
+        learning rate and the stage; empty before `fit`.
 
     Raises
     ------
@@ -241,9 +242,10 @@ class EDG:
 
     @property
     def history(self) -> xr.Dataset:
-        """Minus the loss at every training step: a noisy lower bound on log Z, dim ``step``."""
-        attrs = {"definition": f"minus the training loss, one batch: {self._recipe.objective}"}
-        return xr.Dataset({"bound": ("step", -np.asarray(self._history.losses))}, attrs=attrs)
+        """The training as a dataset of kind "history", dim ``step``, see `edgphys.edg.history`."""
+        options = _plain(self.options)
+        about = attrs_of_training(self.system, options, self._training)
+        return history_dataset(self._history, about, self._recipe, options, self._training)
 
     @property
     def _trained(self) -> TrainedModel:

@@ -30,7 +30,7 @@ from edgphys.systems.base import AbstractSystem
 from lattices import Lattice
 from lattices.unit_cell import Bond, UnitCell
 
-__all__ = ["Content", "put_weights", "read", "write"]
+__all__ = ["Content", "Training", "put_weights", "read", "read_training", "write"]
 
 _FORMAT, _VERSION = "edgphys-edg", 1
 # Points at which a system shows its energy, and how well two values must agree on another machine.
@@ -47,6 +47,18 @@ class Content:
     history: History
     weights: dict[str, torch.Tensor]
     reason: str = ""
+
+
+@dataclass(frozen=True)
+class Training:
+    """What a file says of a training; `system` is None where it does not follow from its parameters."""
+
+    name: str
+    parameters: dict[str, Any]
+    system: AbstractSystem | None
+    options: dict[str, Any]
+    trained: dict[str, Any]
+    history: History
 
 
 def write(
@@ -149,6 +161,27 @@ def _rebuilt(path: Path, content: dict[str, Any], system: AbstractSystem | None)
         raise DatasetError(f"system must be the one that {path} was saved with, got {system!r}", "system")
     reason = content.get("decoder_reason", "")
     return Content(system, options, trained, History(**history), content["weights"], reason)
+
+
+def read_training(path: Path) -> Training:
+    """The training alone, for which no system has to be handed in.
+
+    Raises
+    ------
+    DatasetError
+        If the file is missing, damaged, or of another kind or version.
+    """
+    content = _content(path)
+    if content.get("rebuilt", True):
+        whole = read(path)
+        system, parameters = whole.system, whole.system.parameters
+        return Training(system.name, parameters, system, whole.options, whole.trained, whole.history)
+    try:
+        parameters, _, options, trained, history, *_ = json.loads(content["text"])
+        return Training(content["system"], parameters, None, options, trained, History(**history))
+    except (KeyError, TypeError, ValueError) as error:
+        words = f"path: {path} is no sampler that this edgphys has saved ({type(error).__name__})"
+        raise DatasetError(words, "path") from error
 
 
 def put_weights(model: AbstractGenerator, weights: dict[str, torch.Tensor], path: Path) -> None:

@@ -18,6 +18,7 @@ import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from edgphys.errors import ArgumentTypeError
@@ -67,6 +68,8 @@ class AbstractMethod(ABC):
     argument : str
         Argument of `edgphys.scan` that holds the options of this method where it is given by name; "" if it
         has none.
+    counted : str
+        The option that counts independent draws, of which a scan may be given more later; "" if none does.
     options : frozen dataclass or None
         Its settings, checked when they are made.
     plan : str
@@ -86,6 +89,7 @@ class AbstractMethod(ABC):
     name: str
     look: Look | None = None
     argument: ClassVar[str] = ""
+    counted: ClassVar[str] = ""
     options: Any = None
     plan: str = ""
 
@@ -133,6 +137,27 @@ class AbstractMethod(ABC):
         """
         return self
 
+    def default_of(self, option: str) -> Any:
+        """The default of an option."""
+        return next(field.default for field in dataclasses.fields(self.options) if field.name == option)
+
+    def drawing(self, count: int) -> Self:
+        """The same method with another number of what it counts, of a method that has `counted`."""
+        raise NotImplementedError(f"{self.name} counts no draws")
+
+    def adopting(
+        self,
+        settings: Mapping[str, Any],
+        systems: Sequence[Any],
+        points: Sequence[Mapping[str, float | str]],
+    ) -> Self:
+        """As `for_all`, but planned as an earlier scan of these `settings` was, if that serves all points."""
+        return self.for_all(systems, points)
+
+    def training(self) -> dict[str, Any] | None:
+        """The settings that a trained model depends on; None where `prepare` trains none."""
+        return None
+
     def prepare(
         self, systems: Sequence[Any], seed: np.random.SeedSequence, checkpoint: str | None = None
     ) -> Any:
@@ -141,6 +166,14 @@ class AbstractMethod(ABC):
         `checkpoint` is a file that a long computation may keep its state in, and its result: it stays until
         the scan is complete.
         """
+        return None
+
+    def kept_at(self, checkpoint: str) -> Path | None:
+        """The file in which `prepare` keeps its result, for this `checkpoint`; None if it keeps none."""
+        return None
+
+    def packed(self, artefact: Any) -> bytes | None:
+        """The content of that file, from where there is none; None if there is nothing to keep."""
         return None
 
     @abstractmethod

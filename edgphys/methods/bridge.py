@@ -13,6 +13,7 @@ import dataclasses
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from edgphys._files import beside
@@ -124,6 +125,12 @@ class BridgeMethod(AbstractMethod):
         self, systems: Sequence[Any], seed: np.random.SeedSequence, checkpoint: str | None = None
     ) -> Any:
         return self._generator.prepare(systems, seed, checkpoint)
+
+    def kept_at(self, checkpoint: str) -> Path | None:
+        return self._generator.kept_at(checkpoint)
+
+    def packed(self, artefact: Any) -> bytes | None:
+        return self._generator.packed(artefact)
 
     def run(
         self, system: Any, seed: np.random.SeedSequence, artefact: Any = None, checkpoint: str | None = None

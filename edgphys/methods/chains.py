@@ -111,6 +111,7 @@ class ChainMethod(AbstractMethod):
     """
 
     argument = "mcmc"
+    counted = "n_sweeps"
 
     def __init__(self, name: str, given: Mapping[str, Any] | None = None) -> None:
         self.name = name
@@ -133,6 +134,9 @@ class ChainMethod(AbstractMethod):
 
     def beside_others(self) -> ChainMethod:
         return ChainMethod(self.name, {"n_threads": 1, **self._given})
+
+    def drawing(self, count: int) -> ChainMethod:
+        return ChainMethod(self.name, {**self._given, "n_sweeps": max(count, _LEAST_SWEEPS)})
 
     def run(
         self, system: Any, seed: np.random.SeedSequence, artefact: Any = None, checkpoint: str | None = None

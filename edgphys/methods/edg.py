@@ -13,9 +13,11 @@ Torch computes a cell on the CPU with a fixed number of threads (option ``n_thre
 from __future__ import annotations
 
 import copy
+import dataclasses
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from edgphys._checks import count, flag
@@ -23,7 +25,7 @@ from edgphys._files import beside
 from edgphys.errors import ArgumentValueError, NotExactError
 from edgphys.methods.base import AbstractMethod, Look, seed_words
 from edgphys.methods.condition_ranges import Ranges, condition_ranges, range_words
-from edgphys.methods.shared_model import SharedModel, middle, shared_model
+from edgphys.methods.shared_model import SharedModel, kept_at, middle, shared_model
 
 if TYPE_CHECKING:
     import numpy as np
@@ -95,6 +97,7 @@ class EDGMethod(AbstractMethod):
     name = "edg"
     look: Look = Look("EDG", "#0072B2", "o")
     argument = "edg"
+    counted = "n_samples"
 
     def __init__(
         self,
@@ -155,6 +158,42 @@ class EDGMethod(AbstractMethod):
         planned._ranges, planned.plan = self._planned(systems, tuple(points[0]))
         return planned
 
+    def drawing(self, count: int) -> Self:
+        fewer = copy.copy(self)
+        fewer.options = dataclasses.replace(self.options, n_samples=max(count, 2))
+        return fewer
+
+    def adopting(
+        self,
+        settings: Mapping[str, Any],
+        systems: Sequence[Any],
+        points: Sequence[Mapping[str, float | str]],
+    ) -> Self:
+        ranges = settings.get("conditions")
+        if (
+            ranges is None
+            or not _are_ranges(ranges)
+            or self.options.per_point
+            or "conditions" in self.options.model
+        ):
+            return self.for_all(systems, points)
+        given = copy.copy(self)
+        given_ranges = {name: tuple(ends) for name, ends in (ranges or {}).items()}
+        model = {**self.options.model, "conditions": given_ranges}
+        given.options = dataclasses.replace(self.options, model=model)
+        try:
+            given = given.for_all(systems, points)
+        except ArgumentValueError:  # points elsewhere, which have a model of their own
+            return self.for_all(systems, points)
+        given.options = self.options
+        return given
+
+    def training(self) -> dict[str, Any] | None:
+        if not self._ranges:
+            return None
+        of_draws = {"n_samples", "n_threads", *self.options.sample, "n_views", "device"}
+        return {name: value for name, value in self.settings().items() if name not in of_draws}
+
     def _planned(self, systems: Sequence[Any], names: tuple[str, ...]) -> tuple[Ranges, str]:
         """The ranges of one model, and words for what is trained."""
         if self.options.model.get("conditions") is not None:
@@ -205,6 +244,12 @@ class EDGMethod(AbstractMethod):
         system = middle(systems[0], self._ranges)
         return shared_model(system, model, self.options.fit, word, len(systems), checkpoint)
 
+    def kept_at(self, checkpoint: str) -> Path | None:
+        return kept_at(checkpoint) if self._ranges else None
+
+    def packed(self, artefact: SharedModel | None) -> bytes | None:
+        return None if artefact is None else artefact.packed()
+
     def run(
         self, system: Any, seed: np.random.SeedSequence, artefact: Any = None, checkpoint: str | None = None
     ) -> xr.Dataset:
@@ -254,6 +299,11 @@ class EDGMethod(AbstractMethod):
             artefact.count_share(table)
         table.attrs |= times_of(edg, artefact, begin, samples)
         return table
+
+
+def _are_ranges(value: Any) -> bool:
+    """Whether it is a range for each name; of a scan over sizes it may be more."""
+    return isinstance(value, dict) and all(isinstance(one, list) and len(one) == 2 for one in value.values())
 
 
 def times_of(edg: Any, artefact: SharedModel | None, begin: float, *parts: xr.Dataset) -> dict[str, float]:

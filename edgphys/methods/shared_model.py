@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,7 @@ from edgphys.methods.condition_ranges import Ranges
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["SharedModel", "middle", "shared_model"]
+__all__ = ["SharedModel", "kept_at", "middle", "shared_model"]
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,18 @@ class SharedModel:
         table.attrs["n_gradient_calls"] -= round(others * n_gradient)
         table.attrs["shared_time"] = training.get("training_time", 0.0) / self.n_points
 
+    def packed(self) -> bytes:
+        """The content of the file in which it is kept."""
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "shared.model"
+            self.edg.save(path, overwrite=True)
+            return path.read_bytes()
+
+
+def kept_at(checkpoint: str) -> Path:
+    """Where the trained model is kept, beside the state of its training."""
+    return Path(checkpoint).with_suffix(".model")
+
 
 def middle(system: Any, ranges: Ranges) -> Any:
     """The system with every coupling in the middle of its range."""
@@ -80,7 +93,7 @@ def shared_model(
     """
     from edgphys.edg import EDG
 
-    kept = None if checkpoint is None else Path(checkpoint).with_suffix(".model")
+    kept = None if checkpoint is None else kept_at(checkpoint)
     if kept is not None and kept.exists():
         with contextlib.suppress(DatasetError):  # what cannot be read is trained again
             options = {"device": fit.get("device"), "n_threads": model["n_threads"]}

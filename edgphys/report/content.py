@@ -30,6 +30,7 @@ from edgphys.report.console import empty_table, plain_value
 from edgphys.report.curve_results import check_line, curve_table
 from edgphys.report.dataset_tables import estimates_table, exact_of, ladder_tables, profile_table
 from edgphys.report.scan_tables import diagnostics_table, not_run, results_table, where
+from edgphys.report.training_results import bounded_log_z, training_table
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -93,6 +94,11 @@ def content_of(
     elif kind in ("samples", "estimates"):
         result, note = _estimates(result, view, exact)
         notes = [note, _BRACKETS] if note else notes
+    elif kind == "history":
+        training_table(view, result)
+        log_z = bounded_log_z(result)
+        notes = ["Means over parts of the training, one batch a step."]
+        notes += [f"gap: exact log_z = {log_z:.8g} less the bound."] if np.isfinite(log_z) else []
     else:
         profile_table(view, _mean_bound(result) if kind == "bound" else result)
     if result.attrs.get("blank"):

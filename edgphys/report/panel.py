@@ -23,6 +23,7 @@ from edgphys.report.comparison import (
     sampled_methods,
     z_scores,
 )
+from edgphys.report.drawing.words import coupling_label, energy_unit, with_unit
 from edgphys.report.exact_curve import exact_curve
 
 if TYPE_CHECKING:
@@ -33,15 +34,6 @@ __all__ = ["Curve", "curves_of", "draw_panel", "method_style", "passed"]
 
 # For methods that have none of their own.
 _OTHER_STYLES = (("#56B4E9", "P"), ("#8C6D31", "X"), ("#7F7F7F", "*"))
-_COUPLINGS = {
-    "extent": r"size $L$",
-    "temperature": r"temperature $T$",
-    "coupling": r"coupling $J$",
-    "field": r"field $h$",
-    "kappa": r"hopping parameter $\kappa$",
-    "lam": r"quartic coupling $\lambda$",
-    "m2": r"mass squared $m^2$",
-}
 _MAX_CURVES = 4
 _CURVE = 8  # points that a line may join without claiming too much between them
 _DASHES = ((0, (8, 2)), (0, (5, 1, 1, 1, 1, 1)), (0, (2, 2)), (0, (1, 4)))
@@ -160,7 +152,7 @@ def draw_panel(panel: Any, table: xr.Dataset, name: str, curves: list[Curve]) ->
         _draw_values(upper, table, name, curve, 1.0 / curve.n_sites(table) if per_site else 1.0)
     if reference is not None:
         _draw_residuals(lowest, table, name, reference, curves)
-    lowest.set_xlabel(_COUPLINGS.get(curves[0].x_name, curves[0].x_name))
+    lowest.set_xlabel(coupling_label(curves[0].x_name, table.attrs))
     labels = table[curves[0].x_name].values
     if labels.dtype.kind not in "iuf":
         lowest.set_xticks(np.arange(labels.size), labels.tolist())
@@ -175,6 +167,7 @@ def _words(table: xr.Dataset, name: str) -> tuple[str, str, bool]:
     if about.unit not in ("", "energy"):
         label += f" [{about.unit}]"
     if "lattice" not in table.attrs:
+        label = with_unit(label, energy_unit(table.attrs) if about.unit == "energy" else "")
         return title.replace("per site", "per variable"), label, False
     if not per_site:
         return title, label, False

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -50,6 +51,9 @@ def pictures_of(result: xr.Dataset) -> Iterator[Picture]:
             yield Picture(*_weights(result))
         if "configurations" in result:
             yield Picture(*_configurations(result))
+    else:
+        with contextlib.suppress(EdgphysError):  # what has nothing to draw
+            yield Picture(plot(result), f"The {kind}; open points are not to be trusted.")
 
 
 def new_figure(width: float, height: float, n_rows: int = 1, n_columns: int = 1) -> tuple[Figure, Any]:

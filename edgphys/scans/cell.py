@@ -45,12 +45,15 @@ class Cell:
         The couplings; they enter the seed only.
     seed : int
         Of the whole scan.
+    trained_by : int or None
+        Seed of the scan that has trained what is shared, where this one draws more from it.
     """
 
     method: AbstractMethod
     system: Any
     point: dict[str, Label]
     seed: int
+    trained_by: int | None = None
 
     @property
     def shared(self) -> tuple[str, str]:

@@ -3,18 +3,23 @@
 
 from __future__ import annotations
 
+import filecmp
 import functools
+import shutil
 from collections import Counter
 from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
+from edgphys._files import write_whole
 from edgphys._progress import foreseen_by, reporting_to
 from edgphys._threads import cpu_count, kept_torch_threads
 from edgphys.dataset.cell_names import point_words
 from edgphys.methods.base import AbstractMethod
 from edgphys.scans.cell import Cell, Result, run_cell
+from edgphys.scans.cluster import Shared, run_on_cluster
 from edgphys.scans.grid import Key
 from edgphys.scans.partial_results import PartialScan
 from edgphys.scans.points import point_label, seed_sequence
@@ -47,6 +52,15 @@ def cells_wanted(
     }
 
 
+def _copy_model(own: Path, kept: Path) -> None:
+    """A model that an earlier scan has kept stands where a training looks for its own; a new one is kept."""
+    if kept.exists() and not own.exists():
+        shutil.copyfile(kept, own)
+    elif own.exists() and not (kept.exists() and filecmp.cmp(own, kept, shallow=False)):
+        kept.parent.mkdir(exist_ok=True)
+        write_whole(kept, lambda path: shutil.copyfile(own, path))
+
+
 @dataclass(frozen=True)
 class Job:
     """The cells of a scan and how to compute them.
@@ -76,14 +90,18 @@ class Job:
             self.progress.begin(
                 len(self.wanted), len(self.wanted) - len(todo), left, self._n_workers(len(todo))
             )
-            artefacts = self._prepare({cell.shared for cell in todo.values()}, partial)
-            with closing(self._results(todo, artefacts, partial)) as results:
+            if self.scheduler is None:
+                found = self._results(todo, self._prepare(todo, partial), partial)
+            else:
+                found = self._on_cluster(todo, partial)
+            with closing(found) as results:
                 for key, result in results:
                     done[key] = result
                     if partial is not None:
                         partial.add(*key, result)
                     label, seconds = point_label(todo[key].point), result["values"]["wall_time"]
                     self.progress.finish(key[0], label, seconds)
+        self._shared(todo, partial)  # keeps what was trained
         return done
 
     def _results(
@@ -91,16 +109,12 @@ class Job:
     ) -> _Results:
         """Results of the cells of `todo` in the order in which they are finished."""
         n_workers = self._n_workers(len(todo))
-        if n_workers > 1 or self.scheduler is not None:
+        if n_workers > 1:
             todo = {key: replace(cell, method=cell.method.beside_others()) for key, cell in todo.items()}
-        # No checkpoints on a cluster: a worker on another machine may not see the folder.
-        kept = partial if self.scheduler is None else None
         tasks = [
-            (key, cell, artefacts[cell.shared], None if kept is None else kept.checkpoint(*key))
+            (key, cell, artefacts[cell.shared], None if partial is None else partial.checkpoint(*key))
             for key, cell in todo.items()
         ]
-        if self.scheduler is not None:
-            return self._on_cluster(tasks)
         return self._in_turn(tasks) if n_workers == 1 else self._at_once(tasks, n_workers)
 
     def _plans(self) -> dict[str, str]:
@@ -115,25 +129,40 @@ class Job:
             for name, of_method in plans.items()
         }  # fmt: skip
 
-    def _prepare(self, wanted: set[Key], partial: PartialScan | None) -> dict[Key, Any]:
-        """What the points of each method share, those of one size, from all of them, finished or not."""
+    def _prepare(self, todo: dict[Key, Cell], partial: PartialScan | None) -> dict[Key, Any]:
+        """What the points of each method share, those of one size."""
+        artefacts = {}
+        for (name, size), shared in self._shared(todo, partial).items():
+            with self.progress.preparing(name, size):
+                artefacts[name, size] = shared.prepare()
+        return artefacts
+
+    def _shared(self, todo: dict[Key, Cell], partial: PartialScan | None) -> dict[Key, Shared]:
+        """What is to be prepared for cells, from all points of their methods and sizes, finished or not."""
+        wanted = {cell.shared for cell in todo.values()}
         cells: dict[Key, list[Cell]] = {}
         for cell in self.wanted.values():
             if cell.shared in wanted:
                 cells.setdefault(cell.shared, []).append(cell)
-        artefacts = {}
+        shared = {}
         for (name, size), every in cells.items():
             first, about = every[0], f"all {size}" if size else ""
+            of_scan = first.seed if first.trained_by is None else first.trained_by
+            seed = seed_sequence(of_scan, f"{name} all" if size else name, group_of(first.point))
             checkpoint = None if partial is None else partial.checkpoint(name, about)
-            seed = seed_sequence(first.seed, f"{name} all" if size else name, group_of(first.point))
-            with self.progress.preparing(name, size):
-                systems = [cell.system for cell in every]
-                artefacts[name, size] = first.method.prepare(systems, seed, checkpoint)
-        return artefacts
+            systems = tuple(cell.system for cell in every)
+            shared[name, size] = Shared(first.method, systems, seed, checkpoint)
+            training = first.method.training()
+            if partial is not None and checkpoint is not None and training is not None:
+                own = Path(checkpoint).with_suffix(".model")
+                _copy_model(own, partial.model(name, size, of_scan, training))
+        return shared
 
     def _n_workers(self, n_cells: int) -> int:
         n_workers = self.workers
-        if n_workers is None:
+        if self.scheduler is not None:
+            n_workers = sum(self.scheduler.nthreads().values())
+        elif n_workers is None:
             methods = {key[0]: cell.method for key, cell in self.wanted.items()}
             n_workers = min(method.cells_at_once(cpu_count()) for method in methods.values())
         return max(1, min(n_workers, n_cells))
@@ -153,17 +182,10 @@ class Job:
             for (key, _), result in results:
                 yield key, result
 
-    def _on_cluster(self, tasks: list[_Task]) -> _Results:
-        from distributed import as_completed
-
-        self.progress.start("dask", f"{len(tasks)} cells")
-        # Impure: a result that dask remembers from an earlier call must not stand in for this one.
-        futures = {self.scheduler.submit(run_cell, *task, pure=False): key for key, *task in tasks}
-        try:
-            for future in as_completed(list(futures)):
-                yield futures[future], future.result()
-        finally:
-            self.scheduler.cancel(list(futures))
+    def _on_cluster(self, todo: dict[Key, Cell], partial: PartialScan | None) -> _Results:
+        self.progress.start("dask", f"{len(todo)} cells")
+        cells = [(key, replace(cell, method=cell.method.beside_others())) for key, cell in todo.items()]
+        return run_on_cluster(self.scheduler, self._shared(todo, partial), cells)
 
     def _heard(self, cell: Cell, artefact: Any, checkpoint: str | None) -> Result:
         """The result of a cell, which tells the bar of the scan how far it is."""

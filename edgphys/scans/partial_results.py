@@ -4,7 +4,7 @@
 Beside the output file ``NAME`` a folder ``NAME.partial`` holds ``scan.json`` (what the scan is: system,
 settings, seed), ``plan.json`` (the table that it is going to be) and one JSON file per finished cell, each
 complete or absent; beside them states of cells at work, and a trained model that all points share. The folder
-goes when the dataset is written.
+goes when the dataset is written; trained models stay, in ``NAME.models``.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from edgphys._files import OVERWRITE, drop_states, locked, write_whole
 from edgphys.dataset.json_text import Form, parsed
 from edgphys.errors import DatasetError, TooLongError
 
-__all__ = ["PartialScan", "disagreement"]
+__all__ = ["FREE_SETTINGS", "PartialScan", "disagreement"]
 
 _HEADER: Form = {"parameters": {}, "couplings": [str], "settings": {str: {}}}
 _PLAN: Form = {"attrs": {}, "methods": [str], "grid": {str: [(float, str)]}}
@@ -30,7 +30,7 @@ _RESULT: Form = {"values": {str: float}, "algorithm": str, "warning": str}
 _CELL: Form = {"method": str, "point": str, "result": _RESULT}
 
 # Where a scan runs, not what it computes.
-_FREE_SETTINGS = {"device", "n_threads"}
+FREE_SETTINGS = {"device", "n_threads"}
 # What it means that a setting is absent, where that is not its default.
 _ABSENT = {"conditions": "a model per point"}
 
@@ -46,6 +46,7 @@ class PartialScan:
 
     def __init__(self, out: Path) -> None:
         self.folder = out.with_name(out.name + ".partial")
+        self.models = out.with_name(out.name + ".models")
 
     def exists(self) -> bool:
         return (self.folder / "scan.json").exists()
@@ -136,6 +137,12 @@ class PartialScan:
         """Path for the state of the cell being computed; further states are `edgphys._files.beside` it."""
         return str(self.folder / self._name(method, point, "pt"))
 
+    def model(self, name: str, size: str, seed: int, training: dict[str, Any]) -> Path:
+        """Path of the trained model of a method, kept beside the scan for what extends it."""
+        key = json.dumps([size, seed, training], sort_keys=True, default=str)
+        digest = hashlib.sha256(key.encode()).hexdigest()[:8]
+        return self.models / f"{'-'.join(filter(None, [name, size, digest]))}.pt"
+
     def remove_cells(self) -> None:
         """Drop all finished cells and states of trainings, and what they were."""
         self._unlink("cell-*", ".cell-*", "scan.json", "plan.json")
@@ -180,7 +187,7 @@ def disagreement(old: dict[str, Any], new: dict[str, Any]) -> str:
         there = old.get("settings", {}).get(method)
         if there is None:
             continue
-        for name in sorted((set(here) | set(there)) - _FREE_SETTINGS):
+        for name in sorted((set(here) | set(there)) - FREE_SETTINGS):
             if here.get(name) != there.get(name):
                 before, now = (_words(one.get(name, _ABSENT.get(name))) for one in (there, here))
                 return f"{name} of {method} is {before} there and {now} here"

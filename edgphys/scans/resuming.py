@@ -5,29 +5,31 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from edgphys._files import OVERWRITE
 from edgphys.errors import DatasetError
 from edgphys.scans.cell import Result
+from edgphys.scans.extending import study_differs
 from edgphys.scans.grid import Key, cells_of, header_of
 from edgphys.scans.partial_results import PartialScan, disagreement
 
-__all__ = ["finished_in_file", "must_drop"]
+if TYPE_CHECKING:
+    import xarray as xr
+
+__all__ = ["finished_in_file", "must_drop", "study_in"]
 
 
-def finished_in_file(
-    path: Path, header: dict[str, Any], wanted: Collection[Key], overwrite: bool, resume: bool
-) -> dict[Key, Result]:
-    """Cells of an existing file to which this scan adds.
+def study_in(path: Path | None, overwrite: bool, resume: bool) -> xr.Dataset | None:
+    """The scan in an existing file that is to be kept; None if there is none.
 
     Raises
     ------
     DatasetError
         If the file must not be replaced.
     """
-    if overwrite or not path.exists():
-        return {}
+    if path is None or overwrite or not path.exists():
+        return None
     if not resume:
         raise DatasetError(f"{path} exists; {OVERWRITE}", "out")
     from edgphys import dataset
@@ -36,20 +38,27 @@ def finished_in_file(
     if table.attrs.get("kind") != "scan":
         found = table.attrs.get("kind")
         raise DatasetError(f"{path} exists and holds {found}, not a scan; {OVERWRITE}", "out")
-    difference = disagreement(header_of(table.attrs), header)
+    return table
+
+
+def finished_in_file(
+    path: Path, table: xr.Dataset, attrs: dict[str, Any], wanted: Collection[Key], extended: Collection[Key]
+) -> dict[Key, Result] | None:
+    """Cells of a file that is a part of the scan asked for; None where it is to be merged with what is new.
+
+    Raises
+    ------
+    DatasetError
+        If it holds another study, or all that is wanted.
+    """
+    difference = study_differs(table.attrs, attrs)
     if difference:
         raise DatasetError(f"{path} exists and holds another scan ({difference}); {OVERWRITE}", "out")
-    done = cells_of(table)
-    if set(wanted) <= set(done):
+    if not extended:
         raise DatasetError(f"{path} exists and is complete; {OVERWRITE}", "out")
-    lost = sorted(set(done) - set(wanted))
-    if lost:
-        method, point = lost[0]
-        raise DatasetError(
-            f"{path} exists and has {method} at {point}, which this scan leaves out; add it, or {OVERWRITE}",
-            "out",
-        )
-    return done
+    done = cells_of(table)
+    is_part = set(done) <= set(wanted) and "runs" not in table.attrs
+    return None if disagreement(header_of(table.attrs), header_of(attrs)) or not is_part else done
 
 
 def must_drop(partial: PartialScan, header: dict[str, Any], overwrite: bool, resume: bool) -> bool:

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,12 +29,13 @@ from edgphys.recording.record import ATTR, current, recorded
 from edgphys.scans.arguments import Maker, check_methods, check_sent, check_workers, make_methods
 from edgphys.scans.cell import Result
 from edgphys.scans.description import describe
+from edgphys.scans.extending import Extension, extension, plan_beside
 from edgphys.scans.grid import Grid, Key, assemble, header_of, plain_json
 from edgphys.scans.job import Job, cells_wanted
 from edgphys.scans.partial_results import PartialScan
 from edgphys.scans.progress import ScanProgress
 from edgphys.scans.resolved_settings import settings_of
-from edgphys.scans.resuming import finished_in_file, must_drop
+from edgphys.scans.resuming import finished_in_file, must_drop, study_in
 from edgphys.scans.sizes import planned
 from edgphys.systems.plain_systems import SystemTable
 
@@ -76,12 +78,14 @@ def scan(
     seed : int
         Non-negative. The seeds of the cells are derived from it, the method and the point.
     out : path, optional
-        netCDF file to write. Finished cells are kept beside it in ``<out>.partial`` until it is complete.
+        netCDF file to write. Finished cells are kept beside it in ``<out>.partial`` until it is complete,
+        models that points share in ``<out>.models`` for good.
     overwrite : bool
         Replace an existing file.
     resume : bool
-        Go on from finished cells of the same scan, in ``<out>.partial`` or in an existing file to which
-        points or methods are added. If False, such cells are an error unless `overwrite` drops them.
+        Go on from finished cells of the same scan, in ``<out>.partial`` or in an existing file, to which
+        points, sizes, methods, draws or another seed are added, see `edgphys.scans.extending`. If False, such
+        cells are an error unless `overwrite` drops them.
     n_samples : int
         Weighted samples of ``edg`` at each point, at least 2.
     edg : dict, optional
@@ -149,12 +153,13 @@ def scan(
     check_sent(systems, scheduler)
     record = current()
     record.argument("make_system", SystemTable(grid.points, systems))
-    at_points = planned(made, systems, grid.points)
+    there = study_in(path, overwrite, resume)
+    at_points = planned(made, systems, grid.points, plan_beside(there, seed))
     attrs = describe(systems, grid, at_points, seed)
     cells = cells_wanted(at_points, grid.points, systems, seed)
     job = Job(cells, ScanProgress(progress), workers, scheduler)
 
-    def table_of(results: dict[Key, Result]) -> xr.Dataset:
+    def table_of(results: dict[Key, Result], attrs: dict[str, Any] = attrs) -> xr.Dataset:
         table = assemble(tuple(method.name for method in made), grid, results, attrs)
         record.settings = settings_of(results)
         table.attrs[ATTR] = record.text
@@ -168,14 +173,15 @@ def scan(
         "methods": [method.name for method in made],
         "grid": grid.values,
     }
-    return _into_file(path, job, plain_json(plan), table_of, overwrite, resume)
+    return _into_file(path, there, job, plain_json(plan), table_of, overwrite, resume)
 
 
 def _into_file(
     path: Path,
+    there: xr.Dataset | None,
     job: Job,
     plan: dict[str, Any],
-    table_of: Callable[[dict[Key, Result]], xr.Dataset],
+    table_of: Callable[..., xr.Dataset],
     overwrite: bool,
     resume: bool,
 ) -> xr.Dataset:
@@ -183,7 +189,14 @@ def _into_file(
     from edgphys.dataset.files import write_or_keep
 
     partial, before, header = PartialScan(path), stamp(path), header_of(plan["attrs"])
-    done = finished_in_file(path, header, job.wanted, overwrite, resume)
+    seed, done = plan["attrs"]["seed"], {}
+    new = None if there is None else extension(there, job.wanted, seed, path)
+    if there is not None and new is not None:
+        found = finished_in_file(path, there, plan["attrs"], job.wanted, new.cells)
+        new, done = (new, {}) if found is None else (None, found)
+    if new is not None:
+        job = replace(job, wanted=job.wanted | new.cells)
+        done = {key: {} for key in job.wanted if key not in new.cells}
     drop = must_drop(partial, header, overwrite, resume)
     with partial.locked():
         if drop:
@@ -191,7 +204,8 @@ def _into_file(
         with partial.kept_if_begun():
             partial.open(header, plan)
             done |= {key: result for key, result in partial.cells().items() if key in job.wanted}
-            table = table_of(job.run(done, partial))
+            results = job.run(done, partial)
+            table = table_of(results) if new is None else _beside(there, new, results, plan, table_of)
         try:
             # A file that this scan has added to may be replaced, one that was made meanwhile may not.
             write_or_keep(table, path, overwrite or (before is not None and stamp(path) == before))
@@ -200,3 +214,18 @@ def _into_file(
             raise
         partial.remove()
     return table
+
+
+def _beside(
+    there: Any, new: Extension, results: dict[Key, Result], plan: dict[str, Any], table_of: Callable
+) -> xr.Dataset:
+    """What is there, with what is new merged into it."""
+    from edgphys.dataset.scan_merging import overlay
+
+    tables = [
+        table_of({key: results[key] for key, cell in new.cells.items() if cell.seed == seed}, attrs)
+        for seed, attrs in new.attrs_by_seed(plan["attrs"]).items()
+    ]
+    merged = overlay([there, *tables])
+    merged.attrs[ATTR] = tables[-1].attrs[ATTR]  # what was done last
+    return merged

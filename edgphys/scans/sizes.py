@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numbers
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -80,16 +80,19 @@ def group_of(point: Mapping[str, Label]) -> dict[str, Label]:
 
 
 def planned(
-    methods: Sequence[AbstractMethod], systems: Sequence[Any], points: Sequence[Mapping[str, Label]]
+    methods: Sequence[AbstractMethod],
+    systems: Sequence[Any],
+    points: Sequence[Mapping[str, Label]],
+    plan: Callable[..., AbstractMethod],
 ) -> list[tuple[AbstractMethod, ...]]:
-    """The methods at every point, with a plan for all points of its size."""
+    """The methods at every point, as ``plan(method, systems, points)`` gives them for those of its size."""
     groups: dict[str, list[int]] = {}
     for k, point in enumerate(points):
         groups.setdefault(str(group_of(point)), []).append(k)
     at: dict[int, tuple[AbstractMethod, ...]] = {}
     for places in groups.values():
         shared = [systems[k] for k in places], [points[k] for k in places]
-        at |= dict.fromkeys(places, tuple(method.for_all(*shared) for method in methods))
+        at |= dict.fromkeys(places, tuple(plan(method, *shared) for method in methods))
     return [at[k] for k in range(len(points))]
 
 

@@ -33,7 +33,7 @@ def with_attr(**attrs):
         (
             with_attr(kind="sample"),
             "kind must be one of samples, estimates, scan, ladder, correlation, profile, "
-            "distance, times, bound, rungs, crossings, collapse, curve, got 'sample'",
+            "distance, times, bound, rungs, crossings, collapse, curve, history, got 'sample'",
         ),
         (without("beta"), "must have beta"),
         (without("seed"), "must have seed"),

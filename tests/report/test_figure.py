@@ -129,7 +129,7 @@ def test_systems_without_a_lattice_show_totals():
         "free energy", "energy", "specific heat per variable", "absolute magnetization",
     }  # fmt: skip
     upper, _ = panels(figure)["energy"]
-    assert upper.get_ylabel() == r"$\langle E\rangle$"
+    assert upper.get_ylabel() == r"$\langle E\rangle$ [units of $T$]"
     np.testing.assert_allclose([xy[:, 1] for xy in points(upper)], table["energy"].values[:2])
 
 
@@ -266,7 +266,7 @@ def test_a_part_that_lost_a_dimension_says_how_to_keep_it():
 
 
 def test_samples_are_no_scan():
-    with pytest.raises(DatasetError, match="must be the result of a scan"):
+    with pytest.raises(DatasetError, match="attrs of kind samples must have"):
         ep.plot(stub_scan().assign_attrs(kind="samples"))
 
 

@@ -132,6 +132,13 @@ class AbstractRecipe(ABC):
     ) -> AbstractGenerator:
         """The untrained model, or, with `weights` from its ``state_dict``, one of the same shapes."""
 
+    def bounds_log_z(self, options: Mapping[str, Any], training: str) -> bool:
+        """Whether minus the loss of the last stage is a lower bound on log_z of the system.
+
+        `options` are those of `described`, `training` what the model learns from.
+        """
+        return not options.get("conditions") and not options.get("train_at")
+
     @abstractmethod
     def default_steps(self, system: AbstractSystem, options: Any) -> int:
         """Optimiser steps that training takes unless told."""

@@ -106,6 +106,8 @@ class History:
     Attributes
     ----------
     losses : list of float
+    rates, stages : list
+        Learning rate and number of the stage of every step; shorter where an older version began.
     plateau_step : int or None
         Where the first part ended early.
     earlier_time : float
@@ -115,6 +117,8 @@ class History:
     losses: list[float] = field(default_factory=list)
     plateau_step: int | None = None
     earlier_time: float = field(default=0.0, compare=False)
+    rates: list[float] = field(default_factory=list)
+    stages: list[int] = field(default_factory=list)
 
 
 _WARM_UP = 20
@@ -172,13 +176,16 @@ class _Run:
     def advance(self, loss: Loss) -> None:
         """One optimiser step, with the moving average."""
         _check_finite(loss, self.step)
+        rate = self.rate()
         for group in self.optimizer.param_groups:
-            group["lr"] = self.rate()
+            group["lr"] = rate
         self.optimizer.zero_grad()
         (self._power() * loss.energy + loss.rest).backward()
         torch.nn.utils.clip_grad_norm_(self.parameters, self.settings.max_gradient)
         self.optimizer.step()
         self.history.losses.append(float(loss.total.detach()))
+        self.history.rates.append(rate)
+        self.history.stages.append(self.settings.stage)
         decay = min(self.settings.averaging, (self.step + 1) / (self.step + 10))
         with torch.no_grad():
             now = [p.detach() for p in self.parameters]

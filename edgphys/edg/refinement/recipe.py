@@ -132,6 +132,10 @@ class RefinementRecipe(AbstractRecipe):
     def default_batch_size(self, system, training):
         return batch_size_for(system.n_variables, training)
 
+    def bounds_log_z(self, options, training):
+        whole = options["root"] == "autoregressive" and training != "chains"
+        return whole and super().bounds_log_z(options, training)
+
     def path_share(self, options):
         return 0.5 if options.root == "edg" else 0.0
 
