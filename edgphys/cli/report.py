@@ -16,8 +16,12 @@ __all__ = ["report"]
 
 
 def report(
-    file: Annotated[Path, typer.Argument(help="A file of any kind that edgphys wrote.")],
+    file: Annotated[Path, typer.Argument(help="A file of any kind that edgphys wrote, or a generator.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Page to write: html.")],
+    model: Annotated[
+        list[Path] | None,
+        typer.Option(help="Trained generator to show; repeat. By default those that a scan has kept."),
+    ] = None,
     overwrite: Overwrite = False,
     traceback: Traceback = False,
 ) -> None:
@@ -25,5 +29,6 @@ def report(
     start = time.perf_counter()
     from edgphys.report.page import write_report
 
-    write_report(read_or_unfinished(file), output, overwrite=overwrite)
+    kept = sorted(file.with_name(f"{file.name}.models").glob("*.pt"))
+    write_report(read_or_unfinished(file), output, models=model or kept, overwrite=overwrite)
     print(f"wrote {output} in {duration(time.perf_counter() - start)}")

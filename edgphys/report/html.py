@@ -17,7 +17,7 @@ from edgphys.report.console import printable
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["escaped", "folded", "picture", "table", "unordered"]
+__all__ = ["escaped", "escaped_lines", "folded", "picture", "table", "unordered"]
 
 
 def escaped(text: object) -> str:
@@ -27,6 +27,11 @@ def escaped(text: object) -> str:
     '&lt;b&gt;1 &amp; 2'
     """
     return html.escape(printable(str(text)))
+
+
+def escaped_lines(text: str) -> str:
+    """`escaped`, with its line breaks."""
+    return "\n".join(map(escaped, text.splitlines()))
 
 
 def table(view: Table) -> str:

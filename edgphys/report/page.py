@@ -7,7 +7,7 @@ The page is one HTML file that loads nothing else; it is made for a telephone, a
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +20,8 @@ from edgphys.dataset.schema import validate
 from edgphys.errors import ArgumentValueError
 from edgphys.report import html
 from edgphys.report.content import Content, content_of
-from edgphys.report.pictures import pictures_of
+from edgphys.report.pictures import Picture, pictures_of, pictures_of_model
+from edgphys.report.provenance_lines import provenance_lines
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -31,7 +32,9 @@ __all__ = ["write_report"]
 _BULKY = ("configurations", "correlation")
 
 
-def write_report(result: xr.Dataset, path: str | Path, *, overwrite: bool = False) -> Path:
+def write_report(
+    result: xr.Dataset, path: str | Path, *, models: Sequence[str | Path] = (), overwrite: bool = False
+) -> Path:
     """Write a dataset of any kind as a page that is complete in itself.
 
     Parameters
@@ -40,6 +43,9 @@ def write_report(result: xr.Dataset, path: str | Path, *, overwrite: bool = Fals
         A scan, samples, a curve, a ladder, estimates or any other dataset of edgphys.
     path : path
         File to write, ending in .html.
+    models : sequence of path
+        Trained generators, as `EDG.save` or a scan (``scan.nc.models``) keep them: their training is shown,
+        and some configurations that they draw for the page.
     overwrite : bool
         Replace an existing file.
 
@@ -66,25 +72,24 @@ def write_report(result: xr.Dataset, path: str | Path, *, overwrite: bool = Fals
     if path.suffix != ".html":
         raise ArgumentValueError(f"path must end in .html, got {str(path)!r}", "path")
     validate(result)
-    page = _page(result)
+    page = _page(result, list(map(Path, models)))
     write_whole(path, lambda place: place.write_text(page, encoding="utf-8"), overwrite)
     return path
 
 
-def _page(result: xr.Dataset) -> str:
+def _page(result: xr.Dataset, models: list[Path]) -> str:
     content = content_of(result)
-    pictures = "".join(html.picture(one.figure, one.words) for one in pictures_of(result))
-    pictures = f"<div class='pictures'>{pictures}</div>" if pictures else ""
     tables = "".join(map(html.table, content.tables))
     body = "".join(
         [
             f"<header><h1>{html.escaped(content.title)}</h1><p>{html.escaped(content.state)}</p></header>",
             _verdict(content),
             _section("What was computed", html.unordered(_facts(result))),
-            _section("Pictures", pictures),
+            _section("Pictures", _shown(pictures_of(result))),
             _section("Results", tables + html.unordered(content.notes)),
+            _section("Trained generators", "".join(_shown(pictures_of_model(one)) for one in models)),
             _section("What the names mean", html.folded("Definitions", _definitions(result))),
-            _section("How to repeat it", _record(result.attrs)),
+            _section("How to repeat it", _record(result)),
         ]
     )
     style = files("edgphys.report").joinpath("page.css").read_text(encoding="utf-8")
@@ -93,6 +98,11 @@ def _page(result: xr.Dataset) -> str:
         f"<title>{html.escaped(content.title)}</title><style>{style}</style>"
     )
     return f"<!doctype html>\n<html lang='en'><head>{head}</head><body><main>{body}</main></body></html>\n"
+
+
+def _shown(pictures: Iterable[Picture]) -> str:
+    figures = "".join(html.picture(one.figure, one.words) for one in pictures)
+    return f"<div class='pictures'>{figures}</div>" if figures else ""
 
 
 def _section(title: str, content: str) -> str:
@@ -136,7 +146,6 @@ def _definitions(result: xr.Dataset) -> str:
     return f"<dl>{''.join(rows)}</dl>"
 
 
-def _record(attrs: Mapping[str, Any]) -> str:
-    known = {name: attrs[name] for name in ("seed", "created", "settings", "versions") if name in attrs}
-    rows = (f"<dt>{name}</dt><dd><code>{html.escaped(value)}</code></dd>" for name, value in known.items())
-    return f"<dl>{''.join(rows)}</dl>"
+def _record(result: xr.Dataset) -> str:
+    lines = "\n".join(provenance_lines(result))
+    return html.folded("Command, settings, seeds, versions", f"<pre>{html.escaped_lines(lines)}</pre>")

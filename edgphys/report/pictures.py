@@ -1,20 +1,23 @@
 # SPDX-License-Identifier: MIT
-"""Pictures of samples: some configurations, the energies, the weights."""
+"""The pictures of a page: those of `edgphys.plot`, some configurations, what a trained generator draws."""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgphys import observables
+from edgphys.dataset.padding import drawn
 from edgphys.errors import EdgphysError
 from edgphys.report.comparison import whole_scan
 from edgphys.report.curve_results import as_scan
+from edgphys.report.drawing.marks import BLUE
 from edgphys.report.figure import plot, shown_results
 
 if TYPE_CHECKING:
@@ -22,11 +25,15 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["Picture", "pictures_of"]
+__all__ = ["Picture", "pictures_of", "pictures_of_model"]
 
 _N_SHOWN = 8
 _N_POINTS = 2000
-_COLOUR = "#0072B2"
+_WORDS = {
+    "samples": "Energies of the draws. Of weighted draws each with its weight, and the weights over their "
+    "mean: a tail to the right that few draws reach makes an estimate unreliable; perfect draws are all at 0.",
+    "history": "The training: the bound, one batch at each step.",
+}
 
 
 @dataclass(frozen=True)
@@ -45,58 +52,39 @@ def pictures_of(result: xr.Dataset) -> Iterator[Picture]:
         for name in shown_results(table):
             title = observables.record(name, result.attrs).title
             yield Picture(plot(table, [name]), f"{title}, with one standard error and differences beneath.")
-    elif kind == "samples":
-        yield Picture(*_energies(result))
-        if "log_weight_joint" in result:
-            yield Picture(*_weights(result))
-        if "configurations" in result:
-            yield Picture(*_configurations(result))
-    else:
-        with contextlib.suppress(EdgphysError):  # what has nothing to draw
-            yield Picture(plot(result), f"The {kind}; open points are not to be trusted.")
+        return
+    with contextlib.suppress(EdgphysError):  # what has nothing to draw
+        yield Picture(plot(result), _WORDS.get(kind, f"The {kind}; open points are not to be trusted."))
+    if kind == "samples" and "configurations" in result:
+        yield Picture(*_configurations(result))
 
 
-def new_figure(width: float, height: float, n_rows: int = 1, n_columns: int = 1) -> tuple[Figure, Any]:
-    """An empty figure without pyplot, and its axes; sizes in inches."""
-    from matplotlib.figure import Figure
+def pictures_of_model(path: Path) -> Iterator[Picture]:
+    """The training of a generator; what it draws, in the middle of its range, and with which weights.
 
-    figure = Figure(figsize=(width, height), layout="constrained")
-    return figure, figure.subplots(n_rows, n_columns)
+    Nothing of systems with a function of one's own but the training.
+    """
+    from edgphys.edg import EDG
+    from edgphys.edg.history import history_of_file
 
-
-def _energies(samples: xr.Dataset) -> tuple[Figure, str]:
-    figure, axes = new_figure(4.6, 3.0)
-    values, weights = samples["energy"].values.ravel(), _normalised(samples).ravel()
-    seen = np.isfinite(values)
-    axes.hist(values[seen], bins=60, weights=weights[seen], density=True, color=_COLOUR)
-    axes.set_xlabel("energy $E$")
-    axes.set_ylabel("density")
-    weighted = ", each with its weight" if "log_weight_joint" in samples else ""
-    return figure, f"Energies of {values.size} draws{weighted}."
+    yield Picture(plot(history_of_file(path)), f"Training of {path.stem}: the bound, one batch at each step.")
+    with contextlib.suppress(EdgphysError):
+        edg = EDG.load(path)
+        middle: dict[str, Any] = {name: 0.5 * (low + high) for name, (low, high) in edg.conditions.items()}
+        draws = edg.sample(_N_POINTS, seed=0, n_views=1, n_anneal=0, keep=True, **middle)
+        where = "".join(f", {name} = {value:.6g}" for name, value in middle.items())
+        for one in pictures_of(draws):
+            yield Picture(one.figure, f"{path.stem}{where}, drawn for this page. {one.words}")
 
 
 def _normalised(samples: xr.Dataset) -> NDArray[np.float64]:
-    """Weight of each draw, summing to 1; all alike for chains."""
-    if "log_weight_joint" not in samples:
-        return np.full(samples["energy"].shape, 1.0 / samples["energy"].size)
-    log_w = samples["log_weight_joint"].values
-    weights = np.exp(log_w - log_w.max())
+    """Weight of each draw, summing to 1; all alike for chains, and none behind the end of one."""
+    dims = list(map(str, samples["energy"].dims))
+    weights = drawn(samples, dims).astype(float)
+    if "log_weight_joint" in samples:
+        log_w = samples["log_weight_joint"].transpose(*dims).values
+        weights = np.exp(log_w - log_w.max())
     return weights / weights.sum()
-
-
-def _weights(samples: xr.Dataset) -> tuple[Figure, str]:
-    figure, axes = new_figure(4.6, 3.0)
-    log_w = samples["log_weight_joint"].values
-    log_w = log_w[np.isfinite(log_w)]
-    mean = np.logaddexp.reduce(log_w) - np.log(log_w.size)
-    axes.hist(log_w - mean, bins=60, color=_COLOUR, log=True)
-    axes.axvline(0.0, color="0.15", linewidth=0.9)
-    axes.set_xlabel(r"$\log(w / \langle w \rangle)$")
-    axes.set_ylabel("draws")
-    return figure, (
-        f"Weights of {log_w.size} draws over their mean. A tail to the right that few draws reach is what "
-        "makes an estimate unreliable; perfect draws would all be at 0."
-    )
 
 
 def _chosen(samples: xr.Dataset, n: int) -> tuple[NDArray[np.float64], tuple[str, ...]]:
@@ -123,13 +111,21 @@ def _configurations(samples: xr.Dataset) -> tuple[Figure, str]:
     return _lattice(chosen, samples.attrs)
 
 
+def _figure(width: float, height: float, n_rows: int = 1, n_columns: int = 1) -> tuple[Figure, Any]:
+    """An empty figure and its axes; sizes in inches."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    return figure, figure.subplots(n_rows, n_columns)
+
+
 def _cloud(points: NDArray[np.float64]) -> tuple[Figure, str]:
-    figure, axes = new_figure(4.0, 3.6)
+    figure, axes = _figure(4.0, 3.6)
     if points.shape[1] == 1:
-        axes.hist(points[:, 0], bins=60, density=True, color=_COLOUR)
+        axes.hist(points[:, 0], bins=60, density=True, color=BLUE)
         axes.set_ylabel("density")
     else:
-        axes.plot(points[:, 0], points[:, 1], ".", color=_COLOUR, markersize=2, alpha=0.5)
+        axes.plot(points[:, 0], points[:, 1], ".", color=BLUE, markersize=2, alpha=0.5)
         axes.set_ylabel("$x_2$")
     axes.set_xlabel("$x_1$")
     more = " Coordinates 1 and 2." if points.shape[1] > 2 else ""
@@ -181,7 +177,7 @@ def _positions(attrs: Mapping[str, Any]) -> NDArray[np.float64] | None:
 
 
 def _panels() -> tuple[Figure, list[Axes]]:
-    figure, grid = new_figure(6.4, 3.3, 2, _N_SHOWN // 2)
+    figure, grid = _figure(6.4, 3.3, 2, _N_SHOWN // 2)
     panels = list(np.ravel(grid))
     for axes in panels:
         axes.set(xticks=[], yticks=[])
