@@ -161,17 +161,16 @@ def draw_panel(panel: Any, table: xr.Dataset, name: str, curves: list[Curve]) ->
 def _words(table: xr.Dataset, name: str) -> tuple[str, str, bool]:
     """Title, label of the axis, and whether the result is shown per site."""
     about = record(name, table.attrs)
-    title, label = about.title, about.symbol
-    counted = bool({"n_sites", "extents"} & table.attrs.keys())
-    per_site = about.scale == "total" and about.unit == "energy" and counted
-    if about.unit not in ("", "energy"):
-        label += f" [{about.unit}]"
+    title, label, unit = about.title, about.symbol, about.unit
     if "lattice" not in table.attrs:
-        label = with_unit(label, energy_unit(table.attrs) if about.unit == "energy" else "")
-        return title.replace("per site", "per variable"), label, False
-    if not per_site:
-        return title, label, False
-    title, label = f"{title} per site", f"{label[:-1]}/N$"
+        unit = energy_unit(table.attrs) if unit == "energy" else unit
+        return title.replace("per site", "per variable"), with_unit(label, unit), False
+    counted = bool({"n_sites", "extents"} & table.attrs.keys())
+    per_site = about.scale == "total" and bool(unit) and counted
+    if per_site:
+        title, label = f"{title} per site", f"{label[:-1]}/N$"
+    if unit != "energy" or not per_site:
+        return title, with_unit(label, "" if unit == "energy" else unit), per_site
     parameters = json.loads(table.attrs.get("parameters", "{}"))
     if "temperature" not in {*parameters, *table.dims}:
         # The energy is an action, dimensionless, and its free energy is -ln Z.

@@ -31,7 +31,7 @@ _N_SHOWN = 8
 _N_POINTS = 2000
 _WORDS = {
     "samples": "Energies of the draws. Of weighted draws each with its weight, and the weights over their "
-    "mean: a tail to the right that few draws reach makes an estimate unreliable; perfect draws are all at 0.",
+    "mean: a tail to the right that few draws reach makes an estimate unreliable; perfect ones are all at 0.",
     "history": "The training: the bound, one batch at each step.",
 }
 

@@ -17,7 +17,7 @@ from helpers.scans import stub_scan
 import edgphys as ep
 import lattices
 from edgphys.errors import ArgumentValueError, DatasetError
-from edgphys.report.pictures import pictures_of
+from edgphys.report.pictures import pictures_of, pictures_of_model
 
 
 class Page(html.parser.HTMLParser):
@@ -114,8 +114,26 @@ def test_configurations_are_drawn_as_often_as_their_weight_says():
 )
 def test_every_family_has_its_picture(samples, n_panels):
     pictures = list(pictures_of(samples()))
-    assert [len(one.figure.axes) for one in pictures] == [1, n_panels]
+    assert [len(one.figure.axes) for one in pictures] == [2, n_panels]  # series and density of the energy
     assert all(one.words.endswith(".") for one in pictures)
+
+
+def test_a_trained_generator_shows_its_training_and_draws_in_the_middle_of_its_range(tmp_path):
+    system = ep.Ising(lattices.build("chain", (4,)), temperature=2.0)
+    edg = ep.EDG(system, conditions={"temperature": (1.0, 2.0)}).fit(seed=0, n_steps=2, progress=False)
+    edg.save(tmp_path / "edg.pt")
+    training, draws, configurations = pictures_of_model(tmp_path / "edg.pt")
+    assert training.words.startswith("Training of edg")
+    assert draws.words.startswith("edg, temperature = 1.5, drawn for this page")
+    assert len(configurations.figure.axes) == 8
+
+
+def test_draws_behind_the_end_of_a_chain_are_not_shown():
+    system = ep.MuellerBrown(15.0)
+    merged = ep.merge([run(system), ep.mcmc.run(system, "hmc", n_chains=1, n_sweeps=50, seed=1, keep=True)])
+    cloud = list(pictures_of(merged))[-1].figure.axes[0].lines[0].get_xydata()
+    assert np.isfinite(cloud).all()
+    assert len(np.unique(cloud, axis=0)) == 70
 
 
 def test_bad_paths_are_refused_before_anything_is_drawn(tmp_path):
