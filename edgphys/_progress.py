@@ -180,7 +180,7 @@ def duration(seconds: float) -> str:
     Examples
     --------
     >>> duration(3.14159), duration(75.2), duration(5e4), duration(1e6)
-    ('3.1 s', '1 min 15 s', '13 h 53 min', '11 d 14 h')
+    ('3.1 s', '1 min 15 s', '13 h 53 min', '11 d 13 h')
     """
     if seconds < 60:
         return f"{seconds:.1f} s"

@@ -47,6 +47,7 @@ _WORDS = {
     "curve": "edgphys/estimators/curves/curve_dataset.py",
     "rungs, by MBAR": "edgphys/estimators/ladders/mbar.py",
     "rungs, by thermodynamic integration": "edgphys/estimators/ladders/thermodynamic.py",
+    "rungs, entropy": "edgphys/estimators/ladders/entropy.py",
     "times": "edgphys/estimators/chains/times.py",
     "crossings": "edgphys/scaling/crossings.py",
     "collapse": "edgphys/scaling/collapse.py",

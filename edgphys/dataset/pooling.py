@@ -25,7 +25,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import chdtrc
 
 from edgphys import observables
 
@@ -112,6 +111,8 @@ def agreement(cells: Collection[Cell]) -> Agreement:
     if not found:
         return Agreement(float("nan"), "")
     n_free = len(cells) - 1
+    from scipy.special import chdtrc  # which most commands go without
+
     chances = {name: float(chdtrc(n_free, value)) for name, value in found.items()}
     worst = min(chances, key=chances.__getitem__)
     value = found[worst] / n_free

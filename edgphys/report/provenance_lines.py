@@ -29,7 +29,7 @@ def provenance_lines(dataset: xr.Dataset) -> Iterator[str]:
     Examples
     --------
     >>> import edgphys as ep
-    >>> list(provenance_lines(ep.wasserstein([0.0, 1.0], [1.0, 2.0], seed=3)))[0]
+    >>> list(provenance_lines(ep.wasserstein([0.0, 1.0], [1.0, 2.0], 3)))[0]
     'call       edgphys.wasserstein'
     """
     told = provenance(dataset)

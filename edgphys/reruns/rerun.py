@@ -82,7 +82,7 @@ def rerun(dataset: xr.Dataset | str | Path) -> Rerun:
     Examples
     --------
     >>> import edgphys as ep
-    >>> again = rerun(ep.wasserstein([0.0, 1.0], [1.0, 2.0], seed=3))
+    >>> again = rerun(ep.wasserstein([0.0, 1.0], [1.0, 2.0], 3))
     >>> again.is_same, float(again.dataset["distance"])
     (True, 1.0)
     """

@@ -86,11 +86,16 @@ def _sizes_of(table: xr.Dataset, quantity: str, method: str | None) -> list[Size
     if "extent" not in table.dims:
         return [_size(table, quantity, couplings[0], float(table.attrs["linear_size"]))]
     labels = table["extent"].values.tolist()
-    lengths = [float(attrs_at(table.attrs, label)["linear_size"]) for label in labels]
+    lengths = [_linear_size(table.attrs, label) for label in labels]
     return [
         _size(table.sel(extent=label), quantity, couplings[0], length)
         for label, length in zip(labels, lengths, strict=True)
     ]
+
+
+def _linear_size(attrs: dict[str, Any], label: Any) -> float:
+    """Of one size of a scan over sizes; the label itself where the table was put together by hand."""
+    return float(attrs_at(attrs, label)["linear_size"] if "extents" in attrs else label)
 
 
 def _method(table: xr.Dataset, method: str | None) -> str:

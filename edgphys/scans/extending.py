@@ -26,7 +26,7 @@ from edgphys.errors import DatasetError
 from edgphys.methods.base import AbstractMethod
 from edgphys.scans.cell import Cell
 from edgphys.scans.grid import Key, header_of, plain_json
-from edgphys.scans.partial_results import FREE_SETTINGS, disagreement
+from edgphys.scans.partial_results import FREE_SETTINGS, default_or, disagreement
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -121,7 +121,8 @@ def _lacking(cell: Cell, having: Sequence[Run], path: Any) -> Cell | None:
         drawn += there.get(counted, default)
         for name in sorted((set(there) | set(now)) - {counted, "conditions", *FREE_SETTINGS}):
             if there.get(name) != now.get(name):
-                words = f"{name} of {method.name} is {there.get(name)} there and {now.get(name)} here"
+                before, here = (default_or(one.get(name)) for one in (there, now))
+                words = f"{name} of {method.name} is {before} there and {here} here"
                 raise DatasetError(f"{path} exists and holds another scan ({words}); {OVERWRITE}", "out")
     lacking = now.get(counted, default) - drawn
     if lacking <= 0:

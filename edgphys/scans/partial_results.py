@@ -22,7 +22,7 @@ from edgphys._files import OVERWRITE, drop_states, locked, write_whole
 from edgphys.dataset.json_text import Form, parsed
 from edgphys.errors import DatasetError, TooLongError
 
-__all__ = ["FREE_SETTINGS", "PartialScan", "disagreement"]
+__all__ = ["FREE_SETTINGS", "PartialScan", "default_or", "disagreement"]
 
 _HEADER: Form = {"parameters": {}, "couplings": [str], "settings": {str: {}}}
 _PLAN: Form = {"attrs": {}, "methods": [str], "grid": {str: [(float, str)]}}
@@ -182,17 +182,17 @@ def disagreement(old: dict[str, Any], new: dict[str, Any]) -> str:
         if name == "extents" and isinstance(there, dict):  # sizes may be added
             here, there = ({size: one[size] for size in here if size in there} for one in (here, there))
         if name != "settings" and there != here:
-            return f"{name} is {_words(there)} there and {_words(here)} here"
+            return f"{name} is {default_or(there)} there and {default_or(here)} here"
     for method, here in new["settings"].items():
         there = old.get("settings", {}).get(method)
         if there is None:
             continue
         for name in sorted((set(here) | set(there)) - FREE_SETTINGS):
             if here.get(name) != there.get(name):
-                before, now = (_words(one.get(name, _ABSENT.get(name))) for one in (there, here))
+                before, now = (default_or(one.get(name, _ABSENT.get(name))) for one in (there, here))
                 return f"{name} of {method} is {before} there and {now} here"
     return ""
 
 
-def _words(value: Any) -> str:
+def default_or(value: Any) -> str:
     return "the default" if value is None else json.dumps(value).replace('"', "")

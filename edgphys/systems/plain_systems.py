@@ -97,7 +97,7 @@ class SystemTable:
     >>> from edgphys.systems import Harmonic
     >>> table = SystemTable([{"t": 2.0}], [Harmonic(temperature=2.0)])
     >>> table(t=2.0), plain(table)["$systems"]["vary"]
-    (Harmonic(temperature=2, stiffness=1), {})
+    (Harmonic(n_dims=1, temperature=2, stiffness=1, ratio=1), {})
     """
 
     def __init__(self, points: Sequence[dict[str, Any]], systems: Sequence[AbstractSystem]) -> None:

@@ -6,6 +6,8 @@ from __future__ import annotations
 import functools
 import inspect
 import io
+import tempfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -63,6 +65,12 @@ def exact():
     return estimators.estimates_from_exact(system().exact_results(), attrs)
 
 
+@functools.cache
+def opened():
+    with tempfile.TemporaryDirectory() as folder:
+        return ep.open(dataset.write(chains(), Path(folder) / "chains.nc")).load()
+
+
 MAKERS = {
     "EDG.sample": lambda: trained().sample(20, seed=1),
     "EDG.curve": lambda: conditional().curve([1.8, 2.2], 64, seed=1, n_nodes=2),
@@ -90,6 +98,7 @@ MAKERS = {
     "merge": lambda: ep.merge([ep.estimate(chains()), exact()]),
     "mmd": lambda: ep.mmd(normal(0)[:, None], normal(1)[:, None]),
     "mmd polynomial": lambda: ep.mmd(normal(0)[:, None], normal(1)[:, None], kernel="polynomial"),
+    "open": opened,
     "pair_distances": lambda: ep.pair_distances(particles(), 3),
     "reweight": lambda: ep.reweight(ladder(), temperature=[2.5], n_resamples=2),
     "scaling.collapse": lambda: ep.scaling.collapse(

@@ -23,6 +23,7 @@ CALL = {
     "reference",
     "couplings",
     "anneal_from",
+    "observables",
 }
 
 

@@ -240,7 +240,7 @@ def test_training_at_a_higher_temperature_leaves_the_weights_exact():
     assert_z(float(found["log_z"]), float(found["log_z_err"]), log_z, max_err=0.03)
     # The search saw the wider density.
     hot, cold = (
-        float((each.model.decoder.bent[..., None] * each.model.decoder.frames.roots).abs().max())
+        float((each.model.decoder.bent.is_bent[..., None] * each.model.decoder.frames.roots).abs().max())
         for each in (edg, EDG(system, **TINY_MIXTURE))
     )
     assert hot > 1.1 * cold

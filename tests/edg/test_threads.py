@@ -30,12 +30,14 @@ def test_every_call_has_the_threads_of_the_sampler(name, monkeypatch):
 
     def watched(*args, **options):
         seen.append(torch.get_num_threads())
-        return types.SimpleNamespace(model=None, history=None, training=None)
+        answer = types.SimpleNamespace(model=None, history=None, training=None)
+        answer.assign_attrs = lambda attrs: answer
+        return answer
 
     def failing(*args, **options):
         raise ValueError("failed")
 
-    monkeypatch.setattr(EDG, "_trained", None)
+    monkeypatch.setattr(EDG, "_trained", types.SimpleNamespace(observing=lambda observables: None))
     torch.set_num_threads(3)  # the fixture one_torch_thread puts it back
     for edg, n_threads in ((EDG(SYSTEM), 1), (EDG(SYSTEM, n_threads=2), 2)):
         monkeypatch.setattr(sampler, name, watched)

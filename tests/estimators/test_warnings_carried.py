@@ -33,7 +33,7 @@ ELSEWHERE = {
     "reweight",
     "thermodynamic_integration",
 }
-NO_DRAWS = {"estimates_from_exact"}
+NO_DRAWS = {"estimates_from_exact", "to_arviz"}
 
 
 def test_no_function_of_draws_is_left_out():

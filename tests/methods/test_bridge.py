@@ -67,10 +67,10 @@ def test_one_model_serves_all_points_of_a_scan():
 
 def test_configurations_are_as_many_as_draws_unless_told():
     method = make("bridge", {"n_samples": 8000, "n_sweeps": 4000, "n_chains": 2})
-    reference = method._reference(ising(), 1, False)
+    reference = method._reference(ising(), 1, None, False)
     assert reference.sizes["draw"] == 4000 and "configurations" in reference
     method = make("bridge", {"n_samples": 8000, "n_sweeps": 4000, "thin": 100})
-    assert method._reference(ising(), 1, False).sizes["draw"] == 40
+    assert method._reference(ising(), 1, None, False).sizes["draw"] == 40
     assert make("bridge").beside_others().options.n_threads == 1
     assert make("bridge", {"n_views": 1, "n_sweeps": 50}).settings() == {"n_samples": 10_000, "n_sweeps": 50}
 

@@ -44,7 +44,7 @@ def entropy_error(u: np.ndarray, influences: np.ndarray, bin_length: int = 1) ->
     Examples
     --------
     >>> u = np.random.default_rng(0).standard_normal((2, 1000))
-    >>> entropy_error(u, -u) < 1e-12, 0.02 < entropy_error(u, 0.0 * u) < 0.025
+    >>> entropy_error(u, -0.99 * u) < 3e-4, 0.02 < entropy_error(u, 0.0 * u) < 0.025
     (True, True)
     """
     known = not np.ptp(influences)

@@ -62,7 +62,6 @@ _DEFINITIONS = {
     "far apart",
     "n_used": "draws used, over all chains, after thinning by 2 tau_int",
     "overlap": "chance that a draw from this rung might be one from the next; NaN at the last",
-    **DEFINITIONS,
 }
 
 
@@ -137,7 +136,8 @@ def mbar(ladder: xr.Dataset, log_z_reference: float = 0.0, reference: int = 0) -
         "entropy": log_z + [u.mean() for u in us],
         "entropy_err": np.hypot(of_entropy, left_open),
     }
-    return rung_dataset(ladder, data, values, _DEFINITIONS, {"method": "mbar", "warning": "; ".join(reasons)})
+    notes = {"method": "mbar", "warning": "; ".join(reasons)}
+    return rung_dataset(ladder, data, values, _DEFINITIONS | DEFINITIONS, notes)
 
 
 def _pair_overlaps(energies: np.ndarray, counts: np.ndarray, solution: np.ndarray) -> np.ndarray:

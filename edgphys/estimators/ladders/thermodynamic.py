@@ -47,7 +47,6 @@ _DEFINITIONS = {
     "log_z_quadrature": "systematic error of log_z: distance of quintic and cubic Hermite rule, or half the "
     "change of the integrand where they leave its range, summed over steps",
     "log_z_trapezoid": "log of the partition function by the trapezoidal rule, for comparison",
-    **DEFINITIONS,
 }
 
 
@@ -115,7 +114,7 @@ def thermodynamic_integration(
         + _run(np.array([step.trapezoid for step in steps]), data.reference),
     }
     notes = {"method": "ti", "warning": "; ".join(reasons)}
-    return rung_dataset(ladder, data, values, _DEFINITIONS, notes)
+    return rung_dataset(ladder, data, values, _DEFINITIONS | DEFINITIONS, notes)
 
 
 def _piece(data: Ladder, pair: int) -> tuple[Step, np.ndarray]:

@@ -208,6 +208,8 @@ def kept_beside(
     if path.exists():
         arrays = read_arrays(path, identity)
         return arrays, float(arrays["seconds"])
+    if path_of(checkpoint).exists():  # without what is kept before it: the state of something else
+        read_arrays(path_of(checkpoint), identity)
     arrays = find()
     write_arrays(path, identity, arrays | {"seconds": np.array(time.perf_counter() - begin)})
     return arrays, 0.0

@@ -129,7 +129,7 @@ class AbstractContinuousSystem(AbstractSystem):
             "energy": f"E = {self.formula}, total, in the units of the temperature; average <E>",
             "reduced_energy": "E / T, no additive constant",
             "log_z": "log of Z = integral of exp(-E/T) over all coordinates, flat measure, natural logarithm",
-            **definitions(("free_energy", "specific_heat"), on_lattice=False),
+            **definitions(("free_energy", "entropy", "specific_heat"), on_lattice=False),
             **self._basin_definitions(),
             **self._more_definitions(),
         }

@@ -34,7 +34,7 @@ _MOMENTS = ("magnetization", "abs_magnetization", "magnetization_2", "magnetizat
 DEFINITIONS: dict[str, str] = definitions(
     (
         *(*_MOMENTS, "correlator_min", "specific_heat", "susceptibility", "binder_cumulant"),
-        *("correlation_length", "free_energy"),
+        *("correlation_length", "free_energy", "entropy"),
     )
 )
 

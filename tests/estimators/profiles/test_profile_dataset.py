@@ -67,7 +67,7 @@ def test_profiles_are_written_read_and_shown(name, samples, capsys):
 
 def test_what_is_no_profile_is_refused(samples):
     profile = MAKERS["energy_histogram"](samples)
-    with pytest.raises(DatasetError, match="profile must have one dim"):
+    with pytest.raises(DatasetError, match="profile must have the coordinate more"):
         dataset.validate(profile.expand_dims("more"))
     with pytest.raises(DatasetError, match="profile must have the coordinate energy"):
         dataset.validate(profile.drop_vars("energy"))
