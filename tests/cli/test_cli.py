@@ -77,6 +77,7 @@ def test_scan_passes_on_its_options(stub, folder, capsys):
     assert settings["metropolis"] == {"n_sweeps": 32, "n_chains": 2}
 
 
+@pytest.mark.slow
 def test_settings_go_to_the_generator_or_to_the_chains(stub):
     chains = "--method swendsen_wang --n-sweeps 32 --n-chains 2 --n-warmup 8 --thin 2 --option improved=false"
     words = ["--temperature", "2.5", *chains.split(), "--option", "batch_size=64", "--quiet", "--out", "a.nc"]
@@ -395,6 +396,7 @@ def test_python_of_the_readme_runs(stub, folder):
     assert "log_z" in names["log_z"] and (folder / "chains.npz").exists()
 
 
+@pytest.mark.slow
 def test_curves_of_the_readme_run(folder):
     text = next(block for block in readme_blocks("python") if "family.curve" in block)
     for words, fewer in {
@@ -425,6 +427,7 @@ def test_larger_lattices_of_the_readme_run(folder):
     assert names["draws"].sizes == {"draw": 20} and "log_weight_variance_within" in names["draws"].attrs
 
 
+@pytest.mark.slow
 def test_continuous_systems_of_the_readme_run(folder):
     *_, text, _ = readme_blocks("python")
     for words, fewer in {"fit(seed=0)": "fit(seed=0, n_steps=2)", "10_000": "200", "=500": "=2"}.items():

@@ -72,6 +72,7 @@ def test_a_stopped_command_goes_on_when_given_again(folder, monkeypatch, capsys)
     xr.testing.assert_equal(resumed, dataset.read("b.nc"))
 
 
+@pytest.mark.slow
 def test_temper_on_a_spaced_ladder(capsys):
     options = ["--temperature", "2.0:4.0:2", "--spaced", "4", "--n-sweeps", "300", "--n-chains", "2"]
     assert main(["temper", "ising", "--extent", "4", *options, "--quiet", "--out", "ladder.nc"]) == 0

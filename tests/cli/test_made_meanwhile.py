@@ -88,6 +88,7 @@ def test_a_scan_that_is_extended_is_replaced_only_as_it_was(folder, monkeypatch,
     assert dataset.read("a.nc").sizes == {"method": 3, "temperature": 5}
 
 
+@pytest.mark.slow
 def test_python_keeps_pictures_samplers_and_datasets_beside(folder, monkeypatch):
     from matplotlib.figure import Figure
 

@@ -82,6 +82,7 @@ def trained(seed=0):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.statistical
 def test_answer_moves_with_the_coupling(monkeypatch):
     """log Z, energy and basins at both ends; a model that stays at one temperature fails."""
@@ -114,6 +115,7 @@ def test_chain_is_exact_and_the_upper_bound_is_one_everywhere():
         assert exact["log_z"] - 4.0 * err < float(bound.mean()) < exact["log_z"] + 0.5
 
 
+@pytest.mark.slow
 @pytest.mark.statistical
 def test_training_raises_the_bound_in_all_of_the_range():
     """From one Gaussian over both wells, in 120 steps; errors of the gaps are a tenth of them."""
@@ -144,6 +146,7 @@ class Stopped(Exception):
     """In place of a kill."""
 
 
+@pytest.mark.slow
 def test_training_resumes_to_the_same_bits(tmp_path, monkeypatch):
     from edgphys.edg.core import training
 

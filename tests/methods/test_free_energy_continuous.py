@@ -162,6 +162,7 @@ def test_log_z_is_that_of_quadrature(name):
     assert table.attrs["system"] == CASES[name][0]().name and table.attrs["n_energy_calls"] > 10_000
 
 
+@pytest.mark.slow
 @pytest.mark.statistical
 def test_integration_passes_the_divergence_of_a_hard_core():
     table = check(CASES["lennard_jones_pair"], "ti", 6, n_sweeps=600)
@@ -187,6 +188,7 @@ def test_two_methods_and_two_seeds_agree_for_thirteen_particles():
     assert_z(values[0] - values[1], math.hypot(*errors), 0.0, max_err=0.15)
 
 
+@pytest.mark.slow
 @pytest.mark.statistical
 def test_a_wrong_gaussian_is_seen(monkeypatch):
     right = GaussianPath.log_z_reference.fget
@@ -199,6 +201,7 @@ def test_a_wrong_gaussian_is_seen(monkeypatch):
     assert_off(float(table["log_z"]), float(table["log_z_err"]), exact, least=50.0, max_err=max_err)
 
 
+@pytest.mark.slow
 def test_scan_has_ladders_for_compiled_systems_only():
     table = ep.scan(
         lambda temperature: ep.DoubleWell(temperature=temperature, tilt=0.5),

@@ -29,6 +29,7 @@ def test_gamma_over_nu_of_a_susceptibility():
     assert abs(found["exponent"] - GAMMA) < 3.0 * found["exponent_err"] < 0.01
 
 
+@pytest.mark.slow
 def test_two_sizes_do_not_slip_past_each_other():
     """All free: values of two sizes side by side lie on a function of any exponent, which is no collapse."""
     tables = by_law(5, peaked, GAMMA, quantity="susceptibility", lengths=(32, 64))

@@ -270,6 +270,7 @@ def test_stein_identity_of_the_drive(sigma, device):
     )  # the term is big enough to be missed
 
 
+@pytest.mark.slow
 @pytest.mark.statistical
 @pytest.mark.parametrize("name", ["square", pytest.param("broken", marks=pytest.mark.slow)])
 def test_antithetic_pairs_lower_the_variance(name, device, monkeypatch):

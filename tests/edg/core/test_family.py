@@ -84,6 +84,7 @@ def test_gradients_reach_all_weights_at_their_powers():
     assert model.target.calls.n_gradient_calls == 32
 
 
+@pytest.mark.slow
 @pytest.mark.statistical
 @pytest.mark.parametrize("n_conditions", [1, 2])
 def test_bound_is_the_mean_over_the_range(n_conditions):

@@ -156,6 +156,7 @@ def test_energies_and_forces_are_counted():
     assert model.target.n_gradient_calls == 7 * 4 + 5 * 4 + 5
 
 
+@pytest.mark.slow
 def test_training_moves_the_steps_and_raises_the_bound():
     edg = ep.EDG(PAIR, train_at={}, n_leapfrog=2, decoder_size=(3, 2), encoder_size=(4, 1))
     before = float(ep.estimate(edg.sample(2000, seed=1, progress=False))["elbo"])

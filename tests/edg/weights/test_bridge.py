@@ -153,6 +153,7 @@ def test_another_number_of_views_on_one_side_is_wrong(monkeypatch):
     assert abs(float(table["mismatch"])) > 4.0
 
 
+@pytest.mark.slow
 @pytest.mark.statistical
 def test_shares_of_labels_are_those_of_both_sides(monkeypatch):
     """In a field the share of one phase is held low by hand; the pilot gives it back."""

@@ -52,6 +52,7 @@ def test_weights_stay_exact_and_become_more_even(field):
     assert ess(after) > (1.5 if field else 0.9) * ess(before)
 
 
+@pytest.mark.slow
 def test_shares_are_told_and_left_alone_where_a_number_is_asked():
     edg = sampler()
     one, plain = log_weights(edg, 1)

@@ -74,6 +74,7 @@ def test_mean_weight_is_z(name, scale, n_views, device):
     assert_z(*jackknife_log_mean(log_w), exact_log_z(target), n_tests=n_tests, max_err=0.04)
 
 
+@pytest.mark.slow
 @pytest.mark.statistical
 @pytest.mark.parametrize("name", TARGETS)
 def test_the_gap_falls_with_the_number_of_views(name, device):

@@ -166,6 +166,7 @@ def test_derived_quantities_cover(ar1, a, length, n_chains):
     assert coverage(uncorrelated) > 0.95
 
 
+@pytest.mark.slow
 def test_skewed_ratio_on_a_short_chain_does_not_cover(ar1):
     """Said in the docstring of the estimates of chains: linear propagation fails first for Binder."""
     z, _ = derived_z(ar1, 0.5, 50, 1, 1000, seed=17)

@@ -26,6 +26,7 @@ EXACT_TAU = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.statistical
 def test_derived_times_of_gaussian_ar1(gaussian_chains):
     """Hermite polynomials H_k of x decorrelate like rho^(k t).

@@ -89,6 +89,7 @@ def test_where_nothing_was_drawn_there_is_no_number():
     assert "no overlap" in curve.attrs["warning"]
 
 
+@pytest.mark.slow
 @pytest.mark.statistical
 def test_chains_at_several_temperatures_against_kaufman():
     system = Ising(lattices.build("square", (8, 8)), 2.2)
@@ -165,6 +166,7 @@ def test_chains_of_different_systems_are_refused():
 FROZEN = {"n_chains": 4, "n_sweeps": 1000, "n_threads": 1, "seed": 0}
 
 
+@pytest.mark.slow
 def test_chains_at_rest_in_different_states_are_not_reliable():
     system = Ising(lattices.build("square", (8, 8)), 0.3)
     curve = ep.reweight(

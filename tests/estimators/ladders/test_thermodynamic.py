@@ -42,6 +42,7 @@ def test_quadrature_error_is_bounded_by_the_distance_of_the_rules():
     assert abs(float(result["log_z_trapezoid"][1]) - (exact[1] - exact[0])) > 3 * off
 
 
+@pytest.mark.slow
 @pytest.mark.statistical
 @pytest.mark.parametrize("decay, shared", [(0.0, 0.0), (0.0, 0.8), (0.7, 0.5)])
 def test_error_bars_of_thermodynamic_integration_cover(decay, shared):

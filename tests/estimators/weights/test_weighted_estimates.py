@@ -68,6 +68,7 @@ def test_log_normal_weights_have_the_analytic_error():
     assert float(table.free_energy_err) == 2.0 * float(table.log_z_err)
 
 
+@pytest.mark.slow
 @pytest.mark.statistical
 def test_one_sigma_bars_of_log_z_and_energy_cover(gaussian_weighted, exact):
     z = {"log_z": [], "energy": [], "specific_heat": []}

@@ -136,6 +136,7 @@ def test_number_of_rungs_is_chosen_for_the_variance_of_the_weights(monkeypatch):
     assert len(find_schedule(MovingPoints, HOT, cold, x, np.zeros(len(x)), None, rng)[0].positions) == 60
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_rungs", [3, 700, None])
 def test_gradient_calls_are_counted(n_rungs):
     calls = []

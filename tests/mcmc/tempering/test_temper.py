@@ -311,6 +311,7 @@ def equality_p(samples):
     return scipy.stats.chi2.sf((weights * (means - common) ** 2).sum(), len(means) - 1)
 
 
+@pytest.mark.slow
 @pytest.mark.statistical
 def test_spaced_ladder_has_equal_swap_rates_and_an_even_one_has_not():
     system = Ising(lattices.build("square", (6, 6)), 2.3)
