@@ -12,9 +12,11 @@ NetCDF Users Guide (Unidata), appendix "File format specifications", section "Th
 
 from __future__ import annotations
 
+import contextlib
 import io
 import itertools
 import math
+import mmap
 from pathlib import Path
 from typing import Any
 
@@ -117,6 +119,17 @@ def write_aside(path: Path, content: memoryview, name: str, variable: xr.Variabl
         for begins in itertools.product(*starts):
             piece = tuple(slice(begin, begin + step) for begin, step in zip(begins, chunks, strict=True))
             into[piece] = variable[piece].values
+            _forget(variable)
+
+
+def _forget(variable: xr.Variable) -> None:
+    """Let go of what was read of a file that is mapped: it would count as memory of this process."""
+    base = variable._data
+    while isinstance(base, np.ndarray):
+        base = base.base
+    if isinstance(base, mmap.mmap):
+        with contextlib.suppress(AttributeError):  # Windows knows no advice
+            base.madvise(mmap.MADV_DONTNEED)
 
 
 class _InFile(BackendArray):

@@ -15,6 +15,7 @@ from rich.table import Table
 
 from edgphys.dataset.schema import KINDS
 from edgphys.methods.condition_ranges import range_words
+from edgphys.recording.record import unrecorded
 from edgphys.report.comparison import (
     blanks,
     boundary_words,
@@ -83,6 +84,13 @@ def content_of(
     kind = result.attrs.get("kind")
     if kind == "scan" or kind not in KINDS:
         return content_of_scan(result, variables)
+    with unrecorded():  # what is shown is not kept: its source need not be read to the end for a record
+        return _content_of(result, variables, exact)
+
+
+def _content_of(result: xr.Dataset, variables: list[str] | None, exact: dict[str, float] | None) -> Content:
+    """Of all kinds but scans."""
+    kind = result.attrs["kind"]
     title, state = _heading(result)
     view, notes = empty_table(str(result.attrs["method"])), [_BRACKETS]
     if kind == "ladder":

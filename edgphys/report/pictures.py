@@ -30,10 +30,13 @@ __all__ = ["Picture", "pictures_of", "pictures_of_model"]
 _N_SHOWN = 8
 _N_POINTS = 2000
 _WORDS = {
-    "samples": "Energies of the draws. Of weighted draws each with its weight, and the weights over their "
-    "mean: a tail to the right that few draws reach makes an estimate unreliable; perfect ones are all at 0.",
+    "samples": "Energies of the draws.",
     "history": "The training: the bound, one batch at each step.",
 }
+_OF_WEIGHTS = (
+    " Each draw has its weight; the weights over their mean are beneath: a tail to the right that few draws "
+    "reach makes an estimate unreliable, perfect draws are all at 0."
+)
 
 
 @dataclass(frozen=True)
@@ -53,8 +56,10 @@ def pictures_of(result: xr.Dataset) -> Iterator[Picture]:
             title = observables.record(name, result.attrs).title
             yield Picture(plot(table, [name]), f"{title}, with one standard error and differences beneath.")
         return
+    words = _WORDS.get(kind, f"The {kind}; open points are not to be trusted.")
+    words += _OF_WEIGHTS if "log_weight_joint" in result else ""
     with contextlib.suppress(EdgphysError):  # what has nothing to draw
-        yield Picture(plot(result), _WORDS.get(kind, f"The {kind}; open points are not to be trusted."))
+        yield Picture(plot(result), words)
     if kind == "samples" and "configurations" in result:
         yield Picture(*_configurations(result))
 
