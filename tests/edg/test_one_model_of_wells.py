@@ -65,6 +65,7 @@ def log_z(edg, n=4000, **couplings):
     return float(found["log_z"]), float(found["log_z_err"])
 
 
+@pytest.mark.slow
 @pytest.mark.statistical
 @pytest.mark.parametrize("scale", [0.0, 0.05])
 @pytest.mark.parametrize("name", CASES)

@@ -235,6 +235,7 @@ def test_path_bound_of_other_variances_or_another_energy_is_found(device, monkey
     )
 
 
+@pytest.mark.slow
 @pytest.mark.statistical
 @pytest.mark.parametrize("name", NAMES)
 def test_continuous_bound_is_the_limit_of_many_steps(name, device):

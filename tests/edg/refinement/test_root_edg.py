@@ -116,6 +116,7 @@ def steps_until(stage, place, n_steps):
     return sum(stages[:stage]) + inside
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("stage", "place"), [*EARLY, *(pytest.param(*one, marks=pytest.mark.slow) for one in PLACES)]
 )

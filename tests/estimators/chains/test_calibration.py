@@ -156,6 +156,7 @@ def derived_z(ar1, a, length, n_chains, n_series, seed):
     return dict(zip(EXACT, np.transpose(right), strict=True)), np.array(wrong)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("a", "length", "n_chains"), [(0.5, 1000, 8), pytest.param(0.0, 2000, 1, marks=pytest.mark.slow)]
 )
