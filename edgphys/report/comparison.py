@@ -37,6 +37,7 @@ __all__ = [
     "known_results",
     "looks",
     "model_ranges",
+    "names_among",
     "reference_method",
     "results_of",
     "sampled_methods",
@@ -145,12 +146,23 @@ def results_of(table: xr.Dataset, variables: Sequence[str] | None, skip: str) ->
     }
     there = observables.ordered(having, table.attrs)
     if variables is not None:
-        for name in variables:
-            if name not in there:
-                raise UnknownNameError(f"variables must be among {', '.join(there)}, got {name!r}")
-        return list(variables)
+        return names_among(variables, there)
     constant = {"magnetization"} if table.attrs.get("z2_symmetric") else set()
     return [name for name in there if is_result(name, table.attrs) and name not in constant | {skip}]
+
+
+def names_among(variables: Sequence[str], there: Sequence[str]) -> list[str]:
+    """The names that are asked for.
+
+    Raises
+    ------
+    UnknownNameError
+        If one is not `there`; the message lists what there is.
+    """
+    for name in variables:
+        if name not in there:
+            raise UnknownNameError(f"variables must be among {', '.join(there)}, got {name!r}")
+    return list(variables)
 
 
 def looks(table: xr.Dataset) -> dict[str, Look]:

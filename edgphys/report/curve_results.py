@@ -17,8 +17,8 @@ from rich.table import Table
 
 from edgphys import observables
 from edgphys.dataset.schema import NOT_THERE
-from edgphys.errors import DatasetError, EdgphysError, UnknownNameError
-from edgphys.report.comparison import format_value, is_result
+from edgphys.errors import DatasetError, EdgphysError
+from edgphys.report.comparison import format_value, is_result, names_among
 from edgphys.report.exact_curve import builder
 
 if TYPE_CHECKING:
@@ -116,10 +116,7 @@ def _names(curve: xr.Dataset, variables: Sequence[str] | None) -> list[str]:
     there = [str(name) for name in curve.data_vars if f"{name}_err" in curve]
     there = [name for name in there if curve[name].dims == (coupling_of(curve),)]
     if variables is not None:
-        for name in variables:
-            if name not in there:
-                raise UnknownNameError(f"variables must be among {', '.join(there)}, got {name!r}")
-        return list(variables)
+        return names_among(variables, there)
     constant = {"magnetization"} if curve.attrs.get("z2_symmetric") else set()
     shown = [name for name in there if is_result(name, curve.attrs) and name not in constant]
     shown = observables.ordered(shown, curve.attrs)

@@ -14,14 +14,13 @@ from edgphys.errors import ArgumentTypeError, ArgumentValueError, DatasetError
 from edgphys.report.comparison import whole_scan
 from edgphys.report.drawing.pair import check_pair, draw_pair
 from edgphys.report.drawing.registry import DRAWERS
-from edgphys.report.drawing.scan import shown_results
 from edgphys.report.drawing.sheet import SHEETS
 
 if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.figure import Figure
 
-__all__ = ["plot", "shown_results"]
+__all__ = ["plot"]
 
 
 def plot(

@@ -63,7 +63,8 @@ def write_report(
 
     Notes
     -----
-    The same dataset gives the same page, byte for byte, with the same versions of the packages.
+    The same dataset gives the same page with the same versions of the packages, but for the exact curves of a
+    scan, which are drawn as finely as a few seconds allow.
     """
     import xarray as xr
 

@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 from edgphys import observables
 from edgphys.dataset.padding import drawn
 from edgphys.errors import EdgphysError
-from edgphys.report.comparison import whole_scan
 from edgphys.report.curve_results import as_scan
 from edgphys.report.drawing.marks import BLUE
-from edgphys.report.figure import plot, shown_results
+from edgphys.report.drawing.scan import draw_each
+from edgphys.report.drawing.sheet import SHEETS
+from edgphys.report.figure import plot
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -51,10 +52,9 @@ def pictures_of(result: xr.Dataset) -> Iterator[Picture]:
     """All that there is to be seen of a dataset."""
     kind = result.attrs["kind"]
     if kind in ("scan", "curve"):
-        table = whole_scan(as_scan(result) if kind == "curve" else result)
-        for name in shown_results(table):
+        for name, figure in draw_each(as_scan(result) if kind == "curve" else result, SHEETS["screen"]):
             title = observables.record(name, result.attrs).title
-            yield Picture(plot(table, [name]), f"{title}, with one standard error and differences beneath.")
+            yield Picture(figure, f"{title}, with one standard error and differences beneath.")
         return
     words = _WORDS.get(kind, f"The {kind}; open points are not to be trusted.")
     words += _OF_WEIGHTS if "log_weight_joint" in result else ""

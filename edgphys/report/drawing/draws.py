@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from edgphys.errors import UnknownNameError
+from edgphys.report.comparison import names_among
 from edgphys.report.drawing.marks import BLUE, INK
 from edgphys.report.drawing.sheet import Sheet
 from edgphys.report.drawing.words import label, with_unit
@@ -27,10 +27,7 @@ def draw_samples(samples: xr.Dataset, variables: Sequence[str] | None, sheet: Sh
     """Series and density of each variable of chains; of weighted draws the densities, and the weights."""
     dims = ("chain", "draw") if "chain" in samples.dims else ("draw",)
     there = [str(name) for name, one in samples.data_vars.items() if set(one.dims) == set(dims)]
-    names = ["energy"] if variables is None else list(variables)
-    for name in names:
-        if name not in there:
-            raise UnknownNameError(f"variables must be among {', '.join(there)}, got {name!r}")
+    names = names_among(["energy"] if variables is None else variables, there)
     weights = _weights(samples)
     n_columns = 2 if weights is None and sheet.columns is None else 1
     per_name = 2 if weights is None else 1

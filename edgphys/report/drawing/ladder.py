@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from edgphys.errors import EdgphysError, UnknownNameError
+from edgphys.errors import EdgphysError
+from edgphys.report.comparison import names_among
 from edgphys.report.drawing.marks import BLUE, RED, draw_points, tell_hollow
 from edgphys.report.drawing.sheet import Sheet
 from edgphys.report.drawing.words import label
@@ -32,11 +33,8 @@ def draw_ladder(ladder: xr.Dataset, variables: Sequence[str] | None, sheet: Shee
     couplings = json.loads(ladder.attrs["ladder"])
     n = len(next(iter(couplings.values())))
     rungs = [estimate(rung(ladder, k)) for k in range(n)]
-    names = list(_SHOWN if variables is None else variables)
-    for name in names:
-        if f"{name}_err" not in rungs[0]:
-            known = ", ".join(str(one) for one in rungs[0] if f"{one}_err" in rungs[0])
-            raise UnknownNameError(f"variables must be among {known}, got {name!r}")
+    there = [str(one) for one in rungs[0] if f"{one}_err" in rungs[0]]
+    names = names_among(_SHOWN if variables is None else variables, there)
     dim = next(iter(couplings)) if len(couplings) == 1 else "rung"
     x = np.asarray(couplings[dim] if dim in couplings else np.arange(n), np.float64)
     good = np.array([float(one["converged"]) != 0 for one in rungs])

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from edgphys import observables
-from edgphys.errors import DatasetError, UnknownNameError
-from edgphys.report.comparison import is_result, looks
+from edgphys.errors import DatasetError
+from edgphys.report.comparison import is_result, looks, names_among
 from edgphys.report.dataset_tables import exact_of
 from edgphys.report.drawing.marks import INK, draw_points, is_trusted
 from edgphys.report.drawing.sheet import Sheet
@@ -68,10 +68,7 @@ def _chosen(ds: xr.Dataset, variables: Sequence[str] | None) -> list[str]:
     there = [str(name) for name in ds.data_vars if not str(name).endswith("_err") and np.isfinite(ds[name])]
     there = observables.ordered(there, ds.attrs)
     if variables is not None:
-        for name in variables:
-            if name not in there:
-                raise UnknownNameError(f"variables must be among {', '.join(there)}, got {name!r}")
-        return list(variables)
+        return names_among(variables, there)
     shown = [name for name in there if is_result(name, ds.attrs) and f"{name}_err" in ds]
     if not shown:
         raise DatasetError(f"{ds.attrs['kind']} must have a result with an error to be drawn, got none")

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from edgphys.errors import DatasetError, UnknownNameError
+from edgphys.errors import DatasetError
 from edgphys.estimators.profiles.shares import MIN_VISITS
+from edgphys.report.comparison import names_among
 from edgphys.report.drawing.marks import BLUE, INK, draw_points, is_trusted, tell_hollow
 from edgphys.report.drawing.numbers import draw_numbers
 from edgphys.report.drawing.sheet import Sheet
@@ -35,10 +36,7 @@ def chosen(
     """Variables over the dim that have an error, or those asked for."""
     there = [str(name) for name, one in ds.data_vars.items() if one.ndim == n_dims]
     if variables is not None:
-        for name in variables:
-            if name not in there:
-                raise UnknownNameError(f"variables must be among {', '.join(there)}, got {name!r}")
-        return list(variables)
+        return names_among(variables, there)
     return [name for name in there if f"{name}_err" in ds and name not in without]
 
 

@@ -9,7 +9,7 @@ markers are cells that did not pass their tests of convergence or reliability.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.figure import Figure
 
-__all__ = ["draw_curve", "draw_scan", "shown_results"]
+__all__ = ["draw_curve", "draw_each", "draw_scan", "shown_results"]
 
 _COLUMNS = {1: 1, 2: 2, 3: 3, 4: 2, 5: 3, 6: 3, 9: 3}
 # Of a panel with its residuals, relative to one without; and inches for heading and legend.
@@ -54,9 +54,6 @@ def draw_scan(table: xr.Dataset, variables: Sequence[str] | None, sheet: Sheet) 
     ValueError
         If there are more than 4 curves for one method; select some with ``table.sel``.
     """
-    from matplotlib.figure import Figure
-    from matplotlib.layout_engine import ConstrainedLayoutEngine
-
     table = whole_scan(table)
     couplings = check_scan(table)
     names = shown_results(table, variables)
@@ -64,7 +61,25 @@ def draw_scan(table: xr.Dataset, variables: Sequence[str] | None, sheet: Sheet) 
         raise DatasetError("table has no result to draw")
     if not couplings:
         return draw_methods(table, names, sheet)
-    curves = curves_of(table, couplings)
+    return _pictured(table, names, curves_of(table, couplings), sheet)
+
+
+def draw_each(table: xr.Dataset, sheet: Sheet) -> Iterator[tuple[str, Figure]]:
+    """A figure for each result, with its name; exact curves are computed once for all of them."""
+    table = whole_scan(table)
+    couplings, names = check_scan(table), shown_results(table)
+    curves = curves_of(table, couplings) if couplings and names else []
+    for name in names:
+        with sheet.style():
+            one = _pictured(table, [name], curves, sheet) if couplings else draw_methods(table, [name], sheet)
+        yield name, one
+
+
+def _pictured(table: xr.Dataset, names: list[str], curves: list[Curve], sheet: Sheet) -> Figure:
+    """Panels with heading and legend."""
+    from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
+
     n_columns = sheet.columns or _COLUMNS.get(len(names), 4)
     n_rows = -(-len(names) // n_columns)
     # Panels of a screen stand closer to each other than single pictures do.
