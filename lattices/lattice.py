@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import functools
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
 from lattices import symmetry
 from lattices.colouring import bipartition
+from lattices.numbering import expand_bonds
 from lattices.unit_cell import UnitCell
 
 __all__ = ["Lattice"]
@@ -130,6 +131,17 @@ class Lattice:
     def shape(self) -> tuple[int, ...]:
         """`extent` where a cell has one site, else ``extent + (n_sites_per_cell,)``."""
         return self.extent if self.n_sites_per_cell == 1 else (*self.extent, self.n_sites_per_cell)
+
+    @functools.cached_property
+    def bond_kinds(self) -> np.ndarray:
+        """Number of the kind of each bond in ``unit_cell.kinds``, int32 (n_bonds,)."""
+        kinds, cell = self.unit_cell.kinds, self.unit_cell
+        # The kind as the last digit of the colour: the order of the bonds stays what it is.
+        numbered = (
+            replace(bond, colour=bond.colour * len(kinds) + kinds.index(bond.kind)) for bond in cell.bonds
+        )
+        _, numbers = expand_bonds(replace(cell, bonds=tuple(numbered)), self.extent, self.pbc)
+        return _frozen(numbers % len(kinds))
 
     @functools.cached_property
     def coordination(self) -> np.ndarray:
