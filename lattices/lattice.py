@@ -164,6 +164,15 @@ class Lattice:
         return _frozen(table)
 
     @functools.cached_property
+    def neighbour_bonds(self) -> np.ndarray:
+        """Number of the bond that leads to each of the `neighbours`, padded with -1, int32, same shape."""
+        starts = np.concatenate([self.bonds[:, 0], self.bonds[:, 1]])
+        ends = np.concatenate([self.bonds[:, 1], self.bonds[:, 0]])
+        table = np.full(self.neighbours.shape, -1, dtype=np.int32)
+        table[self.neighbours >= 0] = np.lexsort((ends, starts)) % self.n_bonds
+        return _frozen(table)
+
+    @functools.cached_property
     def adjacency(self) -> np.ndarray:
         """Number of bonds between two sites, float64 (n_sites, n_sites): 0, 1, or 2 for a double bond."""
         matrix = np.zeros((self.n_sites, self.n_sites))

@@ -25,7 +25,7 @@ from edgphys.edg.field.recipe import FieldRecipe
 from edgphys.edg.mixture.recipe import HamiltonianRecipe, MixtureRecipe
 from edgphys.edg.particles.recipe import ParticleRecipe
 from edgphys.edg.refinement.recipe import RefinementRecipe
-from edgphys.errors import ArgumentTypeError, ArgumentValueError
+from edgphys.errors import ArgumentTypeError, ArgumentValueError, UnknownNameError
 from edgphys.systems.base import AbstractSystem
 
 __all__ = ["RECIPES", "option_names", "reason_for", "recipe_for"]
@@ -79,7 +79,11 @@ def recipe_for(system: AbstractSystem, given: Mapping[str, Any]) -> tuple[Abstra
     able = [recipe.name for recipe in RECIPES.values() if recipe.serves(system) is None]
     name = given.pop("decoder", None) or _chosen(system, given, defaults).name
     allowed = ("auto", *(recipe.name for recipe in defaults if recipe.name in able), *able)
-    recipe = RECIPES[choice(name, "decoder", tuple(dict.fromkeys(allowed)))]
+    allowed = tuple(dict.fromkeys(allowed))
+    if isinstance(name, str) and name in RECIPES and name not in allowed:
+        words = f"one of {', '.join(allowed)}, got {name!r}"
+        raise UnknownNameError(f"decoder must be {words}: {RECIPES[name].serves(system)}", "decoder")
+    recipe = RECIPES[choice(name, "decoder", allowed)]
     names = _names(recipe)
     foreign = next((option for option in given if option not in names), None)
     if foreign is not None:

@@ -66,6 +66,11 @@ class AbstractLatticeSystem(AbstractSystem):
         return self.lattice.sublattices_alike
 
     @property
+    def pair_weights(self) -> NDArray[np.float64] | None:
+        """Weights of the bonds in the energy, shape (n_bonds,), up to a factor; None where all are alike."""
+        return None
+
+    @property
     def observables(self) -> tuple[str, ...]:
         """Names that `measure` gives after `energy`."""
         return tuple(self._measure(np.ones((1, self.n_sites))))

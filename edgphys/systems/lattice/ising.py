@@ -300,7 +300,14 @@ class Ising(AbstractLatticeSystem):
 
     @property
     def partial_sums(self) -> tuple[str, ...]:
-        return ("spins", "equal_spins") if self.is_uniform else ("spins",)
+        if self.is_uniform:
+            return ("spins", "equal_spins", "cells")
+        alike = isinstance(self.coupling, float | dict) and isinstance(self.field, float)
+        return ("spins", "cells") if alike else ("spins",)
+
+    @property
+    def pair_weights(self) -> NDArray[np.float64] | None:
+        return None if isinstance(self.coupling, float) else self.bond_weights
 
     def reduced_energy(self, x: Tensor) -> Tensor:
         """U(y) at y = `x`; integrates to Z over R^N, so that -log E[w] needs no further constant.
