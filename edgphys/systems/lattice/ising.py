@@ -146,8 +146,10 @@ class Ising(AbstractLatticeSystem):
         energy="H = -J sum_<ij> s_i s_j - h sum_i s_i, weight exp(-H/T)",
         parameters=(
             Parameter("temperature", "T, positive, in units of J (k_B = 1)"),
-            Parameter("coupling", "J, positive for a ferromagnet; one, by kind or by bond", 1.0),
-            Parameter("field", "h; one, or by site", 0.0),
+            Parameter(
+                "coupling", "J, positive for a ferromagnet; one, by kind or by bond", 1.0, takes_several=True
+            ),
+            Parameter("field", "h; one, or by site", 0.0, takes_several=True),
         ),
         lattices="any lattice, periodic or open",
         exact=(

@@ -23,7 +23,7 @@ from edgphys.mcmc.ising.bits.digits import class_digits, step_words
 from edgphys.mcmc.ising.bits.logic import HEAT_BATH, IN_FIELD, METROPOLIS
 from edgphys.mcmc.ising.bits.measure import make_probe, measure
 from edgphys.mcmc.ising.bits.simd import static
-from edgphys.mcmc.ising.bits.sweep import SCRATCH, new_generators, sweep, update_blocks
+from edgphys.mcmc.ising.bits.sweep import SCRATCH, new_generators, update_blocks
 from edgphys.mcmc.random.xoshiro import new_state
 from edgphys.systems.lattice.measurements import LatticeObservables
 
@@ -119,10 +119,7 @@ class Engine:
 
         `temperature`, int64 (n_members,), numbers the betas; `snapshots` is uint64, (n_draws or 0, n_words).
         """
-        if self._n_turned:
-            _run_turned(*self.tables(state, temperature), self._colours, n_sweeps, snapshots)
-        else:
-            _run(*self.tables(state, temperature), n_sweeps, snapshots)
+        _run(*self.tables(state, temperature), self._colours, n_sweeps, snapshots)
         n_sweeps *= max(1, len(snapshots))
         state.counts[ATTEMPTED] += self.layout.n_sites * self.n_members * n_sweeps
 
@@ -184,26 +181,17 @@ def _ranges(lattice, order: np.ndarray, coordination: int) -> np.ndarray:
 
 
 @njit(nogil=True, cache=True)
-def _run_turned(blocks, shared, colours, n_sweeps, snapshots):
-    """As `_run`, with the turned spins of each colour renewed after it."""
+def _run(blocks, shared, colours, n_sweeps, snapshots):
+    """Sweeps, the turned spins of each colour renewed after it where `colours`, their ends, are given."""
     words, n_lanes = shared[0], len(shared[6])
-    beyond = (colours[-1] + 1) * n_lanes
     for draw in range(max(1, snapshots.shape[0])):
         for _ in range(n_sweeps):
-            for colour in range(colours.size - 1):
+            for colour in range(blocks[0][0].shape[0]):
                 update_blocks(blocks, colour, shared)
-                for i in range(colours[colour] * n_lanes, colours[colour + 1] * n_lanes):
-                    words[beyond + i] = ~words[i]
-        if snapshots.shape[0] > 0:
-            for i in range(words.size):
-                snapshots[draw, i] = words[i]
-
-
-@njit(nogil=True, cache=True)
-def _run(blocks, shared, n_sweeps, snapshots):
-    words = shared[0]
-    for draw in range(max(1, snapshots.shape[0])):
-        sweep(blocks, shared, n_sweeps)
+                if colours.size > 0:
+                    beyond = (colours[-1] + 1) * n_lanes
+                    for i in range(colours[colour] * n_lanes, colours[colour + 1] * n_lanes):
+                        words[beyond + i] = ~words[i]
         if snapshots.shape[0] > 0:
             for i in range(words.size):
                 snapshots[draw, i] = words[i]
