@@ -167,8 +167,11 @@ def ising_of_couplings(
         "specific_heat": float(p @ (energy - mean) ** 2) / (temperature**2 * n_sites),
     }
     waves = wave_rows(lattice) if all(lattice.pbc) else np.zeros((0, n_sites))
-    for name, signs in (("", 1.0), *([("staggered_", lattice.bipartition)] if staggered else [])):
-        m = total(np.ones(n_sites) * signs)
+    tables = {"": np.ones(n_sites)} | (
+        {"staggered_": np.array(lattice.bipartition, float)} if staggered else {}
+    )
+    for name, signs in tables.items():
+        m = total(signs)
         lowest = np.array([p @ total(row * signs) ** 2 for row in waves]).reshape(-1, 2).sum(1)
         table = np.stack([m, np.abs(m), m**2, m**4])
         part = order_estimates(p, table, lowest, lattice, temperature, vanishes=not sites.any())
