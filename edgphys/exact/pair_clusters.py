@@ -25,11 +25,11 @@ import scipy
 
 from edgphys.errors import NotExactError
 
-__all__ = ["PairMoments", "can_integrate", "pair_moments"]
+__all__ = ["MOST_POINTS", "PairMoments", "can_integrate", "pair_moments"]
 
 _CUTOFF = 80.0  # reduced energy of a pair, above its lowest, beyond which nothing is left
 _REFINEMENTS = 7
-_MAX_POINTS = 1500  # along an axis of the plane
+MOST_POINTS = 1500  # along an axis of the plane
 
 PairLaw = Callable[[np.ndarray], np.ndarray]
 
@@ -72,7 +72,12 @@ def can_integrate(n_particles: int, n_axes: int) -> bool:
 
 
 def pair_moments(
-    law: PairLaw, n_particles: int, n_axes: int, temperature: float, rtol: float = 1e-9
+    law: PairLaw,
+    n_particles: int,
+    n_axes: int,
+    temperature: float,
+    rtol: float = 1e-9,
+    most_points: int = MOST_POINTS,
 ) -> PairMoments:
     """Exact moments of n particles in D dimensions with the pair energy `law`.
 
@@ -87,6 +92,8 @@ def pair_moments(
         Positive, in units of the energy.
     rtol : float
         Largest change between the last two grids of Z, relative, and of <E>, its variance and the distance.
+    most_points : int
+        Along an axis of the plane; the time of a grid goes with the third power.
 
     Returns
     -------
@@ -111,7 +118,7 @@ def pair_moments(
     low, near, far = _reach(law, temperature)
     spacing, before = (far - near) / 32.0, None
     for _ in range(_REFINEMENTS if n_particles > 2 else 4 * _REFINEMENTS):
-        if n_particles > 2 and 2.0 * far / spacing > _MAX_POINTS:
+        if n_particles > 2 and 2.0 * far / spacing > most_points:
             break
         now = _moments(lambda r: (law(r) - low) / temperature, n_particles, n_axes, near, far, spacing)
         numbers = np.array([now.log_z, now.energy, now.variance, now.distance])
