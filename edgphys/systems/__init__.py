@@ -19,6 +19,7 @@ from edgphys.systems.lattice.relaxation import LatticeOperator
 from edgphys.systems.particles.base import AbstractParticleSystem
 from edgphys.systems.particles.double_well_particles import DoubleWellParticles
 from edgphys.systems.particles.lennard_jones import LennardJones
+from edgphys.systems.particles.pair_potential import PairPotential
 from edgphys.systems.provenance import sample_attrs
 from edgphys.systems.registry import available, build
 
@@ -36,6 +37,7 @@ __all__ = [
     "LogisticRegression",
     "ManyWell",
     "MuellerBrown",
+    "PairPotential",
     "Phi4",
     "Planar",
     "Potential",

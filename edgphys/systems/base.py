@@ -27,6 +27,7 @@ from edgphys._lazy import LazyModule
 from edgphys.errors import ArgumentValueError, NotExactError
 from edgphys.systems.final import Final
 from edgphys.systems.observing import AbstractObserving
+from edgphys.systems.particles.pair_law import PairLaw
 from edgphys.systems.records import SystemRecord
 from edgphys.systems.reference_path import ReferencePath
 from lattices import Lattice
@@ -147,6 +148,11 @@ class AbstractSystem(Final, AbstractObserving):
         cell; "sites": the field at one site, given its neighbours.
         """
         return ()
+
+    @property
+    def pair_law(self) -> PairLaw | None:
+        """The whole reduced energy as a sum over pairs of identical particles; None if it is none."""
+        return None
 
     @property
     def follows_from_parameters(self) -> bool:

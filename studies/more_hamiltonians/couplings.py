@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Couplings by bond and by kind: +-J glasses by tempering and MBAR, J1-J2 by EDG and MBAR, against exact sums.
+"""Couplings by bond and by kind: +-J glasses by tempering and MBAR, J1-J2 by EDG and MBAR, all exactly too.
 
     python -m studies.more_hamiltonians.couplings glass --extent 6
     python -m studies.more_hamiltonians.couplings j1j2

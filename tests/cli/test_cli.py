@@ -243,6 +243,19 @@ def test_wrong_scan_is_one_line_and_no_file(stub, folder, capsys, options, messa
     assert not out and not list(folder.iterdir()) and not stub.log
 
 
+@pytest.fixture(scope="module")
+def spoilt_files(tmp_path_factory):
+    """Good datasets, and files that are none, by name."""
+    place = tmp_path_factory.mktemp("files")
+    dataset.write(stub_scan(), place / "good.nc")
+    chains = edgphys.mcmc.run(edgphys.DoubleWell(), "hmc", 2, 20, 0)
+    dataset.write(edgphys.estimate(chains), place / "estimates.nc")
+    (place / "text.nc").write_text("no netCDF")
+    (place / "torn.nc").write_bytes((place / "good.nc").read_bytes()[:4000])
+    stub_scan().assign_attrs(schema_version=2).to_netcdf(place / "future.nc", engine="h5netcdf")
+    return {file.name: file.read_bytes() for file in place.iterdir()}
+
+
 @pytest.mark.parametrize(
     ("command", "message"),
     [
@@ -287,18 +300,15 @@ def test_wrong_scan_is_one_line_and_no_file(stub, folder, capsys, options, messa
         ("plot good.nc -o a.bmpp", "path must end in one of"),
     ],
 )
-def test_wrong_command_is_one_line_and_leaves_files_as_they_were(stub, folder, capsys, command, message):
-    dataset.write(stub_scan(), "good.nc")
-    system = edgphys.DoubleWell()
-    dataset.write(edgphys.estimate(edgphys.mcmc.run(system, "hmc", 2, 20, 0)), "estimates.nc")
-    (folder / "text.nc").write_text("no netCDF")
-    (folder / "torn.nc").write_bytes((folder / "good.nc").read_bytes()[:4000])
-    stub_scan().assign_attrs(schema_version=2).to_netcdf("future.nc", engine="h5netcdf")
-    before = {file.name: file.read_bytes() for file in folder.iterdir()}
+def test_wrong_command_is_one_line_and_leaves_files_as_they_were(
+    stub, folder, capsys, spoilt_files, command, message
+):
+    for name, content in spoilt_files.items():
+        (folder / name).write_bytes(content)
     assert main(command.split()) == 2
     out, err = capsys.readouterr()
     assert err.startswith("edgphys: error: ") and err.count("\n") == 1 and re.search(message, err)
-    assert not out and before == {file.name: file.read_bytes() for file in folder.iterdir()}
+    assert not out and spoilt_files == {file.name: file.read_bytes() for file in folder.iterdir()}
 
 
 def test_existing_file_is_kept_unless_overwritten(stub, folder, capsys):
@@ -360,7 +370,9 @@ def readme_blocks(language):
     return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
 
 
-def test_commands_of_the_readme_run(stub, folder):
+@pytest.mark.parametrize("ladders", [False, pytest.param(True, marks=pytest.mark.slow)])
+def test_commands_of_the_readme_run(stub, folder, ladders):
+    """Those of free energies by ladders take longer."""
     lines = [line.removesuffix("&&").strip() for block in readme_blocks("sh") for line in block.splitlines()]
     commands = [line.split()[1:] for line in lines if line.startswith("edgphys ")]
     names = [command[0] for command in commands]
@@ -372,27 +384,28 @@ def test_commands_of_the_readme_run(stub, folder):
         "temper": ["--n-sweeps", "200"],
         "free-energy": ["--n-sweeps", "300"],
     }
-    for command in commands:
+    made = [command for command in commands if ("mbar" in command) is ladders]
+    for command in made:
         short = ["--n-sweeps", "500"] if "--n-steps" in command else quick.get(command[0], [])
         # Chains alone have sweeps; a generator is refused them.
         short = [] if command[0] == "free-energy" and "edg" in command else short
         assert main([*command, *short, *(["--quiet"] if short else [])]) == 0
-    datasets = ["chains.nc", "ising.nc", "ladder.nc", "lj13.nc", "log_z.nc", "mb.nc", "scan.nc"]
+    quick_ones = {"chains.nc", "ising.nc", "ladder.nc", "lj13.nc", "mb.nc", "ising.html", "ising.png"}
     there = {file.name for file in folder.iterdir() if not file.name.endswith(".models")}
-    assert there == {*datasets, "ising.html", "ising.png"}
+    assert there == ({"log_z.nc", "scan.nc"} if ladders else quick_ones)
 
 
 def test_python_of_the_readme_runs(stub, folder):
     first, *_, chains = readme_blocks("python")
+    fewer = {"ep.EDG": "stub", '"seed": 0': '"seed": 0, "mcmc": {"n_sweeps": 500}', "20_000": "200"}
+    fewer |= {"seed=4": "n_sweeps=200, seed=4", "seed=5": "n_sweeps=500, seed=5"}
+    for words, others in fewer.items():
+        assert words in first + chains
+        first, chains = (block.replace(words, others) for block in (first, chains))
     names = {"stub": stub}
-    exec(compile(first.replace("ep.EDG", "stub"), "README.md", "exec"), names)
+    exec(compile(first, "README.md", "exec"), names)
     assert sorted(file.name for file in folder.iterdir()) == ["scan.nc", "scan.png"]
-    exec(
-        compile(
-            chains.replace("20_000", "200").replace("seed=4", "n_sweeps=200, seed=4"), "README.md", "exec"
-        ),
-        names,
-    )
+    exec(compile(chains, "README.md", "exec"), names)
     assert "log_z" in names["log_z"] and (folder / "chains.npz").exists()
 
 

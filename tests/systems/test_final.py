@@ -13,7 +13,7 @@ BASES = {"lattice": "AbstractLatticeSystem", "continuous": "AbstractContinuousSy
 BASES |= {"particles": "AbstractParticleSystem"}
 
 
-@pytest.mark.parametrize("kind", [*SYSTEMS, ep.Potential])
+@pytest.mark.parametrize("kind", [*SYSTEMS, ep.Potential, ep.PairPotential])
 def test_a_class_that_ships_has_no_subclass(kind):
     base = BASES[kind.geometry]
     with pytest.raises(TypeError, match=rf"{kind.__name__} is final.* from {base} of .*, got class Glass"):

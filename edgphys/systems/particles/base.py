@@ -36,6 +36,7 @@ from edgphys._lazy import LazyModule
 from edgphys._sizes import check_memory
 from edgphys.systems.continuous.base import AbstractContinuousSystem
 from edgphys.systems.particles.mean_free import helmert
+from edgphys.systems.particles.pair_law import PairLaw
 
 if TYPE_CHECKING:
     import torch
@@ -147,13 +148,25 @@ class AbstractParticleSystem(AbstractContinuousSystem):
         law = self._pair_law(torch.as_tensor(r, dtype=torch.float64))[0].numpy()
         return law + 0.5 * self.oscillator / self.n_particles * np.square(r)
 
+    @property
+    def pair_law(self) -> PairLaw | None:
+        """E / T as a sum over pairs; None for a class that adds to the energy what is no sum over pairs."""
+        if type(self)._energy is not AbstractParticleSystem._energy:
+            return None
+        return PairLaw(self.n_particles, self.n_axes, self._reduced_pair)
+
+    def _reduced_pair(self, squares: Tensor) -> Tensor:
+        """Share of a pair in E / T, of squared distances of any shape."""
+        law = self._pair_law(squares.sqrt())[0]
+        return self.beta * (law + (0.5 * self.oscillator / self.n_particles) * squares)
+
     def exact_pairs(self):
         """`edgphys.exact.pair_clusters.PairMoments` of this system, by quadrature: also the mean distance.
 
         Raises
         ------
         NotExactError
-            If there are more than four particles, or more than two outside of the plane.
+            If there are more than four particles, or more than two in space.
         """
         # Imported here, as everything that only exact results need.
         from edgphys.exact.pair_clusters import pair_moments

@@ -39,6 +39,7 @@ from edgphys._lazy import LazyModule
 from edgphys.errors import ArgumentValueError
 from edgphys.exact.pair_clusters import can_integrate
 from edgphys.systems.particles.base import AbstractParticleSystem, check_counts
+from edgphys.systems.particles.gas import gas
 from edgphys.systems.particles.mackay import MAGIC_NUMBERS, mackay_cluster
 from edgphys.systems.particles.mean_free import (
     ANY_ORDER,
@@ -201,8 +202,8 @@ class LennardJones(AbstractParticleSystem):
             if k % 2 and cluster.any():
                 rows[k] = cluster + 0.3 * self.width * rng.standard_normal(self.n_variables)
             else:
-                gas = _gas(rng, self.n_particles, self.n_axes, 0.9 * self.rm)
-                rows[k] = (helmert(self.n_particles) @ gas).ravel()
+                points = gas(rng, self.n_particles, self.n_axes, 0.9 * self.rm)
+                rows[k] = (helmert(self.n_particles) @ points).ravel()
         return rows
 
     def softened(self, radius: float) -> LennardJones:
@@ -244,23 +245,6 @@ def _check_pair_count(value) -> int:
     if isinstance(count, bool) or count not in (1, 2):
         raise wrong(ArgumentValueError, "pair_count", '1 ("once") or 2 ("twice")', value)
     return int(count)
-
-
-def _gas(rng: np.random.Generator, n_particles: int, n_axes: int, spacing: float) -> NDArray[np.float64]:
-    """Points one after the other in a ball, no two closer than `spacing`; a full ball grows."""
-    points, radius, misses = np.empty((n_particles, n_axes)), spacing * n_particles ** (1.0 / n_axes), 0
-    placed = 0
-    while placed < n_particles:
-        point = rng.standard_normal(n_axes)
-        point *= radius * rng.random() ** (1.0 / n_axes) / np.linalg.norm(point)
-        if placed and np.linalg.norm(points[:placed] - point, axis=1).min() < spacing:
-            misses += 1
-            if misses % 100 == 0:
-                radius *= 1.05
-            continue
-        points[placed] = point
-        placed += 1
-    return points
 
 
 @njit(nogil=True, cache=True)

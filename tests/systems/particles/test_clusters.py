@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -15,6 +16,8 @@ import torch
 
 from edgphys.errors import NotExactError
 from edgphys.exact.pair_clusters import pair_moments
+from edgphys.systems.continuous.harmonic import Harmonic
+from edgphys.systems.particles.base import AbstractParticleSystem
 from edgphys.systems.particles.double_well_particles import DoubleWellParticles
 from edgphys.systems.particles.lennard_jones import PAIR_COUNTS, LennardJones
 from edgphys.systems.particles.mackay import mackay_cluster
@@ -229,6 +232,29 @@ def test_quadrature_of_springs(n_particles):
     assert moments.distance == pytest.approx(math.sqrt(1.4 * math.pi / 2), abs=1e-8)
 
 
+@pytest.mark.parametrize("temperature", [1.0, 16.0])
+def test_three_on_a_line_against_a_grid(temperature):
+    """At T = 16 particles pass through each other, where the weight has edges."""
+    system = DoubleWellParticles(3, 1, temperature=temperature)
+    grid = np.linspace(-14.0, 14.0, 561)
+    pairs = np.stack(np.meshgrid(grid, grid, indexing="ij"))
+    energies = system.pair_energy(np.abs([*pairs, pairs[0] - pairs[1]])).sum(0)
+    weights = np.exp(-energies / temperature)
+    log_z = math.log(weights.sum() * (grid[1] - grid[0]) ** 2 / math.sqrt(3.0))
+    exact = system.exact_results()
+    assert exact["log_z"] == pytest.approx(log_z, abs=2e-7)  # of the grid, at the edges
+    assert exact["energy"] == pytest.approx((weights * energies).sum() / weights.sum(), abs=3e-5)
+    assert abs(system.replace(offset=4.01).exact_results()["log_z"] - log_z) > 1e-5  # the control
+
+
+def test_quadrature_of_springs_on_a_line():
+    """w = r^2 / 6 is |y|^2 / 2 in total."""
+    moments = pair_moments(lambda r: r * r / 6, 3, 1, 0.7)
+    assert moments.log_z == pytest.approx(math.log(2 * math.pi * 0.7), abs=1e-9)
+    assert (moments.energy, moments.variance) == pytest.approx((0.7, 0.49), abs=1e-8)
+    assert moments.distance == pytest.approx(math.sqrt(2.8 / math.pi), abs=1e-8)
+
+
 def test_lennard_jones_dimer_against_adaptive_quadrature():
     system = LennardJones(n_particles=2, temperature=0.7, pair_count=2)
 
@@ -358,3 +384,44 @@ def test_particles_that_coincide_are_refused_not_an_error(pair_count):
     # Negative control: with a core the energy of the same points is finite.
     soft = system.replace(core=0.9)
     assert np.isfinite(soft.kernel(x, gradient, soft.kernel_parameters))
+
+
+# ------------------------------------------------------------------------------------------ pair law
+
+
+def sum_over_pairs(system, y):
+    law = system.pair_law
+    first, second = np.triu_indices(law.n_particles, 1)
+    x = system.to_configurations(y)
+    return law.constant + law.reduced((x[:, first] - x[:, second]).square().sum(2)).sum(1)
+
+
+def test_reduced_energy_is_the_sum_of_the_pair_law(system):
+    assert (system.pair_law.n_particles, system.pair_law.n_axes) == system.event_shape
+    y = torch.from_numpy(points_of(system)).requires_grad_()
+    total, expected = sum_over_pairs(system, y), system.reduced_energy(y)
+    torch.testing.assert_close(total, expected, rtol=1e-12, atol=1e-12 * float(expected.detach().abs().max()))
+    (slope,) = torch.autograd.grad(total.sum(), y)
+    scale = float(slope.abs().max())
+    torch.testing.assert_close(slope, system.gradient(y), rtol=1e-10, atol=1e-11 * scale)
+    law = system.pair_law.reduced(torch.ones(2, 1, 3))
+    assert law.shape == (2, 1, 3) and law.dtype == torch.float32
+    # The control: with another oscillator, or counted the other way, the sums differ.
+    easier = system.replace(temperature=1.01 * system.temperature)
+    assert not torch.allclose(sum_over_pairs(easier, y), expected, rtol=1e-6)
+
+
+def test_no_pair_law_where_the_energy_is_no_sum_over_pairs():
+    class Bent(AbstractParticleSystem):
+        """Particles with a term of three."""
+
+        name, n_particles, n_axes, event_shape, oscillator = "bent", 3, 2, (3, 2), 1.0
+        parameters: ClassVar[dict] = {}
+
+        def _pair_law(self, r):
+            return r * r, 2 * r
+
+        def _energy(self, flat):
+            return super()._energy(flat) + flat[:, 0] ** 4
+
+    assert Bent().pair_law is None and Harmonic().pair_law is None
