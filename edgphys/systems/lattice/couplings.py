@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgphys._checks import finite, numbers_of, wrong
-from edgphys.errors import ArgumentTypeError, ArgumentValueError, UnknownNameError
+from edgphys.errors import ArgumentTypeError, ArgumentValueError, EdgphysError, UnknownNameError
 from lattices import Lattice
 
 __all__ = ["Couplings", "are_invariant", "bond_couplings", "coupling_words", "site_fields"]
@@ -68,7 +68,7 @@ def bond_couplings(lattice: Lattice, value: Any) -> Couplings:
         if name not in kinds:
             allowed = f"numbers for kinds of bonds of the lattice {lattice.name} ({', '.join(kinds)})"
             raise wrong(UnknownNameError, "coupling", allowed, name)
-    given = {str(name): finite(one, f"coupling[{name!r}]") for name, one in value.items()}
+    given = {str(name): _of_kind(name, one) for name, one in value.items()}
     by_kind = np.array([given.get(name, 0.0) for name in kinds])
     return Couplings(given, by_kind[lattice.bond_kinds])
 
@@ -76,6 +76,13 @@ def bond_couplings(lattice: Lattice, value: Any) -> Couplings:
 def site_fields(lattice: Lattice, value: Any) -> Couplings:
     """h of every site; raises as `bond_couplings`."""
     return _listed(value, "field", lattice.n_sites, "site")
+
+
+def _of_kind(kind: str, value: Any) -> float:
+    try:
+        return finite(value, f"coupling[{kind!r}]")
+    except EdgphysError as error:  # a command line knows the whole argument only
+        raise type(error)(str(error), "coupling") from None
 
 
 def _listed(value: Any, name: str, length: int, what: str) -> Couplings:
