@@ -7,6 +7,7 @@ field          on a lattice; equivariant under the space group; the default for 
 mixture        any differentiable system of up to some dozens of variables
 hamiltonian    the same, with Hamiltonian dynamics of the energy in the decoder (GHD)
 particles      clusters of particles; equivariant under S_n x E(d)
+growth         clusters of particles, placed one after the other by learned laws of known density
 
 On lattices the options that are given decide too: a target or an option of one of the two chooses it.
 """
@@ -22,6 +23,7 @@ from edgphys.edg.core.conditions import Conditions
 from edgphys.edg.core.model_options import ModelOptions
 from edgphys.edg.core.recipe import AbstractRecipe
 from edgphys.edg.field.recipe import FieldRecipe
+from edgphys.edg.growth.recipe import GrowthRecipe
 from edgphys.edg.mixture.recipe import HamiltonianRecipe, MixtureRecipe
 from edgphys.edg.particles.recipe import ParticleRecipe
 from edgphys.edg.refinement.recipe import RefinementRecipe
@@ -32,7 +34,14 @@ __all__ = ["RECIPES", "option_names", "reason_for", "recipe_for"]
 
 RECIPES: dict[str, AbstractRecipe] = {
     recipe.name: recipe
-    for recipe in (RefinementRecipe(), FieldRecipe(), MixtureRecipe(), HamiltonianRecipe(), ParticleRecipe())
+    for recipe in (
+        RefinementRecipe(),
+        FieldRecipe(),
+        MixtureRecipe(),
+        HamiltonianRecipe(),
+        ParticleRecipe(),
+        GrowthRecipe(),
+    )
 }
 _SHARED = {one.name for one in fields(ModelOptions)}
 
