@@ -108,12 +108,13 @@ def write_aside(path: Path, content: memoryview, name: str, variable: xr.Variabl
     record = variable.dtype.itemsize * math.prod(variable.shape[len(lead) :])
     n_draws = min(variable.sizes["draw"], max(1, _CHUNK // record))
     chunks = tuple({"chain": 1, "draw": n_draws}.get(str(dim), size) for dim, size in variable.sizes.items())
+    level = 4 if variable.dtype.kind == "i" else 1  # a spin takes about a bit then, and floats gain nothing
     with h5netcdf.File(path, "a") as file:
         for dim, size in variable.sizes.items():
             if dim not in file.dimensions:
                 file.dimensions[dim] = size
         into = file.create_variable(
-            name, variable.dims, variable.dtype, chunks=chunks, compression="gzip", compression_opts=1
+            name, variable.dims, variable.dtype, chunks=chunks, compression="gzip", compression_opts=level
         )
         starts = [range(0, size, step) for size, step in zip(variable.shape, chunks, strict=True)]
         for begins in itertools.product(*starts):

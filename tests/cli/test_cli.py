@@ -243,6 +243,19 @@ def test_wrong_scan_is_one_line_and_no_file(stub, folder, capsys, options, messa
     assert not out and not list(folder.iterdir()) and not stub.log
 
 
+@pytest.fixture(scope="module")
+def spoilt_files(tmp_path_factory):
+    """Good datasets, and files that are none, by name."""
+    place = tmp_path_factory.mktemp("files")
+    dataset.write(stub_scan(), place / "good.nc")
+    chains = edgphys.mcmc.run(edgphys.DoubleWell(), "hmc", 2, 20, 0)
+    dataset.write(edgphys.estimate(chains), place / "estimates.nc")
+    (place / "text.nc").write_text("no netCDF")
+    (place / "torn.nc").write_bytes((place / "good.nc").read_bytes()[:4000])
+    stub_scan().assign_attrs(schema_version=2).to_netcdf(place / "future.nc", engine="h5netcdf")
+    return {file.name: file.read_bytes() for file in place.iterdir()}
+
+
 @pytest.mark.parametrize(
     ("command", "message"),
     [
@@ -287,18 +300,15 @@ def test_wrong_scan_is_one_line_and_no_file(stub, folder, capsys, options, messa
         ("plot good.nc -o a.bmpp", "path must end in one of"),
     ],
 )
-def test_wrong_command_is_one_line_and_leaves_files_as_they_were(stub, folder, capsys, command, message):
-    dataset.write(stub_scan(), "good.nc")
-    system = edgphys.DoubleWell()
-    dataset.write(edgphys.estimate(edgphys.mcmc.run(system, "hmc", 2, 20, 0)), "estimates.nc")
-    (folder / "text.nc").write_text("no netCDF")
-    (folder / "torn.nc").write_bytes((folder / "good.nc").read_bytes()[:4000])
-    stub_scan().assign_attrs(schema_version=2).to_netcdf("future.nc", engine="h5netcdf")
-    before = {file.name: file.read_bytes() for file in folder.iterdir()}
+def test_wrong_command_is_one_line_and_leaves_files_as_they_were(
+    stub, folder, capsys, spoilt_files, command, message
+):
+    for name, content in spoilt_files.items():
+        (folder / name).write_bytes(content)
     assert main(command.split()) == 2
     out, err = capsys.readouterr()
     assert err.startswith("edgphys: error: ") and err.count("\n") == 1 and re.search(message, err)
-    assert not out and before == {file.name: file.read_bytes() for file in folder.iterdir()}
+    assert not out and spoilt_files == {file.name: file.read_bytes() for file in folder.iterdir()}
 
 
 def test_existing_file_is_kept_unless_overwritten(stub, folder, capsys):

@@ -118,6 +118,7 @@ def _decoder(system: Any) -> dict[str, str]:
     return {} if system.lattice is None else {"decoder": "field"}
 
 
+@functools.cache
 def _trained(model: str, seed: int) -> ep.EDG:
     system, options = _models()[model]
     return ep.EDG(system, **_decoder(system) | _MODEL | options).fit(seed=seed, **_TRAINING)

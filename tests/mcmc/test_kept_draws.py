@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import h5py
 import numpy as np
 import pytest
 import xarray as xr
@@ -95,6 +96,18 @@ def test_written_in_pieces_and_read_where_looked_at(all_on_disk, tmp_path, monke
     xr.testing.assert_equal(dataset.read(path).isel(some), made.isel(some))
     again = dataset.write(dataset.read(path), tmp_path / "copy.nc")
     xr.testing.assert_identical(dataset.read(again).load(), dataset.read(path).load())
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.float32], ids=["spins", "control: floats"])
+def test_a_spin_takes_little_more_than_a_bit_on_disk(tmp_path, dtype):
+    """Independent spins take the most, 1.37 bits; ordered ones less."""
+    spins = np.random.default_rng(0).choice(np.array([-1, 1], dtype), (4, 4096, 4, 4))
+    made = xr.Variable(("chain", "draw", "x", "y"), spins)
+    netcdf.write_aside(tmp_path / "a.nc", netcdf.image(xr.Dataset(), {}), "configurations", made)
+    with h5py.File(tmp_path / "a.nc") as file:
+        np.testing.assert_array_equal(file["configurations"][:], spins)
+        size = 8 * file["configurations"].id.get_storage_size() / spins.size
+    assert (size < 1.4) == (dtype is np.int8)
 
 
 def test_open_gives_arrays_that_are_not_loaded(all_on_disk, tmp_path):

@@ -251,7 +251,8 @@ def _make_ladder(system, systems, algorithm: str, options: dict, swap_every: int
     sampler = LadderSampler(system, systems, algorithm, options, swap_every)
     if sampler.samplers[0].chains_per_state > 1:
         raise NotExactError(
-            f"algorithm must hold one chain in a state to be tempered, got {algorithm!r}, which holds "
+            system.why_no_ladder()
+            or f"algorithm must hold one chain in a state to be tempered, got {algorithm!r}, which holds "
             f"{sampler.samplers[0].chains_per_state}"
         )
     return sampler

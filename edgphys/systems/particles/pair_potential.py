@@ -73,7 +73,8 @@ class PairPotential(AbstractParticleSystem):
     width : float, optional
         Length over which the density varies; by default the law tells.
     kernel : numba dispatcher, optional
-        d2 -> (u, du/d(d2)), two floats, for the chains; without one they run in torch.
+        d2 -> (u, du/d(d2)), two floats, for the chains; by default the law is compiled where that can be done
+        (`edgphys.systems.particles.traced_law`), and else they run in torch.
 
     Raises
     ------
@@ -235,12 +236,12 @@ class PairPotential(AbstractParticleSystem):
         return np.array([self.n_particles, self.n_axes, self.strength, self.oscillator, *at_core])
 
     def why_no_ladder(self) -> str | None:
-        """A ladder needs a kernel."""
-        if self._law.kernel is not None:
+        """A ladder needs a compiled law."""
+        if self._law.why_no_kernel is None:
             return None
         return (
-            f"system must have a numba kernel for a ladder of chains, got {self.name} without one; a "
-            "PairPotential takes kernel=, a numba function d2 -> (u, du/d(d2))"
+            f"system must have a numba kernel for a ladder of chains, got {self.name} whose law does not "
+            f"compile ({self._law.why_no_kernel}); give kernel=, a numba function d2 -> (u, du/d(d2))"
         )
 
     def random_configurations(self, n: int, rng: np.random.Generator) -> NDArray[np.float64]:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from edgphys._checks import instance
 from edgphys._lazy import LazyModule
 from edgphys.errors import ArgumentTypeError, ArgumentValueError
+from edgphys.systems.particles.traced_law import UntraceableError, plain_python, traced
 
 if TYPE_CHECKING:
     import torch
@@ -65,22 +67,43 @@ class UserPairLaw:
             raise ArgumentTypeError(f"law must be callable, got {type(function).__name__}", "law")
         if kernel is not None:
             instance(kernel, "kernel", Dispatcher, "a function compiled by numba.njit")
-        self.function, self.kernel = function, kernel
+        self.function, self._given = function, kernel
         self.energies = self._tabulated()
         finite = np.flatnonzero(np.abs(self.energies) < _LARGEST)
         if np.isneginf(self.energies).any() or not len(finite):
             came = "-inf" if len(finite) else "no finite value"
             raise ArgumentValueError(f"law must be finite, or +inf where particles touch, got {came}", "law")
-        some = finite[np.linspace(0, len(finite) - 1, 24).astype(int)]
+        some = _some_of(finite)
         self.fingerprint = [f"{value:.9e}" for value in self.energies[some]]
-        squares = np.square(DISTANCES[some])
-        self._check(squares, self.energies[some])
+        self._squares = np.square(DISTANCES[some])
+        self._check(self._squares, self.energies[some])
         if kernel is not None:
-            self._compare(kernel, squares)
+            self._compare(kernel)
 
     def __call__(self, squares: Tensor) -> Tensor:
         """u of squared distances of any shape."""
         return self.function(squares.double().clamp_min(_LEAST**2)).to(squares.dtype)
+
+    @functools.cached_property
+    def why_no_kernel(self) -> str | None:
+        """What keeps the function from being compiled, where no kernel is given; None if nothing."""
+        if self._given is not None:
+            return None
+        try:
+            law = plain_python(self.function)
+        except UntraceableError as error:
+            return str(error)
+        energies, slopes = self.with_slope(self._squares)
+        for square, *known in zip(self._squares, energies, slopes, strict=True):
+            with contextlib.suppress(ArithmeticError, ValueError):  # of Python, where numba has inf or NaN
+                if not np.allclose(law(float(square)), known, rtol=1e-9, atol=1e-300):
+                    return "another value when traced"
+        return None
+
+    @functools.cached_property
+    def kernel(self) -> Callable | None:
+        """d2 -> (u, du/d(d2)) in numba: what was given, or the function, compiled; None if it cannot be."""
+        return self._given if self._given or self.why_no_kernel else traced(self.function)
 
     def with_slope(self, squares: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """u and du/d(d^2), by autograd."""
@@ -98,12 +121,12 @@ class UserPairLaw:
 
     def _check(self, squares: NDArray[np.float64], energies: NDArray[np.float64]) -> None:
         """Refuse a law without gradient, of another shape, or whose value of a pair depends on the others."""
-        for shape in ((1, 24), (4, 3, 2)):
+        for shape in ((1, -1), (2, 2, -1)):
             with torch.inference_mode(False), torch.enable_grad():
                 at = torch.tensor(squares.reshape(shape), requires_grad=True)
                 with _refusing():
                     found = self.function(at)
-                _check_tensor(found, shape)
+                _check_tensor(found, tuple(at.shape))
                 if not found.requires_grad:
                     raise ArgumentValueError(f"{_RULE}, got none (constant, or cut off from d2)", "law")
                 (slopes,) = torch.autograd.grad(found.sum(), at)
@@ -116,7 +139,8 @@ class UserPairLaw:
         if not np.allclose(alone, energies, rtol=1e-9, atol=1e-300):
             raise ArgumentValueError("law must give each pair its own energy, got another one alone", "law")
 
-    def _compare(self, kernel: Dispatcher, squares: NDArray[np.float64]) -> None:
+    def _compare(self, kernel: Dispatcher) -> None:
+        squares = self._squares
         energies, slopes = self.with_slope(squares)
         try:
             found = np.array([kernel(square) for square in squares], np.float64).reshape(len(squares), 2)
@@ -127,6 +151,18 @@ class UserPairLaw:
                 words = f"u, du/d(d2) = {one[0]:.9g}, {one[1]:.9g} for {other[0]:.9g}, {other[1]:.9g}"
                 at = f"at d2 = {squares[k]:.4g}"
                 raise ArgumentValueError(f"kernel must agree with law, got {words} {at}", "kernel")
+
+
+def _some_of(finite: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Sixteen of these places at `DISTANCES`, and twenty-four between 0.1 and 10 if there are some."""
+    usual = finite[(DISTANCES[finite] > 0.1) & (DISTANCES[finite] < 10.0)]
+    counts = (16, 24) if len(usual) else (40, 0)
+    return np.concatenate(
+        [
+            places[np.linspace(0, len(places) - 1, n).astype(int)]
+            for n, places in zip(counts, (finite, usual), strict=True)
+        ]
+    )
 
 
 def _check_tensor(energies, shape: tuple[int, ...]) -> None:

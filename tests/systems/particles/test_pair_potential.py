@@ -8,6 +8,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from helpers.stats import assert_z
 from numba import njit
 
 import edgphys as ep
@@ -97,9 +98,15 @@ def test_reduced_energy_is_the_sum_of_the_pair_law(pair):
     assert own.pair_law.reduced(d2.float()).dtype == torch.float32
 
 
-def test_exact_values_by_quadrature():
+@pytest.mark.slow
+def test_exact_values_are_those_of_the_system_that_ships():
     own, known = PAIRS["dw4"]()
     assert own.exact_results() == pytest.approx(known.exact_results(), rel=1e-10)
+    step = ep.PairPotential(lambda d2: 0 * d2 + (d2 > 1.3), 3, 2, oscillator=1.0)
+    assert step.exact == () and step.exact_results() == {}  # no grid resolves an edge to 1e-9
+
+
+def test_exact_values_of_springs():
     for n_particles, n_axes in ((2, 1), (2, 2), (2, 3), (3, 2)):
         springs = ep.PairPotential(spring, n_particles, n_axes, temperature=0.7, oscillator=0.3)
         d = n_axes * (n_particles - 1)  # E = (n + 0.15) |y|^2
@@ -108,8 +115,6 @@ def test_exact_values_by_quadrature():
         assert exact["log_z"] == pytest.approx(expected, abs=1e-9)
         assert exact["energy"] == pytest.approx(0.35 * d, abs=1e-8)
     assert PAIRS["lj13"]()[0].exact == ()
-    step = ep.PairPotential(lambda d2: 0 * d2 + (d2 > 1.3), 3, 2, oscillator=1.0)
-    assert step.exact == () and step.exact_results() == {}  # no grid resolves an edge to 1e-9
 
 
 def test_starts_and_easy_parameters_of_a_law_with_a_core_and_of_one_without():
@@ -126,10 +131,10 @@ def test_starts_and_easy_parameters_of_a_law_with_a_core_and_of_one_without():
     assert easy.replace(strength=1.0).identity() == own.identity() and easy.name == own.name
 
 
-def test_kernel_is_the_torch_energy_also_where_particles_meet():
-    system = ep.PairPotential(
-        lennard_jones, 5, 3, oscillator=0.4, strength=1.5, kernel=compiled_lennard_jones
-    )
+@pytest.mark.slow  # compiles two kernels
+@pytest.mark.parametrize("kernel", [None, compiled_lennard_jones], ids=["traced", "given"])
+def test_kernel_is_the_torch_energy_also_where_particles_meet(kernel):
+    system = ep.PairPotential(lennard_jones, 5, 3, oscillator=0.4, strength=1.5, kernel=kernel)
     for soft in (system, system.replace(core=0.95)):
         for point in points_of(soft):
             out = np.full(soft.n_variables, np.nan)
@@ -206,11 +211,42 @@ def test_replace_takes_parameters_only():
     assert one != two
 
 
-def test_chains_in_torch_and_the_line_about_ladders():
-    system = ep.PairPotential(spring, 3, 2, temperature=0.7)
+def unequal(d2):
+    return torch.add(d2, d2, alpha=0.5)  # which is not compiled
+
+
+def test_the_line_about_ladders():
+    system = ep.PairPotential(unequal, 3, 2)
+    assert system.kernel is None
+    words = r"whose law does not compile \(add with alpha\); give kernel="
+    for call in (
+        ep.free_energy,
+        lambda one, seed: ep.mcmc.temper(one, {"temperature": [1.0, 2.0]}, seed=seed),
+    ):
+        with pytest.raises(NotExactError, match=words):
+            call(system, seed=0)
+
+
+@pytest.mark.parametrize("law", [spring, unequal], ids=["compiled", "torch"])
+@pytest.mark.slow
+def test_all_chains_have_the_mean_energy_of_quadrature(law):
+    system = ep.PairPotential(law, 3, 2, temperature=0.7)
+    exact = system.exact_results()["energy"]
     for algorithm in ("random_walk", "mala", "hmc"):
-        chains = ep.mcmc.run(system, algorithm, n_chains=8, n_sweeps=400, seed=1)
+        chains = ep.mcmc.run(system, algorithm, n_chains=8, n_sweeps=1000, seed=1)
         table = ep.estimate(chains)
-        assert abs(float(table["energy"]) - 1.4) < 5 * float(table["energy_err"]) < 0.5
-    with pytest.raises(NotExactError, match=r"system must have a numba kernel .* kernel=, a numba function"):
-        ep.free_energy(system, seed=0)
+        assert_z(float(table["energy"]), float(table["energy_err"]), exact, n_tests=6, max_err=0.1)
+    assert abs(exact - system.replace(temperature=0.9).exact_results()["energy"]) > 0.2  # the control
+
+
+@pytest.mark.slow
+def test_every_way_to_log_z_is_that_of_quadrature():
+    system = ep.PairPotential(double_well, 3, 2, temperature=4.0)
+    exact = system.exact_results()
+    tables = [ep.free_energy(system, way, seed=2, n_sweeps=1000) for way in ("mbar", "ti")]
+    tables.append(ep.estimate(ep.EDG(system).fit(seed=0, n_steps=60).sample(1000, seed=1, n_anneal=20)))
+    for table in tables:
+        assert_z(float(table["log_z"]), float(table["log_z_err"]), exact["log_z"], n_tests=3, max_err=0.2)
+    rungs = ep.mcmc.temper(system, {"temperature": [4.0, 6.0]}, seed=3, n_chains=4, n_sweeps=1000)
+    cold = ep.estimate(ep.mcmc.rung(rungs, temperature=4.0))
+    assert_z(float(cold["energy"]), float(cold["energy_err"]), exact["energy"], max_err=0.5)
