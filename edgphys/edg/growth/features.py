@@ -2,15 +2,17 @@
 r"""Invariants of a position among placed particles, as a network sees them.
 
 All are unchanged by rotations, reflections and permutations of the placed particles. phi_b are quadratic
-B-splines of a distance or a cosine, psi_b fewer and wider ones, u_j the direction from the position to particle
-j, n that from the centre; near_ij falls from 1 to 0 around the first shell of distances, far_j lies beyond it.
+B-splines of a distance or a cosine, psi_b fewer and wider ones, u_j the direction from the position to
+particle j, n that from the centre; near_ij falls from 1 to 0 around the first shell, far_j lies beyond it.
 
-    sum_j phi_b(d_j),  sum_j phi_b(d_j) c_j            c_j = sum_i near_ij, neighbours of j; not of the centre
-    |m_b|^2,  m_b . n,  |Q_b|^2,  n . Q_b n            m_b = sum_j psi_b u_j,  Q_b = sum_j psi_b (u_j u_j - 1 / D)
-    sum_j psi_b s_j . u_j,  sum_j psi_b u_j . S_j u_j    s_j = sum_i near_ij u_ij,  S_j = sum_i near_ij u_ij u_ij
-    sum_{i<j} near_i near_j phi_b(u_i . u_j),  sum_ij near_i far_j phi_b(u_i . u_j),  sum_j phi_b(angle at the centre)
-    phi_b(r),  phi_b(r - r_k),  e                      of the position alone
-    sum_j phi_b(r_j),  sum_{i<j} phi_b(d_ij)           of what is placed, for context
+    sum_j phi_b(d_j),  sum_j phi_b(d_j) c_j         c_j = sum_i near_ij, neighbours of j; not of the centre
+    |m_b|^2,  m_b . n,  |Q_b|^2,  n . Q_b n         m_b = sum_j psi_b u_j,  Q_b = sum_j psi_b (u_j u_j - 1/D)
+    sum_j psi_b s_j . u_j,  sum_j psi_b u_j . S_j u_j
+                                                    s_j = sum_i near_ij u_ij,  S_j = sum_i near_ij u_ij u_ij
+    sum_{i<j} near_i near_j phi_b(u_i . u_j),  sum_ij near_i far_j phi_b(u_i . u_j)
+    sum_j phi_b(cos of the angle at the centre)
+    phi_b(r),  phi_b(r - r_k),  e                   of the position alone
+    sum_j phi_b(r_j),  sum_{i<j} phi_b(d_ij)        of what is placed, for context
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 r"""A growing cluster as a generative model: a decoder without latents, whose trials are internal.
 
-x are the positions of all others relative to a centre particle, in the order of their distances from it, flat.
+x are the positions of all others relative to a centre particle, in the order of their distances, flat.
 With the uniform choice of the centre and the (n - 1)! orders of the others,
 
     log pi(x) = -U(x) + log (n - 1)! - (D / 2) log n,      int dx pi(x) = Z,

@@ -6,9 +6,10 @@ The others are drawn in the order of their distances r_1 <= r_2 <= .. from the c
     q(x | placed) = rho(r | k, r_{k-1}) / r^{D-1} exp(-e(x) - v(x)) / N,
 
 rho a tabulated law of the radius beyond r_{k-1}, e the pair energy with what is placed, v a network of
-invariants (`edgphys.edg.growth.features`), none for the last. The normaliser is that of trials in two stages: A
-the mean of exp(-e) / g over trials from rho g (`edgphys.edg.growth.trials`), B that of exp(-v) over picks among
-them, of which one is taken with probability exp(-v) / sum exp(-v):
+invariants (`edgphys.edg.growth.features`) and of log rho; for the last, whose law is exp(-e) itself, v takes
+rho and the power of r back. The normaliser is that of trials in two stages:
+A the mean of exp(-e) / g over trials from rho g (`edgphys.edg.growth.trials`), B that of exp(-v) over picks
+among them, of which one is taken with probability exp(-v) / sum exp(-v):
 
     log q = sum_k [ log rho - (D - 1) log r - e - v - log A - log B ] .
 
@@ -104,7 +105,7 @@ class GrowthLaws(Module):
         sizes = [N_FEATURES, *[width] * depth]
         self.hidden = nn.ModuleList([linear(a, b) for a, b in pairwise(sizes)])
         self.hidden.append(linear(width, 1, 0.0))
-        self.hidden_start, self.direct = table(width), table(N_FEATURES)
+        self.hidden_start, self.direct, self.taken_back = table(width), table(N_FEATURES), table(1)
         self.register_buffer("n_trials", torch.full((self.n_grown,), n_trials, dtype=torch.int64))
         self.register_buffer("witnesses", torch.zeros(0, system.n_particles * system.n_axes))
         for name in ("ranges", "maps", "edges", "contact", "contact_bins"):
@@ -154,7 +155,7 @@ class GrowthLaws(Module):
             law = pair_table(self.system, float(ranges[1]))
             self._table = (
                 law,
-                (self.contact.cpu().numpy(), low, width),
+                (self.contact.cpu().numpy(), low, 1.0 / width),
                 self.edges.cpu().numpy(),
                 ranges,
                 self.maps.cpu().numpy(),
@@ -188,13 +189,14 @@ class GrowthLaws(Module):
         beyond = log_density[:, -1:] - (step - last) / (_TAIL * last)
         return torch.where(step < last, low + t * (high - low), beyond)
 
-    def network(self, k: Tensor, features: Tensor) -> Tensor:
-        """v, float64, shape (n_rows, n_picks); zero for the last particle."""
+    def network(self, k: Tensor, features: Tensor, log_base: Tensor) -> Tensor:
+        """v, float64, shape (n_rows, n_picks), from invariants and log of rho / r^{D-1}."""
         h = nn.functional.silu(self.hidden[0](features) + self.hidden_start[k][:, None])
         for layer in list(self.hidden)[1:-1]:
             h = nn.functional.silu(layer(h))
         value = self.hidden[-1](h)[..., 0] + torch.einsum("pmf,pf->pm", features, self.direct[k])
-        return torch.where((k < self.n_grown - 1)[:, None], value, torch.zeros_like(value)).double()
+        value = value.double() + self.taken_back[k].double() * log_base
+        return torch.where((k < self.n_grown - 1)[:, None], value, log_base)
 
     def place(
         self, placed: Tensor, k: Tensor, generator: torch.Generator, given: Tensor | None = None
@@ -246,14 +248,14 @@ class GrowthLaws(Module):
         features = np.empty((*energies.shape, N_FEATURES), dtype=np.float32)
         fill_features(at, n_placed, before, picks, energies, ranges, maps, features)
         points, energy, log_a = (torch.from_numpy(v).to(self.device) for v in (picks, energies, log_a))
-        values = self.network(k, torch.from_numpy(features).to(self.device))
-        log_b = torch.logsumexp(-values, 1) - math.log(self.n_picks)
         radius = points.norm(dim=2)
         log_radial = self.radial_log_prob(k, log_density, radius - previous[:, None])
         if given is None:  # A knows of rho too: only where the position is given is this the whole gradient
             log_radial = log_radial.detach()
-        base = log_radial - (self.n_axes - 1) * torch.log(radius) - energy
-        return points, values, base - values - (log_a + log_b)[:, None]
+        log_base = log_radial - (self.n_axes - 1) * torch.log(radius)
+        values = self.network(k, torch.from_numpy(features).to(self.device), log_base.detach())
+        log_b = torch.logsumexp(-values, 1) - math.log(self.n_picks)
+        return points, values, log_base - energy - values - (log_a + log_b)[:, None]
 
     def draw(self, n_samples: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Positions relative to the centre, in order, (n_samples, n_particles - 1, n_axes), and log q."""

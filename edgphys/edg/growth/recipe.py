@@ -85,6 +85,7 @@ class GrowthRecipe(AbstractRecipe):
     geometries = ("particles",)
     targets = ("growth",)
     annealing = 0.4
+    learning_rate = 6e-3
     max_gradient = 50.0
     trainings = ("chains", "energy", "both")
     # It does not end early.

@@ -125,7 +125,7 @@ def _nearest_placed(relative: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def pair_table(system: AbstractParticleSystem, largest: float) -> tuple[NDArray[np.float64], float, float]:
-    """Pair energy over T at equidistant distances from 0, their spacing, and the least value.
+    """Pair energy over T at equidistant distances from 0, their number per length, and the least value.
 
     With each pair's share of the oscillator. Only laws of positions are made of it, never weights.
     """
@@ -134,4 +134,4 @@ def pair_table(system: AbstractParticleSystem, largest: float) -> tuple[NDArray[
         at = torch.from_numpy(np.square(np.maximum(r, 1e-6 * r[1])))
         values = system.pair_law.reduced(at).numpy()
     values = np.nan_to_num(np.minimum(values, _HARD), nan=_HARD, posinf=_HARD)
-    return values, float(r[1]), float(values.min())
+    return values, 1.0 / float(r[1]), float(values.min())

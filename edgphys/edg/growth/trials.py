@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 r"""Trial positions of the next particle of a cluster, where it would touch those that are placed.
 
-With the centre particle at the origin and the others placed at R_1, .., R_k in the order of their distances, a
-trial t = r n has the radius r of a given law rho on r > r_k, and its direction n by contact: a placed particle
+With the centre particle at the origin and the others placed at R_1, .., R_k in the order of their distances,
+a trial t = r n has a radius r of a given law rho on r > r_k, and its direction n by contact: a placed one
 j chosen by the mass of the law h of contact distances that r allows, the distance from it from h within
 |r - r_j| < d < r + r_j, the rest uniform; a share of directions is uniform. Per solid angle in D dimensions
 
@@ -41,23 +41,19 @@ _LEAST_MASS = 1e-6
 
 
 @njit(nogil=True, cache=True, inline="always", error_model="numpy")
-def _law(table, spacing, r):
+def _law(table, per_length, r):
     """w(r) of the pair law, linear between knots and beyond the last."""
-    t = r / spacing
+    t = r * per_length
     i = min(int(t), len(table) - 2)
     return table[i] + (t - i) * (table[i + 1] - table[i])
 
 
 @njit(nogil=True, cache=True, inline="always", error_model="numpy")
-def _cumulative(contact, low, width, d):
+def _cumulative(contact, low, per_length, d):
     """H(d), from the cumulative values at the edges of the bins."""
-    t = (d - low) / width
-    if t <= 0.0:
-        return 0.0
     n = len(contact) - 1
-    if t >= n:
-        return 1.0
-    i = int(t)
+    t = min(max((d - low) * per_length, 0.0), float(n))
+    i = min(int(t), n - 1)
     return contact[i] + (t - i) * (contact[i + 1] - contact[i])
 
 
@@ -132,18 +128,19 @@ def _around(direction, axis, length, cosine, rng):
 
 
 @njit(nogil=True, cache=True, error_model="numpy", fastmath=ANY_ORDER)
-def _masses(r, radii, n_placed, contact, low, width, lows, masses):
+def _masses(r, radii, n_placed, contact, low, per_length, lows, masses):
     """H(r + r_j) - H(|r - r_j|) of the placed ones but the centre; their sum."""
     total = 0.0
     for j in range(1, n_placed):
-        lows[j] = _cumulative(contact, low, width, abs(r - radii[j]))
-        masses[j] = _cumulative(contact, low, width, r + radii[j]) - lows[j]
-        total += masses[j]
+        below = _cumulative(contact, low, per_length, abs(r - radii[j]))
+        mass = _cumulative(contact, low, per_length, r + radii[j]) - below
+        lows[j], masses[j] = below, mass
+        total += mass
     return total
 
 
 @njit(nogil=True, cache=True, error_model="numpy", fastmath=ANY_ORDER)
-def _touch(direction, r, placed, radii, n_placed, contact, low, width, lows, masses, total, rng):
+def _touch(direction, r, placed, p, radii, n_placed, contact, low, per_length, lows, masses, total, rng):
     """A direction by contact."""
     u, j = uniform(rng) * total, 1
     while j < n_placed - 1 and u >= masses[j]:
@@ -151,44 +148,48 @@ def _touch(direction, r, placed, radii, n_placed, contact, low, width, lows, mas
         j += 1
     h = lows[j] + min(u, masses[j])
     b = _bin_of(contact, h)
-    d = low + width * (b + min(1.0, (h - contact[b]) / max(contact[b + 1] - contact[b], 1e-300)))
+    d = low + (b + min(1.0, (h - contact[b]) / max(contact[b + 1] - contact[b], 1e-300))) / per_length
     cosine = (r * r + radii[j] * radii[j] - d * d) / (2.0 * r * radii[j])
-    _around(direction, placed[j], radii[j], min(1.0, max(-1.0, cosine)), rng)
+    _around(direction, placed[p, j], radii[j], min(1.0, max(-1.0, cosine)), rng)
 
 
 @njit(nogil=True, cache=True, error_model="numpy", fastmath=ANY_ORDER)
-def _log_a(point, r, placed, radii, n_placed, law, spacing, least, contact, low, width, total, enough):
+def _log_a(
+    points, m, r, placed, p, radii, n_placed, law, per_length, least, contact, low, per_width, total, enough
+):
     """(log a, e) of a trial; (-inf, .) of one whose log a is certain to lie below `enough`."""
-    n_axes = len(point)
+    n_axes = points.shape[1]
     solid = 2.0 if n_axes == 1 else (2.0 * math.pi if n_axes == 2 else 4.0 * math.pi)
     touching = total > _LEAST_MASS and n_axes > 1
-    most = math.log(solid / UNIFORM_SHARE) if touching else math.log(solid)
+    # The largest log a that is still possible, given the energies that are yet to come.
+    hope = (math.log(solid / UNIFORM_SHARE) if touching else math.log(solid)) - least * n_placed
     n_bins = len(contact) - 1
     energy, met = 0.0, 0.0
     for back in range(n_placed):
         j = n_placed - 1 - back  # the outermost first: they are the likeliest to be in the way
         square, along = 0.0, 0.0
         for a in range(n_axes):
-            step = point[a] - placed[j, a]
+            step = points[m, a] - placed[p, j, a]
             square += step * step
-            along += point[a] * placed[j, a]
+            along += points[m, a] * placed[p, j, a]
         d = math.sqrt(square)
-        energy += _law(law, spacing, d)
-        if most - energy - least * j < enough:
+        value = _law(law, per_length, d)
+        energy += value
+        hope -= value - least
+        if hope < enough:
             return -np.inf, energy
-        if touching and j > 0:
-            t = (d - low) / width
-            if 0.0 <= t < n_bins:
-                i = int(t)
-                density = (contact[i + 1] - contact[i]) / width
-                if n_axes == 3:
-                    met += density * r * radii[j] / d / (2.0 * math.pi)
-                else:
-                    cosine = along / (r * radii[j])
-                    met += density * r * radii[j] / d * 0.5 * math.sqrt(max(0.0, 1.0 - cosine * cosine))
+        t = (d - low) * per_width
+        if touching and j > 0 and 0.0 <= t < n_bins:
+            i = int(t)
+            density = (contact[i + 1] - contact[i]) * radii[j] / d
+            if n_axes == 2:
+                cosine = along / (r * radii[j])
+                density *= math.sqrt(max(0.0, 1.0 - cosine * cosine))
+            met += density
     if not touching:
         return math.log(solid) - energy, energy
-    return -energy - math.log((1.0 - UNIFORM_SHARE) * met / total + UNIFORM_SHARE / solid), energy
+    met *= (1.0 - UNIFORM_SHARE) * per_width * r / total / (2.0 * math.pi if n_axes == 3 else 2.0)
+    return -energy - math.log(met + UNIFORM_SHARE / solid), energy
 
 
 @njit(nogil=True, cache=True, error_model="numpy", fastmath=ANY_ORDER)
@@ -210,9 +211,9 @@ def draw_trials(
     edges : float64 array, shape (n_particles - 1, n_edges)
         By the number of those placed but one.
     law : tuple of (float64 array, float, float)
-        Pair law at equidistant distances from 0, their spacing, and its least value.
+        Pair law at equidistant distances from 0, their number per length, and its least value.
     contact : tuple of (float64 array, float, float)
-        Cumulative law of contact distances at the edges of bins, the first edge, and the width of a bin.
+        Cumulative law of contact distances at the edges of bins, the first edge, and bins per length.
     given : bool
         Whether the first pick of every row is a position that is given: it is then the first trial too.
     rng : uint64 array, shape (4,)
@@ -223,8 +224,8 @@ def draw_trials(
     """
     n_rows, n_picks, n_axes = picks.shape
     most = n_trials.max()
-    table, spacing, least = law
-    contacts, low, width = contact
+    table, per_length, least = law
+    contacts, low, per_width = contact
     cumulative, log_density = radial
     points, log_a, all_energies = np.empty((most, n_axes)), np.empty(most), np.empty(most)
     sums, log_means, direction = np.empty(most), np.empty(n_rows), np.empty(n_axes)
@@ -235,25 +236,54 @@ def draw_trials(
         for j in range(n_here):
             radii[j] = math.sqrt((placed[p, j] * placed[p, j]).sum())
         for m in range(n):
-            point = points[m]
             is_given = given and m == 0
             if is_given:
-                point[:] = picks[p, 0]
-                r = math.sqrt((point * point).sum())
+                square = 0.0
+                for a in range(n_axes):
+                    points[0, a] = picks[p, 0, a]
+                    square += points[0, a] * points[0, a]
+                r = math.sqrt(square)
             else:
                 r = _radius(cumulative[p], log_density[p], edges[n_here - 1], previous[p], rng)
-            total = _masses(r, radii, n_here, contacts, low, width, lows, masses)
+            total = _masses(r, radii, n_here, contacts, low, per_width, lows, masses)
             if not is_given:
                 if total > _LEAST_MASS and n_axes > 1 and uniform(rng) >= UNIFORM_SHARE:
                     _touch(
-                        direction, r, placed[p], radii, n_here, contacts, low, width, lows, masses, total, rng
+                        direction,
+                        r,
+                        placed,
+                        p,
+                        radii,
+                        n_here,
+                        contacts,
+                        low,
+                        per_width,
+                        lows,
+                        masses,
+                        total,
+                        rng,
                     )
                 else:
                     _uniform_direction(direction, rng)
-                point[:] = r * direction
+                for a in range(n_axes):
+                    points[m, a] = r * direction[a]
             enough = -np.inf if is_given else best - _NEGLIGIBLE
             log_a[m], all_energies[m] = _log_a(
-                point, r, placed[p], radii, n_here, table, spacing, least, contacts, low, width, total, enough
+                points,
+                m,
+                r,
+                placed,
+                p,
+                radii,
+                n_here,
+                table,
+                per_length,
+                least,
+                contacts,
+                low,
+                per_width,
+                total,
+                enough,
             )
             best = max(best, log_a[m])
         running = 0.0

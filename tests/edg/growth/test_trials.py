@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from helpers.stats import assert_off, assert_z
@@ -51,8 +53,8 @@ def mean_a(n_axes, strength, n_rows=400, n_trials=50, contact=CONTACT, seed=0):
         radial,
         np.repeat(EDGES[None], 3, 0),
         np.full(n_rows, n_trials),
-        (law, spacing, law.min()),
-        (contact, 0.5, 0.3),
+        (law, 1.0 / spacing, law.min()),
+        (contact, 0.5, 1.0 / 0.3),
         False,
         new_state(np.random.SeedSequence(seed)),
         picks,
@@ -66,7 +68,7 @@ def by_quadrature(n_axes, strength):
     """int dr rho(r) int dn exp(-e(r n)), the sum over directions in one dimension."""
     placed, (law, spacing) = PLACED[n_axes], pair_law(strength)
     nodes, weights = leggauss(12)
-    pieces = [(a, b) for a, b in zip(EDGES[:-1], EDGES[1:], strict=True)]
+    pieces = list(pairwise(EDGES))
     pieces += [(EDGES[-1] + 0.5 * k, EDGES[-1] + 0.5 * (k + 1)) for k in range(30)]
     steps = np.concatenate([0.5 * (b - a) * nodes + 0.5 * (a + b) for a, b in pieces])
     step_weights = np.concatenate([0.5 * (b - a) * weights for a, b in pieces])
