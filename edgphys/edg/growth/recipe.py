@@ -114,7 +114,7 @@ class GrowthRecipe(AbstractRecipe):
         return GrowthModel(GrowthLaws(trained, **sizes, seed=seed), system, options.n_path_steps)
 
     def default_steps(self, system, options):
-        return 1200
+        return 1500
 
     def default_batch_size(self, system, training):
         # All pairs of all trials of a step: about the same for clusters of all sizes.
