@@ -83,6 +83,7 @@ def test_a_wrong_density_of_trials_is_seen(monkeypatch):
 @pytest.mark.parametrize("wrong", ["the best of eight sets of trials", "no symmetry"])
 def test_wrong_views_are_caught(wrong, monkeypatch):
     edg = untrained("three in the plane", n_trials=4, n_picks=2)
+    edg.fit(seed=0, n_steps=20, batch_size=32, progress=False)
     exact, args = exact_log_z(edg.system), (8000, 3, 4)
     assert_z(*log_mean(edg, *args), exact, max_err=0.3)
     model, target = edg.model, edg.model.target
