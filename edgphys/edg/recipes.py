@@ -6,10 +6,11 @@ refinement     Ising and phi^4 on a lattice of any size: the default there
 field          on a lattice; equivariant under the space group; the default for other lattice systems
 mixture        any differentiable system of up to some dozens of variables
 hamiltonian    the same, with Hamiltonian dynamics of the energy in the decoder (GHD)
-particles      clusters of particles; equivariant under S_n x E(d)
-growth         clusters of particles, placed one after the other by learned laws of known density
+growth         clusters of particles, placed one after the other by learned laws: the default there
+particles      the same by pair flows, equivariant under S_n x E(d), for a range of couplings too
 
-On lattices the options that are given decide too: a target or an option of one of the two chooses it.
+Where there are two defaults the options that are given decide too: a target or an option of one of the two
+chooses it.
 """
 
 from __future__ import annotations
@@ -39,8 +40,8 @@ RECIPES: dict[str, AbstractRecipe] = {
         FieldRecipe(),
         MixtureRecipe(),
         HamiltonianRecipe(),
-        ParticleRecipe(),
         GrowthRecipe(),
+        ParticleRecipe(),
     )
 }
 _SHARED = {one.name for one in fields(ModelOptions)}
@@ -131,6 +132,8 @@ def _chosen(
             return recipe
     able = [recipe for recipe in defaults if recipe.serves(system) is None]
     fitting = (recipe for recipe in able if not recipe.targets or "target" not in given)
+    if given.get("conditions"):
+        fitting = (recipe for recipe in fitting if recipe.conditional)
     return next((recipe for recipe in fitting if set(given) <= set(_names(recipe))), able[-1])
 
 
@@ -145,4 +148,6 @@ def reason_for(system: AbstractSystem, given: Mapping[str, Any], recipe: Abstrac
     own = [name for name in given if name not in _names(defaults[0]) or name == "target"]
     if own:
         return f"{recipe.name}: {own[0]}={given[own[0]]!r} is an option of it"
+    if given.get("conditions") and not defaults[0].conditional:
+        return f"{recipe.name}: it takes conditions"
     return f"{recipe.name}: {defaults[0].serves(system)}"

@@ -83,6 +83,11 @@ class GrowthRecipe(AbstractRecipe):
     name = "growth"
     options = GrowthOptions
     geometries = ("particles",)
+    default_of = "particles"
+    strength = (
+        "particles are placed by laws of known density; on DW4 and LJ13 it reached a larger effective sample "
+        "size than particles with annealing did, with fewer energies (studies/molecular)"
+    )
     targets = ("growth",)
     annealing = 0.4
     learning_rate = 6e-3
