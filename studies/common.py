@@ -164,8 +164,12 @@ def tempered(
     return cold
 
 
-def mbar_log_z(system, n_calls: int, seed: int, *, n_chains: int = 4) -> dict[str, float]:
+def mbar_log_z(
+    system, n_calls: int, seed: int, *, n_chains: int = 4, also: Sequence[str] = ()
+) -> dict[str, float]:
     """log_z by MBAR from tempering on a path that starts at a known Gaussian, at about `n_calls` evaluations.
+
+    The averages named in `also` come with their errors from the same chains.
 
     The pilot runs, which find the Gaussian and space the rungs, are part of the evaluations. Chains that
     are too short for an estimate are made longer, beyond `n_calls` if need be: ``n_calls`` says how many.
@@ -182,9 +186,8 @@ def mbar_log_z(system, n_calls: int, seed: int, *, n_chains: int = 4) -> dict[st
         if share > 0.9:
             break
         n_sweeps = int(n_sweeps * min(10.0, 1.0 / share)) + 1
-    return {
-        "log_z": float(found["log_z"]),
-        "log_z_err": float(found["log_z_err"]),
+    names = [name + end for name in ("log_z", *also) for end in ("", "_err")]
+    return {name: float(found[name]) for name in names} | {
         "n_rungs": int(found["n_rungs"]),
         "n_sweeps": n_sweeps,
         "n_calls": int(found.attrs["n_gradient_calls"]),

@@ -20,6 +20,7 @@ from studies.common import merge, pm, table, z_score
 from studies.lattice_records.site_sums import log_z_by_sites, log_z_by_triangles
 from studies.lattice_records.table import judge
 from studies.lattice_records.tables import describe, put
+from studies.molecular.growth_references import costs, together
 from studies.molecular.wells import EDGES, cases, exact_population, exact_profile
 from studies.paper_tables.logistic import line_evidence, regression
 from studies.paper_tables.targets import NAMES, distances, reference_draws
@@ -103,6 +104,31 @@ def test_numbers_and_tables(tmp_path):
     path = tmp_path / "results.json"
     path.write_text('{"results": {"x": {"n": 1}, "y": {"n": 2}}}')
     assert merge(path, {"y": {"n": 3}}) == {"x": {"n": 1}, "y": {"n": 3}}
+
+
+def chains_of_a_seed(log_z, scale=1.0):
+    averages = {"energy": -3.0, "energy_err": 0.04 * scale} | dict.fromkeys(
+        ("distance", "distance_err", "radius_of_gyration", "radius_of_gyration_err"), 1.0
+    )
+    spent = {"n_calls": 1e6, "cpu_s": 10.0}
+    return {
+        "mbar": averages | spent | {"log_z": log_z, "log_z_err": 0.01 * scale},
+        "tempering": averages | spent,
+    }
+
+
+def test_cost_of_an_error_and_the_mean_of_seeds():
+    rows = [chains_of_a_seed(2.0), chains_of_a_seed(2.02)]
+    assert together(rows)["mbar log_z"] == pytest.approx((2.01, 0.01 / np.sqrt(2), 2.0, 2))
+    spent = costs(rows, [])
+    assert spent["mbar, CPU, log_z"] == pytest.approx((4e6, 40.0))  # half the error, four times the work
+    assert spent["tempering, CPU, energy"] == pytest.approx((4e6, 40.0))
+    assert costs([chains_of_a_seed(2.0, 2.0)], [])["mbar, CPU, log_z"] == pytest.approx((16e6, 160.0))
+    learned = {"log_z_err": 0.01, "n_calls": 1e6, "sampling_s": 5.0, "training_s": 7.0, "reference_cost": {}}
+    learned |= {"edg energy": (0.0, 0.04, 0.0), "tempering energy": (0.0, 0.02, 0.0), "opponent_calls": 3e6}
+    spent = costs([], [learned])
+    assert spent["EDG, log_z"] == pytest.approx((4e6, 27.0))  # the training once
+    assert spent["tempering, energy"][0] == pytest.approx(3e6)
 
 
 SMALL = {

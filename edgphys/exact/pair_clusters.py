@@ -11,7 +11,8 @@ d, which leaves, with K(r) = exp(-w(|r|)/T) and f(r) = K(r) K(r - d e),
 
 and S_D the surface of the unit sphere. The inner integrals are trapezoidal sums on a plane (D = 2), the last
 one a convolution by FFT. Where K vanishes when particles meet, integrands are smooth, and the sums converge
-faster than any power. All pairs being alike, <E> = n_pairs <w(d)> and <E^2> = n_pairs <w(d) E>.
+faster than any power. On a line (D = 1, n = 3) the sums are Gaussian between the particles. All pairs being
+alike, <E> = n_pairs <w(d)> and <E^2> = n_pairs <w(d) E>.
 """
 
 from __future__ import annotations
@@ -68,7 +69,7 @@ def can_integrate(n_particles: int, n_axes: int) -> bool:
     >>> can_integrate(4, 2), can_integrate(2, 3), can_integrate(3, 3)
     (True, True, False)
     """
-    return n_particles == 2 or (n_axes == 2 and n_particles in (3, 4))
+    return n_particles == 2 or (n_particles, n_axes) in ((3, 1), (3, 2), (4, 2))
 
 
 def pair_moments(
@@ -87,13 +88,13 @@ def pair_moments(
         w(r) of a float64 array of distances; it must grow without bound at large r, and to many T at r = 0
         when there are more than two particles.
     n_particles, n_axes : int
-        n and D: two particles in any D, or three or four in the plane.
+        n and D: two particles in any D, three on a line, or three or four in the plane.
     temperature : float
         Positive, in units of the energy.
     rtol : float
         Largest change between the last two grids of Z, relative, and of <E>, its variance and the distance.
     most_points : int
-        Along an axis of the plane; the time of a grid goes with the third power.
+        Along an axis; the time of a grid goes with the third power in the plane, with the second on a line.
 
     Returns
     -------
@@ -112,12 +113,13 @@ def pair_moments(
     """
     if not can_integrate(n_particles, n_axes):
         raise NotExactError(
-            "exact results need 2 particles, or 3 or 4 in two dimensions, got "
+            "exact results need 2 particles, 3 in one dimension, or 3 or 4 in two, got "
             f"{n_particles} in {n_axes} dimensions"
         )
-    low, near, far = _reach(law, temperature)
+    # On a line not all pairs can be at their best distance.
+    low, near, far = _reach(law, temperature * (5.0 if (n_particles, n_axes) == (3, 1) else 1.0))
     spacing, before = (far - near) / 32.0, None
-    for _ in range(_REFINEMENTS if n_particles > 2 else 4 * _REFINEMENTS):
+    for _ in range(_REFINEMENTS if n_particles > 2 and n_axes > 1 else 4 * _REFINEMENTS):
         if n_particles > 2 and 2.0 * far / spacing > most_points:
             break
         now = _moments(lambda r: (law(r) - low) / temperature, n_particles, n_axes, near, far, spacing)
@@ -153,12 +155,11 @@ def _reach(law: PairLaw, temperature: float) -> tuple[float, float, float]:
 def _moments(law, n_particles, n_axes, near, far, spacing) -> PairMoments:
     """Moments of the reduced pair law; sums over d on panels."""
     # The sum over d may have an edge at d = 0: panels of eight spacings.
-    x, w = np.polynomial.legendre.leggauss(14)
-    edges = np.linspace(near, far, math.ceil((far - near) / (8.0 * spacing)) + 1)
-    half = 0.5 * np.diff(edges)[:, None]
-    distances, weights = (edges[:-1, None] + half * (1.0 + x)).ravel(), (half * w).ravel()
+    distances, weights = _panels(near, far, 8.0 * spacing)
     if n_particles == 2:
         inner, slope = np.ones_like(distances), np.zeros_like(distances)
+    elif n_axes == 1:
+        inner, slope = _line_integrals(law, distances, far, 8.0 * spacing)
     else:
         inner, slope = _plane_integrals(law, n_particles, distances, far, spacing)
     n_pairs = n_particles * (n_particles - 1) // 2
@@ -178,6 +179,27 @@ def _moments(law, n_particles, n_axes, near, far, spacing) -> PairMoments:
         density * inner / (z * weights),
         weights,
     )
+
+
+def _panels(start: float, end: float, width: float) -> tuple[np.ndarray, np.ndarray]:
+    """Gaussian nodes and weights on panels of at most this width."""
+    x, w = np.polynomial.legendre.leggauss(14)
+    edges = np.linspace(start, end, math.ceil((end - start) / width) + 1)
+    half = 0.5 * np.diff(edges)[:, None]
+    return (edges[:-1, None] + half * (1.0 + x)).ravel(), (half * w).ravel()
+
+
+def _line_integrals(law, distances, far, width) -> tuple[np.ndarray, np.ndarray]:
+    """As `_plane_integrals`: the third particle is beyond one of the two, or between them."""
+    beyond, weights = _panels(0.0, far, width)
+    inner, slope = np.empty(len(distances)), np.empty(len(distances))
+    for k, d in enumerate(distances):
+        share, between = d / far, beyond * d / far
+        outside = _bounded(law, beyond) + _bounded(law, beyond + d)
+        inside = _bounded(law, between) + _bounded(law, d - between)
+        f, g = 2.0 * weights * np.exp(-outside), share * weights * np.exp(-inside)
+        inner[k], slope[k] = f.sum() + g.sum(), f @ outside + g @ inside
+    return inner, slope
 
 
 def _plane_integrals(law, n_particles, distances, far, spacing) -> tuple[np.ndarray, np.ndarray]:

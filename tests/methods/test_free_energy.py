@@ -63,8 +63,11 @@ def check(case, method, seed, **settings):
         assert_z(energy, error, system.exact_results()["energy"], n_tests=20, max_err=1.0)
 
 
+SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in ("antiferromagnet", "kaufman")]
+
+
 @pytest.mark.statistical
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", ["field", "frustrated", "chain", "free_field", *SLOW])
 def test_log_z_by_integration(name):
     check(CASES[name], "ti", 21, n_sweeps=2000)
 

@@ -154,7 +154,7 @@ def check(case, method, seed, **settings):
 
 
 @pytest.mark.statistical
-@pytest.mark.parametrize("name", ["mueller_brown", "numba_function"])
+@pytest.mark.parametrize("name", [pytest.param("mueller_brown", marks=pytest.mark.slow), "numba_function"])
 def test_log_z_is_that_of_quadrature(name):
     # mueller_brown hops between its basins about once in 100 sweeps.
     table = check(CASES[name], "mbar", 5, n_sweeps=2000)

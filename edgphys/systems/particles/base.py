@@ -166,7 +166,7 @@ class AbstractParticleSystem(AbstractContinuousSystem):
         Raises
         ------
         NotExactError
-            If there are more than four particles, or more than two outside of the plane.
+            If there are more than four particles, or more than two in space.
         """
         # Imported here, as everything that only exact results need.
         from edgphys.exact.pair_clusters import pair_moments

@@ -88,7 +88,7 @@ class DoubleWellParticles(AbstractParticleSystem):
             Parameter("offset", "distance at which u = 0", 4.0),
             Parameter("tau", "divides the energy, positive", 1.0),
         ),
-        exact=("2 particles, or up to 4 in two dimensions, by quadrature",),
+        exact=("2 particles, 3 in one dimension, up to 4 in two, by quadrature",),
     )
 
     def __init__(
@@ -129,7 +129,7 @@ class DoubleWellParticles(AbstractParticleSystem):
 
     @property
     def exact(self) -> tuple[str, ...]:
-        """All by quadrature for two particles, and for three or four in the plane."""
+        """All by quadrature for two particles, three on a line, and three or four in the plane."""
         return (*super().exact, "distance") if can_integrate(self.n_particles, self.n_axes) else ()
 
     @property

@@ -43,8 +43,8 @@ else:
 
 __all__ = ["PairPotential"]
 
-# Of the quadrature, see `edgphys.exact.pair_clusters`: a second or two.
-_MOST_POINTS = 300
+# Of the quadrature by n_axes, see `edgphys.exact.pair_clusters`: a second or two.
+_MOST_POINTS = 1000, 300, 1000
 
 
 @final
@@ -199,7 +199,7 @@ class PairPotential(AbstractParticleSystem):
 
     @property
     def exact(self) -> tuple[str, ...]:
-        """All by quadrature, where it converges: two particles, or three or four in the plane."""
+        """All by quadrature, where it converges: two particles, three on a line, up to four in the plane."""
         return (*super().exact, "distance") if self._has_quadrature() else ()
 
     def _has_quadrature(self) -> bool:
@@ -208,7 +208,8 @@ class PairPotential(AbstractParticleSystem):
         try:
             if self._moments is None:  # a law with an edge would take minutes to find that out
                 law, counts = self.pair_energy, (self.n_particles, self.n_axes)
-                self._moments = pair_moments(law, *counts, self.temperature, most_points=_MOST_POINTS)
+                most = _MOST_POINTS[self.n_axes - 1]
+                self._moments = pair_moments(law, *counts, self.temperature, most_points=most)
         except NotExactError:
             return False
         return True

@@ -232,6 +232,29 @@ def test_quadrature_of_springs(n_particles):
     assert moments.distance == pytest.approx(math.sqrt(1.4 * math.pi / 2), abs=1e-8)
 
 
+@pytest.mark.parametrize("temperature", [1.0, 16.0])
+def test_three_on_a_line_against_a_grid(temperature):
+    """At T = 16 particles pass through each other, where the weight has edges."""
+    system = DoubleWellParticles(3, 1, temperature=temperature)
+    grid = np.linspace(-14.0, 14.0, 561)
+    pairs = np.stack(np.meshgrid(grid, grid, indexing="ij"))
+    energies = system.pair_energy(np.abs([*pairs, pairs[0] - pairs[1]])).sum(0)
+    weights = np.exp(-energies / temperature)
+    log_z = math.log(weights.sum() * (grid[1] - grid[0]) ** 2 / math.sqrt(3.0))
+    exact = system.exact_results()
+    assert exact["log_z"] == pytest.approx(log_z, abs=2e-7)  # of the grid, at the edges
+    assert exact["energy"] == pytest.approx((weights * energies).sum() / weights.sum(), abs=3e-5)
+    assert abs(system.replace(offset=4.01).exact_results()["log_z"] - log_z) > 1e-5  # the control
+
+
+def test_quadrature_of_springs_on_a_line():
+    """w = r^2 / 6 is |y|^2 / 2 in total."""
+    moments = pair_moments(lambda r: r * r / 6, 3, 1, 0.7)
+    assert moments.log_z == pytest.approx(math.log(2 * math.pi * 0.7), abs=1e-9)
+    assert (moments.energy, moments.variance) == pytest.approx((0.7, 0.49), abs=1e-8)
+    assert moments.distance == pytest.approx(math.sqrt(2.8 / math.pi), abs=1e-8)
+
+
 def test_lennard_jones_dimer_against_adaptive_quadrature():
     system = LennardJones(n_particles=2, temperature=0.7, pair_count=2)
 
