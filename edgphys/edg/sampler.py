@@ -75,9 +75,9 @@ class EDG:
         "refinement" for Ising spins and phi^4 fields on lattices, drawn from coarse to fine; "field" for
         other lattice systems, and where `target` or another option is one of its own; "growth" for clusters
         of up to three dimensions, placed particle by particle; "particles" for clusters over a range of
-        couplings, and where an option is one of its own; "mixture" for other continuous systems; "mixture" and "hamiltonian" (GHD) serve every
-        differentiable system, without its symmetries. On lattices the attribute ``decoder_reason`` of
-        datasets says why.
+        couplings, and where an option is one of its own; "mixture" for other continuous systems; "mixture"
+        and "hamiltonian" (GHD) serve every differentiable system, without its symmetries. Where there was a
+        choice the attribute ``decoder_reason`` of datasets says why.
     conditions : dict of str to (float, float), optional
         Ranges of couplings, such as ``{"temperature": (1.8, 3.2)}``, for which one model is trained; names
         are those of ``system.conditions``. It is then asked at one of them, `at` or ``sample(...,
@@ -311,9 +311,9 @@ class EDG:
             "refinement", "growth": MCMC samples of the system with ``configurations`` (``keep=True``), dims
             (chain, draw, ...), from which root and laws are learned.
         training : {"auto", "chains", "energy", "both"}
-            "refinement", "growth": "chains", the default, learns from `reference`, or without it from the package's
-            own chains, which it runs; "energy" from the energy alone; "both" from chains first. All other
-            decoders learn from the energy.
+            "refinement", "growth": "chains", the default, learns from `reference`, or without it from the
+            package's own chains, which it runs; "energy" from the energy alone; "both" from chains first. All
+            other decoders learn from the energy.
         learning_rate : float, optional
             Largest, of Adam. Default: 3e-3; 0.02 for "refinement", 6e-3 for "growth".
         path_share : float, optional
@@ -367,7 +367,8 @@ class EDG:
         """Optimiser steps that `fit` takes unless told.
 
         On lattices 600 up to 64 sites, growing with the square root; for "refinement" 1000 up to 256 sites,
-        growing with the fourth root, three times as many with an EDG root, 1.5 times with conditions; 1500 for "growth".
+        growing with the fourth root, three times as many with an EDG root, 1.5 times with conditions; 1500
+        for "growth".
         """
         return self._recipe.default_steps(self.system, self._options)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, final
+from typing import Any, cast, final
 
 import torch
 
@@ -25,6 +25,7 @@ from edgphys.edg.growth.share_trials import share_trials
 from edgphys.edg.targets.continuous import eased
 from edgphys.errors import ArgumentValueError
 from edgphys.systems.base import AbstractSystem
+from edgphys.systems.particles.base import AbstractParticleSystem
 
 __all__ = ["GrowthOptions", "GrowthRecipe"]
 
@@ -101,18 +102,20 @@ class GrowthRecipe(AbstractRecipe):
         why_not = super().serves(system)
         if why_not is None and system.pair_law is None:
             why_not = f"decoder {self.name} needs a system whose energy is a sum over pairs"
-        if why_not is None and system.n_axes > 3:
+        if why_not is None and _cluster(system).n_axes > 3:
             why_not = f"decoder {self.name} takes up to 3 axes"
         return why_not
 
     def complete(self, system, options):
         if options.train_at is not None:
             options = replace(options, train_at=eased(system, options.train_at))
-        rows = options.n_picks * (system.n_particles - 1)
-        check_memory(8.0 * N_FEATURES * rows, "n_picks", f"{rows} picks of {system.n_particles} particles")
+        n_particles = _cluster(system).n_particles
+        rows = options.n_picks * (n_particles - 1)
+        check_memory(8.0 * N_FEATURES * rows, "n_picks", f"{rows} picks of {n_particles} particles")
         return replace(options, n_path_steps=1, encoder_size=(1, 1))
 
     def build(self, system, options, seed, weights):
+        system = _cluster(system)
         trained = system.replace(**options.train_at) if options.is_eased else system
         width, depth = options.decoder_size
         sizes = {"width": width, "depth": depth, "n_trials": options.n_trials, "n_picks": options.n_picks}
@@ -123,7 +126,7 @@ class GrowthRecipe(AbstractRecipe):
 
     def default_batch_size(self, system, training):
         # All pairs of all trials of a step: about the same for clusters of all sizes.
-        return min(max(round(416 / system.n_particles), 8), 128)
+        return min(max(round(416 / _cluster(system).n_particles), 8), 128)
 
     def bounds_log_z(self, options, training):
         return training != "chains" and super().bounds_log_z(options, training)
@@ -154,6 +157,11 @@ class GrowthRecipe(AbstractRecipe):
         model.target.n_energy_calls = 0
         model.laws.witnesses = reference.witnesses().to(job.device)
         return model, history, {"training": job.training, **told}
+
+
+def _cluster(system: AbstractSystem) -> AbstractParticleSystem:
+    """A system of the geometry that is served."""
+    return cast(AbstractParticleSystem, system)
 
 
 def _positions(system: AbstractSystem, configurations: torch.Tensor):

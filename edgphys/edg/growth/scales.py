@@ -7,6 +7,7 @@ They decide how well trials are placed and how finely networks see, not what is 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 import torch
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from edgphys.systems.particles.base import AbstractParticleSystem
+from edgphys.systems.particles.pair_law import PairLaw
 
 __all__ = ["N_MAP", "N_STEPS", "Scales", "pair_table", "sorted_around"]
 
@@ -132,6 +134,6 @@ def pair_table(system: AbstractParticleSystem, largest: float) -> tuple[NDArray[
     r = np.linspace(0.0, _ROOM * largest, _N_KNOTS)
     with np.errstate(all="ignore"):
         at = torch.from_numpy(np.square(np.maximum(r, 1e-6 * r[1])))
-        values = system.pair_law.reduced(at).numpy()
+        values = cast(PairLaw, system.pair_law).reduced(at).numpy()
     values = np.nan_to_num(np.minimum(values, _HARD), nan=_HARD, posinf=_HARD)
     return values, 1.0 / float(r[1]), float(values.min())
