@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Clusters grown particle by particle at their own temperature: DW4, LJ13, LJ55, without annealing.
 
-    python -m studies.molecular.growth [--case NAME ...] [--seed 0 1 2]
+    python -m studies.molecular.growth [--case NAME ...] [--seed 0 1 2] [--n-views 8]
     python -m studies.molecular.growth --table
 
 Every line of ``growth.jsonl`` is one training, drawn from once: the K views of a draw are the first K of all,
@@ -13,6 +13,7 @@ pairs, chains of the training and trials included.
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import resource
 import time
@@ -31,6 +32,7 @@ from edgphys.edg.weights.views import ViewSpread, harmonic_mean, redraw_by
 from studies.common import hardware, pm, table, z_score
 from studies.lattice_records.tables import describe, figures, measured
 
+VIEWS = (1, 8, 32)
 RESULTS = Path(__file__).with_name("growth.jsonl")
 
 
@@ -45,9 +47,6 @@ class Case:
         Of a reference, with its error.
     options, fit : dict
     n_draws, batch_size : int
-    views : tuple of int
-    n_anneal : int
-        Rungs from the system trained on; 0 for none.
     """
 
     system: Callable[[], Any]
@@ -56,20 +55,17 @@ class Case:
     fit: dict[str, Any] = field(default_factory=dict)
     n_draws: int = 10_000
     batch_size: int = 500
-    views: tuple[int, ...] = (1, 8, 32)
 
 
 CASES = {
     "DW4": Case(lambda: ep.DoubleWellParticles(), (29.667232, 0.0)),
     "LJ13 once": Case(lambda: ep.LennardJones(pair_count="once"), (39.240, 0.010)),
     "LJ13 twice": Case(lambda: ep.LennardJones(pair_count="twice"), (59.854, 0.018)),
-    "LJ55 once": Case(
-        lambda: ep.LennardJones(55), (203.880, 0.086), n_draws=1000, batch_size=100, views=(1, 8)
-    ),
+    "LJ55 once": Case(lambda: ep.LennardJones(55), (203.880, 0.086), n_draws=1000, batch_size=100),
 }
 
 
-def draw(edg: ep.EDG, case: Case, seed: int, spread: ViewSpread) -> tuple[Tensor, Tensor]:
+def draw(edg: ep.EDG, case: Case, n_views: int, seed: int, spread: ViewSpread) -> tuple[Tensor, Tensor]:
     """log w of single views, float64, (n_views, n_draws), the one that made the draw first; the positions."""
     model = edg.model
     generator = torch.Generator(device=model.device).manual_seed(seed)
@@ -83,7 +79,7 @@ def draw(edg: ep.EDG, case: Case, seed: int, spread: ViewSpread) -> tuple[Tensor
             def back(flat: Tensor = flat) -> tuple[Tensor, Tensor]:
                 return model.target.lower(flat, generator)
 
-            more = redraw_by(back, model, max(case.views) - 1, 1, generator)
+            more = redraw_by(back, model, n_views - 1, 1, generator)
             spread.add(more)
             log_w.append(torch.cat([first[None], more]).cpu())
             positions.append(flat.cpu())
@@ -97,13 +93,13 @@ def weighted(values: np.ndarray, w: np.ndarray) -> tuple[float, float]:
     return mean, float(np.sqrt((share**2 * (values - mean) ** 2).sum()))
 
 
-def run(name: str, seed: int) -> dict[str, Any]:
+def run(name: str, seed: int, n_views: int) -> dict[str, Any]:
     """One training and its draws."""
     case = CASES[name]
     begin = time.process_time()
     edg = ep.EDG(case.system(), target="growth", **case.options).fit(seed, progress=False, **case.fit)
     middle, spread = time.process_time(), ViewSpread()
-    log_w, positions = draw(edg, case, 1000 + seed, spread)
+    log_w, positions = draw(edg, case, n_views, 1000 + seed, spread)
     end = time.process_time()
     told, system = edg._training, edg.system
     n_clusters = log_w.numel()
@@ -125,7 +121,7 @@ def run(name: str, seed: int) -> dict[str, Any]:
         "hardware": hardware(),
         **spread.attrs(),
     }
-    for k in case.views:
+    for k in (k for k in VIEWS if k <= n_views):
         record |= {f"{key}_{k}": value for key, value in figures(harmonic_mean(log_w[:k])).items()}
     weights = harmonic_mean(log_w[:8])
     w = torch.exp(weights - weights.max()).numpy()
@@ -142,9 +138,7 @@ def rows_of(records: list[dict[str, Any]]) -> list[list[str]]:
         if not found:
             continue
         pulls = [z_score(r["log_z_8"], r["log_z_err_8"], *case.log_z) for r in found]
-        ess = [
-            describe([r[f"ess_{k}"] for r in found], 3) if f"ess_{k}" in found[0] else "" for k in (1, 8, 32)
-        ]
+        ess = [describe([r[f"ess_{k}"] for r in found if f"ess_{k}" in r], 3) for k in VIEWS]
         seconds = [
             f"{min(r[k] for r in found):.0f} to {max(r[k] for r in found):.0f}"
             for k in ("training_cpu_s", "drawing_cpu_s")
@@ -183,13 +177,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--case", nargs="+", choices=list(CASES), default=list(CASES), help="default: all")
     parser.add_argument("--seed", nargs="+", type=int, default=[0, 1, 2], help="of the training")
+    parser.add_argument("--n-views", type=int, default=32, choices=VIEWS, help="from which draws are weighed")
     parser.add_argument("--table", action="store_true", help="of what is there")
     arguments = parser.parse_args()
     if arguments.table:
         print(table(HEADER, rows_of([json.loads(line) for line in RESULTS.read_text().splitlines()])))
         return
     torch.set_num_threads(1)
-    measured(RESULTS, arguments.case, arguments.seed, run)
+    run_all = functools.partial(run, n_views=arguments.n_views)
+    measured(RESULTS, arguments.case, arguments.seed, run_all)
 
 
 if __name__ == "__main__":
