@@ -14,6 +14,7 @@ from edgphys.edg.growth import laws as laws_module
 from edgphys.edg.growth import trials
 from edgphys.errors import UnknownNameError
 
+# Small networks and few trials: the weights are exact with any.
 SMALL = {"target": "growth", "decoder_size": (8, 2), "n_trials": 24, "n_picks": 6}
 SYSTEMS = {
     "two on a line": lambda: ep.DoubleWellParticles(2, 1),
@@ -117,7 +118,7 @@ def test_training_reaches_quadrature():
         assert_z(float(estimates[name]), float(estimates[f"{name}_err"]), exact[name], n_tests=3, max_err=0.2)
 
 
-@pytest.mark.parametrize("training", ["energy", "both"])
+@pytest.mark.parametrize("training", ["energy", pytest.param("both", marks=pytest.mark.slow)])
 def test_the_energy_alone_teaches(training):
     system = SYSTEMS["three in the plane"]()
     edg = ep.EDG(system, **SMALL | {"n_trials": 64, "n_picks": 16})

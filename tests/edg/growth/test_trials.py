@@ -67,9 +67,9 @@ def mean_a(n_axes, strength, n_rows=400, n_trials=50, contact=CONTACT, seed=0):
 def by_quadrature(n_axes, strength):
     """int dr rho(r) int dn exp(-e(r n)), the sum over directions in one dimension."""
     placed, (law, spacing) = PLACED[n_axes], pair_law(strength)
-    nodes, weights = leggauss(12)
+    nodes, weights = leggauss(6)
     pieces = list(pairwise(EDGES))
-    pieces += [(EDGES[-1] + 0.5 * k, EDGES[-1] + 0.5 * (k + 1)) for k in range(30)]
+    pieces += [(EDGES[-1] + 0.5 * k, EDGES[-1] + 0.5 * (k + 1)) for k in range(12)]
     steps = np.concatenate([0.5 * (b - a) * nodes + 0.5 * (a + b) for a, b in pieces])
     step_weights = np.concatenate([0.5 * (b - a) * weights for a, b in pieces])
     inner = np.interp(steps, EDGES, RADIAL[1])
@@ -86,13 +86,13 @@ def sphere(n_axes):
     """Directions and their shares of the solid angle."""
     if n_axes == 1:
         return np.array([[1.0], [-1.0]]), np.ones(2)
-    angle = 2.0 * np.pi * np.arange(240) / 240
+    angle = 2.0 * np.pi * np.arange(60) / 60
     if n_axes == 2:
-        return np.stack([np.cos(angle), np.sin(angle)], 1), np.full(240, 2.0 * np.pi / 240)
-    z, w = leggauss(48)
+        return np.stack([np.cos(angle), np.sin(angle)], 1), np.full(60, 2.0 * np.pi / 60)
+    z, w = leggauss(24)
     across = np.sqrt(1.0 - z * z)[:, None]
-    x = np.stack([across * np.cos(angle), across * np.sin(angle), np.broadcast_to(z[:, None], (48, 240))], 2)
-    return x.reshape(-1, 3), np.repeat(w, 240) * 2.0 * np.pi / 240
+    x = np.stack([across * np.cos(angle), across * np.sin(angle), np.broadcast_to(z[:, None], (24, 60))], 2)
+    return x.reshape(-1, 3), np.repeat(w, 60) * 2.0 * np.pi / 60
 
 
 @pytest.mark.statistical
