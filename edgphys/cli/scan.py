@@ -67,6 +67,9 @@ def scan(
     ] = False,
     device: Device = None,
     observable: Observables = None,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Keep draws of edg and of chains too, in the folder OUT.draws.")
+    ] = False,
     option: Annotated[
         list[str] | None,
         typer.Option(
@@ -102,6 +105,7 @@ def scan(
             edg=of_edg | _given_only(n_steps=n_steps, per_point=per_point or None, device=device),
             mcmc=of_chains | _given_only(n_sweeps=n_sweeps, n_chains=n_chains, n_warmup=n_warmup, thin=thin),
             observables=read_observables(observable),
+            keep=keep,
             progress=not run.quiet,
             workers=workers,
             scheduler=client,

@@ -37,6 +37,7 @@ JSON_ATTRS: dict[str, Form] = {
     "provenance": {},
     "algorithms": _NOTES,
     "warnings": _NOTES,
+    "draws": _NOTES,
     "methods": {str: _LOOK},
     "extents": {str: _SIZE},
     "runs": [_RUN],

@@ -21,7 +21,7 @@ __all__ = ["EXTENT", "OF_SIZE", "attrs_at", "of_sizes", "with_coupling", "with_e
 
 EXTENT = "extent"
 OF_SIZE = ("extent", "n_sites", "linear_size", "lattice_momenta")
-_NOTES = ("algorithms", "warnings")
+_NOTES = ("algorithms", "warnings", "draws")
 
 
 def of_sizes(attrs: Sequence[Mapping[str, Any]], labels: Sequence[int | str]) -> str:

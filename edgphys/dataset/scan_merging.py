@@ -21,6 +21,7 @@ from edgphys.errors import DatasetError
 __all__ = ["overlay"]
 
 _OF_RUNS = ("n_runs", "runs_chi2")
+_NOTES = ("algorithms", "warnings", "draws")
 
 
 def overlay(tables: list[xr.Dataset]) -> xr.Dataset:
@@ -107,12 +108,12 @@ def _table_attrs(tables: list[xr.Dataset], disagreements: dict[Key, str], dims: 
     named = [name for table in tables for name in json.loads(table.attrs.get("observables", "[]"))]
     attrs |= {"observables": json.dumps(list(dict.fromkeys(named)))} if named else {}
     attrs |= {"units": json.dumps(units)} if units else {}
-    notes = {n: [json.loads(t.attrs[n]) for t in tables if n in t.attrs] for n in ("algorithms", "warnings")}
+    notes = {n: [json.loads(t.attrs[n]) for t in tables if n in t.attrs] for n in _NOTES}
     if disagreements:
         notes["warnings"].append({name_of(key, dims): words for key, words in disagreements.items()})
     for name, found in notes.items():
         if found:
-            attrs[name] = json.dumps(_united(found) if name == "algorithms" else _joined(found))
+            attrs[name] = json.dumps(_joined(found) if name == "warnings" else _united(found))
     looks: dict[str, Any] = {}
     for table in reversed(tables):
         looks |= json.loads(table.attrs.get("methods", "{}"))

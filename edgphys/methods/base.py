@@ -172,6 +172,10 @@ class AbstractMethod(ABC):
         """The file in which `prepare` keeps its result, for this `checkpoint`; None if it keeps none."""
         return None
 
+    def keeping(self, draws: Path) -> Self | None:
+        """The same method, whose `run` writes draws with configurations to a file; None if it has none."""
+        return None
+
     def packed(self, artefact: Any) -> bytes | None:
         """The content of that file, from where there is none; None if there is nothing to keep."""
         return None

@@ -112,6 +112,7 @@ class EDGMethod(AbstractMethod):
         self._given = dict(given or {})
         model, fit, sample = split(self._given)
         self.options = EDGOptions(n_samples, n_threads, per_point, model, fit, sample)
+        self._draws: Path | None = None
         self._ranges: Ranges = {}  # of the one model for all points; none for a model per point
 
     def settings(self) -> dict[str, Any]:
@@ -247,6 +248,11 @@ class EDGMethod(AbstractMethod):
     def kept_at(self, checkpoint: str) -> Path | None:
         return kept_at(checkpoint) if self._ranges else None
 
+    def keeping(self, draws: Path) -> Self:
+        keeping = copy.copy(self)
+        keeping._draws = draws
+        return keeping
+
     def packed(self, artefact: SharedModel | None) -> bytes | None:
         return None if artefact is None else artefact.packed()
 
@@ -286,14 +292,18 @@ class EDGMethod(AbstractMethod):
         progress: bool | None,
     ) -> xr.Dataset:
         """Estimates of weighted draws of a generator; one seed for each of the three."""
+        from edgphys.dataset.files import write
         from edgphys.estimators import estimate
 
         begin = time.perf_counter()
         edg = self.sampler(system, fit_seed, artefact, checkpoint, progress=progress)
-        options: dict[str, Any] = {"progress": progress, **self.options.sample}
+        keep = self._draws is not None
+        options: dict[str, Any] = {"progress": progress, "keep": keep, **self.options.sample}
         if checkpoint is not None:
             options["checkpoint"] = beside(checkpoint, "draws")
         samples = edg.sample(self.options.n_samples, seed=draw_seed, **options)
+        if self._draws is not None:
+            write(samples, self._draws, overwrite=True)
         table = estimate(samples, seed=estimate_seed)
         if artefact is not None:
             artefact.count_share(table)

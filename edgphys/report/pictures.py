@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgphys import observables
+from edgphys.dataset.files import read
 from edgphys.dataset.padding import drawn
+from edgphys.dataset.source import SOURCE
 from edgphys.errors import EdgphysError
 from edgphys.report.curve_results import as_scan
 from edgphys.report.drawing.marks import BLUE
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["Picture", "pictures_of", "pictures_of_model"]
 
 _N_SHOWN = 8
+_N_CELLS = 4
 _N_POINTS = 2000
 _WORDS = {
     "samples": "Energies of the draws.",
@@ -55,6 +59,7 @@ def pictures_of(result: xr.Dataset) -> Iterator[Picture]:
         for name, figure in draw_each(as_scan(result) if kind == "curve" else result, SHEETS["screen"]):
             title = observables.record(name, result.attrs).title
             yield Picture(figure, f"{title}, with one standard error and differences beneath.")
+        yield from _kept_draws(result)
         return
     words = _WORDS.get(kind, f"The {kind}; open points are not to be trusted.")
     words += _OF_WEIGHTS if "log_weight_joint" in result else ""
@@ -80,6 +85,19 @@ def pictures_of_model(path: Path) -> Iterator[Picture]:
         where = "".join(f", {name} = {value:.6g}" for name, value in middle.items())
         for one in pictures_of(draws):
             yield Picture(one.figure, f"{path.stem}{where}, drawn for this page. {one.words}")
+
+
+def _kept_draws(table: xr.Dataset) -> Iterator[Picture]:
+    """Configurations of a few cells of a scan that has kept them, evenly over those of its first method."""
+    notes, folder = json.loads(table.attrs.get("draws", "{}")), Path(table.encoding.get(SOURCE, "")).parent
+    files = {cell: folder / np.atleast_1d(names)[0] for cell, names in notes.items()}
+    there = [cell for cell, path in files.items() if path.exists()]
+    there = [cell for cell in there if cell.split(" ")[0] == there[0].split(" ")[0]]
+    places = np.linspace(0, len(there) - 1, min(len(there), _N_CELLS)).round().astype(int)
+    for cell in (there[place] for place in places):
+        with contextlib.suppress(EdgphysError):  # another file by now
+            figure, words = _configurations(read(files[cell]))
+            yield Picture(figure, f"{cell}: {words}")
 
 
 def _normalised(samples: xr.Dataset) -> NDArray[np.float64]:

@@ -7,6 +7,7 @@ import inspect
 import re
 from collections import ChainMap
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from edgphys import _checks
@@ -17,7 +18,7 @@ from edgphys.scans.points import point_label
 from edgphys.scans.sizes import Label, value_of
 from edgphys.systems.base import AbstractSystem
 
-__all__ = ["Maker", "check_methods", "check_sent", "check_workers", "make_methods"]
+__all__ = ["Maker", "check_keep", "check_methods", "check_sent", "check_workers", "make_methods"]
 
 
 def make_methods(
@@ -99,6 +100,21 @@ def check_workers(workers: Any, scheduler: Any) -> None:
     from distributed import Client
 
     _checks.instance(scheduler, "scheduler", Client, "a dask.distributed.Client or None")
+
+
+def check_keep(keep: Any, methods: Sequence[AbstractMethod], out: Any, scheduler: Any) -> None:
+    """`keep` is True or False, and True only where there are draws, and a place for them beside `out`."""
+    if not _checks.flag(keep, "keep"):
+        return
+    has_draws = any(method.keeping(Path()) is not None for method in methods)
+    wrong = {
+        "without out": out is None,
+        "where a scheduler is given": scheduler is not None,
+        "where no method has draws": not has_draws,
+    }
+    for where, is_wrong in wrong.items():
+        if is_wrong:
+            raise ArgumentValueError(f"keep must be left out {where}, got {keep}", "keep")
 
 
 def check_sent(systems: Sequence[AbstractSystem], scheduler: Any) -> None:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["Cell", "Result", "run_cell"]
 
 # values: name to float (estimates, errors, diagnostics, wall_time in s); algorithm and warning: str;
-# settings: dict, resolved.
+# settings: dict, resolved; draws, where they are kept: str, their file beside the dataset.
 Result = dict[str, Any]
 
 
@@ -47,6 +47,8 @@ class Cell:
         Of the whole scan.
     trained_by : int or None
         Seed of the scan that has trained what is shared, where this one draws more from it.
+    draws : Path or None
+        File to which its draws are written, of a method that has draws.
     """
 
     method: AbstractMethod
@@ -54,6 +56,7 @@ class Cell:
     point: dict[str, Label]
     seed: int
     trained_by: int | None = None
+    draws: Path | None = None
 
     @property
     def shared(self) -> tuple[str, str]:
@@ -79,12 +82,15 @@ def run_cell(cell: Cell, artefact: Any, checkpoint: str | None) -> Result:
     try:
         seed = seed_sequence(cell.seed, name, cell.point)
         with unrecorded() as notes:
-            estimates = _estimates(cell, seed, artefact, checkpoint)
+            keeping = None if cell.draws is None else cell.method.keeping(cell.draws)
+            estimates = _estimates(keeping or cell.method, cell.system, seed, artefact, checkpoint)
         if not isinstance(estimates, xr.Dataset):
             kind = type(estimates).__name__
             raise ArgumentTypeError(f"run of method {name!r} must give an xarray.Dataset, got {kind}")
         settings = merged(cell.method.all_settings(), notes.settings)
         result = _result_of(estimates, settings)
+        if keeping is not None and cell.draws is not None:
+            result["draws"] = "/".join(cell.draws.parts[-2:])
     except (EdgphysError, ValueError, TypeError, RuntimeError, ArithmeticError, MemoryError) as error:
         error.add_note(f"computing {name} at {point_label(cell.point)}")
         raise
@@ -93,18 +99,18 @@ def run_cell(cell: Cell, artefact: Any, checkpoint: str | None) -> Result:
     return result
 
 
-def _estimates(cell: Cell, seed: Any, artefact: Any, checkpoint: str | None) -> Any:
+def _estimates(method: AbstractMethod, system: Any, seed: Any, artefact: Any, checkpoint: str | None) -> Any:
     """From the state of a killed run; anew where that is damaged, or of another device.
 
     That it belongs to this scan, the scan has looked at.
     """
     try:
-        return cell.method.run(cell.system, seed, artefact, checkpoint)
+        return method.run(system, seed, artefact, checkpoint)
     except (DatasetError, TrainingError) as error:
         if checkpoint is None or error.argument != "checkpoint":
             raise
         drop_states(Path(checkpoint))
-        return cell.method.run(cell.system, seed, artefact, checkpoint)
+        return method.run(system, seed, artefact, checkpoint)
 
 
 def _result_of(estimates: xr.Dataset, settings: dict[str, Any]) -> Result:

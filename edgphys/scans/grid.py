@@ -98,7 +98,7 @@ def assemble(methods: tuple[str, ...], grid: Grid, done: dict[Key, dict], attrs:
     definitions = json.loads(attrs["definitions"])
     names = _ordered({name for result in done.values() for name in result["values"]}, definitions)
     arrays = {name: np.full((len(methods), *grid.shape), np.nan) for name in names}
-    algorithms, warnings = {}, {}
+    algorithms, warnings, draws = {}, {}, {}
     for i, method in enumerate(methods):
         for j, point in enumerate(grid.points):
             key = (method, point_words(point))
@@ -109,6 +109,8 @@ def assemble(methods: tuple[str, ...], grid: Grid, done: dict[Key, dict], attrs:
             algorithms[" ".join(key)] = done[key]["algorithm"]
             if done[key]["warning"]:
                 warnings[" ".join(key)] = done[key]["warning"]
+            if "draws" in done[key]:
+                draws[" ".join(key)] = done[key]["draws"]
     dims = ("method", *grid.names)
     table = xr.Dataset(
         {name: (dims, array, _variable_attrs(name, definitions)) for name, array in arrays.items()},
@@ -117,6 +119,8 @@ def assemble(methods: tuple[str, ...], grid: Grid, done: dict[Key, dict], attrs:
     )
     table.attrs["algorithms"] = json.dumps(algorithms)
     table.attrs["warnings"] = json.dumps(warnings)
+    if draws:
+        table.attrs["draws"] = json.dumps(draws)
     return table
 
 
@@ -154,7 +158,7 @@ def _plain(value: Any) -> Any:
 def cells_of(table: xr.Dataset) -> dict[Key, dict[str, Any]]:
     """The finished cells of a scan, the inverse of `assemble`; a cell without a wall time is not finished."""
     names = json.loads(table.attrs["couplings"])
-    notes = {name: json.loads(table.attrs.get(name, "{}")) for name in ("algorithms", "warnings")}
+    notes = {name: json.loads(table.attrs.get(name, "{}")) for name in ("algorithms", "warnings", "draws")}
     settings = json.loads(table.attrs.get(ATTR, "{}")).get("settings", {})
     done = {}
     arrays = {
@@ -171,5 +175,5 @@ def cells_of(table: xr.Dataset) -> dict[Key, dict[str, Any]]:
                 "algorithm": notes["algorithms"].get(words, ""),
                 "warning": notes["warnings"].get(words, ""),
                 "settings": settings.get(key[0], {}),
-            }
+            } | ({"draws": notes["draws"][words]} if words in notes["draws"] else {})
     return done

@@ -61,6 +61,11 @@ def _copy_model(own: Path, kept: Path) -> None:
         write_whole(kept, lambda path: shutil.copyfile(own, path))
 
 
+def _draws_of(cell: Cell, partial: PartialScan) -> Path:
+    about = {"point": point_words(cell.point), "seed": cell.seed, "settings": cell.method.settings()}
+    return partial.draws_of(cell.method.name, point_label(cell.point), about)
+
+
 @dataclass(frozen=True)
 class Job:
     """The cells of a scan and how to compute them.
@@ -73,12 +78,15 @@ class Job:
     workers : int or None
         Cells at a time; None: as many as there are CPUs for.
     scheduler : dask.distributed.Client or None
+    keep : bool
+        Whether draws are kept beside the file.
     """
 
     wanted: dict[Key, Cell]
     progress: ScanProgress
     workers: int | None
     scheduler: Any
+    keep: bool = False
 
     def run(self, done: dict[Key, Result], partial: PartialScan | None = None) -> dict[Key, Result]:
         """`done` with the cells that it lacks, each kept in `partial` as soon as it is finished."""
@@ -111,6 +119,8 @@ class Job:
         n_workers = self._n_workers(len(todo))
         if n_workers > 1:
             todo = {key: replace(cell, method=cell.method.beside_others()) for key, cell in todo.items()}
+        if self.keep and partial is not None:
+            todo = {key: replace(cell, draws=_draws_of(cell, partial)) for key, cell in todo.items()}
         tasks = [
             (key, cell, artefacts[cell.shared], None if partial is None else partial.checkpoint(*key))
             for key, cell in todo.items()

@@ -4,7 +4,7 @@
 Beside the output file ``NAME`` a folder ``NAME.partial`` holds ``scan.json`` (what the scan is: system,
 settings, seed), ``plan.json`` (the table that it is going to be) and one JSON file per finished cell, each
 complete or absent; beside them states of cells at work, and a trained model that all points share. The folder
-goes when the dataset is written; trained models stay, in ``NAME.models``.
+goes when the dataset is written; trained models stay, in ``NAME.models``, and kept draws in ``NAME.draws``.
 """
 
 from __future__ import annotations
@@ -47,6 +47,7 @@ class PartialScan:
     def __init__(self, out: Path) -> None:
         self.folder = out.with_name(out.name + ".partial")
         self.models = out.with_name(out.name + ".models")
+        self.draws = out.with_name(out.name + ".draws")
 
     def exists(self) -> bool:
         return (self.folder / "scan.json").exists()
@@ -86,7 +87,8 @@ class PartialScan:
         """
         self.folder.mkdir(exist_ok=True)
         for state in self.folder.glob("cell-*.pt*"):
-            if not zipfile.is_zipfile(state):  # no archive; what cannot be read is computed again
+            # No archive: what cannot be read is computed again. Kept draws are none, and belong to one.
+            if state.suffix != ".kept" and not zipfile.is_zipfile(state):
                 self._unlink(state.name)
         if self.exists():
             header = header | {"settings": self.header()["settings"] | header["settings"]}
@@ -142,6 +144,12 @@ class PartialScan:
         key = json.dumps([size, seed, training], sort_keys=True, default=str)
         digest = hashlib.sha256(key.encode()).hexdigest()[:8]
         return self.models / f"{'-'.join(filter(None, [name, size, digest]))}.pt"
+
+    def draws_of(self, name: str, label: str, about: dict[str, Any]) -> Path:
+        """Path of the draws of a cell, in a folder that is made; `about` tells it from others so labelled."""
+        self.draws.mkdir(exist_ok=True)
+        digest = hashlib.sha256(json.dumps(about, sort_keys=True, default=str).encode()).hexdigest()[:8]
+        return self.draws / f"{'-'.join([name, *label.split(), digest])}.nc"
 
     def remove_cells(self) -> None:
         """Drop all finished cells and states of trainings, and what they were."""

@@ -26,7 +26,7 @@ from edgphys._files import check_target, stamp
 from edgphys.errors import FileTakenError
 from edgphys.methods.base import AbstractMethod
 from edgphys.recording.record import ATTR, current, recorded
-from edgphys.scans.arguments import Maker, check_methods, check_sent, check_workers, make_methods
+from edgphys.scans.arguments import Maker, check_keep, check_methods, check_sent, check_workers, make_methods
 from edgphys.scans.cell import Result
 from edgphys.scans.description import describe
 from edgphys.scans.extending import Extension, extension, plan_beside
@@ -58,6 +58,7 @@ def scan(
     edg: dict[str, Any] | None = None,
     mcmc: dict[str, Any] | None = None,
     observables: Any = None,
+    keep: bool = False,
     progress: bool | None = None,
     workers: int | None = None,
     scheduler: Any = None,
@@ -79,7 +80,7 @@ def scan(
         Non-negative. The seeds of the cells are derived from it, the method and the point.
     out : path, optional
         netCDF file to write. Finished cells are kept beside it in ``<out>.partial`` until it is complete,
-        models that points share in ``<out>.models`` for good.
+        models that points share in ``<out>.models`` for good, and draws with `keep`.
     overwrite : bool
         Replace an existing file.
     resume : bool
@@ -100,6 +101,10 @@ def scan(
     observables : observable of one's own, function, or sequence of them, optional
         Measured on the draws of every method that has draws, see `edgphys.observable`; with `scheduler` they
         must reach its workers: functions of an installed module, or such as cloudpickle takes.
+    keep : bool
+        Keep the draws of ``edg`` and of Markov chains, with configurations and weights: a file for each cell
+        in the folder ``<out>.draws``; the attribute ``draws`` names them by cell. Cells that are finished are
+        not drawn again for it. Not with `scheduler`, whose workers need no disk of yours.
     progress : bool, optional
         Show a bar on stderr, and a line for each finished cell. None: only if stderr is a terminal.
     workers : int, optional
@@ -146,6 +151,7 @@ def scan(
     made = make_methods(methods, n_samples, edg, mcmc)
     seed = _checks.seed(seed)
     check_workers(workers, scheduler)
+    check_keep(keep, made, out, scheduler)
     path = None if out is None else check_target(out, "out")
     make = Maker(make_system, grid.names)
     systems = [make(point).observing(observables) for point in grid.points]
@@ -157,7 +163,7 @@ def scan(
     at_points = planned(made, systems, grid.points, plan_beside(there, seed))
     attrs = describe(systems, grid, at_points, seed)
     cells = cells_wanted(at_points, grid.points, systems, seed)
-    job = Job(cells, ScanProgress(progress), workers, scheduler)
+    job = Job(cells, ScanProgress(progress), workers, scheduler, keep)
 
     def table_of(results: dict[Key, Result], attrs: dict[str, Any] = attrs) -> xr.Dataset:
         table = assemble(tuple(method.name for method in made), grid, results, attrs)
