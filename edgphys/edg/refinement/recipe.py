@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, cast, final
 
 from edgphys._checks import choice, number
+from edgphys.edg.core.chain_reference import Reference
 from edgphys.edg.core.conditions import Conditions
 from edgphys.edg.core.model import AbstractEDGModel
 from edgphys.edg.core.model_options import ModelOptions, option, set_fields
@@ -17,7 +18,6 @@ from edgphys.edg.refinement.generative_model import RefinementModel
 from edgphys.edg.refinement.generator import LatticeGenerator
 from edgphys.edg.refinement.law_stages import batch_size_for, law_stages
 from edgphys.edg.refinement.laws_of import has_law
-from edgphys.edg.refinement.reference import Reference
 from edgphys.edg.refinement.root_edg import fit_with_root, laws_among, root_model, root_target
 from edgphys.edg.targets.base import partial_sums
 from edgphys.edg.targets.continuous import eased
