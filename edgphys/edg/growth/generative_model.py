@@ -23,7 +23,8 @@ from typing import ClassVar, final
 import torch
 from torch import Tensor
 
-from edgphys.edg.core.model import AbstractEDGModel, Decoded, Draw, check_no_condition
+from edgphys.edg.core.known_density import AbstractDensityModel, score_shares
+from edgphys.edg.core.model import Decoded, Draw, check_no_condition
 from edgphys.edg.growth.laws import GrowthLaws
 from edgphys.edg.growth.scales import sorted_around
 from edgphys.edg.targets.base import AbstractTarget
@@ -128,7 +129,7 @@ class GrowthTarget(AbstractTarget):
 
 
 @final
-class GrowthModel(AbstractEDGModel):
+class GrowthModel(AbstractDensityModel):
     """Laws of one system; see the module docstring.
 
     Parameters
@@ -138,7 +139,6 @@ class GrowthModel(AbstractEDGModel):
         What is sampled.
     """
 
-    n_latent: int = 0
     target: GrowthTarget
 
     def __init__(self, laws: GrowthLaws, system: AbstractParticleSystem, n_path_steps: int = 1) -> None:
@@ -150,44 +150,24 @@ class GrowthModel(AbstractEDGModel):
     def device(self) -> torch.device:
         return self.laws.device
 
-    def _no_latents(self, n: int) -> Tensor:
-        return torch.zeros(n, 0, device=self.device)
-
     @torch.no_grad()
     def draw(self, n_samples: int, generator: torch.Generator) -> Draw:
         grown, log_prob = self.laws.draw(n_samples, generator)
         self.target.count_trials(n_samples)
-        return Draw(self._no_latents(n_samples), log_prob, grown.flatten(1), log_prob)
+        return Draw(self.no_latents(n_samples), log_prob, grown.flatten(1), log_prob)
 
     def decode(self, n_batch: int, generator: torch.Generator) -> Decoded:
-        """Draws have no derivative: the gradient is that of the score function with a baseline."""
         grown, log_prob = self.laws.draw(n_batch, generator)
         self.target.count_trials(n_batch)
-        value = log_prob.detach()
-        score = log_prob - value
-        share = 1.0 + score - score.mean()
+        share, value = score_shares(log_prob)
         return Decoded(
-            self._no_latents(n_batch), value, grown.detach().flatten(1), share, (share * value).mean()
+            self.no_latents(n_batch), value, grown.detach().flatten(1), share, (share * value).mean()
         )
 
     def log_terms(self, x: Tensor, generator: torch.Generator) -> Tensor:
         """log q of every particle, (n_batch, n_particles - 1), with trials drawn anew."""
         self.target.count_trials(len(x))
         return self.laws.log_terms(x.unflatten(1, (-1, self.target.system.n_axes)), generator)
-
-    def drive(self, z: Tensor, x: Tensor, sigma: Tensor, label: Tensor) -> Tensor:
-        return z
-
-    def denoise(
-        self, z: Tensor, x: Tensor, alpha: Tensor, sigma: Tensor, label: Tensor, step: Tensor | None
-    ) -> tuple[Tensor, Tensor]:
-        return z, z
-
-    def log_prior_label(self, label: Tensor) -> Tensor:
-        return torch.zeros_like(label)
-
-    def log_prob_label(self, x: Tensor, label: Tensor) -> Tensor:
-        return torch.zeros_like(label)
 
     @torch.no_grad()
     def draw_label(self, x: Tensor, generator: torch.Generator) -> Tensor:

@@ -44,9 +44,10 @@ def draw_spins_in_fields(local_fields: NDArray, n: int, rng: np.random.Generator
     >>> draw_spins_in_fields(np.array([1e3, -1e3]), 1, np.random.default_rng(0)).tolist()
     [[1.0, -1.0]]
     """
-    small = np.exp(-2.0 * np.abs(local_fields))
+    fields = np.asarray(local_fields, dtype=np.float64)
+    small = np.exp(-2.0 * np.abs(fields))
     rare = rng.random((n, len(local_fields))) < small / (1.0 + small)
-    return np.copysign(1.0, local_fields) * (1.0 - 2.0 * rare)
+    return np.where(rare, -1.0, 1.0) * np.copysign(1.0, fields)
 
 
 def draw_fields(
