@@ -33,6 +33,8 @@ from studies.common import hardware, pm, table, z_score
 from studies.lattice_records.tables import describe, figures, measured
 
 VIEWS = (1, 8, 32)
+# Errors that costs are stated for.
+WANTED = {"log_z_err_8": 0.005, "energy_err": 0.02}
 RESULTS = Path(__file__).with_name("growth.jsonl")
 
 
@@ -130,6 +132,12 @@ def run(name: str, seed: int, n_views: int) -> dict[str, Any]:
     return record
 
 
+def cost_of(record: dict[str, Any], key: str, err: float) -> float:
+    """Energies of the training, and of as many draws from 8 sides as bring an error down to `err`."""
+    n_energies = record["n_energy_calls_drawing"] * 8 / record["n_views"]
+    return record["n_energy_calls_training"] + n_energies * (record[key] / err) ** 2
+
+
 def rows_of(records: list[dict[str, Any]]) -> list[list[str]]:
     """One row per case, means of the seeds with the spread."""
     rows = []
@@ -143,7 +151,7 @@ def rows_of(records: list[dict[str, Any]]) -> list[list[str]]:
             f"{min(r[k] for r in found):.0f} to {max(r[k] for r in found):.0f}"
             for k in ("training_cpu_s", "drawing_cpu_s")
         ]
-        energies = sum(found[0][f"n_energy_calls_{part}"] for part in ("training", "drawing")) / 1e6
+        costs = [np.mean([cost_of(r, key, err) for r in found]) for key, err in WANTED.items()]
         log_z = ", ".join(pm(r["log_z_8"], r["log_z_err_8"]) for r in found)
         rows.append(
             [
@@ -153,7 +161,7 @@ def rows_of(records: list[dict[str, Any]]) -> list[list[str]]:
                 log_z,
                 ", ".join(f"{z:+.1f}" for z in pulls),
                 *seconds,
-                f"{energies:.0f}",
+                *(f"{cost / 1e6:.0f}" for cost in costs),
             ]
         )
     return rows
@@ -169,7 +177,8 @@ HEADER = (
     "z",
     "training (CPU s)",
     "drawing (CPU s)",
-    "10^6 energies",
+    "10^6 energies for .005 in log_z",
+    "for .02 in the energy",
 )
 
 

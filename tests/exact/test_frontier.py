@@ -101,7 +101,7 @@ def test_moments_without_the_law(monkeypatch):
     short = frontier.ising(lattice, 1.3, bonds, sites)
     assert whole.keys() - short.keys() == {"abs_magnetization", "binder_cumulant"}
     for name, value in short.items():
-        assert value == pytest.approx(whole[name], rel=1e-10)
+        assert value == pytest.approx(whole[name], rel=1e-10, nan_ok=True)  # no correlation length
 
 
 def test_what_is_exact_of_an_instance():

@@ -25,7 +25,7 @@ def best_trials(noise: Tensor, n_trials: Tensor) -> Tensor:
     Examples
     --------
     >>> best_trials(torch.tensor([1.0, 1.0, 4.0]), torch.tensor([90, 90, 90])).tolist()
-    [90, 64, 104]
+    [92, 65, 106]
     """
     cost = torch.arange(1, len(noise) + 1, dtype=torch.float64, device=noise.device)
     pairs = float((cost * n_trials).sum())

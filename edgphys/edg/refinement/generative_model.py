@@ -7,7 +7,8 @@ weights are exp(-U) / q for any number of steps, and the bounds are the reverse 
     <log q + U>,     U = -log of the weight with the exact sites summed or integrated out.
 
 Draws of spins have no derivative: the gradient is that of the score function, see
-`edgphys.edg.core.known_density`. A model of a range of couplings takes the mean over the samples at one coupling.
+`edgphys.edg.core.known_density`. A model of a range of couplings takes the mean over the samples at one
+coupling.
 """
 
 from __future__ import annotations
