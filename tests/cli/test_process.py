@@ -40,6 +40,7 @@ def run(folder, command: str, **environment: str) -> subprocess.CompletedProcess
     return result
 
 
+@pytest.mark.slow
 def test_a_generator_is_trained_shown_and_drawn(tmp_path):
     """Few steps on 4 x 4: the weights are unbiased for any network, so log Z agrees with enumeration."""
     settings = "--n-steps 20 --n-samples 1000 --seed 1 --quiet --out a.nc"

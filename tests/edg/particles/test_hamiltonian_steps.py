@@ -167,6 +167,7 @@ def test_training_moves_the_steps_and_raises_the_bound():
     assert before < after < LOG_Z + 0.05
 
 
+@pytest.mark.slow
 def test_saved_model_anneals_to_the_same_draws(tmp_path):
     system = ep.LennardJones(n_particles=3)
     edg = ep.EDG(system, n_leapfrog=2, decoder_size=(3, 2), encoder_size=(4, 1))

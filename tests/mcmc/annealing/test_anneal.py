@@ -53,7 +53,7 @@ def test_mean_weight_is_z_of_ising(algorithm, n_rungs):
 
 @pytest.mark.statistical
 @pytest.mark.parametrize(
-    "algorithm, n_rungs", [*(("embedded_wolff", n) for n in (1, 5, 50)), ("hmc", 5), ("metropolis", 5)]
+    "algorithm, n_rungs", [*(("embedded_wolff", n) for n in (1, 5, 50)), pytest.param("hmc", 5, marks=pytest.mark.slow), ("metropolis", 5)]
 )
 def test_mean_weight_is_z_of_phi4(algorithm, n_rungs):
     samples = drawn(FIELD, 2000, n_rungs, algorithm=algorithm)
