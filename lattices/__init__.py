@@ -17,5 +17,6 @@ from __future__ import annotations
 from lattices.build import available, build
 from lattices.exchange import from_netket, to_netket
 from lattices.lattice import Lattice
+from lattices.random_bonds import random_bonds
 
-__all__ = ["Lattice", "available", "build", "from_netket", "to_netket"]
+__all__ = ["Lattice", "available", "build", "from_netket", "random_bonds", "to_netket"]

@@ -21,7 +21,7 @@ import itertools
 
 import numpy as np
 
-__all__ = ["bipartition", "proper_colouring"]
+__all__ = ["balancing_signs", "bipartition", "proper_colouring"]
 
 _MOST_LINEAR_CANDIDATES = 20_000  # about 10 ms of search; library cells stay far below
 
@@ -36,9 +36,38 @@ def bipartition(n_sites: int, bonds: np.ndarray) -> np.ndarray | None:
     >>> bipartition(3, np.array([[0, 1], [1, 2]])).tolist()
     [1, -1, 1]
     """
-    # the double cover (site, +), (site, -) falls apart into two copies exactly where the graph is bipartite
+    return balancing_signs(n_sites, bonds, np.ones(len(bonds), bool))
+
+
+def balancing_signs(n_sites: int, bonds: np.ndarray, negative: np.ndarray) -> np.ndarray | None:
+    """Signs, int8 (n_sites,), opposite at the ends of the `negative` bonds and equal at those of the others.
+
+    None if a loop has an odd number of negative bonds: it is frustrated. The first site of each connected
+    part has +1.
+
+    Parameters
+    ----------
+    n_sites : int
+    bonds : int array, shape (n_bonds, 2)
+    negative : bool array, shape (n_bonds,)
+
+    References
+    ----------
+    Harary, Michigan Math. J. 2, 143 (1953) (balance of a signed graph).
+
+    Examples
+    --------
+    >>> triangle = np.array([[0, 1], [1, 2], [0, 2]])
+    >>> balancing_signs(3, triangle, np.array([True, True, False])).tolist()
+    [1, -1, 1]
+    >>> balancing_signs(3, triangle, np.array([True, True, True])) is None
+    True
+    """
+    # The double cover (site, +), (site, -) falls apart into two copies exactly where no loop is frustrated.
     first, second = bonds.astype(np.int64).T
-    starts, ends = np.concatenate([first, second]), np.concatenate([second, first]) + n_sites
+    other = np.where(negative, n_sites, 0)
+    starts = np.concatenate([first, first + n_sites])
+    ends = np.concatenate([second + other, second + n_sites - other])
     part = _smallest_in_part(2 * n_sites, starts, ends)
     plus, minus = part[:n_sites], part[n_sites:]
     if np.any(plus == minus):

@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import functools
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
 from lattices import symmetry
 from lattices.colouring import bipartition
+from lattices.numbering import expand_bonds
 from lattices.unit_cell import UnitCell
 
 __all__ = ["Lattice"]
@@ -132,6 +133,17 @@ class Lattice:
         return self.extent if self.n_sites_per_cell == 1 else (*self.extent, self.n_sites_per_cell)
 
     @functools.cached_property
+    def bond_kinds(self) -> np.ndarray:
+        """Number of the kind of each bond in ``unit_cell.kinds``, int32 (n_bonds,)."""
+        kinds, cell = self.unit_cell.kinds, self.unit_cell
+        # The kind as the last digit of the colour: the order of the bonds stays what it is.
+        numbered = (
+            replace(bond, colour=bond.colour * len(kinds) + kinds.index(bond.kind)) for bond in cell.bonds
+        )
+        _, numbers = expand_bonds(replace(cell, bonds=tuple(numbered)), self.extent, self.pbc)
+        return _frozen(numbers % len(kinds))
+
+    @functools.cached_property
     def coordination(self) -> np.ndarray:
         """Number of bonds at each site, double bonds counted twice, int64 (n_sites,)."""
         return _frozen(np.bincount(self.bonds.ravel(), minlength=self.n_sites))
@@ -149,6 +161,15 @@ class Lattice:
         first = np.cumsum(self.coordination) - self.coordination
         table = np.full((self.n_sites, int(self.coordination.max(initial=0))), -1, dtype=np.int32)
         table[starts, np.arange(len(starts)) - first[starts]] = ends
+        return _frozen(table)
+
+    @functools.cached_property
+    def neighbour_bonds(self) -> np.ndarray:
+        """Number of the bond that leads to each of the `neighbours`, padded with -1, int32, same shape."""
+        starts = np.concatenate([self.bonds[:, 0], self.bonds[:, 1]])
+        ends = np.concatenate([self.bonds[:, 1], self.bonds[:, 0]])
+        table = np.full(self.neighbours.shape, -1, dtype=np.int32)
+        table[self.neighbours >= 0] = np.lexsort((ends, starts)) % self.n_bonds
         return _frozen(table)
 
     @functools.cached_property

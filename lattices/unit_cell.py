@@ -5,13 +5,14 @@
     basis_vectors = [[1.0, 0.0], [0.0, 1.0]]           # Cartesian rows, as many as dimensions
     site_offsets = [[0.0, 0.0]]                        # in units of the basis vectors, each in [0, 1)
     bonds = [                              # from sites[0] of a cell to sites[1] of the cell `cell` away
-        { sites = [0, 0], cell = [1, 0], colour = 0 },
-        { sites = [0, 0], cell = [0, 1], colour = 1 },
+        { sites = [0, 0], cell = [1, 0], colour = 0, kind = "x" },
+        { sites = [0, 0], cell = [0, 1], colour = 1, kind = "y" },
     ]
     point_group = { name = "D4", order = 8, origin = [0.0, 0.0] }     # optional, order is checked
     critical_temperature = { value = 2.269185314213022, kind = "exact" }     # optional; Ising, J = k_B = 1
 
-`colour` (default 0) is the type of a bond, here its direction. `description`, and `formula` and `reference`
+`colour` (default 0) is the type of a bond, here its direction; `kind` (default "first") names what has one
+coupling, and may be shared by several directions. `description`, and `formula` and `reference`
 of the critical temperature, are for the reader.
 """
 
@@ -36,7 +37,7 @@ _KEYS = {
     "point_group",
     "critical_temperature",
 }
-_BOND_KEYS = {"sites", "cell", "colour"}
+_BOND_KEYS = {"sites", "cell", "colour", "kind"}
 _GROUP_KEYS = {"name", "order", "origin"}
 _TEMPERATURE_KEYS = {"value", "kind", "formula", "reference"}
 _ATOL = 1e-6  # fractional coordinates: far above rounding of 1/3 in a file, far below any site distance
@@ -45,11 +46,15 @@ _MOST = 2**31 - 1  # numbers of bonds, sites and colours are int32
 
 @dataclass(frozen=True)
 class Bond:
-    """From site ``sites[0]`` of a cell to ``sites[1]`` of the cell `cell` away; `colour` is its type."""
+    """From site ``sites[0]`` of a cell to ``sites[1]`` of the cell `cell` away; `colour` is its type.
+
+    Bonds of one `kind` have one coupling.
+    """
 
     sites: tuple[int, int]
     cell: tuple[int, ...]
     colour: int
+    kind: str = "first"
 
     def canonical(self) -> tuple[int, int, tuple[int, ...]]:
         """The same for a bond and its reverse."""
@@ -93,6 +98,11 @@ class UnitCell:
     @property
     def n_sites(self) -> int:
         return len(self.site_offsets)
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Names of the kinds of bonds, in the order of `bonds`."""
+        return tuple(dict.fromkeys(bond.kind for bond in self.bonds))
 
 
 def read(path: str | Path) -> UnitCell:
@@ -196,7 +206,9 @@ def _bonds(value: Any, n_sites: int, n_axes: int) -> tuple[Bond, ...]:
         if not all(0 <= s < n_sites for s in sites):
             raise _KeyProblem(f"{key}.sites", f"two site numbers from 0 to {n_sites - 1}", list(sites))
         cell = _integers(entry["cell"], f"{key}.cell", n_axes)
-        bond = Bond((sites[0], sites[1]), cell, _integer(entry.get("colour", 0), f"{key}.colour", minimum=0))
+        colour = _integer(entry.get("colour", 0), f"{key}.colour", minimum=0)
+        kind = _text(entry.get("kind", "first"), f"{key}.kind")
+        bond = Bond((sites[0], sites[1]), cell, colour, kind)
         if sites[0] == sites[1] and not any(cell):
             raise _KeyProblem(key, "a bond between two different sites", entry)
         if bond.canonical() in bonds:

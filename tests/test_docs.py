@@ -17,6 +17,7 @@ import tomllib
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import pytest
 import yaml
 from helpers.scans import install_stub_edg
@@ -41,6 +42,9 @@ PYTHON = {
     "howto/own_pair_law.md": {"(seed=0)": "(seed=0, n_steps=2)", "n_particles=5": "n_particles=3"}
     | {"10_000, seed=1": "200, seed=1, n_anneal=5", "2_000": "300"},
     "howto/own_observables.md": {},
+    "howto/couplings.md": _FIT
+    | {"4_000": "200", "2_000": "200", "8)\nladder": "3)\nladder"}
+    | {'"mbar", seed=2': '"mbar", seed=2, n_sweeps=300'},
     "howto/own_lattice.md": _FIT | {"1_000": "2", "2_000": "200"},
     "howto/scans.md": {"2_000": "500", '"tcp://head-node:8786"': _LOCAL},
     "howto/scaling.md": {"20_000": "500", "(8, 16, 32, 64)": "(4, 6, 8)", "11)": "4)"}
@@ -73,11 +77,12 @@ def commands(text: str) -> list[list[str]]:
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    """Empty but for the lattices that pages describe."""
+    """Empty but for the lattices that pages describe, and the couplings of one of them."""
     monkeypatch.chdir(tmp_path)
     for name in PAGES:
         for text in blocks(page(name), "toml"):
             (tmp_path / f"{tomllib.loads(text)['name']}.toml").write_text(text)
+    np.save(tmp_path / "bonds.npy", lattices.random_bonds(lattices.build("square", (6, 6)), seed=7))
     return tmp_path
 
 

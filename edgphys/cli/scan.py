@@ -117,7 +117,7 @@ def scan(
 def _scanned_and_fixed(values: dict[str, list]) -> tuple[dict[str, Any], dict[str, Any]]:
     """The parameters with several values, or the first that is a number if none has; and the others."""
     several = {name: listed for name, listed in values.items() if len(listed) > 1}
-    numbers = [name for name, listed in values.items() if not isinstance(listed[0], str)]
+    numbers = [name for name, listed in values.items() if isinstance(listed[0], int | float)]
     scanned = several or {name: values[name] for name in numbers[:1]}
     return scanned, {name: listed[0] for name, listed in values.items() if name not in scanned}
 

@@ -2,7 +2,8 @@
 """The system of a command, by name and parameters: one set of options for all commands.
 
 Parameters of the systems on a lattice have an option each, ``--temperature VALUES``; all others are given as
-``-p NAME=VALUES``. Several values are for a scan or a ladder.
+``-p NAME=VALUES``. Several values are for a scan or a ladder. Where a parameter may be given by kind of bond,
+or bond by bond, ``--coupling first=1,second=-0.5`` and ``--coupling file.npy`` are one value.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from edgphys.cli.lattice_arguments import LatticeArguments
-from edgphys.cli.values import parse_pairs, parse_values
+from edgphys.cli.values import parse_given, parse_pairs, parse_values
 from edgphys.errors import UnknownNameError
 
 if TYPE_CHECKING:
@@ -216,7 +217,8 @@ def _values_of(record: Any, given: dict[str, str], convention: str | None) -> di
             raise ValueError(f"{typed(name)} is no parameter of {record.name} here; it takes {words}")
         parameter = known[name]
         is_name = isinstance(parameter.default, str) or (parameter.takes_names and text[:1].isalpha())
-        values[name] = text.split(",") if is_name else parse_values(text, typed(name))
+        read = parse_given if parameter.takes_several else parse_values
+        values[name] = text.split(",") if is_name else read(text, typed(name))
     missing = [typed(name) for name, one in known.items() if one.default is None and name not in values]
     if missing:
         raise ValueError(f"{record.name} needs {' and '.join(missing)}")

@@ -100,6 +100,48 @@ def parse_values(text: str, option: str) -> list[float]:
     return [float(f"{start + i * step:.12g}") for i in range(count - 1)] + [stop]
 
 
+def parse_given(text: str, option: str) -> list[Any]:
+    """`parse_values`, or one value that is no number: by kind ``first=1,second=-0.5``, or an array ``x.npy``.
+
+    Examples
+    --------
+    >>> parse_given("first=1,second=-0.5", "--coupling"), parse_given("0.5,1", "--coupling")
+    ([{'first': 1.0, 'second': -0.5}], [0.5, 1.0])
+    >>> parse_given("first=1,second", "--coupling")
+    Traceback (most recent call last):
+    ValueError: --coupling must be name=number with commas, got 'first=1,second'
+    """
+    if text.endswith(".npy"):
+        return [_array(text, option)]
+    if "=" not in text:
+        return parse_values(text, option)
+    by_name: dict[str, float] = {}
+    for word in text.split(","):
+        name, equals, number = (part.strip() for part in word.partition("="))
+        try:
+            value = parse_number(number)
+        except ValueError:
+            value = None
+        if not (name and equals) or value is None or name in by_name:
+            raise ValueError(f"{option} must be name=number with commas, got {text!r}")
+        by_name[name] = value
+    return [by_name]
+
+
+def _array(path: str, option: str) -> list[float]:
+    """The numbers of a file that numpy.save wrote."""
+    import numpy as np
+
+    try:
+        values = np.load(path, allow_pickle=False)
+        if values.dtype.kind not in "iuf" or values.ndim != 1:
+            raise ValueError(f"it holds {values.dtype} of shape {values.shape}")
+    except (OSError, ValueError, EOFError) as error:
+        words = "the file of an array of numbers, one for each bond or site"
+        raise ValueError(f"{option} must be {words}, got {path!r}: {error}") from None
+    return values.astype(float).tolist()
+
+
 def parse_wave(text: str, option: str) -> tuple[float, ...]:
     """A wave vector in multiples of the reciprocal vectors, of numbers, fractions, and multiples of pi.
 

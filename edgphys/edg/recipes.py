@@ -6,9 +6,11 @@ refinement     Ising and phi^4 on a lattice of any size: the default there
 field          on a lattice; equivariant under the space group; the default for other lattice systems
 mixture        any differentiable system of up to some dozens of variables
 hamiltonian    the same, with Hamiltonian dynamics of the energy in the decoder (GHD)
-particles      clusters of particles; equivariant under S_n x E(d)
+growth         clusters of particles, placed one after the other by learned laws: the default there
+particles      the same by pair flows, equivariant under S_n x E(d), for a range of couplings too
 
-On lattices the options that are given decide too: a target or an option of one of the two chooses it.
+Where there are two defaults the options that are given decide too: a target or an option of one of the two
+chooses it.
 """
 
 from __future__ import annotations
@@ -22,17 +24,25 @@ from edgphys.edg.core.conditions import Conditions
 from edgphys.edg.core.model_options import ModelOptions
 from edgphys.edg.core.recipe import AbstractRecipe
 from edgphys.edg.field.recipe import FieldRecipe
+from edgphys.edg.growth.recipe import GrowthRecipe
 from edgphys.edg.mixture.recipe import HamiltonianRecipe, MixtureRecipe
 from edgphys.edg.particles.recipe import ParticleRecipe
 from edgphys.edg.refinement.recipe import RefinementRecipe
-from edgphys.errors import ArgumentTypeError, ArgumentValueError
+from edgphys.errors import ArgumentTypeError, ArgumentValueError, UnknownNameError
 from edgphys.systems.base import AbstractSystem
 
 __all__ = ["RECIPES", "option_names", "reason_for", "recipe_for"]
 
 RECIPES: dict[str, AbstractRecipe] = {
     recipe.name: recipe
-    for recipe in (RefinementRecipe(), FieldRecipe(), MixtureRecipe(), HamiltonianRecipe(), ParticleRecipe())
+    for recipe in (
+        RefinementRecipe(),
+        FieldRecipe(),
+        MixtureRecipe(),
+        HamiltonianRecipe(),
+        GrowthRecipe(),
+        ParticleRecipe(),
+    )
 }
 _SHARED = {one.name for one in fields(ModelOptions)}
 
@@ -79,7 +89,11 @@ def recipe_for(system: AbstractSystem, given: Mapping[str, Any]) -> tuple[Abstra
     able = [recipe.name for recipe in RECIPES.values() if recipe.serves(system) is None]
     name = given.pop("decoder", None) or _chosen(system, given, defaults).name
     allowed = ("auto", *(recipe.name for recipe in defaults if recipe.name in able), *able)
-    recipe = RECIPES[choice(name, "decoder", tuple(dict.fromkeys(allowed)))]
+    allowed = tuple(dict.fromkeys(allowed))
+    if isinstance(name, str) and name in RECIPES and name not in allowed:
+        words = f"one of {', '.join(allowed)}, got {name!r}"
+        raise UnknownNameError(f"decoder must be {words}: {RECIPES[name].serves(system)}", "decoder")
+    recipe = RECIPES[choice(name, "decoder", allowed)]
     names = _names(recipe)
     foreign = next((option for option in given if option not in names), None)
     if foreign is not None:
@@ -122,6 +136,8 @@ def _chosen(
             return recipe
     able = [recipe for recipe in defaults if recipe.serves(system) is None]
     fitting = (recipe for recipe in able if not recipe.targets or "target" not in given)
+    if given.get("conditions"):
+        fitting = (recipe for recipe in fitting if recipe.conditional)
     return next((recipe for recipe in fitting if set(given) <= set(_names(recipe))), able[-1])
 
 
@@ -136,4 +152,6 @@ def reason_for(system: AbstractSystem, given: Mapping[str, Any], recipe: Abstrac
     own = [name for name in given if name not in _names(defaults[0]) or name == "target"]
     if own:
         return f"{recipe.name}: {own[0]}={given[own[0]]!r} is an option of it"
+    if given.get("conditions") and not defaults[0].conditional:
+        return f"{recipe.name}: it takes conditions"
     return f"{recipe.name}: {defaults[0].serves(system)}"

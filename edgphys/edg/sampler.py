@@ -64,8 +64,8 @@ class EDG:
     """Energy-based diffusion generator for one system.
 
     All options are keywords. Those after `decoder` belong to the decoders that have them; the records of
-    these (`FieldOptions`, `MixtureOptions`, `HamiltonianOptions`, `ParticleOptions`, `RefinementOptions`)
-    check them.
+    these (`FieldOptions`, `MixtureOptions`, `HamiltonianOptions`, `ParticleOptions`, `RefinementOptions`,
+    `GrowthOptions`) check them.
 
     Parameters
     ----------
@@ -73,10 +73,11 @@ class EDG:
         What is sampled.
     decoder : str, default "auto"
         "refinement" for Ising spins and phi^4 fields on lattices, drawn from coarse to fine; "field" for
-        other lattice systems, and where `target` or another option is one of its own; "particles" for
-        clusters, "mixture" for other continuous systems; "mixture" and "hamiltonian" (GHD) serve every
-        differentiable system, without its symmetries. On lattices the attribute ``decoder_reason`` of
-        datasets says why.
+        other lattice systems, and where `target` or another option is one of its own; "growth" for clusters
+        of up to three dimensions, placed particle by particle; "particles" for clusters over a range of
+        couplings, and where an option is one of its own; "mixture" for other continuous systems; "mixture"
+        and "hamiltonian" (GHD) serve every differentiable system, without its symmetries. Where there was a
+        choice the attribute ``decoder_reason`` of datasets says why.
     conditions : dict of str to (float, float), optional
         Ranges of couplings, such as ``{"temperature": (1.8, 3.2)}``, for which one model is trained; names
         are those of ``system.conditions``. It is then asked at one of them, `at` or ``sample(...,
@@ -92,17 +93,21 @@ class EDG:
     target : str, default "auto"
         "field": which exact partial sum is used, see `edgphys.edg.targets.registry.target_names`: for Ising
         "decimation" (bipartite lattices) or "relaxation", for phi^4 "sublattice" (bipartite lattices) or
-        "field". "refinement" chooses the decoder of that name.
+        "field". "refinement" and "growth" choose the decoder of that name.
     n_path_steps : int, default 8
         K of the path whose bound is trained and whose weights are the default; 1 for an autoregressive root.
     decoder_size, encoder_size : tuple of int
         Channels (width) and blocks (depth) of the two networks; default (16, 3) each on lattices, (64, 2)
         for "mixture" and "hamiltonian", (8, 8) and (16, 2) for "particles". For "refinement" the first are
-        hidden units of the laws and of the root, (48, 64), the second those of an EDG root, (16, 2).
+        hidden units of the laws and of the root, (48, 64), the second those of an EDG root, (16, 2); for
+        "growth" hidden units of the laws and their layers, (64, 2), the second have no meaning.
     radius : float, default 4
         "refinement": of the window that the law of a site sees, in units of the spacing of its level.
     root : {"autoregressive", "edg"}
         "refinement": how the coarsest sites are drawn, one after the other or by an EDG of their own.
+    n_trials, n_picks : int, default 256 and 32
+        "growth": trial positions of a particle, on average over the particles, and those that the network
+        sees. More cost in proportion and take noise out of the weights.
     n_components : int, default 256
         "mixture", "hamiltonian": most components of the Gaussian mixture that the decoder starts from; fewer
         if nine tenths of its draws are effective with fewer. 1 leaves everything to the networks.
@@ -116,8 +121,8 @@ class EDG:
         "mixture", "hamiltonian": "gaussian" is the encoder of a variational autoencoder, for comparison.
     train_at : dict of str to float
         Continuous systems and "refinement": parameters at which training sees the system, such as a higher
-        ``temperature`` or a softened ``core``; by default, for clusters of particles, those of their
-        ``easy_parameters``. The weights always take the system as it is, to which `sample` anneals the draws
+        ``temperature`` or a softened ``core``; by default, for "particles", the ``easy_parameters`` of the
+        system. The weights always take the system as it is, to which `sample` anneals the draws
         (``n_anneal``).
     form : {"angle", "paper"}
         Lattices: "angle" is the default form (angle schedule, antithetic pairs, no derivative of the
@@ -300,25 +305,26 @@ class EDG:
         batch_size : int, optional
             Decoder samples in a step, at least one per label; default 128, for few variables 256. For
             "refinement" configurations of the reference, default 8 to 128 by the size of the lattice, or
-            samples of the laws, 32 to 256, for training="energy".
+            samples of the laws, 32 to 256, for training="energy"; for "growth" 8 to 128 clusters by their
+            size.
         reference : Dataset, optional
-            "refinement": MCMC samples of the system with ``configurations`` (``keep=True``), dims (chain,
-            draw, ...), from which root and laws are learned.
+            "refinement", "growth": MCMC samples of the system with ``configurations`` (``keep=True``), dims
+            (chain, draw, ...), from which root and laws are learned.
         training : {"auto", "chains", "energy", "both"}
-            "refinement": "chains", the default, learns from `reference`, or without it from the package's
-            own chains, which it runs; "energy" from the energy alone; "both" from chains first. All other
-            decoders learn from the energy.
+            "refinement", "growth": "chains", the default, learns from `reference`, or without it from the
+            package's own chains, which it runs; "energy" from the energy alone; "both" from chains first. All
+            other decoders learn from the energy.
         learning_rate : float, optional
-            Largest, of Adam. Default: 3e-3; 0.02 for "refinement".
+            Largest, of Adam. Default: 3e-3; 0.02 for "refinement", 6e-3 for "growth".
         path_share : float, optional
             Part of the run, at its end, spent on the K-step path bound, in [0, 1]. Default: 0.5, and 0 for
             the paper's form and an autoregressive root, which have no such part.
         annealing : float, optional
             Part of the run, at its beginning, in which the energy is scaled by a factor that rises from 0.1
-            to 1, in [0, 1]. Default: 0; 0.4 for "refinement".
+            to 1, in [0, 1]. Default: 0; 0.4 for "refinement" and "growth".
         patience : int, optional
             The first part ends early when the bound has not improved over so many steps. Default: 500; never
-            for particles and "refinement".
+            for "particles", "growth" and "refinement".
         device : str or torch.device, optional
             Default: a GPU when there is one.
         progress : bool, optional
@@ -361,7 +367,8 @@ class EDG:
         """Optimiser steps that `fit` takes unless told.
 
         On lattices 600 up to 64 sites, growing with the square root; for "refinement" 1000 up to 256 sites,
-        growing with the fourth root, three times as many with an EDG root, 1.5 times with conditions.
+        growing with the fourth root, three times as many with an EDG root, 1.5 times with conditions; 1500
+        for "growth".
         """
         return self._recipe.default_steps(self.system, self._options)
 

@@ -14,6 +14,9 @@ from rich.text import Text
 
 __all__ = ["PlainTable", "empty_table", "new_console", "plain_value", "print_line", "printable"]
 
+# Numbers that are written out.
+_LONGEST_LIST = 8
+
 
 def new_console() -> Console:
     """Standard output."""
@@ -58,7 +61,17 @@ def _plain(cell: Any) -> Any:
 
 
 def plain_value(value: Any) -> str:
-    """A parameter as it was given."""
+    """A parameter as it was given; of a long list how many there are.
+
+    Examples
+    --------
+    >>> plain_value(0.5), plain_value({"first": 1.0, "second": -0.5}), plain_value([1.0] * 72)
+    ('0.5', 'first=1,second=-0.5', 'array of 72')
+    """
     if isinstance(value, str):
         return value
+    if isinstance(value, dict):
+        return ",".join(f"{name}={plain_value(one)}" for name, one in value.items())
+    if isinstance(value, list) and len(value) > _LONGEST_LIST:
+        return f"array of {len(value)}"
     return f"{value:g}" if isinstance(value, int | float) else json.dumps(value)

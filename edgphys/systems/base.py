@@ -143,7 +143,9 @@ class AbstractSystem(Final, AbstractObserving):
     def partial_sums(self) -> tuple[str, ...]:
         """Exact sums over part of a configuration whose formulas hold for this energy.
 
-        "spins": all spins, given a Gaussian field; "sites": the field at one site, given its neighbours.
+        "spins": all spins, given a Gaussian field; "equal_spins": those of one sublattice too, all in one
+        field and with one coupling; "cells": a spin given its neighbours, by a law that is the same in every
+        cell; "sites": the field at one site, given its neighbours.
         """
         return ()
 

@@ -16,13 +16,15 @@ class Parameter:
     """One constructor keyword: its name, its meaning with units, and its default (None: must be given).
 
     A default that is text says that all values are: names, which cannot be scanned. `takes_names` says that
-    some values have names beside numbers.
+    some values have names beside numbers, `takes_several` that one value may be a number for each kind of
+    bond, each bond or each site.
     """
 
     name: str
     meaning: str
     default: float | str | None = None
     takes_names: bool = False
+    takes_several: bool = False
 
 
 @dataclass(frozen=True)

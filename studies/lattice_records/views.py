@@ -88,16 +88,18 @@ class Case:
     seeds: tuple[int, ...] = (0, 1, 2)
     seconds: float = 600.0
     log_z: Callable[[], float] | None = None
+    decoder: str = "auto"
 
 
-_CLUSTER: dict[str, Any] = {"lift": of_the_start, "batch_size": 250, "seeds": (0,), "seconds": 240.0}
+_START: dict[str, Any] = {"lift": of_the_start, "decoder": "particles"}
+_CLUSTER: dict[str, Any] = _START | {"batch_size": 250, "seeds": (0,), "seconds": 240.0}
 CASES: dict[str, Case] = {
     "Mueller-Brown, T = 10": Case(lambda: ep.MuellerBrown(temperature=10.0)),
     "Mueller-Brown, T = 15": Case(lambda: ep.MuellerBrown(temperature=15.0)),
     "double well, 2 dimensions": Case(lambda: ep.DoubleWell(2, barrier=6.0, tilt=0.5)),
     "double wells, 4 dimensions": Case(four_wells, log_z=four_wells_log_z),
     "many-well-32": Case(lambda: ep.ManyWell(32)),
-    "DW4, start": Case(ep.DoubleWellParticles, lift=of_the_start, batch_size=500),
+    "DW4, start": Case(ep.DoubleWellParticles, batch_size=500, **_START),
     "LJ13 twice, start": Case(lambda: ep.LennardJones(13, pair_count="twice"), **_CLUSTER),
     "LJ13 once, start": Case(lambda: ep.LennardJones(13, pair_count="once"), **_CLUSTER),
 }
@@ -125,7 +127,7 @@ def log_weights_of(
 def run(name: str, seed: int, n_draws: int = 10_000, **fit: Any) -> dict[str, Any]:
     """One training and its draws."""
     case, begin = CASES[name], time.process_time()
-    edg = ep.EDG(case.system()).fit(seed, progress=False, **fit)
+    edg = ep.EDG(case.system(), decoder=case.decoder).fit(seed, progress=False, **fit)
     middle, spread = time.process_time(), ViewSpread()
     log_w = log_weights_of(edg.model, case, n_draws, 1000 + seed, spread)
     end = time.process_time()

@@ -91,7 +91,7 @@ def ladder(case: Case) -> np.ndarray:
 
 def run(name: str, case: Case, seed: int, known, cost: dict, chains: xr.Dataset) -> tuple[dict, xr.Dataset]:
     """EDG and its opponent for one seed."""
-    edg = ep.EDG(case.system, **case.options).fit(seed, progress=False, **case.fit)
+    edg = ep.EDG(case.system, decoder="particles", **case.options).fit(seed, progress=False, **case.fit)
     samples = edg.sample(case.n_draws, seed + 1, n_anneal=case.n_anneal, n_views=1, keep=True, progress=False)
     row = edg_row(edg, samples, *known["log_z"])
     settings = json.loads(samples.attrs["settings"])

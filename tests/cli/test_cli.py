@@ -220,7 +220,7 @@ def test_symmetric_magnetization_is_not_shown(capsys):
             "--kappa is no parameter of ising here; it takes temperature, coupling",
         ),
         ("--convention flow --temperature 2", "--convention belongs to phi4"),
-        ("--lattice penrose --temperature 2", "lattice must be one of chain, cubic"),
+        ("--lattice penrose --temperature 2", "lattice must be one of chain, chain-j1j2, cubic, "),
         ("--lattice missing.toml --temperature 2", "missing.toml"),
         ("--method annealing --temperature 2", "must be one of edg, metropolis,"),
         ("--method hmc --temperature 2", "got 'hmc'"),

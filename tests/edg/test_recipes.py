@@ -21,8 +21,10 @@ from numba import njit
 import lattices
 from edgphys.edg import EDG
 from edgphys.edg.field.model import EDGModel
+from edgphys.edg.growth.generative_model import GrowthModel
 from edgphys.edg.mixture import gaussian_mixture as mixture
 from edgphys.edg.mixture.model import ContinuousModel
+from edgphys.edg.particles.model import ParticleModel
 from edgphys.edg.recipes import RECIPES, option_names, recipe_for
 from edgphys.edg.refinement.generative_model import RefinementModel
 from edgphys.errors import ArgumentTypeError, EdgphysError, UnknownNameError
@@ -42,6 +44,10 @@ def short_search():
 
 def harmonic():
     return Harmonic(n_dims=2)
+
+
+def cluster():
+    return LennardJones(3, 2)
 
 
 def ising():
@@ -117,6 +123,9 @@ DEFAULTS = {
     "auto": (lambda: Planar("mog2"), {"decoder": "auto"} | TINY, "mixture", ContinuousModel),
     "hamiltonian": (harmonic, {"decoder": "hamiltonian"} | TINY, "hamiltonian", ContinuousModel),
     "compiled": (compiled, TINY, "mixture", ContinuousModel),
+    "cluster": (cluster, {}, "growth", GrowthModel),
+    "cluster, Hamiltonian steps": (cluster, {"n_leapfrog": 1}, "particles", ParticleModel),
+    "cluster, range": (cluster, {"conditions": {"temperature": (1.0, 2.0)}}, "particles", ParticleModel),
 }
 
 
@@ -230,7 +239,7 @@ def test_every_geometry_has_a_default_that_serves_all_of_it():
     assert found == {
         "lattice": ["refinement", "field"],
         "continuous": ["mixture"],
-        "particles": ["particles"],
+        "particles": ["growth", "particles"],
     }
     assert RECIPES["field"].serves(Own(lattices.build("chain", (6,)), temperature=2.0)) is None
     assert "takes systems of geometry particles" in RECIPES["particles"].serves(harmonic())

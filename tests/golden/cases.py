@@ -114,8 +114,8 @@ def _models() -> dict[str, tuple[Any, dict[str, Any]]]:
 
 
 def _decoder(system: Any) -> dict[str, str]:
-    """The decoder of the records of lattices."""
-    return {} if system.lattice is None else {"decoder": "field"}
+    """The decoder of the records of lattices and of clusters."""
+    return {"lattice": {"decoder": "field"}, "particles": {"decoder": "particles"}}.get(system.geometry, {})
 
 
 @functools.cache

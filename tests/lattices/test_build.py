@@ -273,7 +273,7 @@ def test_repr_is_one_short_line():
 @pytest.mark.parametrize(
     ("arguments", "error", "match"),
     [
-        (("sqare", (4, 4)), ValueError, "lattice must be one of chain, cubic, .*got 'sqare'"),
+        (("sqare", (4, 4)), ValueError, "lattice must be one of chain, chain-j1j2, .*got 'sqare'"),
         (
             ("square", (0, 4)),
             ValueError,

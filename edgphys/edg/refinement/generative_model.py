@@ -6,16 +6,9 @@ weights are exp(-U) / q for any number of steps, and the bounds are the reverse 
 
     <log q + U>,     U = -log of the weight with the exact sites summed or integrated out.
 
-Draws of spins have no derivative. The gradient is that of the score function with the mean of the batch as a
-baseline, written as weights of the samples whose value is 1: with d = log q - (its value),
-
-    share = 1 + d - mean(d),      grad <share f> = <(f - <f>) grad log q> .
-
-A model of a range of couplings takes the mean over the samples at one coupling.
-
-References
-----------
-Wu, Wang, Zhang, Phys. Rev. Lett. 122, 080602 (2019) (reverse KL with a baseline for autoregressive networks).
+Draws of spins have no derivative: the gradient is that of the score function, see
+`edgphys.edg.core.known_density`. A model of a range of couplings takes the mean over the samples at one
+coupling.
 """
 
 from __future__ import annotations
@@ -26,7 +19,8 @@ from typing import ClassVar, final
 import torch
 from torch import Tensor
 
-from edgphys.edg.core.model import AbstractEDGModel, Decoded, Draw
+from edgphys.edg.core.known_density import AbstractDensityModel, score_shares
+from edgphys.edg.core.model import Decoded, Draw
 from edgphys.edg.refinement.couplings import CouplingRange
 from edgphys.edg.refinement.generator import LatticeGenerator
 from edgphys.edg.refinement.model import Refinement
@@ -88,7 +82,7 @@ class RefinementTarget(AbstractTarget):
 
 
 @final
-class RefinementModel(AbstractEDGModel):
+class RefinementModel(AbstractDensityModel):
     """Root and laws of one system; see the module docstring.
 
     Parameters
@@ -96,7 +90,6 @@ class RefinementModel(AbstractEDGModel):
     generator : LatticeGenerator
     """
 
-    n_latent: int = 0
     target: RefinementTarget
 
     def __init__(self, generator: LatticeGenerator, n_path_steps: int = 1) -> None:
@@ -110,7 +103,7 @@ class RefinementModel(AbstractEDGModel):
 
     def _nothing(self, n: int) -> tuple[Tensor, Tensor]:
         """The latents of n samples, and their labels."""
-        return torch.zeros(n, 0, device=self.device), torch.zeros(n, device=self.device)
+        return self.no_latents(n), torch.zeros(n, device=self.device)
 
     @torch.no_grad()
     def draw(self, n_samples: int, generator: torch.Generator) -> Draw:
@@ -130,9 +123,7 @@ class RefinementModel(AbstractEDGModel):
         if every is not None:
             return self._decode_range(every, n_batch, generator)
         x, log_prob = self.generator.draw_learned(n_batch, generator)
-        value = log_prob.detach()
-        score = log_prob - value
-        share = 1.0 + score - score.mean()
+        share, value = score_shares(log_prob)
         return Decoded(*self._nothing(n_batch), x, share, (share * value).mean())
 
     def _decode_range(self, every: CouplingRange, n_batch: int, generator: torch.Generator) -> Decoded:
@@ -147,20 +138,6 @@ class RefinementModel(AbstractEDGModel):
         # The mean holds the sample itself, which takes a share of 1 / count from its gradient.
         share = 1.0 + (score - mean) * (count / (count - 1.0).clamp(min=1.0))[group]
         return Decoded(*self._nothing(n_batch), x, share, (share * value).mean(), node[:, None])
-
-    def drive(self, z: Tensor, x: Tensor, sigma: Tensor, label: Tensor) -> Tensor:
-        return z
-
-    def denoise(
-        self, z: Tensor, x: Tensor, alpha: Tensor, sigma: Tensor, label: Tensor, step: Tensor | None
-    ) -> tuple[Tensor, Tensor]:
-        return z, z
-
-    def log_prior_label(self, label: Tensor) -> Tensor:
-        return torch.zeros_like(label)
-
-    def log_prob_label(self, x: Tensor, label: Tensor) -> Tensor:
-        return torch.zeros_like(label)
 
     def draw_label(self, x: Tensor, generator: torch.Generator) -> Tensor:
         return self._nothing(len(x))[1]

@@ -3,10 +3,11 @@
 
 A law belongs to a lattice system whose weight is a product over sites and bonds,
 
-    log weight = sum_i local(x_i) + pair sum_<ij> x_i x_j .
+    log weight = sum_i local(x_i) + pair sum_<ij> w_ij x_i x_j ,     w_ij = 1 if bonds are of one kind.
 
 The coefficients of the learned classes come from a network that sees the window; given all neighbours the
-density is exact, ``exp(local(x) + pair x s - log_normaliser(s))`` with s the sum over the neighbours.
+density is exact, ``exp(local(x) + pair x s - log_normaliser(s))`` with s the sum of w_ij x_j over the
+neighbours.
 
 Laws are learned by log q averaged over x at its exact density given other sites, on a grid of values. The
 average is linear in a few moments of x (`moments`), which the reference gives once for all.
@@ -105,7 +106,7 @@ class AbstractLaw(Module, ABC):
         ----------
         neighbour_sum : tensor, shape (..., n)
         times : tensor, shape (n,)
-            Whole numbers: how often the site with the values of the grid is among the neighbours.
+            How often the site with the values of the grid is among the neighbours, or the weight of its bond.
         """
         grid = self.grid.to(neighbour_sum)
         return self.log_normaliser(neighbour_sum[..., None] + times[:, None].to(grid) * grid)

@@ -10,8 +10,9 @@ from typing import Any
 from edgphys.edg.refinement.law import AbstractLaw
 from edgphys.edg.refinement.quartic_law import QuarticLaw, field_size
 from edgphys.edg.refinement.spin_law import SpinLaw
+from edgphys.edg.targets.base import partial_sums
 from edgphys.errors import UnknownNameError
-from edgphys.systems import Ising, Phi4, registry
+from edgphys.systems import Ising, Phi4
 from edgphys.systems.base import AbstractSystem
 from edgphys.systems.lattice.base import AbstractLatticeSystem
 
@@ -19,7 +20,7 @@ __all__ = ["common_form", "has_law", "law_of"]
 
 
 def _spin_law(system: Ising, with_field: bool | None) -> SpinLaw:
-    return SpinLaw(system.beta * system.coupling, system.beta * system.field, with_field)
+    return SpinLaw(system.beta * system.coefficients[0], system.beta * system.field, with_field)
 
 
 def _quartic_law(system: Phi4, size: tuple[float, float] | None) -> QuarticLaw:
@@ -42,17 +43,21 @@ class _Kind:
 
     law: Callable[[Any, Any], AbstractLaw]
     common_form: Callable[[Any], Any]
+    needs: frozenset[str]
 
 
 _LAWS = {
-    "ising": _Kind(_spin_law, lambda systems: any(one.field != 0.0 for one in systems)),
-    "phi4": _Kind(_quartic_law, _largest),
+    "ising": _Kind(_spin_law, lambda systems: any(one.field != 0.0 for one in systems), frozenset({"cells"})),
+    "phi4": _Kind(_quartic_law, _largest, frozenset({"sites"})),
 }
 
 
 def has_law(system: AbstractSystem) -> bool:
-    """Whether there is a law for the sites of `system`: by its family, and with the family's own energy."""
-    return system.family in _LAWS and registry.rebuilds(system)
+    """Whether there is a law for the sites of `system`: by its family, with the family's own energy.
+
+    One law serves the sites of all cells: couplings may differ by kind of bond, not from cell to cell.
+    """
+    return system.family in _LAWS and not _LAWS[system.family].needs - set(partial_sums(system))
 
 
 def law_of(system: AbstractLatticeSystem, form: Any = None) -> AbstractLaw:
@@ -70,7 +75,7 @@ def law_of(system: AbstractLatticeSystem, form: Any = None) -> AbstractLaw:
         If there is none for its family.
     """
     if not has_law(system):
-        words = f"system must be of family {' or '.join(_LAWS)}, with its own energy; got {system!r}"
+        words = f"system must be of family {' or '.join(_LAWS)}, the same in all cells; got {system!r}"
         raise UnknownNameError(words, "system")
     return _LAWS[system.family].law(system, form)
 

@@ -24,7 +24,7 @@ from edgphys.edg.refinement.law import AbstractLaw, spread
 from edgphys.edg.refinement.laws_of import law_of
 from edgphys.edg.refinement.network import OddEvenNetwork
 from edgphys.edg.refinement.site_means import SiteMeans
-from edgphys.edg.refinement.windows import Window, neighbour_table, windows_of
+from edgphys.edg.refinement.windows import Window, neighbour_table, neighbour_weights, windows_of
 from edgphys.systems.lattice.base import AbstractLatticeSystem
 
 __all__ = ["Refinement"]
@@ -68,6 +68,8 @@ class Refinement(Module):
     inner: Tensor
     inner_bonds: Tensor
     around_exact: Tensor
+    inner_weights: Tensor | None
+    weights_around: Tensor | None
 
     def __init__(
         self,
@@ -85,7 +87,7 @@ class Refinement(Module):
         self.law: AbstractLaw = law_of(system, form)
         self.bump: Tensor | None = None
         self.classes = split_sites(system.lattice, n_colours)
-        self.means = SiteMeans(self.classes)
+        self.means = SiteMeans(self.classes, system.pair_weights)
         generator = torch.Generator().manual_seed(seed)
         self.networks = nn.ModuleDict()
         for number, window in enumerate(windows_of(self.classes, radius)):
@@ -101,7 +103,8 @@ class Refinement(Module):
             self._register(number, window)
         lattice, exact = system.lattice, self.classes.exact
         inner = np.setdiff1d(np.arange(lattice.n_sites), exact)
-        bonds = lattice.bonds[~np.isin(lattice.bonds, exact).any(axis=1)]
+        is_inner, weights = ~np.isin(lattice.bonds, exact).any(axis=1), system.pair_weights
+        bonds = lattice.bonds[is_inner]
         buffers = {
             "root": self.classes.root,
             "exact": exact,
@@ -111,6 +114,14 @@ class Refinement(Module):
         }
         for name, value in buffers.items():
             self.register_buffer(name, torch.from_numpy(value), persistent=False)
+        # Of these bonds, where they are not all alike.
+        around = neighbour_weights(lattice, exact, weights)
+        of_bonds = {
+            "inner_weights": None if weights is None else torch.from_numpy(weights[is_inner]),
+            "weights_around": None if around is None else torch.from_numpy(around),
+        }
+        for name, value in of_bonds.items():
+            self.register_buffer(name, value, persistent=False)
 
     def _register(self, number: int, window: Window) -> None:
         edges = torch.from_numpy(window.edges) if window.edges.shape[1] else None
@@ -209,7 +220,8 @@ class Refinement(Module):
         """
         law, x = (couplings or self.couplings).law, configurations
         first, second = self.inner_bonds
-        bonds = (x[:, first] * x[:, second]).sum(1)
+        pairs = x[:, first] * x[:, second]
+        bonds = (pairs if self.inner_weights is None else pairs * self.inner_weights.to(x)).sum(1)
         local = law.local(x[:, self.inner]).sum(1) + power * spread(law.pair, bonds) * bonds
         return local + law.log_normaliser(power * self._around_exact(x)).sum(1)
 
@@ -294,11 +306,13 @@ class Refinement(Module):
         )
 
     def _around_exact(self, configurations: Tensor) -> Tensor:
-        """Sum over the neighbours of the exact sites, shape (n_batch, n_exact)."""
+        """Sum over the neighbours of the exact sites, with the weights of bonds, (n_batch, n_exact)."""
         padded = nn.functional.pad(configurations, (0, 1))
         total = configurations.new_zeros(len(configurations), len(self.exact))
-        for column in self.around_exact.T:
-            total = total + padded.index_select(1, column)
+        weights = None if self.weights_around is None else self.weights_around.to(total).T
+        for k, column in enumerate(self.around_exact.T):
+            near = padded.index_select(1, column)
+            total = total + (near if weights is None else near * weights[k])
         return total
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, cast, final
 
 from edgphys._checks import choice, number
+from edgphys.edg.core.chain_reference import Reference
 from edgphys.edg.core.conditions import Conditions
 from edgphys.edg.core.model import AbstractEDGModel
 from edgphys.edg.core.model_options import ModelOptions, option, set_fields
@@ -17,8 +18,8 @@ from edgphys.edg.refinement.generative_model import RefinementModel
 from edgphys.edg.refinement.generator import LatticeGenerator
 from edgphys.edg.refinement.law_stages import batch_size_for, law_stages
 from edgphys.edg.refinement.laws_of import has_law
-from edgphys.edg.refinement.reference import Reference
 from edgphys.edg.refinement.root_edg import fit_with_root, laws_among, root_model, root_target
+from edgphys.edg.targets.base import partial_sums
 from edgphys.edg.targets.continuous import eased
 from edgphys.errors import ArgumentValueError
 from edgphys.systems.lattice.base import AbstractLatticeSystem
@@ -97,7 +98,8 @@ class RefinementRecipe(AbstractRecipe):
     def serves(self, system):
         why_not = super().serves(system)
         if why_not is None and not has_law(system):
-            why_not = f"decoder {self.name} has no law for the sites of {system.name}"
+            differ = " whose couplings differ from cell to cell" if "spins" in partial_sums(system) else ""
+            why_not = f"decoder {self.name} has no law for the sites of {system.name}{differ}"
         return why_not
 
     def complete(self, system, options):

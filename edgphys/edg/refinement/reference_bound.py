@@ -37,7 +37,13 @@ class ReferenceBound:
 
     def __init__(self, generator: LatticeGenerator, configurations: Tensor) -> None:
         self._laws, self._reference = generator, configurations.to(generator.device)
-        self._group = SpaceGroup(generator.system.lattice).to(generator.device)
+        names = set(generator.system.symmetries)
+        group = SpaceGroup(
+            generator.system.lattice,
+            translations=bool(names & {"translation", "periodic_translation"}),
+            point_operations="point_group" in names,
+        )
+        self._group = group.to(generator.device)
 
     def __call__(self, model: object, n_batch: int, generator: torch.Generator) -> Loss:
         """From `n_batch` configurations for the finest level."""

@@ -6,7 +6,8 @@ With the exact sites summed or integrated out, the density of one site given the
     p(x_i | rest)  ~  exp(local(x_i) + pair x_i f_i)  prod_j exp(log_normaliser(s_j)),
 
 f_i the sum over the neighbours of i that are not exact and s_j that over the neighbours of the exact site j
-next to i, i included. Every window of i is part of the rest, so that for any law q
+next to i, i included, both with the weights of bonds. Every window of i is part of the rest, so that for any
+law q
 
     < log q(x_i | window) > = < sum_x p(x | rest) log q(x | window) > ,
 
@@ -19,12 +20,13 @@ from typing import final
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from edgphys.edg.core.module import Module
 from edgphys.edg.refinement.classes import Classes
 from edgphys.edg.refinement.law import AbstractLaw
-from edgphys.edg.refinement.windows import neighbour_table
+from edgphys.edg.refinement.windows import neighbour_table, neighbour_weights
 
 __all__ = ["SiteMeans"]
 
@@ -36,16 +38,24 @@ class SiteMeans(Module):
     Parameters
     ----------
     classes : Classes
+    weights : float64 array, shape (n_bonds,), optional
+        Of the bonds; default: all 1.
     """
 
     inner: Tensor
     exact: Tensor
     times: Tensor
+    weights: Tensor | None
 
-    def __init__(self, classes: Classes) -> None:
+    def __init__(self, classes: Classes, weights: NDArray[np.float64] | None = None) -> None:
         super().__init__()
         n_sites = classes.lattice.n_sites
         around = neighbour_table(classes.lattice, np.arange(n_sites))
+        of_bonds = neighbour_weights(classes.lattice, np.arange(n_sites), weights)
+        precision = np.float32 if weights is None else np.float64
+        shared = 1.0 if of_bonds is None else of_bonds[:, None, :]
+        kept = None if of_bonds is None else torch.from_numpy(np.ascontiguousarray(of_bonds.T))
+        self.register_buffer("weights", kept, persistent=False)
         position = np.full(n_sites + 1, len(classes.exact))
         position[classes.exact] = np.arange(len(classes.exact))
         near = position[around]
@@ -56,7 +66,7 @@ class SiteMeans(Module):
         tables = {
             "inner": np.where(near < len(classes.exact), n_sites, around).T,
             "exact": np.where(is_new, near, len(classes.exact)).T,
-            "times": (same.sum(axis=2) * is_new).T.astype(np.float32),
+            "times": ((same * shared).sum(axis=2) * is_new).T.astype(precision),
         }
         for name, table in tables.items():
             self.register_buffer(name, torch.from_numpy(np.ascontiguousarray(table)), persistent=False)
@@ -80,8 +90,9 @@ class SiteMeans(Module):
         x = configurations.index_select(1, sites)
         padded, rest = nn.functional.pad(configurations, (0, 1)), nn.functional.pad(around_exact, (0, 1))
         field = torch.zeros_like(x)
-        for inner in self.inner[:, sites]:
-            field = field + padded.index_select(1, inner)
+        for k, inner in enumerate(self.inner[:, sites]):
+            near = padded.index_select(1, inner)
+            field = field + (near if self.weights is None else near * self.weights[k, sites].to(near))
         height = law.log_weight_on_grid(field)
         for near, times in zip(self.exact[:, sites], self.times[:, sites].to(x), strict=True):
             others = rest.index_select(1, near) - times * x

@@ -26,7 +26,7 @@ from edgphys.edg.refinement.classes import Classes, SiteClass
 from lattices import Lattice
 from lattices.numbering import site_index
 
-__all__ = ["Window", "neighbour_table", "windows_of"]
+__all__ = ["Window", "neighbour_table", "neighbour_weights", "windows_of"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,6 +78,13 @@ def windows_of(classes: Classes, radius: float, n_most: int = 64) -> tuple[Windo
         windows.append(Window(one.sites, table, missing[:, missing.any(axis=0)].astype(np.float32)))
         known[one.sites] = True
     return tuple(windows)
+
+
+def neighbour_weights(
+    lattice: Lattice, sites: NDArray[np.int64], weights: NDArray[np.float64] | None
+) -> NDArray[np.float64] | None:
+    """Weights of the bonds to all neighbours of `sites`, as `neighbour_table` lists them; None if all 1."""
+    return None if weights is None else np.append(weights, 0.0)[lattice.neighbour_bonds[sites]]
 
 
 def neighbour_table(lattice: Lattice, sites: NDArray[np.int64]) -> NDArray[np.int64]:

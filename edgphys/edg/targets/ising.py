@@ -41,7 +41,7 @@ from edgphys.edg.core.model import check_no_condition
 from edgphys.edg.field.hartree import soft_spin_gaussian
 from edgphys.edg.targets.base import AbstractLatticeTarget, partial_sums
 from edgphys.edg.targets.gaussian_start import GaussianStart, choose_start, choose_tilted_start
-from edgphys.edg.targets.sublattices import exchange, restrict_orbits
+from edgphys.edg.targets.sublattices import exchange, pair_orbits_of, restrict_orbits
 from edgphys.systems import Ising
 from edgphys.systems.base import AbstractSystem
 from edgphys.systems.lattice.ising import log_2cosh
@@ -74,11 +74,10 @@ class IsingRelaxationTarget(AbstractLatticeTarget):
 
     def __init__(self, system: Ising) -> None:
         super().__init__()
-        self.system, self.n_dims, self.symmetric = system, system.n_sites, system.field == 0.0
-        self.orbits = system.lattice.pair_orbits().astype(np.int64)
-        signs = system.lattice.bipartition
-        uniform = system.coupling >= 0.0 or not self.symmetric
-        self.pattern = np.ones(self.n_dims) if signs is None or uniform else signs.astype(float)
+        self.system, self.n_dims, self.symmetric = system, system.n_sites, "z2" in system.symmetries
+        self.orbits = pair_orbits_of(system)
+        signs = system.order_signs if self.symmetric else None
+        self.pattern = np.ones(self.n_dims) if signs is None else signs.astype(float)
         self.register_buffer("_anchor", torch.zeros(()), persistent=False)
 
     def energy(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
@@ -100,11 +99,11 @@ class IsingRelaxationTarget(AbstractLatticeTarget):
         """The better of the symmetric and the broken self-consistent Gaussian."""
         identity = torch.eye(self.n_dims, dtype=torch.float64)
         matrix = self.system.fields(identity).numpy()
-        bias = self.system.beta * self.system.field
+        bias = self.system.beta * float(self.system.site_fields.mean())
         if not self.symmetric:
             return tilted_start(self, matrix, bias)
         # A frustrated antiferromagnet has no order that keeps the symmetry of the lattice: no broken start.
-        frustrated = self.system.coupling < 0.0 and self.system.lattice.bipartition is None
+        frustrated = self.system.order_signs is None
         phases = (False,) if frustrated else (False, True)
         return choose_start(self, [soft_spin_gaussian(matrix, bias, broken=broken) for broken in phases])
 
@@ -127,8 +126,8 @@ class IsingDecimationTarget(AbstractLatticeTarget):
 
     @classmethod
     def serves(cls, system: Any) -> str | None:
-        if "spins" not in partial_sums(system):
-            return f"the spins of {system.name} cannot be summed"
+        if "equal_spins" not in partial_sums(system):
+            return f"the spins of {system.name} must have one coupling and one field"
         if system.lattice.bipartition is None or not (system.lattice.adjacency <= 1.0).all():
             return "the lattice must have two sublattices and no double bonds"
         return "the coupling must not be zero" if system.coupling == 0.0 else None

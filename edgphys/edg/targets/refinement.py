@@ -172,7 +172,7 @@ class IsingRefinementTarget(_RootTarget):
     def __init__(self, generator: LatticeGenerator, relaxation: CoarseRelaxation) -> None:
         super().__init__(generator)
         self.relaxation = relaxation
-        self.symmetric, self.pattern = self.system.field == 0.0, np.ones(self.n_dims)
+        self.symmetric, self.pattern = "z2" in self.system.symmetries, np.ones(self.n_dims)
 
     def energy(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
         """At coarse spins drawn and held."""

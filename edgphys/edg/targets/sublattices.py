@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Lattices seen from one of their two sublattices: pairs of its sites, and what exchanges the two."""
+"""Pairs of sites of a system by symmetry, those of one sublattice, and what exchanges the two of them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,20 @@ from numpy.typing import NDArray
 
 from edgphys.systems.lattice.base import AbstractLatticeSystem
 
-__all__ = ["exchange", "restrict_orbits"]
+__all__ = ["exchange", "pair_orbits_of", "restrict_orbits"]
+
+
+def pair_orbits_of(system: AbstractLatticeSystem) -> NDArray[np.int64]:
+    """Labels of pairs of sites that the symmetry of the energy makes alike, int64 (n_sites, n_sites).
+
+    Every unordered pair has a label of its own where couplings of bonds or sites leave no symmetry; with
+    translations alone, that of its orbit under the whole group of the lattice, as a shared start.
+    """
+    if system.symmetries and set(system.symmetries) != {"z2"}:
+        return system.lattice.pair_orbits().astype(np.int64)
+    sites = np.arange(system.n_sites)
+    low, high = np.minimum.outer(sites, sites), np.maximum.outer(sites, sites)
+    return np.unique(low * system.n_sites + high, return_inverse=True)[1].reshape(low.shape)
 
 
 def restrict_orbits(orbits: NDArray, sites: NDArray) -> NDArray[np.int64]:

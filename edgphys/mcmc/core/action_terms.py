@@ -4,7 +4,7 @@
 Same numbers as `system.action_terms`, which takes a detour through torch that costs more than a sweep of a
 small lattice:
 
-    ising       (sum_<ij> s_i s_j, sum_i s_i)
+    ising       (sum_<ij> s_i s_j, sum_i s_i); (sum_<ij> J_ij s_i s_j, sum_i h_i s_i) where there are several
     phi4        (sum_<ij> phi_i phi_j, sum_i phi_i^2, sum_i phi_i^4)
     continuous  (E,), or what the system's `terms_kernel` writes
 
@@ -59,6 +59,13 @@ def _on_bonds(kernel, n_terms: int) -> Callable[..., Terms]:
         return terms
 
     return make
+
+
+def _of_spins(system) -> Terms:
+    if system.is_uniform:
+        return _on_bonds(_ising_terms, 2)(system)
+    couplings = system.bond_weights, system.site_weights
+    return _on_bonds(lambda spins, bonds, out: _weighed_terms(spins, bonds, *couplings, out), 2)(system)
 
 
 def _by_kernel(system) -> Terms:
@@ -118,6 +125,18 @@ def _ising_terms(spins, bonds, out):
         out[n, 0], out[n, 1] = aligned, total
 
 
+@njit(nogil=True, cache=True, fastmath={"reassoc", "contract"})
+def _weighed_terms(spins, bonds, bond_weights, site_weights, out):
+    for n in range(spins.shape[0]):
+        sigma = spins[n]
+        aligned, total = 0.0, 0.0
+        for b in range(bonds.shape[0]):
+            aligned += bond_weights[b] * (sigma[bonds[b, 0]] * sigma[bonds[b, 1]])
+        for i in range(sigma.size):
+            total += site_weights[i] * sigma[i]
+        out[n, 0], out[n, 1] = aligned, total
+
+
 @njit(nogil=True, cache=True, fastmath={"reassoc", "contract"})  # sums of finite numbers: reordering is safe
 def _phi4_terms(fields, bonds, out):
     for n in range(fields.shape[0]):
@@ -133,7 +152,7 @@ def _phi4_terms(fields, bonds, out):
 
 
 _BY_FAMILY: dict[str, Callable[..., Terms]] = {
-    "ising": _on_bonds(_ising_terms, 2),
+    "ising": _of_spins,
     "phi4": _on_bonds(_phi4_terms, 3),
     "continuous": _by_kernel,
 }

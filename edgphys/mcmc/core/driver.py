@@ -265,10 +265,9 @@ def _check_energy(energy: np.ndarray, sampler: AbstractSampler) -> None:
     """Refuse draws that no estimate takes, before anybody writes them."""
     n_bad = int(np.count_nonzero(~np.isfinite(energy)))
     if n_bad:
-        parameters = ", ".join(f"{name}={value}" for name, value in sampler.system.parameters.items())
         raise ArgumentValueError(
             f"energy must be finite on every draw, got {n_bad} of {energy.size} that are not: "
-            f"float64 does not hold {sampler.system.name} at {parameters}",
+            f"float64 does not hold {sampler.system!r}",
             "energy",
         )
 

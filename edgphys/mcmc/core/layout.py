@@ -34,6 +34,10 @@ class Layout:
         Unsigned, since a signed index costs a wrap-around test in every access.
     bonds : uint32, shape (n_bonds, 2)
         Storage positions of the two ends.
+    bond_order : int64, shape (n_bonds,)
+        Row k of `bonds` is bond ``bond_order[k]`` of the lattice.
+    neighbour_bonds : int64, shape (n_sites, max coordination)
+        Number of the bond, in the lattice, to each neighbour; ``n_bonds`` where there is none.
     cosines, sines : float64, shape (n_axes, n_sites)
         Real and imaginary part of ``exp(i k r)`` for the lowest momentum along each axis; ``n_axes`` is 0
         here unless all axes are periodic.
@@ -42,6 +46,8 @@ class Layout:
     order: np.ndarray
     neighbours: np.ndarray
     bonds: np.ndarray
+    bond_order: np.ndarray
+    neighbour_bonds: np.ndarray
     cosines: np.ndarray
     sines: np.ndarray
 
@@ -62,28 +68,35 @@ def make_layout(lattice, order: np.ndarray | None = None) -> Layout:
     position[order] = np.arange(order.size)
     bonds = position[np.asarray(lattice.bonds)].reshape(-1, 2)
     bonds = np.sort(bonds, axis=1)
-    bonds = bonds[
-        np.lexsort((bonds[:, 1], bonds[:, 0]))
-    ]  # memory order: neighbours in the list are near in memory
+    # Memory order: neighbours in the list are near in memory.
+    bond_order = np.lexsort((bonds[:, 1], bonds[:, 0]))
+    bonds = bonds[bond_order]
     momenta = LatticeObservables(lattice).momenta
     if momenta is None:
         momenta = np.empty((0, lattice.positions.shape[1]))
     angles = lattice.positions[order] @ momenta.T
+    neighbours, bond_numbers = _neighbour_tables(bonds, order.size)
     return Layout(
         order=order,
-        neighbours=_neighbour_table(bonds, order.size),
+        neighbours=neighbours,
         bonds=bonds.astype(np.uint32),
+        bond_order=bond_order,
+        neighbour_bonds=np.append(bond_order, len(bonds))[bond_numbers],
         cosines=np.ascontiguousarray(np.cos(angles).T),
         sines=np.ascontiguousarray(np.sin(angles).T),
     )
 
 
-def _neighbour_table(bonds: np.ndarray, n_sites: int) -> np.ndarray:
+def _neighbour_tables(bonds: np.ndarray, n_sites: int) -> tuple[np.ndarray, np.ndarray]:
+    """Neighbours, and the rows of `bonds` that lead to them, padded with the numbers of sites and bonds."""
     ends = np.concatenate([bonds, bonds[:, ::-1]])
-    ends = ends[np.lexsort((ends[:, 1], ends[:, 0]))]
+    sorted_ends = np.lexsort((ends[:, 1], ends[:, 0]))
+    ends = ends[sorted_ends]
     coordination = np.bincount(ends[:, 0], minlength=n_sites)
     first = np.cumsum(coordination) - coordination
     slot = np.arange(len(ends)) - first[ends[:, 0]]
     table = np.full((n_sites, int(coordination.max(initial=0))), n_sites, np.uint32)
     table[ends[:, 0], slot] = ends[:, 1]
-    return table
+    numbers = np.full(table.shape, len(bonds), np.int64)
+    numbers[ends[:, 0], slot] = sorted_ends % max(1, len(bonds))
+    return table, numbers

@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: MIT
 """What the Ising algorithms share: starts, and the observables of a draw measured inside the kernel.
 
-H = -J sum_<ij> s_i s_j - h sum_i s_i, with J the ``coupling`` and h the ``field``.
+H = -J sum_<ij> s_i s_j - h sum_i s_i, with J the ``coupling`` and h the ``field``; where there are several
+of them, one for each bond and one for each site.
 """
 
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+from numba import njit, types
+from numba.extending import overload
 
 from edgphys.mcmc.core.sampler import AbstractLatticeSampler
 from edgphys.mcmc.core.spectrum import keep_configuration, lowest_correlators, staggered_order
@@ -28,16 +30,44 @@ class AbstractIsingSampler(AbstractLatticeSampler):
         return rng.choice(np.array([-1, 1]), self.layout.n_sites)
 
     def _ordered(self) -> np.ndarray:
-        lattice = self.system.lattice
-        if self.system.parameters["coupling"] < 0 and lattice.bipartition is not None:
-            return np.asarray(lattice.bipartition)
-        return np.ones(self.layout.n_sites)
+        signs = self.system.order_signs
+        return np.ones(self.layout.n_sites) if signs is None else np.asarray(signs)
 
     def _probe(self) -> tuple:
         """The arguments of `measure_spins` that do not change."""
-        layout, parameters = self.layout, self.system.parameters
-        coupling, field = float(parameters["coupling"]), float(parameters["field"])
+        layout, system = self.layout, self.system
+        coupling, field = system.coupling, system.field
+        if not system.is_uniform:
+            coupling, field = system.bond_couplings[layout.bond_order], system.site_fields[layout.order]
         return layout.order, layout.bonds, coupling, field, self._wave_probe()
+
+
+def _energy(spins, bonds, coupling, field, total):
+    """H, with the sum of all spins known."""
+    raise NotImplementedError  # compiled only, by what couplings are
+
+
+@overload(_energy, inline="always", jit_options={"fastmath": {"reassoc", "contract"}})
+def _typed_energy(spins, bonds, coupling, field, total):
+    if isinstance(coupling, types.Array):
+
+        def of_arrays(spins, bonds, coupling, field, total):
+            energy = 0.0
+            for b in range(bonds.shape[0]):
+                energy -= coupling[b] * (spins[bonds[b, 0]] * spins[bonds[b, 1]])
+            for i in range(field.size):
+                energy -= field[i] * spins[i]
+            return energy
+
+        return of_arrays
+
+    def of_numbers(spins, bonds, coupling, field, total):
+        aligned = 0
+        for b in range(bonds.shape[0]):
+            aligned += spins[bonds[b, 0]] * spins[bonds[b, 1]]
+        return -coupling * aligned - field * total
+
+    return of_numbers
 
 
 @njit(nogil=True, cache=True, fastmath={"reassoc", "contract"})  # sums of finite numbers: reordering is safe
@@ -48,13 +78,10 @@ def measure_spins(spins, probe, row, kept):
     """
     order, bonds, coupling, field, ((wave, staggered, end), cosines, sines, signs) = probe
     n_sites = order.size
-    aligned = 0
-    for b in range(bonds.shape[0]):
-        aligned += spins[bonds[b, 0]] * spins[bonds[b, 1]]
     total = 0
     for i in range(n_sites):
         total += spins[i]
-    row[0] = -coupling * aligned - field * total
+    row[0] = _energy(spins, bonds, coupling, field, total)
     row[1] = total / n_sites
     lowest_correlators(spins, cosines, sines, row[wave:staggered])
     staggered_order(spins, signs, cosines, sines, row[staggered:end])

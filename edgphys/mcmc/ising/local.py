@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: MIT
 """What Metropolis and heat bath share: one spin at a time, flipped with a probability that its field gives.
 
-Two ways to the same Markov chain, chosen by the lattice:
+Two ways to the same Markov chain, chosen by the lattice, where coupling and field are numbers:
 
 * packed: sites that differ by a translation share a word of bits (`edgphys.mcmc.ising.bits.packing`); some
   50 times faster, for lattices with a periodic axis whose extent can be divided, from `LEAST_BITS` bits
   per word on;
 * site by site, colour after colour or in random order, on any lattice.
+
+Where bonds or sites have couplings of their own, `edgphys.mcmc.ising.given_couplings`, site by site.
 
 In both a site's probability is that of a table over spin and sum of neighbours, to a resolution of 2**-64 or
 better, so that rare excitations (probability 1e-12 and below) keep their exact rate. One sweep is n_sites
@@ -22,8 +24,9 @@ from numba import int64, njit, uint64
 
 from edgphys import _checks
 from edgphys.mcmc.core.sampler import ACCEPTED, ATTEMPTED, ChainState
+from edgphys.mcmc.ising import given_couplings
 from edgphys.mcmc.ising.base import AbstractIsingSampler, measure_spins
-from edgphys.mcmc.ising.bits.packed import FLIPPED, LOOKED_AT, Kernel
+from edgphys.mcmc.ising.bits.packed import FLIPPED, HEAT_BATH, LOOKED_AT, Kernel
 from edgphys.mcmc.ising.bits.packing import choose_shifts, make_packing
 from edgphys.mcmc.ising.bits.sweep import new_generators
 from edgphys.mcmc.ising.bits.waves import N_LANES
@@ -65,10 +68,13 @@ class AbstractIsingLocal(AbstractIsingSampler):
 
     def _prepare(self) -> None:
         system, lattice = self.system, self.system.lattice
-        parameters = system.parameters
-        numbers = system.beta, parameters["coupling"], parameters["field"]
+        self._kernel = self._tables = None
+        if not system.is_uniform:
+            couplings = system.bond_couplings, system.site_fields
+            self._tables = given_couplings.local_tables(self.layout, system.beta, *couplings)
+            return
+        numbers = system.beta, system.coupling, system.field
         self._table = self.flip_table(*numbers, self.layout.neighbours.shape[1])
-        self._kernel = None
         if self.options["order"] == "checkerboard" and lattice.coordination.min() > 0:
             shifts = choose_shifts(lattice)
             if np.prod(shifts) >= LEAST_BITS:
@@ -115,6 +121,11 @@ class AbstractIsingLocal(AbstractIsingSampler):
             self._kernel.advance(state, thin, rows, kept, self._places)
             return
         random_order = self.options["order"] == "random"
+        if self._tables is not None:
+            arrays, heat_bath = (state.configuration, state.rng, state.counts), self._rule() == HEAT_BATH
+            how = self._tables, heat_bath, random_order
+            given_couplings.sample(*arrays, *how, self._probe(), thin, rows, kept)
+            return
         tables = self.layout.neighbours, self._table
         arrays = state.configuration, state.rng, state.counts
         _sample(*arrays, tables, random_order, self._probe(), thin, rows, kept)

@@ -60,4 +60,4 @@ class IsingMetropolis(AbstractIsingLocal):
         return (np.concatenate(rows) * 2.0**64).astype(np.uint64)
 
     def _rule(self) -> int:
-        return METROPOLIS if self.system.parameters["field"] == 0 else IN_FIELD
+        return METROPOLIS if self.system.field == 0 else IN_FIELD

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from edgphys._lazy import LazyModule
 from edgphys.systems.base import AbstractSystem
+from edgphys.systems.lattice.couplings import coupling_words
 from edgphys.systems.lattice.measurements import DEFINITIONS, LatticeObservables
 from lattices import Lattice
 
@@ -58,6 +59,16 @@ class AbstractLatticeSystem(AbstractSystem):
     def antiferromagnetic(self) -> bool:
         """Whether neighbours prefer opposite signs, on a lattice of two sublattices."""
         return False
+
+    @property
+    def sublattices_alike(self) -> bool:
+        """Whether a symmetry of the energy exchanges the two sublattices of an antiferromagnet."""
+        return self.lattice.sublattices_alike
+
+    @property
+    def pair_weights(self) -> NDArray[np.float64] | None:
+        """Weights of the bonds in the energy, shape (n_bonds,), up to a factor; None where all are alike."""
+        return None
 
     @property
     def observables(self) -> tuple[str, ...]:
@@ -129,7 +140,7 @@ class AbstractLatticeSystem(AbstractSystem):
         if all(lattice.pbc):
             about["lattice_momenta"] = self._observables.sizes.tolist()
         if self.antiferromagnetic:
-            about["sublattices_alike"] = int(z2 or lattice.sublattices_alike)
+            about["sublattices_alike"] = int(z2 or self.sublattices_alike)
         return about
 
     def _some_configurations(self) -> NDArray[np.float64]:
@@ -163,7 +174,7 @@ class AbstractLatticeSystem(AbstractSystem):
         return {}
 
     def __repr__(self) -> str:
-        values = ", ".join(f"{key}={value:g}" for key, value in self.parameters.items())
+        values = ", ".join(f"{key}={coupling_words(value)}" for key, value in self.parameters.items())
         extent = "x".join(map(str, self.lattice.extent))
         return f"{type(self).__name__}({self.lattice.name} {extent}, {values})"
 

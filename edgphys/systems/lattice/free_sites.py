@@ -20,7 +20,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["draw_fields", "draw_spins"]
+__all__ = ["draw_fields", "draw_spins", "draw_spins_in_fields"]
 
 
 def draw_spins(local_field: float, shape: tuple[int, ...], rng: np.random.Generator) -> NDArray:
@@ -34,6 +34,20 @@ def draw_spins(local_field: float, shape: tuple[int, ...], rng: np.random.Genera
     # Of the rarer sign, whose probability does not round to 1.
     rare = rng.random(shape) < math.exp(-2.0 * abs(local_field)) / (1.0 + math.exp(-2.0 * abs(local_field)))
     return math.copysign(1.0, local_field) * (1.0 - 2.0 * rare)
+
+
+def draw_spins_in_fields(local_fields: NDArray, n: int, rng: np.random.Generator) -> NDArray[np.float64]:
+    """Independent spins +1 and -1, each in a reduced field of its own, float64 (n, len(local_fields)).
+
+    Examples
+    --------
+    >>> draw_spins_in_fields(np.array([1e3, -1e3]), 1, np.random.default_rng(0)).tolist()
+    [[1.0, -1.0]]
+    """
+    fields = np.asarray(local_fields, dtype=np.float64)
+    small = np.exp(-2.0 * np.abs(fields))
+    rare = rng.random((n, len(local_fields))) < small / (1.0 + small)
+    return np.where(rare, -1.0, 1.0) * np.copysign(1.0, fields)
 
 
 def draw_fields(

@@ -5,6 +5,8 @@ For a field x on the sites, with <ij> the rows of ``lattice.bonds`` (a repeated 
 
     pair_sum(x)   = sum_<ij> x_i x_j          neighbours(x)_i = sum_{j ~ i} x_j  (= adjacency @ x)
 
+with a weight w_ij in front of each bond where there are any.
+
 Fields are flat, shape (n_batch, n_sites), in any floating dtype, on any device. On hypercubic lattices the
 sums are rolls of the array, elsewhere gathers through the bond list; a dense matrix product is slower than
 rolls from 16x16 on, and on a GPU its precision depends on a global setting.
@@ -15,6 +17,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edgphys._lazy import LazyModule
 from lattices import Lattice
@@ -63,6 +66,8 @@ class BondSums:
     ----------
     lattice : Lattice
         Its bonds define the sums.
+    weights : float64 array, shape (n_bonds,), optional
+        Of the bonds; default: all 1.
 
     Examples
     --------
@@ -72,10 +77,11 @@ class BondSums:
     32.0
     """
 
-    def __init__(self, lattice: Lattice) -> None:
+    def __init__(self, lattice: Lattice, weights: NDArray[np.float64] | None = None) -> None:
         self._extent = lattice.extent
         self._pbc = lattice.pbc
-        self._grid = is_hypercubic(lattice)
+        self._weights = weights
+        self._grid = weights is None and is_hypercubic(lattice)
         self._bonds = lattice.bonds
         self._index: dict[torch.device, tuple[Tensor, Tensor]] = {}
 
@@ -87,21 +93,26 @@ class BondSums:
         if self._grid:
             return self._shifted(x, -1)
         first, second = self._ends(x.device)
-        return torch.zeros_like(x).index_add(1, first, x.index_select(1, second))
+        return torch.zeros_like(x).index_add(1, first, self._weighed(x.index_select(1, second)))
 
     def neighbours(self, x: Tensor) -> Tensor:
         """Sum over all neighbours, ``adjacency @ x``, shape (n_batch, n_sites)."""
         if self._grid:
             return self._shifted(x, -1) + self._shifted(x, 1)
         first, second = self._ends(x.device)
-        return self.forward(x).index_add(1, second, x.index_select(1, first))
+        return self.forward(x).index_add(1, second, self._weighed(x.index_select(1, first)))
 
     def pair_sum(self, x: Tensor) -> Tensor:
         """``sum_<ij> x_i x_j`` for each field of the batch, shape (n_batch,)."""
         if self._grid:
             return (x * self.forward(x)).sum(1)
         first, second = self._ends(x.device)
-        return (x.index_select(1, first) * x.index_select(1, second)).sum(1)
+        return self._weighed(x.index_select(1, first) * x.index_select(1, second)).sum(1)
+
+    def _weighed(self, on_bonds: Tensor) -> Tensor:
+        if self._weights is None:
+            return on_bonds
+        return on_bonds * torch.as_tensor(self._weights, dtype=on_bonds.dtype, device=on_bonds.device)
 
     def _shifted(self, x: Tensor, step: int) -> Tensor:
         y = x.reshape(-1, *self._extent)

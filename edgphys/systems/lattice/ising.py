@@ -3,7 +3,9 @@ r"""Ising model on any lattice, in an exact continuous form.
 
     H(s) = -J sum_<ij> s_i s_j - h sum_i s_i,     s_i = +1 or -1,     Z = sum_s exp(-beta H(s))
 
-`energy` is H, in the units of J and h; J > 0 is ferromagnetic. A bond that occurs twice counts twice.
+`energy` is H, in the units of J and h; J > 0 is ferromagnetic. A bond that occurs twice counts twice. J may
+differ from kind to kind of bond or from bond to bond, and h from site to site: H = -sum_<ij> J_ij s_i s_j -
+sum_i h_i s_i; in what follows J A is then the symmetric matrix of the J_ij, and h has an index.
 
 Continuous form. With A the adjacency matrix, M = beta J A + a positive definite and s_i^2 = 1,
 
@@ -18,7 +20,8 @@ over spins then factorises:
 so `reduced_energy` is U, with all its constants, and spins drawn from p(s | y) carry the weight of their y.
 
 Exactly known: everything by enumeration up to 20 sites and on the ring of up to 4096; Z, energy and specific
-heat on the square torus without field (Kaufman), where the sign of J is immaterial or positive.
+heat on the square torus without field (Kaufman), where the sign of J is immaterial or positive; everything on
+strips (transfer matrices), with couplings and fields of any kind.
 
 References
 ----------
@@ -31,15 +34,18 @@ from __future__ import annotations
 
 import functools
 import math
-from typing import TYPE_CHECKING, ClassVar, final
+from typing import TYPE_CHECKING, Any, ClassVar, final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgphys._checks import finite, temperature_of
+from edgphys import _checks
+from edgphys._checks import temperature_of
 from edgphys._lazy import LazyModule
+from edgphys.errors import ArgumentValueError
 from edgphys.systems.lattice.base import AbstractLatticeSystem, check_lattice
-from edgphys.systems.lattice.free_sites import draw_spins
+from edgphys.systems.lattice.couplings import are_invariant, bond_couplings, site_fields
+from edgphys.systems.lattice.free_sites import draw_spins, draw_spins_in_fields
 from edgphys.systems.lattice.hopping import BondSums
 from edgphys.systems.lattice.ising_exact import exact_names, exact_values
 from edgphys.systems.lattice.measurements import DEFINITIONS
@@ -47,6 +53,7 @@ from edgphys.systems.lattice.relaxation import LatticeOperator
 from edgphys.systems.records import Parameter, SystemRecord
 from edgphys.systems.reference_path import ReferencePath
 from lattices import Lattice
+from lattices.colouring import balancing_signs
 
 if TYPE_CHECKING:
     import torch
@@ -62,6 +69,8 @@ __all__ = ["RELATIVE_MARGIN", "Ising", "log_2cosh"]
 # square root, and no inverse would exist. At 1e-3 the condition number of M is 1e3, so that M^{-1/2} and
 # M^{-1} keep four digits in float32, and the extra self-coupling is a thousandth of the band.
 RELATIVE_MARGIN = 1e-3
+_UNIFORM = "H = -J sum_<ij> s_i s_j - h sum_i s_i, total; units of J; average <H>"
+_GENERAL = "H = -sum_<ij> J_ij s_i s_j - sum_i h_i s_i, total; units of the temperature; average <H>"
 
 
 def log_2cosh(x: Tensor) -> Tensor:
@@ -82,7 +91,7 @@ def log_2cosh(x: Tensor) -> Tensor:
 
 @final
 class Ising(AbstractLatticeSystem):
-    """Ising model with uniform coupling and field; see the module docstring for signs and formulae.
+    """Ising model; see the module docstring for signs and formulae.
 
     Parameters
     ----------
@@ -90,13 +99,22 @@ class Ising(AbstractLatticeSystem):
         Any lattice, any boundary conditions.
     temperature : float
         Positive, in the units of `coupling` (k_B = 1).
-    coupling : float, default 1.0
-        J, of either sign; 0 gives free spins.
-    field : float, default 0.0
-        h. Without it the system is Z2 symmetric.
+    coupling : float, dict or array, default 1.0
+        J, of either sign; 0 gives free spins. A dict has J of each kind of bond (``lattice.unit_cell.kinds``;
+        0 where it is not named), such as ``{"first": 1.0, "second": -0.5}``. An array, shape (n_bonds,), has
+        J of each bond in the order of ``lattice.bonds``, as `lattices.random_bonds` gives them.
+    field : float or array, default 0.0
+        h, or h of each site, shape (n_sites,). Without it the system is Z2 symmetric.
+    strength : float, default 1.0
+        Factor of all couplings, where these are a dict or an array: what ladders from free spins change.
 
     Attributes
     ----------
+    is_uniform : bool
+        Whether coupling and field are one number each.
+    bond_couplings : float64 array, shape (n_bonds,)
+        J of each bond, `strength` included.
+    site_fields : float64 array, shape (n_sites,)
     shift : float
         a: puts the smallest eigenvalue of M at `RELATIVE_MARGIN` times the width of the spectrum.
     relaxation : LatticeOperator
@@ -106,9 +124,10 @@ class Ising(AbstractLatticeSystem):
     Raises
     ------
     TypeError
-        If `lattice` is not a Lattice or a parameter is not a real number.
+        If `lattice` is not a Lattice or a parameter is not a real number, or numbers.
     ValueError
-        If `temperature` is not positive and finite, or `coupling` or `field` not finite.
+        If `temperature` is not positive and finite, `coupling` or `field` not finite or of another length, if
+        the lattice lacks a kind of bond, or `strength` is given beside one number.
 
     Examples
     --------
@@ -127,8 +146,10 @@ class Ising(AbstractLatticeSystem):
         energy="H = -J sum_<ij> s_i s_j - h sum_i s_i, weight exp(-H/T)",
         parameters=(
             Parameter("temperature", "T, positive, in units of J (k_B = 1)"),
-            Parameter("coupling", "J, positive for a ferromagnet", 1.0),
-            Parameter("field", "h", 0.0),
+            Parameter(
+                "coupling", "J, positive for a ferromagnet; one, by kind or by bond", 1.0, takes_several=True
+            ),
+            Parameter("field", "h; one, or by site", 0.0, takes_several=True),
         ),
         lattices="any lattice, periodic or open",
         exact=(
@@ -136,6 +157,8 @@ class Ising(AbstractLatticeSystem):
             "strips with rows of up to 8 sites, in a field too: all estimates by transfer matrix",
             "square torus without field: log_z, free_energy, energy, specific_heat (Kaufman)",
             "periodic chain up to 4096 sites: all estimates",
+            "couplings by kind or bond, fields by site: all estimates on open strips of up to 16 sites "
+            "across, and on tori with rows of up to 8",
         ),
         title="Ising model",
     )
@@ -143,20 +166,67 @@ class Ising(AbstractLatticeSystem):
     has_reference: ClassVar[bool] = True
 
     def __init__(
-        self, lattice: Lattice, temperature: float, coupling: float = 1.0, field: float = 0.0
+        self,
+        lattice: Lattice,
+        temperature: float,
+        coupling: Any = 1.0,
+        field: Any = 0.0,
+        strength: float = 1.0,
     ) -> None:
         self.lattice = check_lattice(lattice)
         self.temperature = temperature_of(temperature)
-        self.coupling = finite(coupling, "coupling")
-        self.field = finite(field, "field")
+        couplings, fields = bond_couplings(lattice, coupling), site_fields(lattice, field)
+        self.coupling: Any = couplings.given
+        self.field: Any = fields.given
         self.parameters = {"temperature": self.temperature, "coupling": self.coupling, "field": self.field}
-        self._bonds = BondSums(lattice)
+        strength = _checks.finite(strength, "strength")
+        if not couplings.is_number:
+            self.parameters["strength"] = strength
+        elif strength != 1.0:
+            words = f"1 where coupling is one number, got {strength:g}: change coupling"
+            raise ArgumentValueError(f"strength must be {words}", "strength")
+        self.is_uniform = couplings.is_number and fields.is_number
+        # Of the two sums that the energy is made of, and what these sums weigh bonds and sites by.
+        self.coefficients = (
+            self.coupling if couplings.is_number else strength,
+            self.field if fields.is_number else 1.0,
+        )
+        self.bond_weights = np.ones(lattice.n_bonds) if couplings.is_number else couplings.values
+        self.site_weights = np.ones(lattice.n_sites) if fields.is_number else fields.values
+        self.bond_couplings = self.coefficients[0] * self.bond_weights
+        self.site_fields = self.coefficients[1] * self.site_weights
+        self._bonds = BondSums(lattice, None if couplings.is_number else couplings.values)
 
     # The continuous form, for those who ask: chains do without it, and on large open lattices it takes long.
 
     @functools.cached_property
     def _reduced_coupling(self) -> LatticeOperator:
-        return LatticeOperator.from_adjacency(self.lattice, lambda w: self.beta * self.coupling * w)
+        if isinstance(self.coupling, float):
+            return LatticeOperator.from_adjacency(self.lattice, lambda w: self.beta * self.coupling * w)
+        strength = self.coefficients[0]
+        return LatticeOperator.from_couplings(
+            self.lattice,
+            self.bond_weights,
+            lambda w: self.beta * strength * w,
+            translations=self._is_invariant(self.lattice.translation_generators),
+        )
+
+    def _is_invariant(self, permutations: NDArray) -> bool:
+        return are_invariant(self.lattice, permutations, self.bond_weights, self.site_weights)
+
+    @functools.cached_property
+    def _kept(self) -> tuple[str, ...]:
+        """What couplings and fields keep of the symmetry of the lattice."""
+        lattice = self.lattice
+        moved = self.is_uniform or self._is_invariant(lattice.translation_generators)
+        turned = self.is_uniform or self._is_invariant(lattice.point_group)
+        return (*(self._translation_symmetry if moved else ()), *(("point_group",) if turned else ()))
+
+    def _bias(self, like: Tensor) -> float | Tensor:
+        """beta h: a number, or one for each site."""
+        if isinstance(self.field, float):
+            return self.beta * self.field
+        return torch.as_tensor(self.beta * self.site_fields, dtype=like.dtype, device=like.device)
 
     @functools.cached_property
     def shift(self) -> float:
@@ -177,28 +247,49 @@ class Ising(AbstractLatticeSystem):
 
     @property
     def symmetries(self) -> tuple[str, ...]:
-        """Translations along periodic axes, the point group of the lattice, spin reversal without field."""
-        return (*self._translation_symmetry, "point_group", *(("z2",) if self.field == 0.0 else ()))
+        """Translations along periodic axes, the point group of the lattice, spin reversal without field.
+
+        As far as the couplings of bonds and sites have them; the point group as a whole or not at all.
+        """
+        return (*self._kept, *(("z2",) if not self.site_fields.any() else ()))
 
     @property
     def antiferromagnetic(self) -> bool:
-        return self.coupling < 0.0 and self.lattice.bipartition is not None
+        """Whether all neighbours prefer opposite signs, on a lattice of two sublattices."""
+        couplings = self.bond_couplings
+        none_positive = bool(couplings.any()) and not bool((couplings > 0.0).any())
+        return none_positive and self.lattice.bipartition is not None
+
+    @property
+    def sublattices_alike(self) -> bool:
+        return self.is_uniform and super().sublattices_alike
+
+    @functools.cached_property
+    def order_signs(self) -> NDArray[np.int8] | None:
+        """Signs of the spins in a ground state without field, int8 (n_sites,); None if a loop is frustrated.
+
+        +1 at the first site of each connected part. s_i -> s_i order_signs_i makes a ferromagnet of the
+        system.
+        """
+        there = self.bond_weights != 0.0
+        negative = self.coefficients[0] * self.bond_weights < 0.0
+        return balancing_signs(self.n_sites, self.lattice.bonds[there], negative[there])
 
     @property
     def conditions(self) -> tuple[str, ...]:
         """A model may be conditioned on temperature and field; J only sets the unit of energy."""
-        return ("temperature", "field")
+        return ("temperature", "field") if isinstance(self.field, float) else ("temperature",)
 
     @property
     def constants(self) -> tuple[str, ...]:
         """Free spins without field have no energy."""
-        return ("energy",) if self.coupling == self.field == 0.0 else ()
+        return ("energy",) if not (self.bond_couplings.any() or self.site_fields.any()) else ()
 
     @property
     def definitions(self) -> dict[str, str]:
         """Definition, with units, of every observable and estimate by name."""
         return {
-            "energy": "H = -J sum_<ij> s_i s_j - h sum_i s_i, total; units of J; average <H>",
+            "energy": _UNIFORM if self.is_uniform else _GENERAL,
             "reduced_energy": "U(y) of the continuous form, all constants included: exp(-U) integrates to Z",
             "log_z": "log of Z = sum over spins of exp(-beta H), natural logarithm",
             **DEFINITIONS,
@@ -211,7 +302,14 @@ class Ising(AbstractLatticeSystem):
 
     @property
     def partial_sums(self) -> tuple[str, ...]:
-        return ("spins",)
+        if self.is_uniform:
+            return ("spins", "equal_spins", "cells")
+        alike = isinstance(self.coupling, float | dict) and isinstance(self.field, float)
+        return ("spins", "cells") if alike else ("spins",)
+
+    @property
+    def pair_weights(self) -> NDArray[np.float64] | None:
+        return None if isinstance(self.coupling, float) else self.bond_weights
 
     def reduced_energy(self, x: Tensor) -> Tensor:
         """U(y) at y = `x`; integrates to Z over R^N, so that -log E[w] needs no further constant.
@@ -235,13 +333,13 @@ class Ising(AbstractLatticeSystem):
         0.0
         """
         y = self._field(x)
-        local = self.relaxation.apply(y) + self.beta * self.field
+        local = self.relaxation.apply(y) + self._bias(y)
         return (0.5 * y * y - log_2cosh(local)).sum(1) + self._constant
 
     def gradient(self, x: Tensor) -> Tensor:
         """``y - M^{1/2} tanh(M^{1/2} y + beta h)`` at y = `x`, shape of x."""
         y = self._field(x)
-        local = self.relaxation.apply(y) + self.beta * self.field
+        local = self.relaxation.apply(y) + self._bias(y)
         return (y - self.relaxation.apply(torch.tanh(local))).reshape(x.shape)
 
     def to_configurations(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
@@ -266,7 +364,7 @@ class Ising(AbstractLatticeSystem):
         """
         if not isinstance(generator, torch.Generator):
             raise TypeError(f"generator must be a torch.Generator, got {type(generator).__name__}")
-        local = self.relaxation.apply(self._field(x)) + self.beta * self.field
+        local = self.relaxation.apply(self._field(x)) + self._bias(x)
         # float64 uniforms: those of float32 come in steps of 2^-24, too coarse for rare spins.
         uniform = torch.rand(local.shape, generator=generator, dtype=torch.float64, device=x.device)
         up = uniform < torch.sigmoid(2.0 * local.double())
@@ -297,13 +395,28 @@ class Ising(AbstractLatticeSystem):
         return self.to_field(configurations, generator).flatten(1)
 
     def reference(self) -> ReferencePath:
-        """J from 0: free spins, log Z = n_sites log(2 cosh(beta h))."""
-        local = abs(self.beta * self.field)
-        log_z = self.n_sites * (local + math.log1p(math.exp(-2.0 * local)))
-        return ReferencePath("coupling", 0.0, self.coupling, log_z, draw=self._draw_free)
+        """J, or the strength of all J, from 0: free spins, log Z = sum_i log(2 cosh(beta h_i))."""
+        if isinstance(self.field, float):
+            local = abs(self.beta * self.field)
+            log_z = self.n_sites * (local + math.log1p(math.exp(-2.0 * local)))
+        else:
+            log_z = math.fsum(np.logaddexp(self.beta * self.site_fields, -self.beta * self.site_fields))
+        name = "coupling" if isinstance(self.coupling, float) else "strength"
+        return ReferencePath(name, 0.0, self.parameters[name], log_z, draw=self._draw_free)
 
     def _draw_free(self, n: int, rng: np.random.Generator) -> NDArray[np.float64]:
-        return draw_spins(self.beta * self.field, (n, self.n_sites), rng)
+        if isinstance(self.field, float):
+            return draw_spins(self.beta * self.field, (n, self.n_sites), rng)
+        return draw_spins_in_fields(self.beta * self.site_fields, n, rng)
+
+    def random_configurations(self, n: int, rng: np.random.Generator) -> NDArray[np.float64]:
+        """Spread spins to start from, float64 (n, n_sites): through the continuous form if J is one number.
+
+        Else of independent signs: the continuous form would take a matrix of n_sites^2 numbers.
+        """
+        if isinstance(self.coupling, float):
+            return super().random_configurations(n, rng)
+        return rng.choice(np.array([-1.0, 1.0]), (n, self.n_sites))
 
     @property
     def exact(self) -> tuple[str, ...]:
@@ -322,12 +435,22 @@ class Ising(AbstractLatticeSystem):
         return exact_values(self)
 
     def _energy(self, flat: Tensor) -> Tensor:
-        return -self.coupling * self._bonds.pair_sum(flat) - self.field * flat.sum(1)
+        coupling, field = self.coefficients
+        return -coupling * self._bonds.pair_sum(flat) - field * self._site_sum(flat)
+
+    def _site_sum(self, flat: Tensor) -> Tensor:
+        if isinstance(self.field, float):
+            return flat.sum(1)
+        return flat @ torch.as_tensor(self.site_weights, dtype=flat.dtype, device=flat.device)
 
     @property
     def action_coefficients(self) -> NDArray[np.float64]:
-        """(-beta J, -beta h), for the terms (sum_<ij> s_i s_j, sum_i s_i)."""
-        return -self.beta * np.array([self.coupling, self.field])
+        """(-beta J, -beta h), for the terms (sum_<ij> s_i s_j, sum_i s_i).
+
+        Where J or h are several, the terms are sum_<ij> J_ij s_i s_j and sum_i h_i s_i, without `strength`,
+        and the coefficients -beta strength and -beta.
+        """
+        return -self.beta * np.array(self.coefficients)
 
     def _action_terms(self, flat: Tensor) -> Tensor:
-        return torch.stack([self._bonds.pair_sum(flat), flat.sum(1)], dim=1)
+        return torch.stack([self._bonds.pair_sum(flat), self._site_sum(flat)], dim=1)

@@ -5,6 +5,8 @@ free sites    J = 0, any lattice                                    all estimate
 enumeration   any lattice of up to 20 sites                         all estimates, staggered too
 transfer      the ring of up to 4096 sites                          all estimates; staggered if h = 0
 strips        rows of up to 8 sites (6 if open), 1024 in all        all estimates, staggered if h = 0
+frontier      couplings by kind or bond, fields by site: up to 19   all estimates, staggered too
+              spins between what is summed and what is not
 kaufman       the square torus without field; J < 0 if even         log_z, free_energy, energy, entropy,
                                                                     specific_heat
 """
@@ -51,6 +53,8 @@ def exact_values(system: Ising) -> dict[str, float]:
 def _calculation(system: Ising) -> tuple[Callable[[Ising], dict] | None, tuple[str, ...]]:
     """The calculation for this instance, and what it gives beyond the moments of the energy."""
     lattice = system.lattice
+    if not system.is_uniform:
+        return _calculation_of_couplings(system)
     if system.coupling == 0.0:
         return _free_sites, _ORDER
     order = (*_ORDER, *STAGGERED) if system.antiferromagnetic else _ORDER
@@ -67,6 +71,20 @@ def _calculation(system: Ising) -> tuple[Callable[[Ising], dict] | None, tuple[s
     return (_kaufman if torus and n_axes == 2 and system.field == 0.0 and turnable else None), ()
 
 
+def _calculation_of_couplings(system: Ising) -> tuple[Callable[[Ising], dict] | None, tuple[str, ...]]:
+    """The same where bonds or sites have couplings of their own."""
+    from edgphys.exact import frontier
+
+    order = (*_ORDER, *STAGGERED) if system.antiferromagnetic else _ORDER
+    if system.n_sites <= _ENUMERATED:
+        return _enumeration_of_couplings, order
+    if not frontier.can_sum(system.lattice):
+        return None, ()
+    if not frontier.has_law(system.lattice):
+        order = tuple(name for name in order if not name.endswith(("abs_magnetization", "binder_cumulant")))
+    return _frontier, order
+
+
 # The exact package is imported where it is used: it brings numba, which training and sampling do without.
 
 
@@ -74,6 +92,20 @@ def _enumeration(system: Ising) -> dict[str, float]:
     from edgphys.exact import enumeration
 
     return enumeration.ising(system.lattice, system.temperature, system.coupling, system.field)
+
+
+def _enumeration_of_couplings(system: Ising) -> dict[str, float]:
+    from edgphys.exact import enumeration
+
+    about = system.lattice, system.temperature, system.bond_couplings, system.site_fields
+    return enumeration.ising_of_couplings(*about, staggered=system.antiferromagnetic)
+
+
+def _frontier(system: Ising) -> dict[str, float]:
+    from edgphys.exact import frontier
+
+    about = system.lattice, system.temperature, system.bond_couplings, system.site_fields
+    return frontier.ising(*about, staggered=system.antiferromagnetic)
 
 
 def _free_sites(system: Ising) -> dict[str, float]:

@@ -55,14 +55,19 @@ class _Spectrum:
 
 @lru_cache(maxsize=16)
 def _spectrum(lattice: Lattice) -> _Spectrum:
-    """Diagonalise; cached because a scan over couplings builds many systems on one lattice."""
+    """Of the adjacency matrix; cached because a scan over couplings builds many systems on one lattice."""
+    return _diagonalised(lattice, np.ones(lattice.n_bonds), lattice.pbc)
+
+
+def _diagonalised(lattice: Lattice, weights: NDArray, pbc: tuple[bool, ...]) -> _Spectrum:
+    """Diagonalise the matrix of weights of bonds that translations along the axes `pbc` leave as it is."""
     axes = range(len(lattice.extent))
-    periodic = tuple(axis for axis in axes if lattice.pbc[axis])
-    open_ = tuple(axis for axis in axes if not lattice.pbc[axis])
+    periodic = tuple(axis for axis in axes if pbc[axis])
+    open_ = tuple(axis for axis in axes if not pbc[axis])
     n_block = math.prod(lattice.extent[axis] for axis in open_) * lattice.n_sites_per_cell
-    about = f"matrices of {lattice!r}, which is open along an axis,"
+    about = f"matrices of {lattice!r}, which is open along an axis or has couplings of its own,"
     check_memory(16.0 * n_block * lattice.n_sites * (1 + bool(periodic)), "extent", about)
-    rows = _first_rows(lattice, periodic, open_)
+    rows = _first_rows(lattice, weights, periodic, open_)
     if not periodic:
         return _Spectrum(lattice, periodic, open_, *np.linalg.eigh(rows))
     # Column sums over displacements D of A[0, D] exp(+i k D): the conjugate of numpy's forward transform.
@@ -71,8 +76,10 @@ def _spectrum(lattice: Lattice) -> _Spectrum:
     return _Spectrum(lattice, periodic, open_, *np.linalg.eigh(blocks))
 
 
-def _first_rows(lattice: Lattice, periodic: tuple[int, ...], open_: tuple[int, ...]) -> NDArray[np.float64]:
-    """Adjacency between the block at the origin and all blocks, shape (n_block, *periodic extents, n_block).
+def _first_rows(
+    lattice: Lattice, weights: NDArray, periodic: tuple[int, ...], open_: tuple[int, ...]
+) -> NDArray[np.float64]:
+    """Weights between the block at the origin and all blocks, shape (n_block, *periodic extents, n_block).
 
     Built from the bonds, so that the dense n_sites x n_sites matrix never exists on a periodic lattice.
     """
@@ -81,11 +88,12 @@ def _first_rows(lattice: Lattice, periodic: tuple[int, ...], open_: tuple[int, .
     coordinates = (*(lattice.cells[:, axis] for axis in open_), lattice.sublattices)
     block_index = np.ravel_multi_index(coordinates, block_shape)
     ends = np.concatenate([lattice.bonds, lattice.bonds[:, ::-1]])
-    ends = ends[~lattice.cells[ends[:, 0]][:, list(periodic)].any(axis=1)]
+    at_origin = ~lattice.cells[ends[:, 0]][:, list(periodic)].any(axis=1)
+    ends, values = ends[at_origin], np.concatenate([weights, weights])[at_origin]
     here, there = ends[:, 0], ends[:, 1]
     rows = np.zeros((n_block, *(lattice.extent[axis] for axis in periodic), n_block))
     cell = tuple(lattice.cells[there, axis] for axis in periodic)
-    np.add.at(rows, (block_index[here], *cell, block_index[there]), 1.0)
+    np.add.at(rows, (block_index[here], *cell, block_index[there]), values)
     return rows
 
 
@@ -148,6 +156,25 @@ class LatticeOperator:
         if not isinstance(lattice, Lattice):
             raise TypeError(f"lattice must be a lattices.Lattice, got {type(lattice).__name__}")
         spectrum = _spectrum(lattice)
+        return cls(spectrum, _evaluate(f, spectrum.eigenvalues))
+
+    @classmethod
+    def from_couplings(
+        cls, lattice: Lattice, weights: NDArray, f: Callable[[NDArray], NDArray], *, translations: bool
+    ) -> LatticeOperator:
+        """The operator f(W), W the symmetric matrix of weights of the bonds.
+
+        Parameters
+        ----------
+        lattice : Lattice
+        weights : float64 array, shape (n_bonds,)
+        f : callable
+            As in `from_adjacency`.
+        translations : bool
+            Whether the translations of the lattice keep the weights; else the matrix is diagonalised whole.
+        """
+        none = (False,) * lattice.n_axes
+        spectrum = _diagonalised(lattice, np.asarray(weights), lattice.pbc if translations else none)
         return cls(spectrum, _evaluate(f, spectrum.eigenvalues))
 
     @property

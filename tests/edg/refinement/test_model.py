@@ -203,7 +203,7 @@ def test_a_system_without_a_law_is_refused():
     system = ising(*SPINS[0])
     stranger = type("Stranger", (), {"family": "potts", "lattice": system.lattice})()
     with pytest.raises(
-        UnknownNameError, match=r"must be of family ising or phi4, with its own energy; got .*Stranger"
+        UnknownNameError, match=r"must be of family ising or phi4, the same in all cells; got .*Stranger"
     ):
         LatticeGenerator(stranger)
 

@@ -11,7 +11,7 @@ neither random bits nor anything else, and each is the checkerboard chain of its
 
 Probabilities hold to the rounding of a double. Both rules satisfy detailed balance at each visit of a site,
 and may end each visit either way, so that one sweep leads from any configuration to any other. Any lattice,
-any boundary, either sign of the coupling.
+any boundary, either sign of the coupling; couplings of both signs and one size too, as of a +-J glass.
 
 A group always computes all its chains, however few are asked for. With AVX2, `words` = 4 is the fastest per
 chain, about four times as fast as 1, which suits a few chains.
@@ -24,10 +24,10 @@ from __future__ import annotations
 import numpy as np
 
 from edgphys import _checks
-from edgphys.errors import ArgumentValueError
+from edgphys.errors import ArgumentValueError, NotExactError
 from edgphys.mcmc.core.sampler import ChainState
 from edgphys.mcmc.ising.base import AbstractIsingSampler
-from edgphys.mcmc.ising.bits.engine import RULES, Engine
+from edgphys.mcmc.ising.bits.engine import RULES, Engine, why_not_in_words
 
 __all__ = ["IsingMultispin", "MultispinReplicas"]
 
@@ -38,7 +38,7 @@ _NO_DRAWS = np.empty((0, 0), np.uint64)
 
 
 class IsingMultispin(AbstractIsingSampler):
-    """Local updates of a group of ``64 * words`` chains; any lattice, coupling and field.
+    """Local updates of a group of ``64 * words`` chains; any lattice, coupling and field, and +J and -J.
 
     Options: ``rule``, "metropolis" or "heat_bath"; ``words``, 1, 2, 4 or 8.
 
@@ -49,6 +49,10 @@ class IsingMultispin(AbstractIsingSampler):
     rank = 80
     sweep = "n_sites attempted single-spin flips of each chain"
     defaults = {"rule": "metropolis", "words": 4}  # noqa: RUF012  (read only)
+
+    @classmethod
+    def serves(cls, system) -> str | None:
+        return why_not_in_words(system)
 
     def _check_options(self) -> None:
         _check(self.options["rule"], self.options["words"])
@@ -124,6 +128,8 @@ class MultispinReplicas:
 
     def __init__(self, system, betas, rule: str = "metropolis", words: int = 4) -> None:
         _check(rule, words)
+        if reason := why_not_in_words(system):
+            raise NotExactError(reason)
         self.betas = np.array(betas, np.float64).reshape(-1)
         self._engine = Engine(system, self.betas.tolist(), rule, words)
         self.layout = self._engine.layout

@@ -40,7 +40,7 @@ class AbstractClusterSampler(AbstractIsingSampler):
         """Layout and columns; `better` are those that clusters improve, besides the correlators."""
         lattice = self.system.lattice
         self.layout = make_layout(lattice, np.arange(lattice.n_sites))
-        self._improved = bool(self.options["improved"]) and self.system.parameters["field"] == 0
+        self._improved = bool(self.options["improved"]) and not self.system.site_fields.any()
         n_distances = improved.n_distances(lattice) if self.options["correlation"] else 0
         self.extra_columns = {"correlation": n_distances} if n_distances else {}
         if self._improved:
@@ -59,7 +59,7 @@ class AbstractClusterSampler(AbstractIsingSampler):
         return probe, self._waves, improved.axis_blocks(self.system.lattice), switches
 
     def _sign(self) -> int:
-        return -1 if self.system.parameters["coupling"] < 0 else 1
+        return -1 if self.system.coupling < 0 else 1
 
     def report(self, states: list[ChainState]) -> dict[str, float]:
         grown = sum(int(s.counts[CLUSTERS]) for s in states)

@@ -19,20 +19,24 @@ from numba import njit, uint64
 
 from edgphys.mcmc.random.xoshiro import advance_words
 
-__all__ = ["follow_threshold", "followed_bits", "make_links", "why_no_clusters"]
+__all__ = ["follow_threshold", "followed_bits", "make_links", "make_weighed_links", "why_no_clusters"]
 
 _ZERO, _ONE, _LAST = np.uint64(0), np.uint64(1), np.uint64(63)
 
 
 def why_no_clusters(system, name: str) -> str | None:
     """Why clusters of satisfied bonds are of no use for this Ising system; None if they are."""
-    coupling = system.parameters["coupling"]
-    if coupling < 0 and system.lattice.bipartition is None:
+    if system.order_signs is not None:
+        return None
+    if isinstance(system.coupling, float):
         return (
             f"{name} needs coupling >= 0 on a {system.lattice.name} lattice that is not bipartite "
-            f"(frustrated clusters span the lattice), got {coupling}; use 'metropolis'"
+            f"(frustrated clusters span the lattice), got {system.coupling}; use 'metropolis'"
         )
-    return None
+    return (
+        f"{name} needs couplings without frustration (frustrated clusters span the lattice), got a loop with "
+        f"an odd number of negative ones in {system!r}; use 'heat_bath' or 'metropolis'"
+    )
 
 
 def follow_threshold(strength: float) -> np.uint64:
@@ -80,6 +84,33 @@ def make_links(lattice, earlier_only: bool = False) -> tuple[np.ndarray, np.ndar
     _, examples = np.unique(classes, return_index=True)
     kind = np.min_scalar_type(len(examples) - 1)
     return classes.astype(kind), steps[examples].astype(np.uint32), degrees[examples].astype(np.int64)
+
+
+def make_weighed_links(system, earlier_only: bool = False) -> tuple[tuple, np.ndarray, np.ndarray]:
+    """Neighbours of every site of a system with a coupling for each bond, and how to follow the bonds.
+
+    Returns
+    -------
+    neighbours, degrees : tuple of uint32 (n_sites, most) and int64 (n_sites,)
+        Site i has ``neighbours[i, : degrees[i]]``, with `earlier_only` those of a lower number.
+    thresholds : uint64, of the shape of the neighbours
+        As `follow_threshold` gives them.
+    signs : int8, of the same shape
+        Of the couplings.
+    """
+    bonds, couplings = np.asarray(system.lattice.bonds, np.int64), system.bond_couplings
+    ends = bonds[:, ::-1] if earlier_only else np.concatenate([bonds[:, ::-1], bonds])  # rows are i < j
+    couplings = couplings if earlier_only else np.concatenate([couplings, couplings])
+    order = np.lexsort((ends[:, 1], ends[:, 0]))
+    ends, couplings = ends[order], couplings[order]
+    degrees = np.bincount(ends[:, 0], minlength=system.n_sites)
+    places = ends[:, 0], np.arange(len(ends)) - (np.cumsum(degrees) - degrees)[ends[:, 0]]
+    shape = system.n_sites, max(1, int(degrees.max()))
+    neighbours, thresholds = np.zeros(shape, np.uint32), np.zeros(shape, np.uint64)
+    signs = np.ones(shape, np.int8)
+    neighbours[places], signs[places] = ends[:, 1], np.where(couplings < 0.0, -1, 1)
+    thresholds[places] = [follow_threshold(abs(one)) for one in system.beta * couplings]
+    return (neighbours, degrees.astype(np.int64)), thresholds, signs
 
 
 @njit(nogil=True, cache=True)

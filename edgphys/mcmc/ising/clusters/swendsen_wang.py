@@ -15,7 +15,10 @@ steps are heat baths, so exp(-beta H) is stationary; a sweep may find no active 
 state can follow, so the chain is irreducible and aperiodic. For J < 0 on a bipartite lattice the spins of a
 cluster alternate, and M_c is their signed sum.
 
-Refused, with the reason, for J < 0 on a lattice that is not bipartite.
+With couplings and fields of bonds and sites of their own, each bond has its own probability, and M_c h is the
+sum of h_x s_x.
+
+Refused, with the reason, for J < 0 on a lattice that is not bipartite, or where a loop is frustrated.
 
 One pass over the sites decides the bonds to earlier neighbours. The first active one makes the site a child
 of the root of its neighbour; a further one that leads to another root goes on a list of pairs of roots, which
@@ -34,12 +37,19 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit, uint32, uint64
+from numba import njit, types, uint32, uint64
+from numba.extending import overload
 
 from edgphys.mcmc.core.sampler import CLUSTERS, VISITED, ChainState
 from edgphys.mcmc.ising.base import measure_spins
 from edgphys.mcmc.ising.clusters.base import AbstractClusterSampler
-from edgphys.mcmc.ising.clusters.growth import follow_threshold, followed_bits, make_links, why_no_clusters
+from edgphys.mcmc.ising.clusters.growth import (
+    follow_threshold,
+    followed_bits,
+    make_links,
+    make_weighed_links,
+    why_no_clusters,
+)
 from edgphys.mcmc.ising.clusters.improved import add_wave_power, correlate, label_sums
 from edgphys.mcmc.random.xoshiro import next_word, uniform
 
@@ -68,10 +78,15 @@ class IsingSwendsenWang(AbstractClusterSampler):
 
     def _prepare(self) -> None:
         self._prepare_columns(("magnetization_2", "magnetization_4", "correlator_zero"))
-        parameters, beta = self.system.parameters, self.system.beta
-        links = make_links(self.system.lattice, earlier_only=True)
-        threshold = follow_threshold(beta * abs(parameters["coupling"]))
-        self._rule = links, threshold, self._sign(), 2.0 * beta * parameters["field"]
+        system, beta = self.system, self.system.beta
+        if not system.is_uniform:
+            # No field is a number: the sums over clusters are left out then.
+            field = 2.0 * beta * (system.site_fields if system.site_fields.any() else 0.0)
+            self._rule = *make_weighed_links(system, earlier_only=True), field
+            return
+        links = make_links(system.lattice, earlier_only=True)
+        threshold = follow_threshold(beta * abs(system.coupling))
+        self._rule = links, threshold, self._sign(), 2.0 * beta * system.field
 
     def warm_up(self, state: ChainState, first: int, n_sweeps: int, n_total: int) -> None:
         _sweeps(*self._args(state), n_sweeps)
@@ -97,8 +112,40 @@ def make_scratch(n_sites: int, n_bonds: int) -> tuple[np.ndarray, ...]:
     return parent, *pairs, np.empty(n_words, np.uint64)
 
 
-@njit(nogil=True, cache=True)
 def _link(spins, rng, rule, scratch):
+    """A parent for each site, itself a root, and a list of roots that are to be united; its length."""
+    raise NotImplementedError  # compiled only, by what couplings are
+
+
+@overload(_link)
+def _typed_link(spins, rng, rule, scratch):
+    link = _link_weighed if isinstance(rule[1], types.Array) else _link_equal
+    return lambda spins, rng, rule, scratch: link(spins, rng, rule, scratch)
+
+
+@njit(nogil=True, cache=True)
+def _link_weighed(spins, rng, rule, scratch):
+    """As `_link_equal`, where every bond has a coupling of its own."""
+    (neighbours, degrees), thresholds, signs, _ = rule
+    parent, ones, others, _ = scratch
+    n_pairs = _ZERO
+    for site in range(degrees.size):
+        root = uint32(site)
+        for j in range(degrees[site]):
+            k = neighbours[site, j]
+            if spins[k] == signs[site, j] * spins[site] and next_word(rng) < thresholds[site, j]:
+                other = parent[k]
+                if root == site:
+                    root = other
+                elif other != root:
+                    ones[n_pairs], others[n_pairs] = root, other
+                    n_pairs += _ONE
+        parent[site] = root
+    return n_pairs
+
+
+@njit(nogil=True, cache=True)
+def _link_equal(spins, rng, rule, scratch):
     """A parent for each site, itself a root, and a list of roots that are to be united; its length."""
     (classes, steps, degrees), threshold, sign, _ = rule
     parent, ones, others, _ = scratch
@@ -140,8 +187,31 @@ def _unite(parent, ones, others, n_pairs):
             a, b = low, above
 
 
-@njit(nogil=True, cache=True)
 def _draw_turns(spins, rng, parent, turns, field):
+    """Heat bath: the bit of every root in `turns` says whether its cluster is turned over."""
+    raise NotImplementedError  # compiled only, by what fields are
+
+
+@overload(_draw_turns)
+def _typed_draw_turns(spins, rng, parent, turns, field):
+    draw = _draw_turns_by_site if isinstance(field, types.Array) else _draw_turns_alike
+    return lambda spins, rng, parent, turns, field: draw(spins, rng, parent, turns, field)
+
+
+@njit(nogil=True, cache=True)
+def _draw_turns_by_site(spins, rng, parent, turns, field):
+    """As `_draw_turns_alike`, with a field for each site."""
+    costs = np.zeros(parent.size)
+    for i in range(parent.size):
+        costs[parent[i]] += field[i] * spins[i]
+    turns[:] = _ZERO
+    for i in range(parent.size):
+        if parent[i] == i and uniform(rng) * (1.0 + math.exp(costs[i])) < 1.0:
+            turns[uint64(i) >> _S6] |= _ONE << (uint64(i) & _LOW6)
+
+
+@njit(nogil=True, cache=True)
+def _draw_turns_alike(spins, rng, parent, turns, field):
     """Heat bath: the bit of every root in `turns` says whether its cluster is turned over."""
     if field == 0.0:
         for w in range(turns.size):

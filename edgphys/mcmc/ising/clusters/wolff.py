@@ -9,7 +9,8 @@ Every single site is a cluster with positive probability, so all states are reac
 
 Refused, with the reason: in a field (the flip would need another acceptance step), and for J < 0 on a
 lattice that is not bipartite (clusters there span the lattice far above any ordering and decorrelate
-nothing).
+nothing). Bonds with couplings of their own are followed with their own probabilities, and refused where a
+loop of them is frustrated.
 
 One sweep is a number of clusters that visits n_sites spins on average
 (`edgphys.mcmc.ising.clusters.sweep_length`).
@@ -22,15 +23,23 @@ Wolff, Phys. Rev. Lett. 62, 361 (1989), doi:10.1103/PhysRevLett.62.361.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, uint32, uint64
+from numba import njit, types, uint32, uint64
+from numba.extending import overload
 
 from edgphys.mcmc.core.sampler import CLUSTERS, VISITED, ChainState
 from edgphys.mcmc.ising.base import measure_spins
 from edgphys.mcmc.ising.clusters import sweep_length as clusters
 from edgphys.mcmc.ising.clusters.base import AbstractClusterSampler
-from edgphys.mcmc.ising.clusters.growth import follow_threshold, followed_bits, make_links, why_no_clusters
+from edgphys.mcmc.ising.clusters.growth import (
+    follow_threshold,
+    followed_bits,
+    make_links,
+    make_weighed_links,
+    why_no_clusters,
+)
 from edgphys.mcmc.ising.clusters.improved import add_wave_power, correlate, member_sums, pairs_in_cluster
-from edgphys.mcmc.random.xoshiro import random_site
+from edgphys.mcmc.random.xoshiro import next_word, random_site
+from edgphys.systems.lattice.couplings import coupling_words
 
 __all__ = ["IsingWolff", "why_not_wolff"]
 
@@ -39,10 +48,10 @@ _ZERO, _ONE = np.uint64(0), np.uint64(1)
 
 def why_not_wolff(system) -> str | None:
     """Why Wolff clusters do not apply to this Ising system; None if they do."""
-    field = system.parameters["field"]
-    if field != 0:
+    if system.site_fields.any():
         return (
-            f"wolff needs field = 0 (a flip would change the field energy), got {field}; "
+            "wolff needs field = 0 (a flip would change the field energy), got "
+            f"{system.field if isinstance(system.field, float) else coupling_words(system.field)}; "
             "use 'metropolis' or 'swendsen_wang'"
         )
     return why_no_clusters(system, "wolff")
@@ -69,7 +78,10 @@ class IsingWolff(AbstractClusterSampler):
 
     def _prepare(self) -> None:
         self._prepare_columns(("magnetization_2", "correlator_zero"))
-        threshold = follow_threshold(self.system.beta * abs(self.system.parameters["coupling"]))
+        if not self.system.is_uniform:
+            self._tables = make_weighed_links(self.system)
+            return
+        threshold = follow_threshold(self.system.beta * abs(self.system.coupling))
         self._tables = make_links(self.system.lattice), threshold, self._sign()
 
     def warm_up(self, state: ChainState, first: int, n_sweeps: int, n_total: int) -> None:
@@ -97,6 +109,44 @@ class IsingWolff(AbstractClusterSampler):
 
 @njit(nogil=True, cache=True)
 def _flip_cluster(spins, rng, tables, scratch):
+    """One cluster grown from a random site and flipped; its size. ``queue[:size]`` are its members."""
+    return _flip(spins, rng, tables, scratch)
+
+
+def _flip(spins, rng, tables, scratch):
+    raise NotImplementedError  # compiled only, by what couplings are
+
+
+@overload(_flip)
+def _typed_flip(spins, rng, tables, scratch):
+    flip = _flip_weighed if isinstance(tables[1], types.Array) else _flip_equal
+    return lambda spins, rng, tables, scratch: flip(spins, rng, tables, scratch)
+
+
+@njit(nogil=True, cache=True)
+def _flip_weighed(spins, rng, tables, scratch):
+    """As `_flip_equal`, where every bond has a coupling of its own."""
+    (neighbours, degrees), thresholds, signs = tables
+    queue, _ = scratch
+    seed = random_site(rng, degrees.size)
+    spins[seed] = -spins[seed]
+    queue[0] = seed
+    head, end = 0, 1
+    while head < end:
+        i = queue[head]
+        head += 1
+        for j in range(degrees[i]):
+            k = neighbours[i, j]
+            # spins[i] is flipped already: what is not satisfied now was before.
+            if spins[k] == -signs[i, j] * spins[i] and next_word(rng) < thresholds[i, j]:
+                spins[k] = -spins[k]
+                queue[end] = k
+                end += 1
+    return end
+
+
+@njit(nogil=True, cache=True)
+def _flip_equal(spins, rng, tables, scratch):
     """Grow one cluster from a random site and flip it; its size. ``queue[:size]`` are its members.
 
     A flipped spin is no longer satisfied with its cluster, so that no mark is needed. First in, first out:

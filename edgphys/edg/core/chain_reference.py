@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,31 +15,47 @@ from edgphys import mcmc
 from edgphys.edg.core.recipe import TrainingJob
 from edgphys.systems.base import AbstractSystem
 
-__all__ = ["Reference"]
+__all__ = ["ChainPlan", "Reference"]
 
-_FEWEST, _MOST = 1024, 8192
+_FEWEST = 1024
 # Sites of all draws together: fewer draws of larger lattices, which have more sites to learn from.
 _MOST_SITES = 2**22
-_N_CHAINS = 8
 # Of each system, where there are several.
 _FEWEST_EACH, _FEWEST_WITNESSES = 512, 64
-# Sweeps between draws, and before the first. A draw need not be independent of the one before: it is moved
-# by the space group, and only what the chains visit at all matters.
-_THIN = 2
-_N_WARMUP = 500
 _N_WITNESSES, _THIN_WITNESSES = 256, 10
 # Tell the seeds of the chains from that of the weights.
 _CHAINS, _WITNESSES = (5,), (6,)
 
 
+@dataclass(frozen=True)
+class ChainPlan:
+    """Chains that give a reference.
+
+    Attributes
+    ----------
+    n_chains : int
+    thin, n_warmup : int
+        Sweeps between draws, and before the first. A draw need not be independent of the one before: it is
+        moved by a symmetry, and only what the chains visit at all matters.
+    most : int
+        Draws.
+    """
+
+    n_chains: int = 8
+    thin: int = 2
+    n_warmup: int = 500
+    most: int = 8192
+
+
 class Reference:
-    """Gives configurations, shape (n_configurations, n_sites), when it is called, and keeps them.
+    """Gives configurations, shape (n_configurations, n_variables), when it is called, and keeps them.
 
     Parameters
     ----------
     job : TrainingJob
     systems : sequence of AbstractSystem
         Where the chains run: that of the job, or it at all nodes of a range, as many draws of each in turn.
+    plan : ChainPlan, optional
 
     Attributes
     ----------
@@ -46,19 +63,22 @@ class Reference:
         What datasets say of it.
     """
 
-    def __init__(self, job: TrainingJob, systems: Sequence[AbstractSystem]) -> None:
+    def __init__(
+        self, job: TrainingJob, systems: Sequence[AbstractSystem], plan: ChainPlan | None = None
+    ) -> None:
+        self._plan = ChainPlan() if plan is None else plan
         self._systems, self._seed, self._given = systems, job.settings.seed, job.reference
         self._configurations = job.reference
         # Each step for the finest level takes a batch; four looks at a draw, moved every time, are as good.
         wanted = job.settings.n_steps * job.settings.batch_size // 4
-        most = min(_MOST, max(_FEWEST, _MOST_SITES // job.system.n_variables))
+        most = min(self._plan.most, max(_FEWEST, _MOST_SITES // job.system.n_variables))
         self._n_draws = min(max(wanted, _FEWEST), most)
         self.told: dict[str, Any] = {"n_energy_calls": 0}
 
     def __call__(self) -> Tensor:
         if self._configurations is None:
             n_draws = max(self._n_draws // len(self._systems), _FEWEST_EACH)
-            self._configurations = self._run_chains(_CHAINS, n_draws, _THIN)
+            self._configurations = self._run_chains(_CHAINS, n_draws, self._plan.thin)
         self.told["n_reference"] = len(self._configurations)
         return self._configurations
 
@@ -76,18 +96,18 @@ class Reference:
         """`n_draws` of every system, rounded down to as many from each chain."""
         words = np.random.SeedSequence(self._seed, spawn_key=spawn_key)
         seeds = words.generate_state(len(self._systems), np.uint64) >> np.uint64(1)
-        parts = []
+        n_chains, parts = self._plan.n_chains, []
         for system, seed in zip(self._systems, seeds, strict=True):
             samples = mcmc.run(
                 system,
                 mcmc.best_algorithm(system),
-                n_chains=_N_CHAINS,
-                n_sweeps=n_draws // _N_CHAINS * thin,
+                n_chains=n_chains,
+                n_sweeps=n_draws // n_chains * thin,
                 thin=thin,
-                n_warmup=_N_WARMUP,
+                n_warmup=self._plan.n_warmup,
                 seed=int(seed),
                 keep=True,
             )
             self.told["n_energy_calls"] += int(samples.attrs["n_energy_calls"])
-            parts.append(samples["configurations"].to_numpy().reshape(n_draws // _N_CHAINS * _N_CHAINS, -1))
+            parts.append(samples["configurations"].to_numpy().reshape(n_draws // n_chains * n_chains, -1))
         return torch.from_numpy(np.concatenate(parts))

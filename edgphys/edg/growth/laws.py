@@ -1,0 +1,289 @@
+# SPDX-License-Identifier: MIT
+r"""The law of a cluster that grows from a centre particle, one particle after the other.
+
+The others are drawn in the order of their distances r_1 <= r_2 <= .. from the centre, each from
+
+    q(x | placed) = rho(r | k, r_{k-1}) / r^{D-1} exp(-e(x) - v(x)) / N,
+
+rho a tabulated law of the radius beyond r_{k-1}, e the pair energy with what is placed, v a network of
+invariants (`edgphys.edg.growth.features`) and of log rho; for the last, whose law is exp(-e) itself, v takes
+rho and the power of r back. The normaliser is that of trials in two stages:
+A the mean of exp(-e) / g over trials from rho g (`edgphys.edg.growth.trials`), B that of exp(-v) over picks
+among them, of which one is taken with probability exp(-v) / sum exp(-v):
+
+    log q = sum_k [ log rho - (D - 1) log r - e - v - log A - log B ] .
+
+On the space extended by the trials E[exp(-U) / q] is the integral of exp(-U) over the ordered sector, for any
+number of trials and any network: where x is given, it counts among its own trials and picks.
+
+References
+----------
+Rosenbluth, Rosenbluth, J. Chem. Phys. 23, 356 (1955). Andrieu, Doucet, Holenstein, J. R. Stat. Soc. B 72, 269
+(2010) (weights on a space extended by all trials).
+"""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+from typing import final
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from edgphys.edg.core.module import Module
+from edgphys.edg.growth.features import N_FEATURES, fill_features
+from edgphys.edg.growth.scales import N_STEPS, Scales, pair_table
+from edgphys.edg.growth.trials import draw_trials
+from edgphys.mcmc.random.xoshiro import new_state
+from edgphys.systems.particles.base import AbstractParticleSystem
+
+__all__ = ["GrowthLaws"]
+
+# Range of rho beyond its last edge, in units of that.
+_TAIL = 0.25
+
+
+@final
+class GrowthLaws(Module):
+    """Networks and tables of one system.
+
+    Parameters
+    ----------
+    system : AbstractParticleSystem
+    width, depth : int
+        Hidden units, and layers of them.
+    n_trials, n_picks : int
+        Trials of a particle, on average, and picks among them.
+    seed : int
+        Of the initial weights.
+
+    Attributes
+    ----------
+    n_trials : int64 tensor, shape (n_particles - 1,)
+        Of each particle.
+    witnesses : tensor, shape (n_witnesses, n_particles * n_axes)
+        Configurations of chains, kept to show what the laws have lost; none at first.
+    """
+
+    ranges: Tensor
+    maps: Tensor
+    edges: Tensor
+    contact: Tensor
+    contact_bins: Tensor
+    n_trials: Tensor
+    witnesses: Tensor
+
+    def __init__(
+        self,
+        system: AbstractParticleSystem,
+        *,
+        width: int,
+        depth: int = 2,
+        n_trials: int,
+        n_picks: int,
+        seed: int,
+    ) -> None:
+        super().__init__()
+        self.system, self.n_picks = system, n_picks
+        self.n_grown = system.n_particles - 1
+        generator = torch.Generator().manual_seed(seed)
+
+        def linear(n_in: int, n_out: int, gain: float = 1.0) -> nn.Linear:
+            layer = nn.Linear(n_in, n_out)
+            with torch.no_grad():
+                layer.weight.copy_(torch.randn(n_out, n_in, generator=generator) * gain / math.sqrt(n_in))
+                layer.bias.zero_()
+            return layer
+
+        def table(n_out: int) -> nn.Parameter:
+            return nn.Parameter(torch.zeros(self.n_grown, n_out))
+
+        self.radial = nn.ModuleList([linear(3, width), linear(width, width), linear(width, N_STEPS, 0.0)])
+        self.radial_start, self.radial_table = table(width), table(N_STEPS)
+        sizes = [N_FEATURES, *[width] * depth]
+        self.hidden = nn.ModuleList([linear(a, b) for a, b in pairwise(sizes)])
+        self.hidden.append(linear(width, 1, 0.0))
+        self.hidden_start, self.direct, self.taken_back = table(width), table(N_FEATURES), table(1)
+        self.register_buffer("n_trials", torch.full((self.n_grown,), n_trials, dtype=torch.int64))
+        self.register_buffer("witnesses", torch.zeros(0, system.n_particles * system.n_axes))
+        for name in ("ranges", "maps", "edges", "contact", "contact_bins"):
+            self.register_buffer(name, torch.zeros(0, dtype=torch.float64))
+        start = system.random_configurations(256, np.random.default_rng(seed))
+        self.set_scales(system.to_configurations(torch.from_numpy(start), None).numpy())
+
+    def set_scales(self, positions: np.ndarray) -> None:
+        """Tabulate on the lengths of configurations, shape (n, n_particles, n_axes)."""
+        scales = Scales.of(np.asarray(positions, dtype=np.float64))
+        device = self.ranges.device
+        for name in ("ranges", "maps", "edges", "contact", "contact_bins"):
+            setattr(self, name, torch.from_numpy(getattr(scales, name)).to(device))
+        self._forget_table()
+
+    def _forget_table(self) -> None:
+        self._table: tuple | None = None
+
+    def _load_from_state_dict(self, state_dict, prefix, *more):
+        """As torch does it; the number of witnesses is that of the state."""
+        kept = state_dict.get(prefix + "witnesses")
+        if kept is not None:
+            self.witnesses = torch.empty_like(kept, device=self.device)
+        super()._load_from_state_dict(state_dict, prefix, *more)
+        self._forget_table()
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are; trials are made on the CPU."""
+        return self.direct.device
+
+    @property
+    def n_axes(self) -> int:
+        """Of space."""
+        return self.system.n_axes
+
+    @property
+    def n_pairs(self) -> int:
+        """Pairs of all trials of a cluster, whose energies are asked for."""
+        return int((self.n_trials.cpu() * torch.arange(1, self.n_grown + 1)).sum())
+
+    def _tables(self) -> tuple:
+        """Law, contacts, edges and ranges as the kernels take them."""
+        if self._table is None:
+            ranges = self.ranges.cpu().numpy()
+            low, width = (float(v) for v in self.contact_bins.cpu())
+            law = pair_table(self.system, float(ranges[1]))
+            self._table = (
+                law,
+                (self.contact.cpu().numpy(), low, 1.0 / width),
+                self.edges.cpu().numpy(),
+                ranges,
+                self.maps.cpu().numpy(),
+            )
+        return self._table
+
+    def radial_law(self, k: Tensor, previous: Tensor) -> tuple[Tensor, Tensor]:
+        """rho at the edges of its steps: cumulative, and log of its density, (n_rows, N_STEPS), float64."""
+        x = (previous / self.ranges[1]).float()
+        seen = torch.stack([x, x * x, torch.sqrt(x.clamp_min(0.0))], 1)
+        h = nn.functional.silu(self.radial[0](seen) + self.radial_start[k])
+        h = nn.functional.silu(self.radial[1](h))
+        heights = (self.radial[2](h) + self.radial_table[k]).double()
+        slopes = heights.diff(dim=1)
+        # Masses of log-linear pieces, (exp(s) - 1) / s of each.
+        safe = torch.where(slopes.abs() > 1e-6, slopes, torch.ones_like(slopes))
+        shape = torch.where(slopes.abs() > 1e-6, torch.expm1(safe) / safe, 1.0 + 0.5 * slopes)
+        edges = self.edges[k]
+        masses = torch.exp(heights[:, :-1]) * shape * edges.diff(dim=1)
+        beyond = torch.exp(heights[:, -1:]) * _TAIL * edges[:, -1:]
+        whole = masses.sum(1, keepdim=True) + beyond
+        return nn.functional.pad(torch.cumsum(masses / whole, 1), (1, 0)), heights - torch.log(whole)
+
+    def radial_log_prob(self, k: Tensor, log_density: Tensor, step: Tensor) -> Tensor:
+        """log rho of steps, shape (n_rows, n_steps), float64."""
+        edges, step = self.edges[k], step.contiguous()
+        bins = torch.searchsorted(edges, step.detach(), right=True).sub(1).clamp(0, N_STEPS - 2)
+        low, high = log_density.gather(1, bins), log_density.gather(1, bins + 1)
+        first, last = edges.gather(1, bins), edges[:, -1:]
+        t = (step - first) / (edges.gather(1, bins + 1) - first)
+        beyond = log_density[:, -1:] - (step - last) / (_TAIL * last)
+        return torch.where(step < last, low + t * (high - low), beyond)
+
+    def network(self, k: Tensor, features: Tensor, log_base: Tensor) -> Tensor:
+        """v, float64, shape (n_rows, n_picks), from invariants and log of rho / r^{D-1}."""
+        h = nn.functional.silu(self.hidden[0](features) + self.hidden_start[k][:, None])
+        for layer in list(self.hidden)[1:-1]:
+            h = nn.functional.silu(layer(h))
+        value = self.hidden[-1](h)[..., 0] + torch.einsum("pmf,pf->pm", features, self.direct[k])
+        value = value.double() + self.taken_back[k].double() * log_base
+        return torch.where((k < self.n_grown - 1)[:, None], value, log_base)
+
+    def place(
+        self, placed: Tensor, k: Tensor, generator: torch.Generator, given: Tensor | None = None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Picks of the next particle of every row.
+
+        Parameters
+        ----------
+        placed : float64 tensor, shape (n_rows, n_particles, n_axes)
+            The centre first; those after the first k + 1 are not looked at.
+        k : int64 tensor, shape (n_rows,)
+            From 0: number of the next particle.
+        generator : torch.Generator
+        given : float64 tensor, shape (n_rows, n_axes), optional
+            Its position, then the first pick.
+
+        Returns
+        -------
+        points : float64 tensor, shape (n_rows, n_picks, n_axes)
+        values : float64 tensor, shape (n_rows, n_picks)
+            v of each.
+        log_prob : float64 tensor, shape (n_rows, n_picks)
+            Of the density of each, with the trials that there are.
+        """
+        law, contact, edges, ranges, maps = self._tables()
+        previous = placed[torch.arange(len(k), device=k.device), k].norm(dim=1)
+        cumulative, log_density = self.radial_law(k, previous)
+        radial = cumulative.detach().cpu().numpy(), log_density.detach().cpu().numpy()
+        seed = int(torch.randint(2**62, (), generator=generator, device=generator.device))
+        at, n_placed, before = placed.cpu().numpy(), (k + 1).cpu().numpy(), previous.cpu().numpy()
+        picks = np.empty((len(k), self.n_picks, self.n_axes))
+        if given is not None:
+            picks[:, 0] = given.cpu().numpy()
+        energies = np.empty(picks.shape[:2])
+        log_a = draw_trials(
+            at,
+            n_placed,
+            before,
+            radial,
+            edges,
+            self.n_trials[k].cpu().numpy(),
+            law,
+            contact,
+            given is not None,
+            new_state(np.random.SeedSequence(seed)),
+            picks,
+            energies,
+        )
+        features = np.empty((*energies.shape, N_FEATURES), dtype=np.float32)
+        fill_features(at, n_placed, before, picks, energies, ranges, maps, features)
+        points, energy, log_a = (torch.from_numpy(v).to(self.device) for v in (picks, energies, log_a))
+        radius = points.norm(dim=2)
+        log_radial = self.radial_log_prob(k, log_density, radius - previous[:, None])
+        if given is None:  # A knows of rho too: only where the position is given is this the whole gradient
+            log_radial = log_radial.detach()
+        log_base = log_radial - (self.n_axes - 1) * torch.log(radius)
+        values = self.network(k, torch.from_numpy(features).to(self.device), log_base.detach())
+        log_b = torch.logsumexp(-values, 1) - math.log(self.n_picks)
+        return points, values, log_base - energy - values - (log_a + log_b)[:, None]
+
+    def draw(self, n_samples: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Positions relative to the centre, in order, (n_samples, n_particles - 1, n_axes), and log q."""
+        like = {"dtype": torch.float64, "device": self.device}
+        placed = torch.zeros(n_samples, self.n_grown + 1, self.n_axes, **like)
+        total, rows = torch.zeros(n_samples, **like), torch.arange(n_samples, device=self.device)
+        for number in range(self.n_grown):
+            k = torch.full((n_samples,), number, device=self.device)
+            points, values, log_prob = self.place(placed, k, generator)
+            shares = torch.softmax(-values.detach(), 1)
+            chosen = torch.multinomial(shares, 1, generator=generator)[:, 0]
+            placed = placed.index_put((rows, k + 1), points[rows, chosen])
+            total = total + log_prob[rows, chosen]
+        return placed[:, 1:], total
+
+    def radial_terms(self, grown: Tensor) -> Tensor:
+        """log rho of every particle of given clusters, (n_batch, n_particles - 1)."""
+        radii = nn.functional.pad(grown.double().norm(dim=2), (1, 0))
+        k = torch.arange(self.n_grown, device=grown.device).repeat(len(grown))
+        _, log_density = self.radial_law(k, radii[:, :-1].reshape(-1))
+        return self.radial_log_prob(k, log_density, radii.diff(dim=1).reshape(-1, 1)).view(-1, self.n_grown)
+
+    def log_terms(self, grown: Tensor, generator: torch.Generator) -> Tensor:
+        """log q of every particle of given clusters, with trials drawn anew, (n_batch, n_particles - 1)."""
+        n_batch, n_grown, n_axes = grown.shape
+        grown = grown.double()
+        placed = nn.functional.pad(grown, (0, 0, 1, 0))
+        placed = placed[:, None].expand(-1, n_grown, -1, -1).reshape(-1, n_grown + 1, n_axes)
+        k = torch.arange(n_grown, device=grown.device).repeat(n_batch)
+        _, _, log_prob = self.place(placed, k, generator, grown.reshape(-1, n_axes))
+        return log_prob[:, 0].view(n_batch, n_grown)

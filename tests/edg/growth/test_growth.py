@@ -1,0 +1,194 @@
+# SPDX-License-Identifier: MIT
+"""Growing clusters through `EDG`: exact weights, a wrong density caught, and all that EDG offers."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from helpers.edg import jackknife_log_mean, perturb
+from helpers.stats import assert_off, assert_z
+
+import edgphys as ep
+from edgphys.edg.growth import laws as laws_module
+from edgphys.edg.growth import trials
+from edgphys.errors import UnknownNameError
+
+# Small networks and few trials: the weights are exact with any.
+SMALL = {"target": "growth", "decoder_size": (8, 2), "n_trials": 24, "n_picks": 6}
+SYSTEMS = {
+    "two on a line": lambda: ep.DoubleWellParticles(2, 1),
+    "two in space": lambda: ep.LennardJones(2, 3, temperature=0.7),
+    "three in the plane": lambda: ep.DoubleWellParticles(3, 2, temperature=2.0),
+    "four in the plane": lambda: ep.DoubleWellParticles(4, 2, temperature=4.0),
+}
+
+
+def untrained(name, **options):
+    edg = ep.EDG(SYSTEMS[name](), **SMALL | options)
+    perturb(edg.model, 0.1, seed=1)
+    return edg
+
+
+def exact_log_z(system):
+    return system.exact_pairs().log_z
+
+
+def log_mean(edg, n, seed, n_views):
+    samples = edg.sample(n, seed, n_views=n_views, progress=False)
+    return jackknife_log_mean(torch.from_numpy(samples["log_weight_joint"].to_numpy()))
+
+
+@pytest.mark.statistical
+@pytest.mark.parametrize("n_views", [1, 3])
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_mean_weight_is_z(name, n_views):
+    edg = untrained(name)
+    assert_z(
+        *log_mean(edg, 8000, 3, n_views), exact_log_z(edg.system), n_tests=2 * len(SYSTEMS), max_err=0.15
+    )
+
+
+@pytest.mark.statistical
+def test_three_on_a_line_by_quadrature():
+    """Two relative positions: the integral over a grid, with the trap as the only thing that confines."""
+    system = ep.LennardJones(3, 1, temperature=2.0)
+    grid = torch.arange(-9.0, 9.0, 0.015, dtype=torch.float64)
+    a, b = torch.meshgrid(grid, grid, indexing="ij")
+    y = torch.stack([a.flatten(), b.flatten()], 1)
+    weights = torch.exp(-torch.cat([system.reduced_energy(part) for part in y.split(200_000)]))
+    edg = ep.EDG(system, **SMALL)
+    perturb(edg.model, 0.1, seed=1)
+    assert_z(*log_mean(edg, 8000, 3, 2), float(torch.log(weights.sum() * 0.015**2)), max_err=0.1)
+
+
+@pytest.mark.statistical
+def test_a_wrong_density_of_trials_is_seen(monkeypatch):
+    """Directions drawn by contact and weighed as if they were uniform."""
+
+    def as_if_uniform(points, m, r, placed, p, radii, n_placed, law, per_length, *more):
+        distances = np.linalg.norm(placed[p, :n_placed] - points[m], axis=1)
+        energy = sum(trials._law(law, per_length, d) for d in distances)
+        return np.log(2.0 * np.pi) - energy, energy
+
+    edg = untrained("three in the plane")
+    args = (800, 3, 1)
+    exact = exact_log_z(edg.system)
+    monkeypatch.setattr(laws_module, "draw_trials", trials.draw_trials.py_func)
+    assert_z(*log_mean(edg, *args), exact, max_err=0.3)
+    monkeypatch.setattr(trials, "_log_a", as_if_uniform)
+    assert_off(*log_mean(edg, *args), exact, least=5.0, max_err=0.3)
+
+
+@pytest.mark.statistical
+@pytest.mark.parametrize("wrong", ["the best of eight sets of trials", "no symmetry"])
+def test_wrong_views_are_caught(wrong, monkeypatch):
+    edg = untrained("three in the plane", n_trials=4, n_picks=2)
+    edg.fit(seed=0, n_steps=20, batch_size=32, progress=False)
+    exact, args = exact_log_z(edg.system), (8000, 3, 4)
+    assert_z(*log_mean(edg, *args), exact, max_err=0.3)
+    model, target = edg.model, edg.model.target
+    right, around = model.draw_label, target._around_any
+    if wrong == "no symmetry":
+        monkeypatch.setattr(target, "_around_any", lambda x, generator: 1.2 * around(x, generator))
+    else:
+
+        def best(x, generator):
+            return torch.stack([right(x, generator) for _ in range(8)]).amax(0)
+
+        monkeypatch.setattr(model, "draw_label", best)
+    assert_off(*log_mean(edg, *args), exact, least=5.0, max_err=0.3)
+
+
+def test_views_close_the_gap():
+    edg = untrained("four in the plane").fit(seed=0, n_steps=20, batch_size=32, progress=False)
+    bounds = [
+        float(edg.sample(1000, 3, n_views=n, progress=False)["log_weight_joint"].mean()) for n in (1, 2, 4, 8)
+    ]
+    assert (np.diff(bounds) > 0.0).all() and bounds[-1] < exact_log_z(edg.system)
+
+
+def test_training_reaches_quadrature():
+    edg = ep.EDG(SYSTEMS["three in the plane"](), target="growth", decoder_size=(32, 2), n_trials=64)
+    edg.fit(seed=0, n_steps=60, batch_size=32, progress=False)
+    estimates = ep.estimate(edg.sample(2000, 1, progress=False))
+    assert float(estimates["ess"]) > 0.9
+    exact = edg.system.exact_results()
+    for name in ("log_z", "energy", "distance"):
+        assert_z(float(estimates[name]), float(estimates[f"{name}_err"]), exact[name], n_tests=3, max_err=0.2)
+
+
+@pytest.mark.parametrize("training", ["energy", pytest.param("both", marks=pytest.mark.slow)])
+def test_the_energy_alone_teaches(training):
+    system = SYSTEMS["three in the plane"]()
+    edg = ep.EDG(system, **SMALL | {"n_trials": 64, "n_picks": 16})
+    edg.fit(seed=0, n_steps=80, batch_size=64, training=training, learning_rate=0.01, progress=False)
+    bound = float(edg.sample(2000, 1, n_views=1, progress=False)["log_weight_joint"].mean())
+    start = ep.EDG(system, **SMALL | {"n_trials": 64, "n_picks": 16})
+    before = float(start.sample(2000, 1, n_views=1, progress=False)["log_weight_joint"].mean())
+    assert bound > before + 0.1
+    assert edg._training["training"] == training
+
+
+def test_annealed_from_a_hotter_system():
+    system = ep.DoubleWellParticles(3, 2)
+    edg = ep.EDG(system, **SMALL | {"train_at": {"temperature": 3.0}})
+    edg.fit(seed=0, n_steps=30, batch_size=32, progress=False)
+    estimates = ep.estimate(edg.sample(1000, 1, n_anneal=40, progress=False))
+    exact = exact_log_z(system)
+    assert_z(float(estimates["log_z"]), float(estimates["log_z_err"]), exact, max_err=0.2)
+    direct = edg.sample(4000, 1, n_anneal=0, n_views=1, progress=False)
+    assert_z(*jackknife_log_mean(torch.from_numpy(direct["log_weight_joint"].values)), exact, max_err=0.5)
+    reference = ep.mcmc.run(system, "hmc", n_chains=2, n_sweeps=20, seed=3, keep=True)
+    with pytest.raises(ValueError, match="reference must be None with train_at"):
+        edg.fit(seed=0, n_steps=1, reference=reference)
+
+
+def test_a_killed_training_resumes(tmp_path):
+    settings = {"n_steps": 6, "batch_size": 8, "progress": False}
+    whole = untrained("three in the plane").fit(seed=4, **settings).sample(50, 5, progress=False)
+    path = tmp_path / "training.pt"
+    untrained("three in the plane").fit(seed=4, checkpoint=path, **settings)
+    again = (
+        untrained("three in the plane").fit(seed=4, checkpoint=path, **settings).sample(50, 5, progress=False)
+    )
+    np.testing.assert_array_equal(whole["log_weight_joint"], again["log_weight_joint"])
+    assert whole.attrs["n_energy_calls"] == again.attrs["n_energy_calls"]
+
+
+def test_save_chain_bound_and_bridge(tmp_path):
+    edg = untrained("three in the plane").fit(seed=0, n_steps=20, batch_size=16, progress=False)
+    edg.save(tmp_path / "model.pt")
+    loaded = ep.EDG.load(tmp_path / "model.pt")
+    a, b = (one.sample(20, 1, keep=True, progress=False) for one in (edg, loaded))
+    np.testing.assert_array_equal(a["log_weight_joint"], b["log_weight_joint"])
+    assert a["configurations"].shape == (20, 3, 2)
+    assert dict(edg.chain(40, 2, progress=False).sizes) == {"chain": 4, "draw": 10}
+    reference = ep.mcmc.run(edg.system, "hmc", n_chains=4, n_sweeps=500, seed=3, keep=True)
+    exact = exact_log_z(edg.system)
+    assert float(edg.upper_bound(reference, 4, n_views=4)["log_weight_reverse"].mean()) > exact
+    found = edg.bridge(reference, 1000, seed=4, progress=False)
+    assert_z(float(found["log_z"]), float(found["log_z_err"]), exact, max_err=0.1)
+
+
+def test_all_particles_are_alike():
+    """Every number is the centre's as often as every other, and directions are uniform."""
+    edg = untrained("three in the plane")
+    x = edg.sample(3000, 1, keep=True, n_views=1, progress=False)["configurations"].to_numpy()
+    first = np.linalg.norm(x - x.mean(1, keepdims=True), axis=2).argmin(1)
+    counts = np.bincount(first, minlength=3)
+    assert ((counts - 1000) ** 2 / 1000).sum() < 20.0
+    angle = np.arctan2(x[:, 0, 1], x[:, 0, 0])
+    assert abs(np.exp(1j * angle).mean()) < 4.0 / 3000**0.5
+
+
+def test_refused_in_one_line():
+    for system in (ep.DoubleWell(), ep.LennardJones(3, 4)):
+        with pytest.raises((UnknownNameError, ValueError), match="decoder must be one of"):
+            ep.EDG(system, target="growth")
+    with pytest.raises(ValueError, match="n_trials must be"):
+        ep.EDG(SYSTEMS["two in space"](), target="growth", n_trials=1)
+    with pytest.raises(ValueError, match="n_picks"):
+        ep.EDG(SYSTEMS["two in space"](), target="growth", n_picks=10**12)
+    with pytest.raises(ValueError, match=r"conditions must be left out for decoder='growth'"):
+        ep.EDG(SYSTEMS["two in space"](), target="growth", conditions={"temperature": (1.0, 2.0)})
