@@ -2,7 +2,7 @@
 r"""Densities and free energies over bins of a scalar, for weighted draws and chains alike.
 
     energy_histogram     p(E), probability density
-    free_energy_profile  F(s) = -T log p(s) along a coordinate s, p(s) a density
+    free_energy_profile  F(s) = -T log p(s) along a coordinate s, p(s) a density, or a pair of two
 
 Bins are averages over their width: F of a bin is -T log of the mean density in it. Weights are those of the
 joint space. Error bars are one standard error, of each bin on its own; neighbouring bins are correlated. A
@@ -12,12 +12,16 @@ bin of fewer than ten independent visits has a density and no free energy, see
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from edgphys.estimators.diagnosis import diagnose
+from edgphys._checks import wrong
+from edgphys.errors import ArgumentValueError
+from edgphys.estimators.diagnosis import Diagnosis, diagnose
 from edgphys.estimators.profiles.averages import Coordinate, averages, column, label_of
 from edgphys.estimators.profiles.bins import bin_edges, one_hot
 from edgphys.estimators.profiles.boltzmann_inversion import positive_or_nan, temperature_of
@@ -26,6 +30,8 @@ from edgphys.estimators.profiles.shares import VISITS, Shares, shares
 from edgphys.recording.record import recorded
 
 __all__ = ["energy_histogram", "free_energy_profile"]
+
+_OUTSIDE = "share of the weight outside of the bins"
 
 
 @recorded("energy_histogram")
@@ -68,21 +74,22 @@ def energy_histogram(samples: xr.Dataset, bins: int | Sequence[float] = 60) -> x
 @recorded("free_energy_profile")
 def free_energy_profile(
     samples: xr.Dataset,
-    coordinate: Coordinate,
-    bins: int | Sequence[float] = 60,
+    coordinate: Coordinate | Sequence[Coordinate],
+    bins: int | Sequence[Any] = 60,
     *,
     temperature: float | None = None,
 ) -> xr.Dataset:
-    """Free energy along a coordinate.
+    """Free energy along a coordinate, or a pair of two.
 
     Parameters
     ----------
     samples : Dataset
         Weighted draws, or chains.
-    coordinate : str or callable
+    coordinate : str or callable, or a pair of these
         Name of a variable, or a function of configurations, (n, *event_shape) -> (n,).
     bins : int or increasing edges
-        At least one equal bin over the range of the coordinate, or edges, all finite.
+        At least one equal bin over the range of the coordinate, or edges, all finite. For two coordinates an
+        integer for both, or a pair.
     temperature : float, optional
         Positive; that of the attributes by default.
 
@@ -90,7 +97,8 @@ def free_energy_profile(
     -------
     Dataset
         ``free_energy`` and ``density``, with errors, and ``n_visits`` over the dimension ``coordinate``
-        (centres of the bins); ``outside``; the diagnostics of the draws. Bins of fewer than ten independent
+        (centres of the bins), of a pair over ``coordinate`` and ``other``, with the density of both;
+        ``outside``; the diagnostics of the draws. Bins of fewer than ten independent
         visits have a NaN free energy, empty ones the density 0 with the error of what so many draws cannot
         have seen. attrs: ``warning``, why not to trust it, empty otherwise.
 
@@ -108,30 +116,69 @@ def free_energy_profile(
     True
     """
     scale = temperature_of(samples, temperature)
-    values = column(samples, coordinate)
-    edges = bin_edges(bins, np.nanmin(values), np.nanmax(values))
-    diagnosis = diagnose(samples, {label_of(coordinate, "coordinate"): values})
-    columns, widths = one_hot(values, edges), np.diff(edges)
-    found = shares(samples, columns, diagnosis)
-    energy, energy_errors = averages(
-        samples, columns, lambda p: -scale * np.log(positive_or_nan(p) / widths), diagnosis.window
-    )
-    energy, energy_errors = (np.where(found.are_rare, np.nan, array) for array in (energy, energy_errors))
-    words = "probability density of the coordinate, mean over the bin"
+    along = _along(coordinate, bins)
+    values = {dim: column(samples, one) for dim, (one, _) in along.items()}
+    edges = {
+        dim: bin_edges(of_dim, np.nanmin(values[dim]), np.nanmax(values[dim]))
+        for dim, (_, of_dim) in along.items()
+    }
+    diagnosis = diagnose(samples, {label_of(one, dim): values[dim] for dim, (one, _) in along.items()})
+    *outer, (inner, last) = edges.items()
+    rows = one_hot(values[outer[0][0]], outer[0][1]) if outer else [1.0]
+    widths = np.diff(outer[0][1]) if outer else [1.0]
+    within = one_hot(values[inner], last)
+    # Row by row: of a map, all bins at once would be more than a memory.
+    parts = [
+        _row(samples, row * within, width * np.diff(last), scale, diagnosis)
+        for row, width in zip(rows, widths, strict=True)
+    ]
+    shape, dims = tuple(len(one) - 1 for one in edges.values()), tuple(edges)
+    found = {name: np.reshape([part[name] for part in parts], shape) for name in parts[0]}
+    texts = {
+        "free_energy": "-T log of the mean density in the bin",
+        "density": f"probability density of the {'coordinate' if len(dims) == 1 else 'two coordinates'}, "
+        "mean over the bin",
+        "n_visits": VISITS,
+    }
+    outside = float(1.0 - found["share"].sum())
     return profile_dataset(
         samples,
         diagnosis,
-        {"coordinate": edges},
-        {
-            "free_energy": (("coordinate",), energy, "-T log of the mean density in the bin"),
-            "density": (("coordinate",), found.values / widths, words),
-        }
-        | _about(found, "coordinate"),
-        {
-            "free_energy": (("coordinate",), energy_errors),
-            "density": (("coordinate",), found.errors / widths),
-        },
+        edges,
+        {name: (dims, found[name], text) for name, text in texts.items()}
+        | {"outside": ((), outside, _OUTSIDE)},
+        {name: (dims, found[f"{name}_err"]) for name in ("free_energy", "density")},
     )
+
+
+def _along(coordinate: Coordinate | Sequence[Coordinate], bins: Any) -> dict[str, tuple[Coordinate, Any]]:
+    """Coordinate and bins of each dim."""
+    if isinstance(coordinate, str) or callable(coordinate):
+        return {"coordinate": (coordinate, bins)}
+    if len(coordinate) != 2:
+        raise wrong(ArgumentValueError, "coordinate", "one, or a pair of two", coordinate)
+    pair = [bins, bins] if isinstance(bins, numbers.Integral) else bins
+    if np.ndim(np.array(pair, dtype=object)) == 0 or len(pair) != 2:
+        raise wrong(ArgumentValueError, "bins", "an integer, or a pair for two coordinates", bins)
+    return dict(zip(("coordinate", "other"), zip(coordinate, pair, strict=True), strict=True))
+
+
+def _row(
+    samples: xr.Dataset, columns: np.ndarray, widths: np.ndarray, scale: float, diagnosis: Diagnosis
+) -> dict[str, np.ndarray]:
+    """Numbers of some bins, with errors; NaN where there are too few visits."""
+    found = shares(samples, columns, diagnosis)
+    energy, errors = averages(
+        samples, columns, lambda p: -scale * np.log(positive_or_nan(p) / widths), diagnosis.window
+    )
+    return {
+        "free_energy": np.where(found.are_rare, np.nan, energy),
+        "free_energy_err": np.where(found.are_rare, np.nan, errors),
+        "density": found.values / widths,
+        "density_err": found.errors / widths,
+        "n_visits": found.n_visits,
+        "share": found.values,
+    }
 
 
 def _about(found: Shares, dim: str) -> dict[str, tuple]:
@@ -139,5 +186,5 @@ def _about(found: Shares, dim: str) -> dict[str, tuple]:
     outside = float(1.0 - found.values.sum())
     return {
         "n_visits": ((dim,), found.n_visits, VISITS),
-        "outside": ((), outside, "share of the weight outside of the bins"),
+        "outside": ((), outside, _OUTSIDE),
     }
