@@ -41,6 +41,8 @@ from edgphys.systems.particles.base import AbstractParticleSystem
 
 __all__ = ["GrowthLaws"]
 
+# Rows of picks whose invariants are held at a time.
+_MOST_ROWS = 8192
 # Range of rho beyond its last edge, in units of that.
 _TAIL = 0.25
 
@@ -280,8 +282,12 @@ class GrowthLaws(Module):
 
     def log_terms(self, grown: Tensor, generator: torch.Generator) -> Tensor:
         """log q of every particle of given clusters, with trials drawn anew, (n_batch, n_particles - 1)."""
+        # Without a gradient to keep, few clusters at a time: all invariants of all picks are large.
+        at_once = max(1, len(grown)) if torch.is_grad_enabled() else max(1, _MOST_ROWS // self.n_grown)
+        return torch.cat([self._log_terms(part, generator) for part in grown.double().split(at_once)])
+
+    def _log_terms(self, grown: Tensor, generator: torch.Generator) -> Tensor:
         n_batch, n_grown, n_axes = grown.shape
-        grown = grown.double()
         placed = nn.functional.pad(grown, (0, 0, 1, 0))
         placed = placed[:, None].expand(-1, n_grown, -1, -1).reshape(-1, n_grown + 1, n_axes)
         k = torch.arange(n_grown, device=grown.device).repeat(n_batch)

@@ -171,6 +171,20 @@ def test_save_chain_bound_and_bridge(tmp_path):
     assert_z(float(found["log_z"]), float(found["log_z_err"]), exact, max_err=0.1)
 
 
+def test_many_clusters_are_seen_part_by_part(monkeypatch):
+    """As one part after the other, and with the gradient all at once."""
+    model = untrained("three in the plane", n_trials=3, n_picks=2).model
+    x = model.draw(10, torch.Generator().manual_seed(1)).x
+    monkeypatch.setattr(laws_module, "_MOST_ROWS", 8)  # four clusters of two rows
+    generator = torch.Generator().manual_seed(2)
+    with torch.no_grad():
+        whole = model.log_terms(x, generator)
+        generator.manual_seed(2)
+        parts = torch.cat([model.log_terms(part, generator) for part in x.split(4)])
+    np.testing.assert_array_equal(whole, parts)
+    assert model.log_terms(x, generator).requires_grad
+
+
 def test_all_particles_are_alike():
     """Every number is the centre's as often as every other, and directions are uniform."""
     edg = untrained("three in the plane")
