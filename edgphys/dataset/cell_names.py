@@ -5,7 +5,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-__all__ = ["cell_name", "label_words", "point_words", "with_coordinate"]
+__all__ = ["CELL_NOTES", "cell_name", "label_words", "point_words", "with_coordinate"]
+
+# Attributes of a scan that hold a note for some of its cells, JSON text by their names.
+CELL_NOTES = ("algorithms", "warnings", "draws")
 
 
 def label_words(label: float | str) -> str:

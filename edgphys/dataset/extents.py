@@ -14,14 +14,13 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from edgphys.dataset.cell_names import label_words, with_coordinate
+from edgphys.dataset.cell_names import CELL_NOTES, label_words, with_coordinate
 from edgphys.errors import DatasetError
 
 __all__ = ["EXTENT", "OF_SIZE", "attrs_at", "of_sizes", "with_coupling", "with_extent"]
 
 EXTENT = "extent"
 OF_SIZE = ("extent", "n_sites", "linear_size", "lattice_momenta")
-_NOTES = ("algorithms", "warnings", "draws")
 
 
 def of_sizes(attrs: Sequence[Mapping[str, Any]], labels: Sequence[int | str]) -> str:
@@ -107,7 +106,7 @@ def with_coupling(table: xr.Dataset, name: str, label: float | str) -> xr.Datase
 
 def _with_cells(table: xr.Dataset, name: Any) -> xr.Dataset:
     """The scan with other names of its cells in what it notes of them."""
-    for attr in _NOTES:
+    for attr in CELL_NOTES:
         if attr in table.attrs:
             notes = json.loads(table.attrs[attr])
             table.attrs[attr] = json.dumps({name(cell): note for cell, note in notes.items()})

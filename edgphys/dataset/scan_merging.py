@@ -11,7 +11,7 @@ import xarray as xr
 
 from edgphys import observables
 from edgphys.dataset.agreement import common, same, summed
-from edgphys.dataset.cell_names import label_words
+from edgphys.dataset.cell_names import CELL_NOTES, label_words
 from edgphys.dataset.extents import EXTENT, OF_SIZE, with_coupling, with_extent
 from edgphys.dataset.pooled_cells import Key, name_of, pool
 from edgphys.dataset.runs import runs_of, settings_by_method, united
@@ -21,7 +21,6 @@ from edgphys.errors import DatasetError
 __all__ = ["overlay"]
 
 _OF_RUNS = ("n_runs", "runs_chi2")
-_NOTES = ("algorithms", "warnings", "draws")
 
 
 def overlay(tables: list[xr.Dataset]) -> xr.Dataset:
@@ -108,7 +107,7 @@ def _table_attrs(tables: list[xr.Dataset], disagreements: dict[Key, str], dims: 
     named = [name for table in tables for name in json.loads(table.attrs.get("observables", "[]"))]
     attrs |= {"observables": json.dumps(list(dict.fromkeys(named)))} if named else {}
     attrs |= {"units": json.dumps(units)} if units else {}
-    notes = {n: [json.loads(t.attrs[n]) for t in tables if n in t.attrs] for n in _NOTES}
+    notes = {n: [json.loads(t.attrs[n]) for t in tables if n in t.attrs] for n in CELL_NOTES}
     if disagreements:
         notes["warnings"].append({name_of(key, dims): words for key, words in disagreements.items()})
     for name, found in notes.items():

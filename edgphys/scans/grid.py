@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgphys._sizes import MOST_VALUES
-from edgphys.dataset.cell_names import point_words
+from edgphys.dataset.cell_names import CELL_NOTES, point_words
 from edgphys.dataset.extents import EXTENT
 from edgphys.errors import ArgumentValueError
 from edgphys.recording.record import ATTR
@@ -158,7 +158,7 @@ def _plain(value: Any) -> Any:
 def cells_of(table: xr.Dataset) -> dict[Key, dict[str, Any]]:
     """The finished cells of a scan, the inverse of `assemble`; a cell without a wall time is not finished."""
     names = json.loads(table.attrs["couplings"])
-    notes = {name: json.loads(table.attrs.get(name, "{}")) for name in ("algorithms", "warnings", "draws")}
+    notes = {name: json.loads(table.attrs.get(name, "{}")) for name in CELL_NOTES}
     settings = json.loads(table.attrs.get(ATTR, "{}")).get("settings", {})
     done = {}
     arrays = {
