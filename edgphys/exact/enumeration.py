@@ -77,10 +77,8 @@ def ising(
     """
     temperature = positive(temperature, "temperature")
     coupling, field = finite(coupling, "coupling"), finite(field, "field")
-    n_sites = lattice.n_sites
-    if n_sites > MAX_SPINS:
-        raise NotExactError(f"lattice must have at most {MAX_SPINS} sites to be enumerated, got {n_sites}")
-    waves = wave_rows(lattice) if all(lattice.pbc) else np.zeros((0, n_sites))
+    n_sites = _checked_size(lattice)
+    waves = wave_rows(lattice)
     signs = lattice.bipartition if coupling < 0 else None
     tables = [(waves, np.ones(n_sites, np.int64))]
     if signs is not None:
@@ -137,9 +135,7 @@ def ising_of_couplings(
     NotExactError
         If the lattice has more than 20 sites.
     """
-    n_sites = lattice.n_sites
-    if n_sites > MAX_SPINS:
-        raise NotExactError(f"lattice must have at most {MAX_SPINS} sites to be enumerated, got {n_sites}")
+    n_sites = _checked_size(lattice)
     spins = [
         np.array([1.0, -1.0]).reshape([2 if k == site else 1 for k in range(n_sites)])
         for site in range(n_sites)
@@ -166,7 +162,7 @@ def ising_of_couplings(
         "energy": mean,
         "specific_heat": float(p @ (energy - mean) ** 2) / (temperature**2 * n_sites),
     }
-    waves = wave_rows(lattice) if all(lattice.pbc) else np.zeros((0, n_sites))
+    waves = wave_rows(lattice)
     tables = {"": np.ones(n_sites)} | (
         {"staggered_": np.array(lattice.bipartition, float)} if staggered else {}
     )
@@ -207,8 +203,22 @@ def order_estimates(
     return result
 
 
+def _checked_size(lattice: Lattice) -> int:
+    """Number of sites, few enough to be enumerated."""
+    if lattice.n_sites > MAX_SPINS:
+        raise NotExactError(
+            f"lattice must have at most {MAX_SPINS} sites to be enumerated, got {lattice.n_sites}"
+        )
+    return lattice.n_sites
+
+
 def wave_rows(lattice: Lattice) -> np.ndarray:
-    """Cosine and sine of the lowest momentum of each axis in turn, shape (2 n_axes, n_sites)."""
+    """Cosine and sine of the lowest momentum of each axis in turn, shape (2 n_axes, n_sites).
+
+    None, (0, n_sites), unless all axes are periodic.
+    """
+    if not all(lattice.pbc):
+        return np.zeros((0, lattice.n_sites))
     phase = lowest_momenta(lattice) @ lattice.positions.T
     return np.stack([np.cos(phase), np.sin(phase)], axis=1).reshape(-1, lattice.n_sites)
 

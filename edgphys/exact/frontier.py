@@ -108,7 +108,7 @@ def ising(
             f"more in {lattice!r}"
         )
     signs = [np.ones(lattice.n_sites), *([np.asarray(lattice.bipartition, float)] if staggered else [])]
-    waves = wave_rows(lattice) if all(lattice.pbc) else np.zeros((0, lattice.n_sites))
+    waves = wave_rows(lattice)
     rows = np.concatenate([np.concatenate([one[None], waves * one]) for one in signs])
     log_z, means, variances = _moments(lattice, 1.0 / temperature, bonds, sites, rows)
     result = {
