@@ -123,9 +123,13 @@ class GrowthTarget(AbstractTarget):
         x = self._around_any(self.system.to_configurations(x.double()), generator)
         return x, self._log_density(self.training_system, x)
 
+    def trials_as_energies(self, n: int) -> int:
+        """As many energies as have the number of pairs of the trials of n clusters."""
+        return round(n * self.laws.n_pairs / self.system.n_pairs)
+
     def count_trials(self, n: int) -> None:
-        """Trials of n clusters: as many energies as have their number of pairs."""
-        self.n_energy_calls += round(n * self.laws.n_pairs / self.system.n_pairs)
+        """Those of n clusters."""
+        self.n_energy_calls += self.trials_as_energies(n)
 
 
 @final

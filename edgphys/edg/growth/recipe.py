@@ -16,6 +16,7 @@ from edgphys.edg.core.chain_reference import ChainPlan, Reference
 from edgphys.edg.core.model import AbstractEDGModel
 from edgphys.edg.core.model_options import ModelOptions, option, set_fields
 from edgphys.edg.core.recipe import AbstractRecipe, TrainingJob
+from edgphys.edg.core.stages import chains_then_energy
 from edgphys.edg.core.training import History, Stage, train_stages
 from edgphys.edg.growth.features import N_FEATURES
 from edgphys.edg.growth.generative_model import GrowthModel
@@ -29,8 +30,6 @@ from edgphys.systems.particles.base import AbstractParticleSystem
 
 __all__ = ["GrowthOptions", "GrowthRecipe"]
 
-# Share of the steps, and of the learning rate, of the run on the energy that comes after the chains.
-_SHARE, _RATE = 0.1, 0.1
 # Steps for the law of the radii alone, and configurations in each, before a training on the energy.
 _N_RADIAL_STEPS, _RADIAL_BATCH = 200, 256
 # Configurations that lengths are taken from, and that trials are shared out by.
@@ -143,20 +142,29 @@ class GrowthRecipe(AbstractRecipe):
         model.laws.set_scales(_positions(job.system, reference()[:_N_FOR_SCALES]))
         stages = _stages(job, reference)
         history = train_stages(model, stages, on_step=job.on_step, checkpoint=job.checkpoint, begin=job.begin)
-        # By numbers of steps, so that a training that was stopped counts the same.
-        model.target.n_energy_calls = 0
-        n_clusters = sum(stage.settings.n_steps * stage.settings.batch_size for stage in stages)
-        model.target.count_trials(n_clusters)
+        n_energy_calls = _n_energy_calls(model, stages)
         with torch.no_grad():
-            share_trials(model, _some(reference(), _N_FOR_TRIALS).to(job.device), job.settings.seed)
-        told = reference.told
-        told["n_energy_calls"] += model.target.n_energy_calls + (
-            n_clusters if job.training == "energy" else 0
-        )
-        told["n_gradient_calls"] = told.get("n_gradient_calls", 0)
-        model.target.n_energy_calls = 0
+            n_energy_calls += share_trials(
+                model, _some(reference(), _N_FOR_TRIALS).to(job.device), job.settings.seed
+            )
         model.laws.witnesses = reference.witnesses().to(job.device)
-        return model, history, {"training": job.training, **told}
+        told = {"training": job.training, "n_gradient_calls": 0, **reference.told}
+        told["n_energy_calls"] += n_energy_calls
+        model.target.n_energy_calls = 0  # told already
+        return model, history, told
+
+
+def _n_energy_calls(model: GrowthModel, stages: list[Stage]) -> int:
+    """By numbers of steps, so that a training that was stopped counts the same.
+
+    The law of the radii has no trials; a cluster that the model draws itself has an energy of its own.
+    """
+    n_grown = n_own = 0
+    for stage in stages:
+        n = stage.settings.n_steps * stage.settings.batch_size
+        n_grown += 0 if isinstance(stage.first, RadialBound) else n
+        n_own += n if stage.first is path_bound else 0
+    return n_own + model.target.trials_as_energies(n_grown)
 
 
 def _cluster(system: AbstractSystem) -> AbstractParticleSystem:
@@ -184,9 +192,4 @@ def _stages(job: TrainingJob, reference: Reference) -> list[Stage]:
             Stage(radial, RadialBound(reference), path_bound),
             Stage(job.settings, path_bound, path_bound),
         ]
-    n_last = round(_SHARE * job.settings.n_steps)
-    last = replace(
-        job.settings, n_steps=n_last, learning_rate=_RATE * job.settings.learning_rate, annealing=0.0
-    )
-    first = replace(job.settings, n_steps=job.settings.n_steps - n_last)
-    return [replace(by_chains, settings=first), Stage(last, path_bound, path_bound)]
+    return chains_then_energy(by_chains, job.settings.batch_size)

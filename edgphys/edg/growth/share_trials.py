@@ -37,10 +37,11 @@ def best_trials(noise: Tensor, n_trials: Tensor) -> Tensor:
     return wanted.round().long()
 
 
-def share_trials(model: GrowthModel, configurations: Tensor, seed: int) -> None:
-    """Set the trials of a model by how its log q scatters at the same configurations."""
+def share_trials(model: GrowthModel, configurations: Tensor, seed: int) -> int:
+    """Set the trials of a model by how its log q scatters at the same configurations; energies it took."""
     generator = torch.Generator(device=model.device).manual_seed(seed)
     x, _ = model.target.lower(configurations, generator)
     again = torch.stack([model.log_terms(x, generator) for _ in range(_N_PILOTS)])
-    laws = model.laws
+    laws, n_energies = model.laws, model.target.trials_as_energies(_N_PILOTS * len(x))
     laws.n_trials.copy_(best_trials(again.var(0).mean(0), laws.n_trials))
+    return n_energies

@@ -9,20 +9,18 @@ both      the first, then a short run of the second
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import torch
 from torch import Tensor
 
 from edgphys.edg.core.bounds import Loss, path_bound
+from edgphys.edg.core.stages import chains_then_energy
 from edgphys.edg.core.training import Stage, TrainingSettings
 from edgphys.edg.refinement.generator import LatticeGenerator
 from edgphys.edg.refinement.reference_bound import ReferenceBound
 
 __all__ = ["batch_size_for", "law_stages"]
 
-# Share of the steps, and of the learning rate, of the run on the energy that comes after the chains.
-_SHARE, _RATE = 0.1, 0.1
 # Configurations in a step on a lattice of 256 sites, and the fewest and the most on others.
 _BATCHES = {"chains": (64, 8, 128), "energy": (256, 32, 256), "both": (64, 8, 128)}
 
@@ -52,16 +50,8 @@ def law_stages(
         return [by_chains]
     if training == "energy":
         return [Stage(settings, path_bound, path_bound)]
-    n_last = round(_SHARE * settings.n_steps)
-    last = replace(
-        settings,
-        n_steps=n_last,
-        learning_rate=_RATE * settings.learning_rate,
-        batch_size=max(settings.batch_size, batch_size_for(laws.system.n_sites, "energy")),
-        annealing=0.0,
-    )
-    first = replace(settings, n_steps=settings.n_steps - n_last)
-    return [replace(by_chains, settings=first), Stage(last, path_bound, path_bound)]
+    usual = batch_size_for(laws.system.n_sites, "energy")
+    return chains_then_energy(by_chains, max(settings.batch_size, usual))
 
 
 class _Likelihood:
