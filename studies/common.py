@@ -19,8 +19,12 @@ from pathlib import Path
 import numpy as np
 import torch
 import xarray as xr
+from torch import Tensor
 
 import edgphys as ep
+from edgphys.edg.core.model import AbstractEDGModel
+from edgphys.edg.core.path import log_weights
+from edgphys.edg.weights.views import ViewSpread, redraw_by
 
 __all__ = [
     "edg_row",
@@ -194,3 +198,21 @@ def mbar_log_z(
         "warning": found.attrs["warning"],
         "seconds": float(found.attrs["wall_time"]),
     }
+
+
+@torch.no_grad()
+def weighed_draws(
+    model: AbstractEDGModel, n: int, n_views: int, generator: torch.Generator, spread: ViewSpread
+) -> tuple[Tensor, Tensor]:
+    """log w of single views, float64, (n_views, n), the one that made the draw first; flat configurations."""
+    n_steps, system = model.n_path_steps, model.target.system
+    draw = model.draw(n, generator)
+    log_density, configurations = model.target.lift(draw.x, generator)
+
+    def back() -> tuple[Tensor, Tensor]:
+        return model.target.lower(system.random_symmetry(configurations, generator).to(draw.x), generator)
+
+    first = log_weights(model, draw, log_density, n_steps, generator)
+    more = redraw_by(back, model, n_views - 1, n_steps, generator)
+    spread.add(more)
+    return torch.cat([first[None], more]).cpu(), configurations.cpu()

@@ -26,10 +26,9 @@ from torch import Tensor
 import edgphys as ep
 import lattices
 from edgphys.edg.core.model import AbstractEDGModel
-from edgphys.edg.core.path import log_weights
 from edgphys.edg.weights.label_shares import best_shares
-from edgphys.edg.weights.views import ViewSpread, harmonic_mean, redraw_by
-from studies.common import hardware
+from edgphys.edg.weights.views import ViewSpread, harmonic_mean
+from studies.common import hardware, weighed_draws
 from studies.lattice_records.tables import figures, measured
 
 T_C = {
@@ -128,24 +127,14 @@ def log_weights_of(model: AbstractEDGModel, case: Case, seed: int, spread: ViewS
 
     Labels are drawn as often as a pilot finds best, as in `EDG.sample` where it is free to choose.
     """
-    n_steps, system = model.n_path_steps, model.target.system
+    n_steps = model.n_path_steps
     generator = torch.Generator(device=model.device).manual_seed(seed)
     if model.n_labels > 1:
         model = model.with_label_shares(best_shares(model, n_steps, generator))
-    parts = []
-    with torch.no_grad():
-        for _ in range(case.n_draws // case.batch_size):
-            draw = model.draw(case.batch_size, generator)
-            log_density, configurations = model.target.lift(draw.x, generator)
-
-            def back(flat=configurations, like=draw.x):
-                moved = system.random_symmetry(flat, generator).to(like)
-                return model.target.lower(moved, generator)
-
-            first = log_weights(model, draw, log_density, n_steps, generator)
-            more = redraw_by(back, model, max(case.views) - 1, n_steps, generator)
-            spread.add(more)
-            parts.append(torch.cat([first[None], more]).cpu())
+    parts = [
+        weighed_draws(model, case.batch_size, max(case.views), generator, spread)[0]
+        for _ in range(case.n_draws // case.batch_size)
+    ]
     return torch.cat(parts, dim=1)
 
 

@@ -20,16 +20,16 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
 from torch import Tensor
 
 import edgphys as ep
-from edgphys.edg.core.path import log_weights
-from edgphys.edg.weights.views import ViewSpread, harmonic_mean, redraw_by
-from studies.common import hardware, pm, table, z_score
+from edgphys.edg.core.model import AbstractEDGModel
+from edgphys.edg.weights.views import ViewSpread, harmonic_mean
+from studies.common import hardware, pm, table, weighed_draws, z_score
 from studies.lattice_records.tables import describe, figures, measured
 
 VIEWS = (1, 8, 32)
@@ -68,24 +68,14 @@ CASES = {
 
 
 def draw(edg: ep.EDG, case: Case, n_views: int, seed: int, spread: ViewSpread) -> tuple[Tensor, Tensor]:
-    """log w of single views, float64, (n_views, n_draws), the one that made the draw first; the positions."""
-    model = edg.model
+    """log w of single views, float64, (n_views, n_draws), and the positions."""
+    model = cast(AbstractEDGModel, edg.model)
     generator = torch.Generator(device=model.device).manual_seed(seed)
-    log_w, positions = [], []
-    with torch.no_grad():
-        for _ in range(case.n_draws // case.batch_size):
-            drawn = model.draw(case.batch_size, generator)
-            log_density, flat = model.target.lift(drawn.x, generator)
-            first = log_weights(model, drawn, log_density, 1, generator)
-
-            def back(flat: Tensor = flat) -> tuple[Tensor, Tensor]:
-                return model.target.lower(flat, generator)
-
-            more = redraw_by(back, model, n_views - 1, 1, generator)
-            spread.add(more)
-            log_w.append(torch.cat([first[None], more]).cpu())
-            positions.append(flat.cpu())
-    return torch.cat(log_w, 1), torch.cat(positions)
+    parts = [
+        weighed_draws(model, case.batch_size, n_views, generator, spread)
+        for _ in range(case.n_draws // case.batch_size)
+    ]
+    return torch.cat([log_w for log_w, _ in parts], 1), torch.cat([flat for _, flat in parts])
 
 
 def weighted(values: np.ndarray, w: np.ndarray) -> tuple[float, float]:
