@@ -16,9 +16,11 @@ from typing import Any
 
 __all__ = [
     "EDG",
+    "XY",
     "DoubleWell",
     "DoubleWellParticles",
     "Harmonic",
+    "Heisenberg",
     "Ising",
     "LennardJones",
     "LogisticRegression",
@@ -73,7 +75,9 @@ _MEMBERS = {
     "LogisticRegression": "edgphys.systems",
     "Planar": "edgphys.systems",
     "EDG": "edgphys.edg",
+    "XY": "edgphys.systems",
     "Harmonic": "edgphys.systems",
+    "Heisenberg": "edgphys.systems",
     "Ising": "edgphys.systems",
     "ManyWell": "edgphys.systems",
     "MuellerBrown": "edgphys.systems",
