@@ -16,10 +16,12 @@ from typing import Any
 
 __all__ = [
     "EDG",
+    "Clock",
     "DoubleWell",
     "DoubleWellParticles",
     "Harmonic",
     "Ising",
+    "LatticePotential",
     "LennardJones",
     "LogisticRegression",
     "ManyWell",
@@ -28,6 +30,7 @@ __all__ = [
     "Phi4",
     "Planar",
     "Potential",
+    "Potts",
     "__version__",
     "at",
     "average",
@@ -67,8 +70,10 @@ __all__ = [
 __version__ = "0.1.0"
 
 _MEMBERS = {
+    "Clock": "edgphys.systems",
     "DoubleWell": "edgphys.systems",
     "DoubleWellParticles": "edgphys.systems",
+    "LatticePotential": "edgphys.systems",
     "LennardJones": "edgphys.systems",
     "LogisticRegression": "edgphys.systems",
     "Planar": "edgphys.systems",
@@ -80,6 +85,7 @@ _MEMBERS = {
     "PairPotential": "edgphys.systems",
     "Phi4": "edgphys.systems",
     "Potential": "edgphys.systems",
+    "Potts": "edgphys.systems",
     "at": "edgphys.dataset.selection",
     "average": "edgphys.estimators",
     "basins": "edgphys.estimators",

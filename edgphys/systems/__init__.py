@@ -13,7 +13,10 @@ from edgphys.systems.continuous.mueller_brown import MuellerBrown
 from edgphys.systems.continuous.planar import Planar
 from edgphys.systems.continuous.potential import Potential
 from edgphys.systems.lattice.base import AbstractLatticeSystem
+from edgphys.systems.lattice.finite_states.clock import Clock
+from edgphys.systems.lattice.finite_states.potts import Potts
 from edgphys.systems.lattice.ising import Ising
+from edgphys.systems.lattice.lattice_potential import LatticePotential
 from edgphys.systems.lattice.phi4 import Phi4
 from edgphys.systems.lattice.relaxation import LatticeOperator
 from edgphys.systems.particles.base import AbstractParticleSystem
@@ -28,11 +31,13 @@ __all__ = [
     "AbstractLatticeSystem",
     "AbstractParticleSystem",
     "AbstractSystem",
+    "Clock",
     "DoubleWell",
     "DoubleWellParticles",
     "Harmonic",
     "Ising",
     "LatticeOperator",
+    "LatticePotential",
     "LennardJones",
     "LogisticRegression",
     "ManyWell",
@@ -41,6 +46,7 @@ __all__ = [
     "Phi4",
     "Planar",
     "Potential",
+    "Potts",
     "available",
     "build",
     "sample_attrs",
