@@ -16,10 +16,12 @@ from typing import Any
 
 __all__ = [
     "EDG",
+    "XY",
     "Clock",
     "DoubleWell",
     "DoubleWellParticles",
     "Harmonic",
+    "Heisenberg",
     "Ising",
     "LatticePotential",
     "LennardJones",
@@ -78,7 +80,9 @@ _MEMBERS = {
     "LogisticRegression": "edgphys.systems",
     "Planar": "edgphys.systems",
     "EDG": "edgphys.edg",
+    "XY": "edgphys.systems",
     "Harmonic": "edgphys.systems",
+    "Heisenberg": "edgphys.systems",
     "Ising": "edgphys.systems",
     "ManyWell": "edgphys.systems",
     "MuellerBrown": "edgphys.systems",

@@ -19,6 +19,8 @@ from edgphys.systems.lattice.ising import Ising
 from edgphys.systems.lattice.lattice_potential import LatticePotential
 from edgphys.systems.lattice.phi4 import Phi4
 from edgphys.systems.lattice.relaxation import LatticeOperator
+from edgphys.systems.lattice.rotors.heisenberg import Heisenberg
+from edgphys.systems.lattice.rotors.xy import XY
 from edgphys.systems.particles.base import AbstractParticleSystem
 from edgphys.systems.particles.double_well_particles import DoubleWellParticles
 from edgphys.systems.particles.lennard_jones import LennardJones
@@ -27,6 +29,7 @@ from edgphys.systems.provenance import sample_attrs
 from edgphys.systems.registry import available, build
 
 __all__ = [
+    "XY",
     "AbstractContinuousSystem",
     "AbstractLatticeSystem",
     "AbstractParticleSystem",
@@ -35,6 +38,7 @@ __all__ = [
     "DoubleWell",
     "DoubleWellParticles",
     "Harmonic",
+    "Heisenberg",
     "Ising",
     "LatticeOperator",
     "LatticePotential",

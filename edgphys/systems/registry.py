@@ -20,6 +20,8 @@ from edgphys.systems.lattice.finite_states.clock import Clock
 from edgphys.systems.lattice.finite_states.potts import Potts
 from edgphys.systems.lattice.ising import Ising
 from edgphys.systems.lattice.phi4 import Phi4
+from edgphys.systems.lattice.rotors.heisenberg import Heisenberg
+from edgphys.systems.lattice.rotors.xy import XY
 from edgphys.systems.particles.double_well_particles import DoubleWellParticles
 from edgphys.systems.particles.lennard_jones import LennardJones
 from edgphys.systems.records import SystemRecord
@@ -41,6 +43,8 @@ SYSTEMS: tuple[type[AbstractSystem], ...] = (
     Planar,
     Potts,
     Clock,
+    XY,
+    Heisenberg,
 )
 
 

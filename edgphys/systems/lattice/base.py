@@ -73,7 +73,7 @@ class AbstractLatticeSystem(AbstractSystem):
     @property
     def observables(self) -> tuple[str, ...]:
         """Names that `measure` gives after `energy`."""
-        return tuple(self._measure(np.ones((1, self.n_sites))))
+        return tuple(self._measure(np.ones((1, self.n_variables))))
 
     @property
     def definitions(self) -> dict[str, str]:
