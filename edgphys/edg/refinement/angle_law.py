@@ -1,15 +1,17 @@
 # SPDX-License-Identifier: MIT
-r"""The law of one angle given what is known: log p = sum_m a_m cos m theta + b_m sin m theta - log Z, m = 1 .. 4.
+r"""The law of one angle given what is known: a few harmonics, tabulated.
 
-The density is that with respect to d theta. The harmonics come from a network that turns and reflects with
-what it sees (`edgphys.edg.refinement.angle_network`). Given all neighbours the law is exact, that of von Mises,
+    log p(theta) = sum_m a_m cos m theta + b_m sin m theta - log Z,     m = 1 .. 4,
+
+a density with respect to d theta. The harmonics come from a network that turns and reflects with what it sees
+(`edgphys.edg.refinement.angle_network`). Given all neighbours the law is exact, that of von Mises,
 ``exp(pair <u, s>) / 2 pi I_0(pair |s|)`` with u the unit vector of the angle, s the sum of those of the
 neighbours, and pair = beta J.
 
 The learned density is evaluated on equidistant nodes that turn with the first harmonic, and linear between
-them, so that normaliser, density and inverse distribution function are closed forms and weights exact. The sum
-over the nodes converges exponentially to the integral; the density differs from that of the family by the
-square of the step.
+them, so that normaliser, density and inverse distribution function are closed forms and weights exact. The
+sum over the nodes converges exponentially to the integral; the density differs from that of the family by
+the square of the step.
 """
 
 from __future__ import annotations

@@ -7,9 +7,11 @@ weighted sum of them, v, gives a frame n = v / (|v|^2 + c^2)^(1/2), and the netw
     u_k = conj(n) w_k ,        C_m = (A_m + i B_m) n^m ,     C_1 += sum_k L_k w_k ,
 
 so that C_m turns as e^{i m theta}; where there is no direction, |n| -> 0, nothing depends on the frame. A
-reflection changes the sign of Im u and must change that of B alone: with f the two hidden layers, t the sigmoid
-less 1/2, A = (f(u) + f(conj u)) W + b and B = (f(u) - f(conj u)) V. W, V, L, b start at zero. A field is one
-more vector, along the axis from which angles are counted.
+reflection changes the sign of Im u and must change that of B alone: with f two hidden layers of sigmoids,
+
+    A = (f(u) + f(conj u)) W + b ,        B = (f(u) - f(conj u)) V .
+
+W, V, L, b start at zero. A field is one more vector, along the axis from which angles are counted.
 """
 
 from __future__ import annotations
@@ -111,7 +113,9 @@ class AngleNetwork(AbstractNetwork):
         return torch.cat([unit, window], dim=-1)
 
 
-def _turned(even: Tensor, odd: Tensor, along: Tensor, across: Tensor, linear: Tensor) -> tuple[Tensor, Tensor]:
+def _turned(
+    even: Tensor, odd: Tensor, along: Tensor, across: Tensor, linear: Tensor
+) -> tuple[Tensor, Tensor]:
     """(A_m + i B_m) n^m, and L in the first: real and imaginary parts."""
     powers = [(along, across)]
     for _ in range(even.shape[-1] - 1):

@@ -43,9 +43,7 @@ def _angle_law(system: Any, form: tuple[float, bool] | None) -> AngleLaw:
 
 def _angle_form(systems: Sequence[Any]) -> tuple[float, bool]:
     """The largest coupling of a site to its neighbours and the field, and whether there is a field."""
-    strengths = [
-        one.beta * (_heaviest(one) * abs(one.coefficients[0]) + abs(one.field)) for one in systems
-    ]
+    strengths = [one.beta * (_heaviest(one) * abs(one.coefficients[0]) + abs(one.field)) for one in systems]
     return max(strengths), any(one.field != 0.0 for one in systems)
 
 

@@ -302,7 +302,7 @@ class Refinement(Module):
         )
 
     def _around_exact(self, configurations: Tensor) -> Tensor:
-        """Messages of the neighbours of the exact sites, with the weights of bonds, (.., n_batch, n_exact)."""
+        """Messages of the neighbours of the exact sites, times weights of bonds, (.., n_batch, n_exact)."""
         padded = nn.functional.pad(self.law.message(configurations), (0, 1))
         total = padded.new_zeros(*padded.shape[:-1], len(self.exact))
         weights = None if self.weights_around is None else self.weights_around.to(total).T

@@ -5,9 +5,9 @@ With the exact sites summed or integrated out, the density of one site given the
 
     p(x_i | rest)  ~  exp(local(x_i) + pair <x_i, f_i>)  prod_j exp(log_normaliser(s_j)),
 
-f_i the sum of messages over the neighbours of i that are not exact and s_j that over the neighbours of the exact site j
-next to i, i included, both with the weights of bonds. Every window of i is part of the rest, so that for any
-law q
+f_i the sum of messages over the neighbours of i that are not exact and s_j that over the neighbours of the
+exact site j next to i, i included, both with the weights of bonds. Every window of i is part of the rest, so
+that for any law q
 
     < log q(x_i | window) > = < sum_x p(x | rest) log q(x | window) > ,
 

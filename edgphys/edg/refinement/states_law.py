@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
 """The law of one of q states given what is known: log p(k) = a_k + local(k) - log sum_l exp(a_l + local(l)).
 
-The log-weights a_k are learned, or exact, with a_k = pair sum_j w_ij E(k, s_j), E the table of the energies of
-one bond and pair = -beta, the heat bath. The message of a state s is the column E(., s) of the table.
+The log-weights a_k are learned, or exact, with a_k = pair sum_j w_ij E(k, s_j), E the table of the energies
+of one bond and pair = -beta, the heat bath. The message of a state s is the column E(., s) of the table.
 
-States are numbers 0 .. q-1. The network is equivariant under all permutations of states that the tables allow,
-see `edgphys.edg.refinement.states_network`.
+States are numbers 0 .. q-1. The network is equivariant under all permutations of states that the tables
+allow, see `edgphys.edg.refinement.states_network`.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-r"""The network behind a law of q states: the same function for all states that the energy does not tell apart.
+r"""The network behind a law of q states: one function for all states that the energy does not tell apart.
 
-A hidden layer holds a number for each hidden unit and each state k, and a matrix between two layers depends on
-the kind of the pair of states only,
+A hidden layer holds a number for each hidden unit and each state k, and a matrix between two layers depends
+on the kind of the pair of states only,
 
     out_k = b_[kk] + sum_l W_[kl] in_l ,     in_l of the window: 1(s_j = l) - 1/q of all known sites j ,
 
@@ -10,7 +10,7 @@ so that a permutation of states which leaves the energy alone permutes the logit
 `kinds_of_pairs`: two for Potts (the same state, another one), about q/2 for a clock (by the angle between
 them), five for Blume-Capel, q^2 where nothing is alike. The number of weights of Potts does not depend on q.
 
-    h = t(in -> W1),   h = t(h -> W2),   logits = (h -> W3) + (window -> A),     t(u) = 1 / (1 + exp(-u)) - 1/2 .
+    h = t(in -> W1),   h = t(h -> W2),   logits = (h -> W3) + (in -> A),   t(u) = 1 / (1 + exp(-u)) - 1/2 .
 
 W3, A and all b start at zero; bumps of a condition act as in `OddEvenNetwork`.
 """
@@ -32,9 +32,9 @@ __all__ = ["StatesNetwork", "kinds_of_pairs"]
 def kinds_of_pairs(bonds: NDArray[np.float64], sites: NDArray[np.float64]) -> NDArray[np.int64]:
     """Kinds of ordered pairs of states, contiguous from 0, shape (q, q).
 
-    The coarsest that tell apart pairs of other energies, and pairs between which other chains of two pairs lie
-    (Weisfeiler-Leman in two dimensions): never finer than the orbits of the permutations that leave the tables
-    alone.
+    The coarsest that tell apart pairs of other energies, and pairs between which other chains of two pairs
+    lie (Weisfeiler-Leman in two dimensions): never finer than the orbits of the permutations that leave the
+    tables alone.
 
     Examples
     --------
@@ -87,8 +87,8 @@ class StatesNetwork(AbstractNetwork):
         self.register_buffer("kinds", torch.from_numpy(kinds), persistent=False)
         _, own = np.unique(np.diagonal(kinds), return_inverse=True)
         self.register_buffer("own", torch.from_numpy(own), persistent=False)
-        # The kind of most pairs; the others with the pairs that they hold, none for that of equal states; empty
-        # where one dense matrix is cheaper.
+        # The kind of most pairs; the others with the pairs that they hold, None for that of equal states.
+        # Empty where one dense matrix is cheaper.
         self.rest = int(np.bincount(kinds.ravel()).argmax())
         others = [k for k in range(n_kinds) if k != self.rest] if n_kinds <= self.q else []
         pairs = {k: torch.from_numpy((kinds == k).astype(np.float32)) for k in others}
@@ -116,7 +116,8 @@ class StatesNetwork(AbstractNetwork):
         """Logits, shape (..., q)."""
         # The states run along the first dimension, behind that of a stack.
         axis = 1 if weights["edge"].dim() == 3 else 0
-        signal = self._mixed(window, weights["first"], axis, centred=True) + self._of_state(weights["first_bias"], window)
+        signal = self._mixed(window, weights["first"], axis, centred=True)
+        signal = signal + self._of_state(weights["first_bias"], window)
         if edges is not None:
             signal = signal * (1.0 + edges @ weights["edge"])
         linear = self._mixed(window, weights["linear"], axis, centred=True)
@@ -148,7 +149,7 @@ class StatesNetwork(AbstractNetwork):
         # One kind is that of all pairs less the others.
         by_kind = (weight if axis == 0 else weight.unsqueeze(1)).unbind(-3)
         rest = by_kind[self.rest]
-        mixed = 0.0 if centred else h.sum(axis, keepdim=True) @ rest
+        mixed = h.new_zeros(()) if centred else h.sum(axis, keepdim=True) @ rest
         for k, pairs in self.shared.items():
             moved = h if pairs is None else (pairs.to(h) @ h.flatten(axis + 1)).reshape(h.shape)
             mixed = mixed + moved @ (by_kind[k] - rest)

@@ -25,11 +25,13 @@ def log_bessel(kappa: Tensor) -> Tensor:
 def draw_von_mises(kappa: Tensor, generator: torch.Generator) -> Tensor:
     """Angles in [-pi, pi], float64, shape of kappa >= 0."""
     flat = kappa.double().reshape(-1)
-    flat = flat.where(torch.isfinite(flat), torch.nan)
-    # r of the paper; at small kappa, where its formula cancels, by the first term of its series.
+    # At 0 the acceptance would be 0 / 0; NaN in comes out as NaN.
+    flat = flat.where(torch.isfinite(flat), torch.nan).clamp(min=1e-12)
+    # r of the paper; at small kappa, where its formula cancels, by the first term of its series: any r > 1 is
+    # exact, and this one the fastest.
     tau = 1.0 + torch.sqrt(1.0 + 4.0 * flat**2)
     rho = (tau - torch.sqrt(2.0 * tau)) / (2.0 * flat)
-    r = torch.where(flat < 1e-4, 1.0 / flat.clamp(min=1e-30), (1.0 + rho**2) / (2.0 * rho))
+    r = torch.where(flat < 1e-4, 1.0 / flat, (1.0 + rho**2) / (2.0 * rho))
     angle = torch.empty_like(flat)
     open_ = torch.arange(len(flat), device=flat.device)
     while len(open_):
@@ -37,7 +39,7 @@ def draw_von_mises(kappa: Tensor, generator: torch.Generator) -> Tensor:
         z, shape = torch.cos(math.pi * u[0]), r[open_]
         cosine = ((1.0 + shape * z) / (shape + z)).clamp(-1.0, 1.0)
         c = flat[open_] * (shape - cosine)
-        # log(c / u) + 1 - c >= 0; written as "not rejected", so that NaN in comes out as NaN.
+        # Written as "not rejected", so that NaN ends the loop.
         accept = ~(torch.log(c / u[1].clamp(min=1e-300)) + 1.0 - c < 0.0)
         sign = torch.where(u[2] < 0.5, -1.0, 1.0)
         angle[open_[accept]] = (sign * torch.acos(cosine))[accept]
