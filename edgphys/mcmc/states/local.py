@@ -81,7 +81,7 @@ class StatesHeatBath(_AbstractStatesLocal):
     """
 
     name = "heat_bath"
-    rank = 60
+    rank = 70
     sweep = "n_sites draws of one state from the law given the neighbours"
     _heat_bath = True
 
@@ -93,7 +93,7 @@ class StatesMetropolis(_AbstractStatesLocal):
     """
 
     name = "metropolis"
-    rank = 70
+    rank = 60
     sweep = "n_sites attempted changes of one state"
     _heat_bath = False
 
