@@ -30,6 +30,7 @@ from edgphys._lazy import LazyModule
 from edgphys.errors import ArgumentValueError
 from edgphys.systems.lattice.base import AbstractLatticeSystem
 from edgphys.systems.lattice.couplings import Couplings
+from edgphys.systems.lattice.finite_states.exact import exact_names, exact_values
 from edgphys.systems.lattice.finite_states.permutations import (
     group_of,
     keeps,
@@ -225,6 +226,15 @@ class AbstractFiniteStates(AbstractLatticeSystem):
     def _some_configurations(self) -> NDArray[np.float64]:
         rng = np.random.default_rng(0)
         return rng.integers(self.n_states, size=(3, *self.event_shape)).astype(np.float64)
+
+    @property
+    def exact(self) -> tuple[str, ...]:
+        """Names of the estimates known exactly for this instance."""
+        return exact_names(self)
+
+    def exact_results(self) -> dict[str, float]:
+        """Exact values of the estimates named in `exact`."""
+        return exact_values(self)
 
     # --------------------------------------------------------------------------- energy and observables
 
