@@ -139,7 +139,9 @@ def law_of(system: AbstractLatticeSystem, form: Any = None) -> AbstractLaw:
         If there is none for its family.
     """
     if not has_law(system):
-        words = f"system must be of family {' or '.join(_LAWS)}, the same in all cells; got {system!r}"
+        *most, last = _LAWS
+        families = f"{', '.join(most)} or {last} of two components"
+        words = f"system must be of family {families}, the same in all cells; got {system!r}"
         raise UnknownNameError(words, "system")
     return _LAWS[system.family].law(system, form)
 
