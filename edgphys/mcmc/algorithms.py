@@ -24,6 +24,8 @@ from edgphys.mcmc.phi4.hmc import Phi4HMC
 from edgphys.mcmc.phi4.metropolis import Phi4Metropolis
 from edgphys.mcmc.phi4.overrelaxation import Phi4Overrelaxation
 from edgphys.mcmc.states.local import StatesHeatBath, StatesMetropolis
+from edgphys.mcmc.states.swendsen_wang import StatesSwendsenWang
+from edgphys.mcmc.states.wolff import StatesWolff
 from edgphys.systems.base import check_finite_integral
 
 __all__ = ["algorithms_for", "best_algorithm", "make_sampler"]
@@ -41,6 +43,8 @@ _SAMPLERS: tuple[type[AbstractSampler], ...] = (
     Phi4Overrelaxation,
     StatesMetropolis,
     StatesHeatBath,
+    StatesWolff,
+    StatesSwendsenWang,
     RandomWalkMetropolis,
     MALA,
     GenericHMC,
