@@ -296,7 +296,7 @@ class AbstractRotor(AbstractLatticeSystem):
             "reduced_energy": "U(x) of the continuous form, all constants included: exp(-U) integrates to Z",
             "log_z": "log of Z = integral of exp(-beta H) over the directions of all spins, area measure",
             **DEFINITIONS,
-            **self._rotor_observables.definitions,
+            **self.rotor_observables.definitions,
             **_ORDER,
         }
 
@@ -312,7 +312,8 @@ class AbstractRotor(AbstractLatticeSystem):
     # ------------------------------------------------------------------------------ energy, observables
 
     @functools.cached_property
-    def _rotor_observables(self) -> RotorObservables:
+    def rotor_observables(self) -> RotorObservables:
+        """What is measured of the vectors, and the tables for it."""
         return RotorObservables(
             self.lattice,
             self.bond_couplings,
@@ -351,4 +352,4 @@ class AbstractRotor(AbstractLatticeSystem):
         return torch.stack(self._terms(self.vectors(flat)), dim=1)
 
     def _measure(self, flat: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
-        return self._rotor_observables(self.vectors(torch.from_numpy(flat)).numpy())
+        return self.rotor_observables(self.vectors(torch.from_numpy(flat)).numpy())
