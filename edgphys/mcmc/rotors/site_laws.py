@@ -8,8 +8,8 @@ The angle f to the field has the density
 
 with k >= 0 the field over the temperature. Von Mises by rejection from a wrapped Cauchy density (Best and
 Fisher), of which at least 66 per cent are accepted, and for k below `_WEAK`, where that envelope loses
-digits, from a uniform angle; the cosine by the inverse of its distribution function. All in terms of g = 1 - cos f,
-which keeps its digits however strong the field is.
+digits, from a uniform angle; the cosine by the inverse of its distribution function. All in terms of
+g = 1 - cos f, which keeps its digits however strong the field is.
 
 References
 ----------

@@ -33,6 +33,7 @@ from edgphys.systems.lattice.base import AbstractLatticeSystem, check_lattice
 from edgphys.systems.lattice.couplings import are_invariant, bond_couplings, site_fields
 from edgphys.systems.lattice.hopping import BondSums
 from edgphys.systems.lattice.measurements import DEFINITIONS
+from edgphys.systems.lattice.rotors.exact import exact_values
 from edgphys.systems.lattice.rotors.measurements import RotorObservables
 from edgphys.systems.reference_path import ReferencePath
 from lattices import Lattice
@@ -308,6 +309,19 @@ class AbstractRotor(AbstractLatticeSystem):
         name = "coupling" if isinstance(self.coupling, float) else "strength"
         draw = functools.partial(self._draw_in_fields, fields)
         return ReferencePath(name, 0.0, self.parameters[name], log_z, draw=draw)
+
+    @functools.cached_property
+    def _exact_values(self) -> dict[str, float]:
+        return exact_values(self)
+
+    @property
+    def exact(self) -> tuple[str, ...]:
+        """Names of the estimates known exactly: those of free spins, chains, and XY on narrow tori."""
+        return tuple(self._exact_values)
+
+    def exact_results(self) -> dict[str, float]:
+        """Exact values of the estimates named in `exact`."""
+        return dict(self._exact_values)
 
     # ------------------------------------------------------------------------------ energy, observables
 
