@@ -46,7 +46,7 @@ class RotorHeatBath(AbstractRotorSampler):
         return {}
 
 
-@njit(nogil=True, cache=True, inline="always")
+@njit(nogil=True, cache=True, inline="always")  # three times as fast a reflection as a call
 def local_field(spins, tables, i):
     """The three components of H_i, the third 0 for spins of two."""
     neighbours, couplings, fields, axis = tables

@@ -63,7 +63,8 @@ def _energy_and_twists(spins, energies, lengths, out):
                     sines[a, 2] += turning * (spins[i, 2] * spins[j, 0] - spins[i, 0] * spins[j, 2])
     for i in range(n_sites):
         energy -= fields[i] * spins[i, axis]
-    out[:] = 0.0
+    for k in range(out.size):
+        out[k] = 0.0
     for a in range(n_axes):
         of_axis = 2.0 * cosine[a] / (n * n_sites)
         square = sines[a, 0] ** 2 + sines[a, 1] ** 2 + sines[a, 2] ** 2
@@ -80,7 +81,8 @@ def _order(spins, signs, axis, cosines, sines, out):
     """The component along the field, |m|, m^2, m^4, N m^2 and the correlators, of the spins times `signs`."""
     n_sites, n = spins.shape[0] - 1, spins.shape[1]
     waves, component = np.empty(out.size - 5), np.empty(n_sites)
-    out[:] = 0.0
+    for k in range(out.size):
+        out[k] = 0.0
     for c in range(n):
         total = 0.0
         for i in range(n_sites):
@@ -91,7 +93,8 @@ def _order(spins, signs, axis, cosines, sines, out):
             out[0] = mean
         out[2] += mean * mean
         lowest_correlators(component, cosines, sines, waves)
-        out[5:] += waves
+        for k in range(waves.size):
+            out[5 + k] += waves[k]
     out[1] = math.sqrt(out[2])
     out[3] = out[2] * out[2]
     out[4] = n_sites * out[2]

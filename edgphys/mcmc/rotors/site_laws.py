@@ -30,7 +30,7 @@ __all__ = ["circle_point", "exponential_cosine", "von_mises"]
 _WEAK = 0.3
 
 
-@njit(nogil=True, cache=True, inline="always")
+@njit(nogil=True, cache=True)
 def circle_point(s0, s1, s2, s3):
     """Cosine and sine of a uniform angle, from a point in the unit disc; and the state of the generator."""
     square = 2.0
@@ -67,7 +67,7 @@ def von_mises(k, s0, s1, s2, s3):
             return g, math.copysign(1.0, sine), s0, s1, s2, s3
 
 
-@njit(nogil=True, cache=True, inline="always")
+@njit(nogil=True, cache=True)
 def exponential_cosine(k, s0, s1, s2, s3):
     """1 - cos f and the state of the generator."""
     word, s0, s1, s2, s3 = advance_words(s0, s1, s2, s3)

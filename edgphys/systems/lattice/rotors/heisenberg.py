@@ -59,7 +59,7 @@ class Heisenberg(AbstractRotor):
         lattices="any lattice, periodic or open",
         exact=(
             "free spins, any lattice: log_z, free_energy, energy, specific_heat, magnetization",
-            "chains, any couplings, uniform ones in a field: the same; helicity_modulus of rings without field",
+            "chains, any couplings, uniform ones in a field: the same; rings without field: helicity_modulus",
         ),
         title="Heisenberg model",
     )
