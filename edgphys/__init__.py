@@ -17,11 +17,13 @@ from typing import Any
 __all__ = [
     "EDG",
     "XY",
+    "Clock",
     "DoubleWell",
     "DoubleWellParticles",
     "Harmonic",
     "Heisenberg",
     "Ising",
+    "LatticePotential",
     "LennardJones",
     "LogisticRegression",
     "ManyWell",
@@ -30,6 +32,7 @@ __all__ = [
     "Phi4",
     "Planar",
     "Potential",
+    "Potts",
     "__version__",
     "at",
     "average",
@@ -69,8 +72,10 @@ __all__ = [
 __version__ = "0.1.0"
 
 _MEMBERS = {
+    "Clock": "edgphys.systems",
     "DoubleWell": "edgphys.systems",
     "DoubleWellParticles": "edgphys.systems",
+    "LatticePotential": "edgphys.systems",
     "LennardJones": "edgphys.systems",
     "LogisticRegression": "edgphys.systems",
     "Planar": "edgphys.systems",
@@ -84,6 +89,7 @@ _MEMBERS = {
     "PairPotential": "edgphys.systems",
     "Phi4": "edgphys.systems",
     "Potential": "edgphys.systems",
+    "Potts": "edgphys.systems",
     "at": "edgphys.dataset.selection",
     "average": "edgphys.estimators",
     "basins": "edgphys.estimators",

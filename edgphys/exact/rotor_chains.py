@@ -29,16 +29,19 @@ Fisher, Am. J. Phys. 32, 343 (1964), doi:10.1119/1.1970340 (the open chain).
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 import numpy as np
 import scipy.special
 from numpy.typing import NDArray
 
 from edgphys.errors import NotExactError
-from edgphys.exact.matrix_series import series_power
+from edgphys.exact.matrix_series import series_power, series_product
 
 __all__ = ["MAX_WAVES", "chain", "cylinder_waves", "free", "n_waves"]
 
+# Equal partners, the waves, and the series of the matrix between them.
+_Block = tuple[float, NDArray, NDArray]
 # Largest wave number: what a matrix in a field, and a table without one, hold.
 MAX_WAVES = 200
 # A sum of terms of both signs that has lost so many of its digits is not exact.
@@ -172,11 +175,6 @@ def _area(n_components: int) -> float:
 _WAVES = {2: cylinder_waves, 3: _sphere_waves}
 
 
-def _product(left: NDArray, right: NDArray) -> NDArray:
-    """Of two series of the second order, elementwise."""
-    return np.stack([sum(left[j] * right[k - j] for j in range(k + 1)) for k in range(3)])
-
-
 def _log_series(series: NDArray, log_scale: float) -> tuple[float, NDArray]:
     """log of the scaled Z, and the series over its value: 1, log derivative, half the second moment."""
     if not series[0] > 0.0:
@@ -191,20 +189,13 @@ def _without_field(
     n = n_waves(beta * float(np.abs(couplings).max(initial=0.0)))
     waves = _WAVES[n_components]
     zero = n if n_components == 2 else 0
-    log_scale, total = 0.0, None
+    log_scale = 0.0
+    total = np.stack([np.ones_like(waves(0.0, 0.0, n)[0]), *np.zeros((2, *waves(0.0, 0.0, n)[0].shape))])
     for coupling, count in zip(*np.unique(couplings, return_counts=True), strict=True):
         one = waves(beta * coupling, coupling, n)
         top = np.abs(one[0]).max()
         log_scale += count * (beta * abs(coupling) + math.log(_area(n_components) * top))
-        power = one / top
-        factor = None
-        while count:  # powers by squaring
-            if count & 1:
-                factor = power if factor is None else _product(factor, power)
-            count >>= 1
-            power = _product(power, power)
-        total = factor if total is None else _product(total, factor)
-    assert total is not None
+        total = np.stack(series_product(total, _power(one / top, int(count))))
     if not is_ring:
         log_z, series = _log_series(total[:, zero], log_scale + math.log(_area(n_components)))
         return log_z, series, 0.0
@@ -217,6 +208,15 @@ def _without_field(
     return log_z, series, float((square * terms[0]).sum() / terms[0].sum())
 
 
+def _power(series: NDArray, n: int) -> NDArray:
+    """The n-th power, n >= 1, elementwise."""
+    if n == 1:
+        return series
+    half = _power(series, n // 2)
+    square = series_product(half, half)
+    return np.stack(series_product(square, series) if n % 2 else square)
+
+
 def _in_field(
     n_components: int, n_sites: int, is_ring: bool, strength: float, local: float, *slopes: float
 ) -> tuple[float, NDArray]:
@@ -227,35 +227,32 @@ def _in_field(
     )
     diagonal = _WAVES[n_components](strength, slopes[0], n)
     total = np.zeros(3)
-    for partners, kept, matrix in _FIELDS[n_components](local, slopes[1], n, 0 if is_ring else n_sites):
+    for partners, kept, matrix in _FIELDS[n_components](local, slopes[1], n, not is_ring):
         # The waves of this block, and between them exp(b S^a).
-        steps = [sum(diagonal[j][kept, None] * matrix[k - j] for j in range(k + 1)) for k in range(3)]
+        steps = series_product(diagonal[:, kept, None], matrix)
         if is_ring:
-            power = series_power(steps, n_sites)
-            total += partners * np.array([np.trace(one) for one in power])
-        else:
-            zero = int(np.argmax(diagonal[0][kept]))
-            power = (
-                series_power(steps, n_sites - 1)
-                if n_sites > 1
-                else [np.eye(len(kept)), 0.0 * matrix[0], 0.0 * matrix[0]]
-            )
-            total += [sum((matrix[j] @ power[k - j])[zero, zero] for j in range(k + 1)) for k in range(3)]
+            total += partners * np.array([np.trace(one) for one in series_power(steps, n_sites)])
+            continue
+        power = list(matrix)
+        if n_sites > 1:
+            power = series_product(power, series_power(steps, n_sites - 1), np.matmul)
+        zero = int(np.argmax(diagonal[0][kept]))
+        total += [one[zero, zero] for one in power]
     return _log_series(total, log_scale + (0.0 if is_ring else math.log(_area(n_components))))
 
 
-def _fields_of_circle(local: float, slope: float, n: int, n_open: int):
+def _fields_of_circle(local: float, slope: float, n: int, is_open: bool) -> Iterator[_Block]:
     """The one block of waves: all."""
     k = np.arange(-n, n + 1)
     waves = cylinder_waves(local, slope, 2 * n)
     yield 1.0, np.arange(2 * n + 1), waves[:, 2 * n + k[:, None] - k[None, :]]
 
 
-def _fields_of_sphere(local: float, slope: float, n: int, n_open: int):
+def _fields_of_sphere(local: float, slope: float, n: int, is_open: bool) -> Iterator[_Block]:
     """A block for each m: l = m .. n, twice where m > 0; of an open chain m = 0 alone."""
     z, weights = np.polynomial.legendre.leggauss(n + 40)
     boltzmann = np.exp(local * z - abs(local)) * weights
-    for m in range(1 if n_open else n + 1):
+    for m in range(1 if is_open else n + 1):
         waves = _legendre(m, n, z)
         powers = [(slope * z) ** k / math.factorial(k) for k in range(3)]
         matrix = np.stack([(waves * (boltzmann * power)) @ waves.T for power in powers])

@@ -21,12 +21,13 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgphys.errors import NotExactError
-from edgphys.exact.matrix_series import series_power
+from edgphys.exact.matrix_series import series_power, series_product
 from edgphys.exact.rotor_chains import cylinder_waves
 
 __all__ = ["can_sum", "torus"]
@@ -117,23 +118,30 @@ def _row_currents(width: int, strength: float) -> NDArray[np.int64]:
     return every[ratios[np.abs(every)].prod(axis=1) > _CUT]
 
 
-def _blocks(extent: tuple[int, int], beta: float, across: float, along: float):
+def _blocks(
+    extent: tuple[int, int], beta: float, across: float, along: float
+) -> Iterator[tuple[int, list[NDArray], list[NDArray]]]:
     """Flow, and the matrices of a row as series in beta and in the twist across, for flows of 0 and more."""
     width, length = extent
     currents = _row_currents(width, beta * along)
     n_max = int(np.abs(currents).max(initial=0))
     vertical = cylinder_waves(beta * along, along, n_max)
-    weights = np.ones(len(currents)) * np.array([1.0, 0.0, 0.0])[:, None]
-    for j in range(width):
-        weights = _product(weights, vertical[:, n_max + currents[:, j]])
+    weights = _of_all(vertical, n_max + currents)
     for flow in range(int(currents.sum(axis=1).max(initial=0)) + 1):
         mine = np.flatnonzero(currents.sum(axis=1) == flow)
         if weights[0, mine].max(initial=0.0) ** length < _CUT * weights[0].max() ** length:
             break
         of_beta, of_twist = _row_sums(currents[mine], beta * across, across)
-        own = weights[:, mine]
-        by_beta = [sum(own[j][None, :] * of_beta[k - j] for j in range(k + 1)) for k in range(3)]
-        yield flow, by_beta, [own[0][None, :] * one for one in of_twist]
+        own = weights[:, None, mine]
+        yield flow, series_product(own, of_beta), [own[0] * one for one in of_twist]
+
+
+def _of_all(waves: NDArray[np.float64], places: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Products of the series of waves at the places of each row, (3, n_rows)."""
+    product = waves[:, places[:, 0]]
+    for column in places.T[1:]:
+        product = np.stack(series_product(product, waves[:, column]))
+    return product
 
 
 def _row_sums(currents: NDArray[np.int64], strength: float, slope: float) -> tuple[NDArray, NDArray]:
@@ -154,16 +162,10 @@ def _row_sums(currents: NDArray[np.int64], strength: float, slope: float) -> tup
         if not inside.any():
             continue
         rows = flows[inside]
-        term = waves[:, n_top + rows[:, 0]]
-        for j in range(1, rows.shape[1]):
-            term = _product(term, waves[:, n_top + rows[:, j]])
+        term = _of_all(waves, n_top + rows)
         total = rows.sum(axis=1)
         of_beta[:, inside] += term
         of_twist[0][inside] += term[0]
         of_twist[1][inside] += total * term[0]
         of_twist[2][inside] += 0.5 * total**2 * term[0]
     return of_beta, of_twist
-
-
-def _product(left: NDArray, right: NDArray) -> NDArray:
-    return np.stack([sum(left[j] * right[k - j] for j in range(k + 1)) for k in range(3)])

@@ -26,6 +26,7 @@ from edgphys.mcmc.phi4.overrelaxation import Phi4Overrelaxation
 from edgphys.mcmc.rotors.heat_bath import RotorHeatBath
 from edgphys.mcmc.rotors.overrelaxation import RotorOverrelaxation
 from edgphys.mcmc.rotors.wolff import RotorWolff
+from edgphys.mcmc.states.local import StatesHeatBath, StatesMetropolis
 from edgphys.systems.base import check_finite_integral
 
 __all__ = ["algorithms_for", "best_algorithm", "make_sampler"]
@@ -41,6 +42,8 @@ _SAMPLERS: tuple[type[AbstractSampler], ...] = (
     Phi4HMC,
     Phi4EmbeddedWolff,
     Phi4Overrelaxation,
+    StatesMetropolis,
+    StatesHeatBath,
     RandomWalkMetropolis,
     MALA,
     GenericHMC,

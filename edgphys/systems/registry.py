@@ -16,6 +16,8 @@ from edgphys.systems.continuous.logistic import LogisticRegression
 from edgphys.systems.continuous.many_well import ManyWell
 from edgphys.systems.continuous.mueller_brown import MuellerBrown
 from edgphys.systems.continuous.planar import Planar
+from edgphys.systems.lattice.finite_states.clock import Clock
+from edgphys.systems.lattice.finite_states.potts import Potts
 from edgphys.systems.lattice.ising import Ising
 from edgphys.systems.lattice.phi4 import Phi4
 from edgphys.systems.lattice.rotors.heisenberg import Heisenberg
@@ -39,6 +41,8 @@ SYSTEMS: tuple[type[AbstractSystem], ...] = (
     ManyWell,
     MuellerBrown,
     Planar,
+    Potts,
+    Clock,
     XY,
     Heisenberg,
 )
