@@ -27,7 +27,7 @@ __all__ = ["exact_values"]
 # Chains that a matrix in a field, or a product over bonds, takes.
 _LONGEST = 4096
 # Couplings over the temperature up to which the waves are few.
-_STRONGEST = {"chains": 300.0, "tori": 2.5}
+_STRONGEST = {"chains": 300.0, "tori": 1.7}
 _NAMES = ("log_z", "free_energy", "energy", "entropy", "specific_heat", "magnetization")
 
 

@@ -60,7 +60,7 @@ class XY(AbstractRotor):
         exact=(
             "free spins, any lattice: log_z, free_energy, energy, specific_heat, magnetization",
             "chains, any couplings, uniform ones in a field: the same; rings without field: helicity_modulus",
-            "square tori of 3 by up to 64 sites without field, T >= 0.4 J: the same, helicity_modulus",
+            "square tori of 3 by up to 64 sites without field, T >= 0.6 J: the same, helicity_modulus",
         ),
         title="XY model",
     )
