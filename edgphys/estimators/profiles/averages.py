@@ -73,7 +73,7 @@ def column(samples: xr.Dataset, coordinate: Coordinate) -> np.ndarray:
         values = samples[coordinate].transpose(*dims).values
     else:
         raise ValueError(
-            f"coordinate must be a function, a number or a variable of samples, {tuple(samples.data_vars)}, "
+            f"coordinate must be a function or a variable of samples, {tuple(samples.data_vars)}, "
             f"got {coordinate!r}"
         )
     values = np.asarray(values, np.float64)
@@ -225,8 +225,11 @@ def _from_chains(columns: np.ndarray, function: Transform, window: int) -> tuple
 
 def _numbered(configurations: np.ndarray, k: int) -> np.ndarray:
     flat_ones = configurations.reshape(len(configurations), -1)
-    if not 0 <= k < flat_ones.shape[1]:
-        raise ValueError(f"coordinate must be a number below {flat_ones.shape[1]}, got {k}")
+    n = flat_ones.shape[1]
+    if not 0 <= k < n:
+        raise ValueError(
+            f"coordinate must be a function or a variable of samples, or a number below {n}, got {k}"
+        )
     return flat_ones[:, k]
 
 

@@ -8,6 +8,7 @@ import json
 import numpy as np
 import pytest
 import scipy.special
+import xarray as xr
 from helpers.springs import (
     EDGES,
     TEMPERATURE,
@@ -85,5 +86,5 @@ def test_numbered_coordinates_of_a_domain_range_from_end_to_end():
     assert float(plane["other_low"][0]) == 0.0 and float(plane["other_high"][-1]) == x[..., 1].max()
     plain = free_energy_profile(chains.drop_attrs(), 0, 8, temperature=1.0)
     assert float(plain["coordinate_low"][0]) == x[..., 0].min()
-    with pytest.raises(ValueError, match="coordinate must be a number below 2, got 2"):
+    with pytest.raises(ValueError, match="or a number below 2, got 2"):
         free_energy_profile(chains, 2)
