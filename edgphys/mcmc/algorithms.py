@@ -23,6 +23,9 @@ from edgphys.mcmc.phi4.embedded_wolff import Phi4EmbeddedWolff
 from edgphys.mcmc.phi4.hmc import Phi4HMC
 from edgphys.mcmc.phi4.metropolis import Phi4Metropolis
 from edgphys.mcmc.phi4.overrelaxation import Phi4Overrelaxation
+from edgphys.mcmc.rotors.heat_bath import RotorHeatBath
+from edgphys.mcmc.rotors.overrelaxation import RotorOverrelaxation
+from edgphys.mcmc.rotors.wolff import RotorWolff
 from edgphys.mcmc.states.local import StatesHeatBath, StatesMetropolis
 from edgphys.mcmc.states.swendsen_wang import StatesSwendsenWang
 from edgphys.mcmc.states.wolff import StatesWolff
@@ -48,6 +51,9 @@ _SAMPLERS: tuple[type[AbstractSampler], ...] = (
     RandomWalkMetropolis,
     MALA,
     GenericHMC,
+    RotorHeatBath,
+    RotorOverrelaxation,
+    RotorWolff,
 )
 
 

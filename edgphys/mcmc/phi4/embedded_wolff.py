@@ -23,6 +23,7 @@ import numpy as np
 from numba import njit
 
 from edgphys import _checks
+from edgphys.mcmc.core.acceptance import follows
 from edgphys.mcmc.core.sampler import CLUSTERS, VISITED, ChainState
 from edgphys.mcmc.core.spectrum import keep_configuration
 from edgphys.mcmc.ising.clusters import sweep_length as clusters
