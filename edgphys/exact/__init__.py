@@ -7,7 +7,8 @@
 * `transfer`: Ising ring, phi^4 ring, small phi^4 tori;
 * `gaussian`: free scalar field on any lattice;
 * `free_sites`: spins and fields without neighbours;
-* `strips`: Ising on strips of width 8, in a field, with the law of the magnetization.
+* `strips`: Ising on strips of width 8, in a field, with the law of the magnetization;
+* `rotor_chains`: spins of two and three components on chains; `xy_tori`: XY on narrow tori.
 """
 
 from __future__ import annotations
