@@ -52,12 +52,6 @@ def follow_threshold(strength: float) -> np.uint64:
     return np.uint64(min(int(scaled), 2**64 - 1))
 
 
-@njit(nogil=True, cache=True)
-def follows(u, bond):
-    """``u < 1 - exp(-bond)``; the bounds ``b - b^2/2 < 1 - exp(-b) < b`` mostly spare the exponential."""
-    return u < bond and (u < bond - 0.5 * bond * bond or u < -math.expm1(-bond))
-
-
 def make_links(lattice, earlier_only: bool = False) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Neighbours of every site as steps in the numbering of the lattice.
 
