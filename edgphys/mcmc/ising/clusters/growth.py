@@ -22,7 +22,6 @@ from edgphys.mcmc.random.xoshiro import advance_words
 __all__ = [
     "follow_threshold",
     "followed_bits",
-    "follows",
     "make_links",
     "make_weighed_links",
     "why_no_clusters",
