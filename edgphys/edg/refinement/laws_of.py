@@ -20,7 +20,7 @@ from edgphys.systems import Ising, Phi4
 from edgphys.systems.base import AbstractSystem
 from edgphys.systems.lattice.base import AbstractLatticeSystem
 
-__all__ = ["common_form", "has_law", "law_of"]
+__all__ = ["common_form", "has_law", "law_of", "why_no_law"]
 
 
 def _spin_law(system: Ising, with_field: bool | None) -> SpinLaw:
@@ -86,6 +86,7 @@ class _Kind:
     law: Callable[[Any, Any], AbstractLaw]
     common_form: Callable[[Any], Any]
     serves: Callable[[Any], bool]
+    differs: Callable[[Any], bool]
 
 
 def _declares(partial_sum: str) -> Callable[[Any], bool]:
@@ -109,10 +110,15 @@ def _has_angles(system: Any) -> bool:
 
 
 _LAWS = {
-    "ising": _Kind(_spin_law, lambda systems: any(one.field != 0.0 for one in systems), _declares("cells")),
-    "phi4": _Kind(_quartic_law, _largest, _declares("sites")),
-    "states": _Kind(_states_law, _same_tables, _has_one_table),
-    "rotor": _Kind(_angle_law, _angle_form, _has_angles),
+    "ising": _Kind(
+        _spin_law,
+        lambda systems: any(one.field != 0.0 for one in systems),
+        _declares("cells"),
+        _declares("spins"),
+    ),
+    "phi4": _Kind(_quartic_law, _largest, _declares("sites"), lambda system: False),
+    "states": _Kind(_states_law, _same_tables, _has_one_table, lambda system: True),
+    "rotor": _Kind(_angle_law, _angle_form, _has_angles, lambda system: system.n_components == 2),
 }
 
 
@@ -122,6 +128,12 @@ def has_law(system: AbstractSystem) -> bool:
     One law serves the sites of all cells: couplings may differ by kind of bond, not from cell to cell.
     """
     return system.family in _LAWS and _LAWS[system.family].serves(system)
+
+
+def why_no_law(system: AbstractSystem) -> str:
+    """What is not alike in all cells of a system of a family with laws, as the end of a sentence; or nothing."""
+    of_law = _LAWS.get(system.family)
+    return "" if of_law is None or not of_law.differs(system) else " whose couplings differ from cell to cell"
 
 
 def law_of(system: AbstractLatticeSystem, form: Any = None) -> AbstractLaw:
