@@ -91,6 +91,8 @@ class AbstractRecipe(ABC):
         Where it can learn from, the default first: "energy" is the energy of the system alone.
     conditional : bool
         Whether one model can serve a range of couplings.
+    by_gradient : bool
+        Whether it learns the density of x from the gradient of its energy.
     """
 
     name: ClassVar[str]

@@ -81,12 +81,19 @@ def _degree(system: Phi4) -> int:
 
 @dataclass(frozen=True)
 class _Kind:
-    """How laws of a family are made, and the form that serves several of its systems."""
+    """How laws of a family are made, and the form that serves several of its systems.
+
+    `serves` says whether a system has laws, `differs` whether one that has none lacks cells that are alike.
+    """
 
     law: Callable[[Any, Any], AbstractLaw]
     common_form: Callable[[Any], Any]
     serves: Callable[[Any], bool]
     differs: Callable[[Any], bool]
+
+
+def _any_field(systems: Sequence[Ising]) -> bool:
+    return any(one.field != 0.0 for one in systems)
 
 
 def _declares(partial_sum: str) -> Callable[[Any], bool]:
@@ -110,12 +117,7 @@ def _has_angles(system: Any) -> bool:
 
 
 _LAWS = {
-    "ising": _Kind(
-        _spin_law,
-        lambda systems: any(one.field != 0.0 for one in systems),
-        _declares("cells"),
-        _declares("spins"),
-    ),
+    "ising": _Kind(_spin_law, _any_field, _declares("cells"), _declares("spins")),
     "phi4": _Kind(_quartic_law, _largest, _declares("sites"), lambda system: False),
     "states": _Kind(_states_law, _same_tables, _has_one_table, lambda system: True),
     "rotor": _Kind(_angle_law, _angle_form, _has_angles, lambda system: system.n_components == 2),
@@ -131,7 +133,7 @@ def has_law(system: AbstractSystem) -> bool:
 
 
 def why_no_law(system: AbstractSystem) -> str:
-    """What is not alike in all cells of a system of a family with laws, as the end of a sentence; or nothing."""
+    """Where a system of a family with laws has none: why, as the end of a sentence; or nothing."""
     of_law = _LAWS.get(system.family)
     return "" if of_law is None or not of_law.differs(system) else " whose couplings differ from cell to cell"
 
