@@ -16,6 +16,7 @@ from edgphys.systems.lattice.base import AbstractLatticeSystem
 from edgphys.systems.lattice.ising import Ising
 from edgphys.systems.lattice.phi4 import Phi4
 from edgphys.systems.lattice.relaxation import LatticeOperator
+from edgphys.systems.lattice.transverse_ising import TransverseIsing
 from edgphys.systems.particles.base import AbstractParticleSystem
 from edgphys.systems.particles.double_well_particles import DoubleWellParticles
 from edgphys.systems.particles.lennard_jones import LennardJones
@@ -41,6 +42,7 @@ __all__ = [
     "Phi4",
     "Planar",
     "Potential",
+    "TransverseIsing",
     "available",
     "build",
     "sample_attrs",

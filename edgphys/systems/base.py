@@ -94,6 +94,11 @@ class AbstractSystem(Final, AbstractObserving):
     # ------------------------------------------------------------------------------------- what it is
 
     @property
+    def built_on(self) -> Lattice | None:
+        """The lattice that the constructor takes."""
+        return self.lattice
+
+    @property
     def symmetries(self) -> tuple[str, ...]:
         """Names of the symmetries of the energy, such as "translation" or "z2"."""
         return ()

@@ -18,6 +18,7 @@ from edgphys.systems.continuous.mueller_brown import MuellerBrown
 from edgphys.systems.continuous.planar import Planar
 from edgphys.systems.lattice.ising import Ising
 from edgphys.systems.lattice.phi4 import Phi4
+from edgphys.systems.lattice.transverse_ising import TransverseIsing
 from edgphys.systems.particles.double_well_particles import DoubleWellParticles
 from edgphys.systems.particles.lennard_jones import LennardJones
 from edgphys.systems.records import SystemRecord
@@ -37,6 +38,7 @@ SYSTEMS: tuple[type[AbstractSystem], ...] = (
     ManyWell,
     MuellerBrown,
     Planar,
+    TransverseIsing,
 )
 
 
