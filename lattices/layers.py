@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Copies of a lattice, one behind the other along one more periodic axis: the lattice of a path integral.
 
-A site of layer t is joined to its copies in the layers t - 1 and t + 1 by bonds of a kind of their own; inside
-a layer the bonds are those of the lattice. Layers lie closer than neighbours in a layer do, so that no
+A site of layer t is joined to its copies in the layers t - 1 and t + 1 by bonds of a kind of their own; in a
+layer the bonds are those of the lattice. Layers lie closer than neighbours in a layer do, so that no
 operation of the point group exchanges the axes.
 """
 

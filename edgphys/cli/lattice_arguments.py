@@ -26,11 +26,14 @@ class LatticeArguments:
     """The words for a lattice; None, or False for double bonds, where not given: some systems have none."""
 
     lattice: Annotated[
-        str | None, typer.Option(help="Name of a lattice, or path of a .toml file; square by default, of a quantum system chain.")
+        str | None,
+        typer.Option(
+            help="Name of a lattice, or path of a .toml file; square by default, of a quantum system chain."
+        ),
     ] = None
     extent: Annotated[
         str | None,
-        typer.Option(help="Unit cells along each axis: 16, or 16x8; 8 by default, 12 of a quantum chain. A scan takes 8,16 too."),
+        typer.Option(help="Unit cells along each axis: 16, or 16x8; 8 by default. A scan takes 8,16,32 too."),
     ] = None
     pbc: Annotated[
         bool | None, typer.Option("--pbc/--open", help="Boundary along all axes; periodic by default.")
@@ -46,7 +49,7 @@ class LatticeArguments:
     ] = False
 
     def or_else(self, lattice: str, extent: str) -> LatticeArguments:
-        """The same, with this lattice where none was given, and of this extent where none was given either."""
+        """The same, with this lattice, and extent, where none was given."""
         if self.lattice is not None:
             return self
         return replace(self, lattice=lattice, extent=extent if self.extent is None else self.extent)

@@ -83,7 +83,7 @@ def transverse_ising(
 
 
 def _hamiltonian(diagonal: NDArray, field: float, n: int, parity: float) -> NDArray:
-    """On (|s> + parity |-s>) / sqrt 2, s with the last spin up: turning that one leads to the reverse of -s."""
+    """On (|s> + parity |-s>) / sqrt 2, s with the last spin up: turning that one gives minus a state."""
     states = np.arange(len(diagonal))
     h = np.diag(diagonal)
     for site in range(n - 1):

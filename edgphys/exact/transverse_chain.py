@@ -39,7 +39,13 @@ _DIFFERENCE = 1e-4  # of the second derivative, relative to beta; errors of orde
 
 
 def log_z(
-    n_sites: int, temperature: float, field: float, coupling: float, *, ring: bool, n_slices: int | None = None
+    n_sites: int,
+    temperature: float,
+    field: float,
+    coupling: float,
+    *,
+    ring: bool,
+    n_slices: int | None = None,
 ) -> float:
     """log of Z, natural logarithm.
 
@@ -76,7 +82,9 @@ def estimates(
         return -of_beta(b + 1j * _STEP).imag / _STEP
 
     h = _DIFFERENCE * beta
-    slope = (8 * (energy(beta + h) - energy(beta - h)) - energy(beta + 2 * h) + energy(beta - 2 * h)) / (12 * h)
+    slope = (8 * (energy(beta + h) - energy(beta - h)) - energy(beta + 2 * h) + energy(beta - 2 * h)) / (
+        12 * h
+    )
     value = float(of_beta(beta).real)
     tilted = _log_z(n_sites, beta, field + 1j * _STEP, coupling, ring, None)
     return {

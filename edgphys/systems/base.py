@@ -182,6 +182,7 @@ class AbstractSystem(Final, AbstractObserving):
             "beta": float(self.beta),
             "definitions": json.dumps(self.definitions | self._own_definitions()),
             **({"constants": json.dumps(self.constants)} if self.constants else {}),
+            **({} if self.weighs_energy else {"weighs_energy": 0}),
             **self._own_attrs(self._geometry_attrs()),
         }
 

@@ -48,7 +48,9 @@ class _Kind:
 
 
 _LAWS = {
-    "ising": _Kind(_spin_law, lambda systems: any(one.site_fields.any() for one in systems), frozenset({"cells"})),
+    "ising": _Kind(
+        _spin_law, lambda systems: any(one.site_fields.any() for one in systems), frozenset({"cells"})
+    ),
     "phi4": _Kind(_quartic_law, _largest, frozenset({"sites"})),
 }
 

@@ -9,19 +9,19 @@ By the formula of Trotter, with n slices and the time step tau = beta / n,
         = C sum_s exp(sum_t [ sum_<ij> tau J_ij s_it s_jt + K sum_i s_it s_i,t+1 ]),
     K = -log(tanh(tau Gamma)) / 2,     log C = (N n / 2) log(sinh(2 tau Gamma) / 2)
 
-over Ising spins s_it on n copies of the lattice, periodic in t; Z_n = Z + O(tau^2). So that a configuration is
-that of an Ising model with couplings by kind of bond, and all that moves or draws those serves here.
+over Ising spins s_it on n copies of the lattice, periodic in t; Z_n = Z + O(tau^2). A configuration is that
+of an Ising model with couplings by kind of bond, and all that moves or draws those serves here.
 
 Estimators, of one configuration, with x = tau Gamma and S the sum of s_it s_i,t+1:
 
     transverse_magnetization   coth 2x - S / (N n sinh 2x)     average <sx>: a bond adds tanh x or coth x
-    energy                     -N Gamma sx - sum_t sum_<ij> J_ij s_it s_jt / n     average -d log Z_n / d beta
+    energy                     -N Gamma sx - sum_t sum_<ij> J_ij s_it s_jt / n,  average -d log Z_n / d beta
     energy_slope               its derivative by beta: C = beta^2 (<E^2> - <E>^2 - <energy_slope>)
     magnetization              m, mean of s over sites and time; <m^2> beta N is the susceptibility of Kubo
     equal_time_magnetization_2 mean over t of m_t^2, average <(sum_i sz_i)^2> / N^2; and _4, of m_t^4
 
-`log_z`, with all constants, is that of Z_n. Exactly known, without time step: log_z, energy, specific heat and
-<sx> of the chain of any length (free fermions); everything up to 10 sites (diagonalisation).
+`log_z`, with all constants, is that of Z_n. Exactly known, without time step: log_z, energy, specific heat
+and <sx> of the chain of any length (free fermions); everything up to 10 sites (diagonalisation).
 
 References
 ----------
@@ -108,7 +108,7 @@ class TransverseIsing(AbstractIsing):
         J, of either sign, or J of each kind of bond.
     n_slices : int, default 0
         Copies of the lattice along imaginary time, 2 or more; 0: as many as `time_step` asks for.
-    time_step : float, default 0.05
+    time_step : float, default 0.025
         tau is at most this, in the units of 1 / J; `n_slices` goes before it.
     strength : float, default 1.0
         Factor of all couplings of the classical model: what ladders from free spins change.
@@ -145,7 +145,7 @@ class TransverseIsing(AbstractIsing):
             Parameter("field", "Gamma, positive", 1.0),
             Parameter("coupling", "J; one, or by kind of bond", 1.0, takes_several=True),
             Parameter("n_slices", "copies along imaginary time; 0: by time_step", 0.0),
-            Parameter("time_step", "longest step of imaginary time", 0.05),
+            Parameter("time_step", "longest step of imaginary time", 0.025),
         ),
         lattices="any lattice of up to three axes, periodic or open; a chain of 12 by default",
         exact=(
@@ -166,7 +166,7 @@ class TransverseIsing(AbstractIsing):
         field: float = 1.0,
         coupling: Any = 1.0,
         n_slices: int = 0,
-        time_step: float = 0.05,
+        time_step: float = 0.025,
         strength: float = 1.0,
     ) -> None:
         self._built_on = check_lattice(lattice)
@@ -175,7 +175,9 @@ class TransverseIsing(AbstractIsing):
         strength = _checks.finite(strength, "strength")
         given = bond_couplings(lattice, coupling)
         if isinstance(given.given, list):
-            raise ArgumentValueError("coupling must be a number, or one by kind of bond, got an array", "coupling")
+            raise ArgumentValueError(
+                "coupling must be a number, or one by kind of bond, got an array", "coupling"
+            )
         self.coupling, self._quantum_bonds = given.given, given.values
         n = self._count(n_slices, _checks.positive(time_step, "time_step"))
         self.n_slices, self.time_step = n, self.beta / n
@@ -212,7 +214,7 @@ class TransverseIsing(AbstractIsing):
 
     @property
     def _spacing(self) -> float:
-        """Of the layers, in units of the way of an excitation in a time step; a power of 2, so that it lasts."""
+        """Of the layers: how far an excitation comes in a time step, to a power of 2."""
         way = 2.0 * self.time_step * max(self.field, *np.abs(self._quantum_bonds))
         return 2.0 ** max(-20, min(-1, math.floor(math.log2(way))))
 
@@ -318,7 +320,11 @@ class TransverseIsing(AbstractIsing):
             for k in (2, 4)
         )
         words = "derivative of the energy estimator by beta"
-        return ("transverse_magnetization", transverse, _TRANSVERSE, ""), ("energy_slope", slope, words), *powers
+        return (
+            ("transverse_magnetization", transverse, _TRANSVERSE, ""),
+            ("energy_slope", slope, words),
+            *powers,
+        )
 
     @property
     def definitions(self) -> dict[str, str]:
