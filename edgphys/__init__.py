@@ -16,10 +16,14 @@ from typing import Any
 
 __all__ = [
     "EDG",
+    "XY",
+    "Clock",
     "DoubleWell",
     "DoubleWellParticles",
     "Harmonic",
+    "Heisenberg",
     "Ising",
+    "LatticePotential",
     "LennardJones",
     "LogisticRegression",
     "ManyWell",
@@ -28,6 +32,7 @@ __all__ = [
     "Phi4",
     "Planar",
     "Potential",
+    "Potts",
     "TransverseIsing",
     "__version__",
     "at",
@@ -69,13 +74,17 @@ __all__ = [
 __version__ = "0.1.0"
 
 _MEMBERS = {
+    "Clock": "edgphys.systems",
     "DoubleWell": "edgphys.systems",
     "DoubleWellParticles": "edgphys.systems",
+    "LatticePotential": "edgphys.systems",
     "LennardJones": "edgphys.systems",
     "LogisticRegression": "edgphys.systems",
     "Planar": "edgphys.systems",
     "EDG": "edgphys.edg",
+    "XY": "edgphys.systems",
     "Harmonic": "edgphys.systems",
+    "Heisenberg": "edgphys.systems",
     "Ising": "edgphys.systems",
     "ManyWell": "edgphys.systems",
     "MuellerBrown": "edgphys.systems",
@@ -83,6 +92,7 @@ _MEMBERS = {
     "Phi4": "edgphys.systems",
     "Potential": "edgphys.systems",
     "TransverseIsing": "edgphys.systems",
+    "Potts": "edgphys.systems",
     "at": "edgphys.dataset.selection",
     "average": "edgphys.estimators",
     "basins": "edgphys.estimators",

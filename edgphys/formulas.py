@@ -24,6 +24,7 @@ __all__ = [
     "entropy",
     "exact_entropy",
     "free_energy_difference",
+    "helicity_modulus",
     "magnetization",
     "specific_heat",
     "staggered",
@@ -102,6 +103,15 @@ def free_energy_difference(p, mean: Means) -> np.ndarray:
     seen = (np.real(of_a) > 0.0) & (np.real(of_b) > 0.0)  # rounding may leave less than nothing
     log_a, log_b = (np.log(np.where(seen, population, 1.0)) for population in (of_a, of_b))
     return np.where(seen, log_b - log_a, np.nan) / p.beta
+
+
+def helicity_modulus(ending: str) -> Callable[[Any, Means], np.ndarray]:
+    """Of the columns of one axis, ``_x`` and so on, or of the mean over the axes, with no ending."""
+
+    def of_twists(p, mean: Means) -> np.ndarray:
+        return mean[f"helicity_cosine{ending}"] - p.beta * mean[f"helicity_sine_2{ending}"]
+
+    return of_twists
 
 
 def staggered(formula: Callable[[Any, Means], np.ndarray]) -> Callable[[Any, Means], np.ndarray]:

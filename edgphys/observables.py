@@ -30,6 +30,7 @@ from edgphys.formulas import (
     correlation_length,
     entropy,
     free_energy_difference,
+    helicity_modulus,
     magnetization,
     specific_heat,
     staggered,
@@ -43,6 +44,7 @@ __all__ = [
     "ESTIMATES",
     "LADDER",
     "PRIMARIES",
+    "ROTOR",
     "SHIFTED",
     "STAGGERED",
     "TABLE",
@@ -246,6 +248,33 @@ def _plain(role: str, words: dict[str, str], hidden: tuple[str, ...] = (), joint
     )
 
 
+def _helicity(axis: str) -> Observable:
+    """The record of the helicity modulus of one axis, or of all without a name."""
+    end, words = (f"_{axis}", f"along axis {axis}, ") if axis else ("", "mean over the periodic axes, ")
+    return Observable(
+        f"helicity_modulus{end}",
+        f"spin stiffness Y = <C> - beta <Q>, {words}second derivative by a twist per length of the free "
+        "energy per site; same units as energy",
+        role="own",
+        symbol=rf"$\Upsilon_{axis}$" if axis else r"$\Upsilon$",
+        unit="energy",
+        needs=(f"helicity_cosine{end}", f"helicity_sine_2{end}"),
+        formula=helicity_modulus(end),
+    )
+
+
+_ROTOR = (
+    *map(_helicity, ("", *AXES)),
+    Observable(
+        "vorticity",
+        "mean over plaquettes of |q|, q the winding number of the spins around it, per draw; average; "
+        "vortices of either sign per plaquette",
+        role="own",
+        symbol=r"$\langle |q|\rangle$",
+        low=0.0,
+        **_mean_of("vorticity"),
+    ),
+)
 _PER_DRAW = _plain(
     "primary",
     {
@@ -256,6 +285,24 @@ _PER_DRAW = _plain(
         "correlator_min": "mean over axes of |sum_x s_x exp(i k.r_x)|^2 / n_sites, "
         "k = reciprocal vector/extent",
         **{f"correlator_min_{axis}": f"its part along axis {axis}, |sum|^2 / n_sites" for axis in AXES},
+    },
+)
+_TWISTS = _plain(
+    "primary",
+    {
+        f"helicity_{part}{end}": words + (f" along axis {end[1:]}" if end else ", mean over periodic axes")
+        for part, words in (
+            (
+                "cosine",
+                "C = (2/n) sum over bonds of J e^2 S_i.S_j / n_sites, n components, e its length",
+            ),
+            (
+                "sine_2",
+                "Q = mean over planes (a, b) of (sum over bonds of J e (S_i^a S_j^b - S_i^b S_j^a))^2 / "
+                "n_sites, e length of the bond",
+            ),
+        )
+        for end in ("", *(f"_{axis}" for axis in AXES))
     },
 )
 _COLUMNS = tuple(each.name for each in _PER_DRAW)
@@ -374,16 +421,19 @@ _FIRST = [each.name for each in _ESTIMATES].index(_ORDER[0])  # staggered ones l
 TABLE: dict[str, Observable] = {
     each.name: each
     for each in (
-        *(*_ESTIMATES[:_FIRST], *_STAGGERED, *_ESTIMATES[_FIRST:]),
-        *(*_PER_DRAW, *_DIAGNOSTICS, *_RUNS, *_LADDER, *_BRIDGE, *_COSTS),
+        *(*_ESTIMATES[:_FIRST], *_STAGGERED, *_ESTIMATES[_FIRST:], *_ROTOR),
+        *(*_PER_DRAW, *_TWISTS, *_DIAGNOSTICS, *_RUNS, *_LADDER, *_BRIDGE, *_COSTS),
     )
 }
 ESTIMATES = tuple(each.name for each in _ESTIMATES if each.role == "estimate")
 STAGGERED = tuple(each.name for each in _STAGGERED if each.role == "staggered")
+ROTOR = tuple(each.name for each in _ROTOR)
 PRIMARIES = (
     *("energy", "magnetization", "abs_magnetization"),
     *(each.name for each in _PER_DRAW),
     "phi2",
+    "vorticity",
+    *(each.name for each in _TWISTS),
     *(STAGGERED_PREFIX + name for name in ("magnetization", "abs_magnetization", *_COLUMNS)),
 )
 DIAGNOSTICS = tuple(each.name for each in _DIAGNOSTICS)

@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import functools
 import math
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 
 import numpy as np
 
 from lattices import symmetry
 from lattices.colouring import bipartition
-from lattices.numbering import expand_bonds
+from lattices.numbering import bond_displacements
 from lattices.unit_cell import UnitCell
 
 __all__ = ["Lattice"]
@@ -135,13 +135,12 @@ class Lattice:
     @functools.cached_property
     def bond_kinds(self) -> np.ndarray:
         """Number of the kind of each bond in ``unit_cell.kinds``, int32 (n_bonds,)."""
-        kinds, cell = self.unit_cell.kinds, self.unit_cell
-        # The kind as the last digit of the colour: the order of the bonds stays what it is.
-        numbered = (
-            replace(bond, colour=bond.colour * len(kinds) + kinds.index(bond.kind)) for bond in cell.bonds
-        )
-        _, numbers = expand_bonds(replace(cell, bonds=tuple(numbered)), self.extent, self.pbc)
-        return _frozen(numbers % len(kinds))
+        return _frozen(bond_displacements(self.unit_cell, self.extent, self.pbc)[1])
+
+    @functools.cached_property
+    def bond_displacements(self) -> np.ndarray:
+        """Cartesian vector along each bond from its first to its second site, float64 (n_bonds, n_dims)."""
+        return _frozen(bond_displacements(self.unit_cell, self.extent, self.pbc)[0])
 
     @functools.cached_property
     def coordination(self) -> np.ndarray:

@@ -15,7 +15,15 @@ import numpy as np
 
 from lattices.unit_cell import UnitCell
 
-__all__ = ["all_sites", "expand_bonds", "site_index", "site_positions", "sort_bonds", "strides"]
+__all__ = [
+    "all_sites",
+    "bond_displacements",
+    "expand_bonds",
+    "site_index",
+    "site_positions",
+    "sort_bonds",
+    "strides",
+]
 
 
 def strides(extent: tuple[int, ...], n_sites_per_cell: int) -> np.ndarray:
@@ -77,17 +85,61 @@ def expand_bonds(
     bonds : int32 (n_bonds, 2)
     colours : int32 (n_bonds,)
     """
+    bonds, numbers = _bonds_of_cells(cell, extent, pbc)
+    return sort_bonds(bonds, np.array([bond.colour for bond in cell.bonds], dtype=np.int64)[numbers])
+
+
+def bond_displacements(
+    cell: UnitCell, extent: tuple[int, ...], pbc: tuple[bool, ...]
+) -> tuple[np.ndarray, np.ndarray]:
+    """What leads along each bond of `expand_bonds` from its first to its second site, and its kind.
+
+    Parameters
+    ----------
+    cell : UnitCell
+    extent, pbc : one entry per axis
+
+    Returns
+    -------
+    displacements : float64 (n_bonds, n_dims)
+        Cartesian: of the bond itself, not of the positions of its sites, which may lie across the boundary.
+    kinds : int32 (n_bonds,)
+        Number of the kind in ``cell.kinds``.
+
+    Examples
+    --------
+    >>> from lattices import build
+    >>> chain = build("chain", (3,))
+    >>> bond_displacements(chain.unit_cell, (3,), (True,))[0].ravel().tolist()  # bonds 0-1, 0-2, 1-2
+    [1.0, -1.0, 1.0]
+    """
+    bonds, numbers = _bonds_of_cells(cell, extent, pbc)
+    kinds = np.array([cell.kinds.index(bond.kind) for bond in cell.bonds], dtype=np.int64)[numbers]
+    colours = np.array([bond.colour for bond in cell.bonds], dtype=np.int64)[numbers]
+    offsets = np.array(cell.site_offsets)
+    steps = [np.array(b.cell) + offsets[b.sites[1]] - offsets[b.sites[0]] for b in cell.bonds]
+    steps = (np.array(steps) @ np.array(cell.basis_vectors))[numbers]
+    is_turned = bonds[:, 0] > bonds[:, 1]
+    ends = np.sort(bonds, axis=1)
+    order = np.lexsort((is_turned, numbers, kinds, colours, ends[:, 1], ends[:, 0]))
+    return np.where(is_turned, -1.0, 1.0)[order, None] * steps[order], kinds[order].astype(np.int32)
+
+
+def _bonds_of_cells(
+    cell: UnitCell, extent: tuple[int, ...], pbc: tuple[bool, ...]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Bonds from their first site to their second, int64 (n_bonds, 2), and their numbers in the unit cell."""
     cells, _ = all_sites(extent, 1)
     limits, open_axes = np.array(extent), ~np.array(pbc)
-    bonds, colours = [np.empty((0, 2), dtype=np.int64)], [np.empty(0, dtype=np.int64)]
-    for bond in cell.bonds:
+    bonds, numbers = [np.empty((0, 2), dtype=np.int64)], [np.empty(0, dtype=np.int64)]
+    for number, bond in enumerate(cell.bonds):
         ends = cells + np.array(bond.cell)
         fits = np.all(((ends >= 0) & (ends < limits))[:, open_axes], axis=1)
         first = site_index(cells[fits], bond.sites[0], extent, cell.n_sites)
         second = site_index(ends[fits], bond.sites[1], extent, cell.n_sites)
         bonds.append(np.stack([first, second], axis=1))
-        colours.append(np.full(len(first), bond.colour))
-    return sort_bonds(np.concatenate(bonds), np.concatenate(colours))
+        numbers.append(np.full(len(first), number))
+    return np.concatenate(bonds), np.concatenate(numbers)
 
 
 def sort_bonds(bonds: np.ndarray, colours: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import gc
 import os
+import re
 import shlex
 import sys
 import warnings
@@ -154,7 +155,8 @@ def _notes(error: BaseException) -> str:
 
 def _as_typed(message: str, argument: str | None, words: list[str]) -> str:
     """The message with the argument that it is about as one types it: ``--n-samples must be ...``."""
-    if argument is None or not message.startswith(argument):
+    # Not where it is the beginning of a path: a file may be called out.nc.
+    if argument is None or not re.match(re.escape(argument) + r"(?=[ :,\[(]|$)", message):
         return message
     for before, word in pairwise(words):
         if before in ("-p", "--parameter", "--option") and word.startswith(f"{argument}="):

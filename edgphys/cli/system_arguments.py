@@ -27,7 +27,7 @@ _PANEL = "Couplings"
 
 # Parameters with an option of their own: those of the systems on a lattice. Written out, and in the tests
 # compared with the records, since reading these would take half a second at every --help.
-COUPLINGS = ("temperature", "coupling", "field", "kappa", "lam", "m2")
+COUPLINGS = ("temperature", "coupling", "field", "kappa", "lam", "m2", "q")
 _Values = Annotated[str | None, typer.Option(metavar="VALUES", rich_help_panel=_PANEL)]
 _Couplings = make_dataclass("_Couplings", [(name, _Values, None) for name in COUPLINGS], frozen=True)
 

@@ -24,7 +24,7 @@ import xarray as xr
 
 from edgphys.dataset.padding import drawn, pooled
 from edgphys.estimators.fluctuations import is_still
-from edgphys.observables import ESTIMATES, PRIMARIES, SHIFTED, STAGGERED, TABLE, Means
+from edgphys.observables import ESTIMATES, PRIMARIES, ROTOR, SHIFTED, STAGGERED, TABLE, Means
 
 __all__ = ["Primaries", "derived", "errors_unknown", "gradient", "has_primaries", "read_primaries"]
 
@@ -202,7 +202,7 @@ def derived(primaries: Primaries, means: Means) -> dict[str, np.ndarray]:
     """
     out = {}
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        for name in (*ESTIMATES, *STAGGERED):
+        for name in (*ESTIMATES, *STAGGERED, *ROTOR):
             record = TABLE[name]
             if record.formula and all(key in means for key in record.needs):
                 out[name] = record.formula(primaries, means)

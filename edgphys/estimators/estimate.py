@@ -24,7 +24,7 @@ from edgphys.estimators.chains.chain_estimates import enough_draws, estimate_cha
 from edgphys.estimators.draws import draw_dims, refuse_copies
 from edgphys.estimators.weights.weighted_estimates import estimate_weighted
 from edgphys.formulas import exact_entropy
-from edgphys.observables import DIAGNOSTICS, ESTIMATES, STAGGERED, TABLE, table
+from edgphys.observables import DIAGNOSTICS, ESTIMATES, ROTOR, STAGGERED, TABLE, table
 from edgphys.recording.record import recorded
 
 __all__ = ["estimate", "estimate_beside_log_z", "estimates_from_exact", "with_log_z"]
@@ -127,7 +127,7 @@ def estimates_from_exact(values: Mapping[str, float], attrs: Mapping[str, Any]) 
     >>> table.attrs["method"]
     'exact'
     """
-    unknown = sorted(set(values) - set(ESTIMATES) - set(STAGGERED) - set(_own_names(attrs)))
+    unknown = sorted(set(values) - {*ESTIMATES, *STAGGERED, *ROTOR} - set(_own_names(attrs)))
     if unknown:
         raise UnknownNameError(f"values must have names from {ESTIMATES}, got {unknown}")
     filled = {name: float(value) for name, value in values.items()}
@@ -210,7 +210,8 @@ def _assemble(values: Mapping[str, float], attrs: Mapping[str, Any]) -> xr.Datas
     records, described, variables = table(attrs), {}, {}
     units = json.loads(attrs.get("units", "{}"))
     staggered = STAGGERED if any(name in values for name in STAGGERED) else ()
-    for name in (*ESTIMATES, *staggered, *_own_names(attrs)):
+    rotor = tuple(name for name in ROTOR if name in values)
+    for name in (*ESTIMATES, *staggered, *rotor, *_own_names(attrs)):
         described |= {name: records[name].definition, f"{name}_err": f"one standard error of {name}"}
     described |= {name: TABLE[name].definition for name in DIAGNOSTICS}
     for name, text in described.items():

@@ -1,16 +1,17 @@
 # SPDX-License-Identifier: MIT
-r"""Ising model with any couplings and fields, exactly, site after site: transfer matrices for any graph.
+r"""Finitely many states per site, exactly, site after site: transfer matrices for any graph.
 
-    H = -sum_<ij> J_ij s_i s_j - sum_i h_i s_i
+    Ising    H = -sum_<ij> J_ij s_i s_j - sum_i h_i s_i
+    states   E = sum_<ij> w_ij bond[s_i, s_j] + sum_i site_i[s_i],        s_i = 0 .. q - 1
 
-Sites are added row by row. Those that still have neighbours to come are the frontier; for each of its 2^f
+Sites are added row by row. Those that still have neighbours to come are the frontier; for each of its q^f
 states the arrays hold the weight of all that is behind it, and the mean and variance of the energy, of M =
 sum_i s_i and of the lowest waves there. A site whose neighbours are all there is summed over, by the laws of
 total mean and variance: only positive terms are added, at any temperature. A strip of width w, open along its
-length, has f = w + 1; a torus 2 w + 1, since its first row stays. The law of M, and so <|M|> and <M^4>, is
-carried along as one more axis where that is not too long.
+length, has f = w + 1; a torus 2 w + 1, since its first row stays. The law of M of an Ising model, and so
+<|M|> and <M^4>, is carried along as one more axis where that is not too long.
 
-Exact to rounding. Cost: n_sites 2^f, and n_sites^2 2^f for the law.
+Exact to rounding. Cost: n_sites q^f, for each component of the order, and n_sites^2 2^f for the law.
 
 References
 ----------
@@ -29,9 +30,11 @@ from numpy.typing import NDArray
 
 from edgphys.errors import NotExactError
 from edgphys.exact.enumeration import order_estimates, wave_rows
+from edgphys.exact.ratios import second_moment_length
 from lattices import Lattice
+from lattices.momenta import lattice_momenta
 
-__all__ = ["MOST_WIDTH", "can_sum", "has_law", "ising"]
+__all__ = ["MOST_WIDTH", "can_sum", "has_law", "ising", "states"]
 
 # Spins of the frontier, and sites, that `can_sum` allows; states visited in all, and with those of the law.
 MOST_WIDTH, _MOST_SITES = 19, 4096
@@ -39,10 +42,13 @@ _MOST_STATES, _MOST_OF_LAW = 2.0**27, 2.0**30
 # 2^24 states take minutes and gigabytes.
 _WIDEST = 24
 _SPIN = np.array([1.0, -1.0])
+_PAIR = -np.outer(_SPIN, _SPIN)
 
 
-def can_sum(lattice: Lattice) -> bool:
+def can_sum(lattice: Lattice, n_states: int = 2) -> bool:
     """Whether the frontier is narrow enough, and the lattice not too large, for seconds of computation.
+
+    Sites have `n_states` states, and an order parameter of ``n_states - 1`` components at most.
 
     Examples
     --------
@@ -54,8 +60,10 @@ def can_sum(lattice: Lattice) -> bool:
     """
     if lattice.n_sites > _MOST_SITES:
         return False
-    width = _width(lattice)
-    return width <= MOST_WIDTH and lattice.n_sites * 2.0**width <= _MOST_STATES
+    width = _width(lattice)  # infinite where no frontier is narrow enough
+    if width * math.log2(n_states) > MOST_WIDTH:
+        return False
+    return lattice.n_sites * (n_states - 1) * float(n_states) ** width <= _MOST_STATES
 
 
 def has_law(lattice: Lattice) -> bool:
@@ -110,7 +118,8 @@ def ising(
     signs = [np.ones(lattice.n_sites), *([np.asarray(lattice.bipartition, float)] if staggered else [])]
     waves = wave_rows(lattice)
     rows = np.concatenate([np.concatenate([one[None], waves * one]) for one in signs])
-    log_z, means, variances = _moments(lattice, 1.0 / temperature, bonds, sites, rows)
+    energies = _PAIR, bonds, -sites[:, None] * _SPIN
+    log_z, means, variances = _moments(lattice, 1.0 / temperature, energies, rows[..., None] * _SPIN)
     result = {
         "log_z": log_z,
         "free_energy": -temperature * log_z,
@@ -124,6 +133,69 @@ def ising(
         of_order = (float(means[first]), float(variances[first])), law, powers
         part = _order(lattice, temperature, *of_order, vanishes=not sites.any())
         result |= {name + key: value for key, value in part.items()}
+    return result
+
+
+def states(
+    lattice: Lattice,
+    temperature: float,
+    bond: NDArray[np.float64],
+    site: NDArray[np.float64],
+    weights: NDArray[np.float64] | None,
+    vectors: NDArray[np.float64],
+    *,
+    staggered: bool = False,
+    vanishes: bool = False,
+) -> dict[str, float]:
+    """Estimates of a system of finitely many states; arguments as of `edgphys.exact.states.enumerated`.
+
+    Returns
+    -------
+    dict of float
+        ``log_z``, ``free_energy``, ``energy``, ``specific_heat``, ``magnetization``, ``susceptibility`` and,
+        on lattices periodic along all axes, ``correlation_length``; the last three of the staggered order,
+        too, if asked for.
+
+    Raises
+    ------
+    NotExactError
+        If the frontier has more than 2^24 states.
+
+    Examples
+    --------
+    >>> from lattices import build
+    >>> exact = states(build("chain", (40,)), 1.0, -np.eye(3), np.zeros(3), None, np.eye(3))
+    >>> bool(np.isclose(exact["log_z"], np.log((np.e + 2) ** 40 + 2 * (np.e - 1) ** 40)))
+    True
+    """
+    q = len(bond)
+    if _width(lattice) * math.log2(q) > _WIDEST:
+        most = int(_WIDEST / math.log2(q))
+        words = f"lattice must have at most {most} sites of {q} states that separate what is summed from what"
+        raise NotExactError(f"{words} is not, got more in {lattice!r}")
+    n, waves = lattice.n_sites, wave_rows(lattice)
+    energies = bond, np.ones(lattice.n_bonds) if weights is None else weights, np.broadcast_to(site, (n, q))
+    signs = [np.ones(n), *([np.asarray(lattice.bipartition, float)] if staggered else [])]
+    result, mean_of = {}, np.zeros(len(signs))
+    spread, lowest = np.zeros(len(signs)), np.zeros((len(signs), len(waves)))
+    for k, component in enumerate(vectors.T):
+        rows = np.concatenate([np.concatenate([one[None], waves * one]) for one in signs])
+        moments = _moments(lattice, 1.0 / temperature, energies, rows[..., None] * component)
+        log_z, (energy, *means), (energy_spread, *variances) = moments
+        means, variances = (np.reshape(one, (len(signs), -1)) for one in (means, variances))
+        mean_of = means[:, 0] if k == 0 else mean_of
+        spread += variances[:, 0]
+        lowest += (variances + means**2)[:, 1:]
+        result |= {"log_z": log_z, "free_energy": -temperature * log_z, "energy": float(energy)}
+        result |= {"specific_heat": float(energy_spread) / (temperature**2 * n)}
+    for k, name in enumerate(("", "staggered_")[: len(signs)]):
+        zero = vanishes or (k == 1 and lattice.sublattices_alike)
+        result[name + "magnetization"] = 0.0 if zero else float(mean_of[k]) / n
+        result[name + "susceptibility"] = float(spread[k]) / (n * temperature)
+        if len(waves):
+            powers = lowest[k].reshape(-1, 2).sum(1) / n
+            length = second_moment_length(float(spread[k]) / n, powers, lattice_momenta(lattice))
+            result[name + "correlation_length"] = length
     return result
 
 
@@ -188,31 +260,36 @@ def _width(lattice: Lattice) -> float:
 
 
 def _on_axis(values: NDArray, axis: int, n: int) -> NDArray:
-    """A vector of 2 along one of n axes."""
-    return values.reshape([2 if k == axis else 1 for k in range(n)])
+    """A vector along one of n axes."""
+    return values.reshape([len(values) if k == axis else 1 for k in range(n)])
 
 
-def _step_energy(n: int, back: list[tuple[int, int]], bonds: NDArray, field: float) -> NDArray:
-    """Energy that the last of n spins brings, broadcastable to (2,) * n."""
-    local = np.full([1] * n, field)
+def _step_energy(n: int, back: list[tuple[int, int]], energies: tuple, site: int) -> NDArray:
+    """Energy that the last of n sites brings, broadcastable to (q,) * n."""
+    bond, weights, sites = energies
+    total = _on_axis(sites[site], n - 1, n)
     for axis, number in back:
-        local = local + bonds[number] * _on_axis(_SPIN, axis, n)
-    return -local * _on_axis(_SPIN, n - 1, n)
+        shape = [len(bond) if k in (axis, n - 1) else 1 for k in range(n)]
+        total = total + weights[number] * bond.reshape(shape)
+    return total
 
 
-def _moments(
-    lattice: Lattice, beta: float, bonds: NDArray, sites: NDArray, rows: NDArray
-) -> tuple[float, NDArray, NDArray]:
-    """log Z, means and variances of H and of each sum_i rows[k, i] s_i, shapes (1 + n_rows,)."""
+def _moments(lattice: Lattice, beta: float, energies: tuple, rows: NDArray) -> tuple[float, NDArray, NDArray]:
+    """log Z, means and variances of E and of each sum_i rows[k, i, s_i], shapes (1 + n_rows,).
+
+    `energies` are the table of one bond, (q, q), the weights of the bonds, and the tables of the sites,
+    (n_sites, q).
+    """
+    q = len(energies[0])
     log_z, weight = 0.0, np.ones(())
     mean, variance = np.zeros(1 + len(rows)), np.zeros(1 + len(rows))
     for site, n, back, done in _steps(lattice):
-        energy = _step_energy(n, back, bonds, float(sites[site]))
+        energy = _step_energy(n, back, energies, site)
         lowest = float(energy.min())
         weight = weight[..., None] * np.exp(-beta * (energy - lowest))
-        mean = np.broadcast_to(mean[..., None], (len(mean), *[2] * n)).copy()
+        mean = np.broadcast_to(mean[..., None], (len(mean), *[q] * n)).copy()
         mean[0] += energy
-        mean[1:] += rows[:, site].reshape([-1, *[1] * n]) * _on_axis(_SPIN, n - 1, n)
+        mean[1:] += rows[:, site].reshape([-1, *[1] * (n - 1), q])
         variance = np.broadcast_to(variance[..., None], mean.shape)
         for axis in reversed(done):
             weight, mean, variance = _summed(weight, mean, variance, axis)
@@ -223,7 +300,7 @@ def _moments(
 
 
 def _summed(weight: NDArray, mean: NDArray, variance: NDArray, axis: int) -> tuple[NDArray, ...]:
-    """Weight, mean and variance of both values of a spin together."""
+    """Weight, mean and variance of all states of a site together."""
     total = weight.sum(axis, keepdims=True)
     with np.errstate(invalid="ignore"):
         share = np.where(total > 0.0, weight / total, 0.0)
@@ -237,8 +314,9 @@ def _law(
 ) -> NDArray[np.float64]:
     """Probabilities of sum_i signs_i s_i = -n, -n + 2, ..., n, shape (n_sites + 1,)."""
     law = np.ones((1,))  # the last axis counts signs_i s_i = 1
+    energies = _PAIR, bonds, -sites[:, None] * _SPIN
     for site, n, back, done in _steps(lattice):
-        energy = _step_energy(n, back, bonds, float(sites[site]))
+        energy = _step_energy(n, back, energies, site)
         weight = np.exp(-beta * (energy - energy.min()))
         up, down = np.pad(law, [(0, 0)] * (n - 1) + [(1, 0)]), np.pad(law, [(0, 0)] * (n - 1) + [(0, 1)])
         both = (up, down) if signs[site] > 0 else (down, up)

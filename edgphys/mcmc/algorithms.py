@@ -23,6 +23,7 @@ from edgphys.mcmc.phi4.embedded_wolff import Phi4EmbeddedWolff
 from edgphys.mcmc.phi4.hmc import Phi4HMC
 from edgphys.mcmc.phi4.metropolis import Phi4Metropolis
 from edgphys.mcmc.phi4.overrelaxation import Phi4Overrelaxation
+from edgphys.mcmc.states.local import StatesHeatBath, StatesMetropolis
 from edgphys.systems.base import check_finite_integral
 
 __all__ = ["algorithms_for", "best_algorithm", "make_sampler"]
@@ -38,6 +39,8 @@ _SAMPLERS: tuple[type[AbstractSampler], ...] = (
     Phi4HMC,
     Phi4EmbeddedWolff,
     Phi4Overrelaxation,
+    StatesMetropolis,
+    StatesHeatBath,
     RandomWalkMetropolis,
     MALA,
     GenericHMC,

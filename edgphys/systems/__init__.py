@@ -13,9 +13,14 @@ from edgphys.systems.continuous.mueller_brown import MuellerBrown
 from edgphys.systems.continuous.planar import Planar
 from edgphys.systems.continuous.potential import Potential
 from edgphys.systems.lattice.base import AbstractLatticeSystem
+from edgphys.systems.lattice.finite_states.clock import Clock
+from edgphys.systems.lattice.finite_states.potts import Potts
 from edgphys.systems.lattice.ising import Ising
+from edgphys.systems.lattice.lattice_potential import LatticePotential
 from edgphys.systems.lattice.phi4 import Phi4
 from edgphys.systems.lattice.relaxation import LatticeOperator
+from edgphys.systems.lattice.rotors.heisenberg import Heisenberg
+from edgphys.systems.lattice.rotors.xy import XY
 from edgphys.systems.lattice.transverse_ising import TransverseIsing
 from edgphys.systems.particles.base import AbstractParticleSystem
 from edgphys.systems.particles.double_well_particles import DoubleWellParticles
@@ -25,15 +30,19 @@ from edgphys.systems.provenance import sample_attrs
 from edgphys.systems.registry import available, build
 
 __all__ = [
+    "XY",
     "AbstractContinuousSystem",
     "AbstractLatticeSystem",
     "AbstractParticleSystem",
     "AbstractSystem",
+    "Clock",
     "DoubleWell",
     "DoubleWellParticles",
     "Harmonic",
+    "Heisenberg",
     "Ising",
     "LatticeOperator",
+    "LatticePotential",
     "LennardJones",
     "LogisticRegression",
     "ManyWell",
@@ -42,6 +51,7 @@ __all__ = [
     "Phi4",
     "Planar",
     "Potential",
+    "Potts",
     "TransverseIsing",
     "available",
     "build",

@@ -29,7 +29,8 @@ class Final:
         super().__init_subclass__(**options)
         final = next((one for one in cls.__mro__[1:] if "__final__" in vars(one)), None)
         if final is not None:
-            base = next(one for one in final.__mro__ if inspect.isabstract(one))
+            # Not a class that only some of those that ship have in common.
+            base = next(one for one in final.__mro__ if "geometry" in vars(one))
             words = f"{final.__name__} is final: an energy of one's own must derive from {base.__name__}"
             raise ArgumentTypeError(f"{words} of edgphys.systems, got class {cls.__name__}")
 

@@ -16,8 +16,12 @@ from edgphys.systems.continuous.logistic import LogisticRegression
 from edgphys.systems.continuous.many_well import ManyWell
 from edgphys.systems.continuous.mueller_brown import MuellerBrown
 from edgphys.systems.continuous.planar import Planar
+from edgphys.systems.lattice.finite_states.clock import Clock
+from edgphys.systems.lattice.finite_states.potts import Potts
 from edgphys.systems.lattice.ising import Ising
 from edgphys.systems.lattice.phi4 import Phi4
+from edgphys.systems.lattice.rotors.heisenberg import Heisenberg
+from edgphys.systems.lattice.rotors.xy import XY
 from edgphys.systems.lattice.transverse_ising import TransverseIsing
 from edgphys.systems.particles.double_well_particles import DoubleWellParticles
 from edgphys.systems.particles.lennard_jones import LennardJones
@@ -39,6 +43,10 @@ SYSTEMS: tuple[type[AbstractSystem], ...] = (
     MuellerBrown,
     Planar,
     TransverseIsing,
+    Potts,
+    Clock,
+    XY,
+    Heisenberg,
 )
 
 

@@ -27,7 +27,7 @@ from studies.cluster.loopback import ROOT, cluster
 
 FOLDER = Path(__file__).parent
 SCAN = "scan ising --extent 8 --temperature 1.8:3.2:12 --method edg --method wolff --seed 1 --quiet"
-SIZES = "--n-steps 10 --n-samples 500 --n-sweeps 4000 --n-chains 4"
+SIZES = "--n-steps 10 --n-samples 5000 --n-sweeps 300000 --n-chains 4"
 QUICK = "--n-steps 5 --n-samples 100 --n-sweeps 10000 --n-chains 2"
 CASES = {"2 workers, one killed": 2, "1 worker": 1, "2 workers": 2, "4 workers": 4}
 
@@ -38,10 +38,10 @@ def scan_in(folder: Path, out: str, command: str) -> subprocess.Popen:
     return subprocess.Popen(words, cwd=folder, env=environment)
 
 
-def here(folder: Path, command: str) -> float:
+def here(folder: Path, command: str, out: str = "here.nc") -> float:
     """Seconds of the scan in one process, one cell after the other."""
     begin = time.perf_counter()
-    assert scan_in(folder, "here.nc", f"{command} --workers 1").wait() == 0
+    assert scan_in(folder, out, f"{command} --workers 1").wait() == 0
     return time.perf_counter() - begin
 
 

@@ -311,6 +311,12 @@ def test_wrong_command_is_one_line_and_leaves_files_as_they_were(
     assert not out and spoilt_files == {file.name: file.read_bytes() for file in folder.iterdir()}
 
 
+def test_a_file_that_is_called_like_an_argument_keeps_its_name(stub, folder, capsys):
+    words = [word.replace("scan.nc", "out.nc") for word in GOOD]
+    assert main([*words, "--quiet"]) == 0 and main([*words, "--quiet"]) == 2
+    assert ": out.nc exists and is complete" in capsys.readouterr().err
+
+
 def test_existing_file_is_kept_unless_overwritten(stub, folder, capsys):
     assert main([*GOOD, "--quiet"]) == 0
     before = (folder / "scan.nc").read_bytes()

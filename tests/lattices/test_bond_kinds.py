@@ -73,3 +73,31 @@ def test_random_bonds():
         lattices.random_bonds(lattice, seed=-1)
     with pytest.raises(TypeError, match=r"seed must be an integer >= 0, got 1\.5"):
         lattices.random_bonds(lattice, seed=1.5)
+
+
+@pytest.mark.parametrize(
+    ("name", "extent", "pbc"),
+    [
+        ("square", (2, 3), True),
+        ("triangular", (3, 4), (True, False)),
+        ("honeycomb", (2, 3), True),
+        ("kagome", (2, 2), True),
+        ("cubic-j1j2", (3, 3, 4), (False, True, True)),
+    ],
+)
+def test_displacements_lead_from_the_first_site_to_the_second(name, extent, pbc):
+    lattice = lattices.build(name, extent, pbc, allow_double_bonds=True)
+    steps, (first, second) = lattice.bond_displacements, lattice.bonds.T
+    beyond = np.linalg.solve(
+        (lattice.basis_vectors * np.array(extent)[:, None]).T,
+        (steps - lattice.positions[second] + lattice.positions[first]).T,
+    )
+    np.testing.assert_allclose(beyond, np.round(beyond), atol=1e-9)
+    assert np.all(np.abs(beyond[~np.array(lattice.pbc)]) < 1e-9)
+    lengths = [np.linalg.norm(step) for step in steps[lattice.bond_kinds == 0]]
+    np.testing.assert_allclose(lengths, lengths[0], rtol=1e-9)
+    # Bonds between the same two sites lead around the axis in opposite directions.
+    if lattice.n_axes == 2 and extent[0] == 2 and name == "square":
+        double = np.flatnonzero(np.all(lattice.bonds[1:] == lattice.bonds[:-1], axis=1))
+        assert len(double) == 3
+        np.testing.assert_allclose(steps[double], -steps[double + 1])

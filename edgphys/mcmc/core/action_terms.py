@@ -5,6 +5,7 @@ Same numbers as `system.action_terms`, which takes a detour through torch that c
 small lattice:
 
     ising       (sum_<ij> s_i s_j, sum_i s_i); (sum_<ij> J_ij s_i s_j, sum_i h_i s_i) where there are several
+    states      (sum_<ij> w_ij bond[s_i, s_j], sum_i w_i site[s_i]) of the unit tables
     phi4        (sum_<ij> phi_i phi_j, sum_i phi_i^2, sum_i phi_i^4)
     continuous  (E,), or what the system's `terms_kernel` writes
 
@@ -31,7 +32,7 @@ def make_action_terms(system) -> Terms:
     Parameters
     ----------
     system : edgphys.systems.AbstractSystem
-        Configurations are int8 for "ising" and float64 otherwise, sites in the order of the lattice.
+        Configurations are int8 for "ising" and "states", else float64, sites in the order of the lattice.
 
     Examples
     --------
@@ -68,6 +69,23 @@ def _of_spins(system) -> Terms:
         return system.action_terms
     couplings = system.bond_weights, system.site_weights
     return _on_bonds(lambda spins, bonds, out: _weighed_terms(spins, bonds, *couplings, out), 2)(system)
+
+
+def _of_states(system) -> Terms:
+    bonds = np.ascontiguousarray(system.lattice.bonds, dtype=np.uint32).reshape(-1, 2)
+    factors = [
+        np.ones(n) if one is None else one
+        for one, n in ((system.pair_weights, len(bonds)), (system.site_weights, system.n_sites))
+    ]
+    tables = tuple(np.ascontiguousarray(one, np.float64) for one in system.unit_tables)
+
+    def terms(configurations: np.ndarray) -> np.ndarray:
+        out = np.empty((len(configurations), 2))
+        numbers = np.ascontiguousarray(configurations, np.int8)
+        _states_terms(numbers, bonds, *factors, *tables, out)
+        return out
+
+    return terms
 
 
 def _by_kernel(system) -> Terms:
@@ -127,6 +145,18 @@ def _ising_terms(spins, bonds, out):
         out[n, 0], out[n, 1] = aligned, total
 
 
+@njit(nogil=True, cache=True)
+def _states_terms(configurations, bonds, bond_weights, site_weights, bond, site, out):
+    for n in range(configurations.shape[0]):
+        states = configurations[n]
+        of_bonds, of_sites = 0.0, 0.0
+        for b in range(bonds.shape[0]):
+            of_bonds += bond_weights[b] * bond[states[bonds[b, 0]], states[bonds[b, 1]]]
+        for i in range(states.size):
+            of_sites += site_weights[i] * site[states[i]]
+        out[n, 0], out[n, 1] = of_bonds, of_sites
+
+
 @njit(nogil=True, cache=True, fastmath={"reassoc", "contract"})
 def _weighed_terms(spins, bonds, bond_weights, site_weights, out):
     for n in range(spins.shape[0]):
@@ -155,6 +185,7 @@ def _phi4_terms(fields, bonds, out):
 
 _BY_FAMILY: dict[str, Callable[..., Terms]] = {
     "ising": _of_spins,
+    "states": _of_states,
     "phi4": _on_bonds(_phi4_terms, 3),
     "continuous": _by_kernel,
 }

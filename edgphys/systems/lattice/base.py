@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from edgphys._lazy import LazyModule
 from edgphys.systems.base import AbstractSystem
-from edgphys.systems.lattice.couplings import coupling_words
+from edgphys.systems.lattice.couplings import are_invariant, coupling_words
 from edgphys.systems.lattice.measurements import DEFINITIONS, LatticeObservables
 from lattices import Lattice
 
@@ -86,7 +86,7 @@ class AbstractLatticeSystem(AbstractSystem):
     @property
     def observables(self) -> tuple[str, ...]:
         """Names that `measure` gives after `energy`."""
-        return tuple(self._measure(np.ones((1, self.n_sites))))
+        return tuple(self._measure(np.ones((1, self.n_variables))))
 
     @property
     def definitions(self) -> dict[str, str]:
@@ -99,6 +99,13 @@ class AbstractLatticeSystem(AbstractSystem):
         if all(self.lattice.pbc):
             return ("translation",)
         return ("periodic_translation",) if any(self.lattice.pbc) else ()
+
+    def _kept_by(self, weights: tuple[NDArray, NDArray] | None) -> tuple[str, ...]:
+        """What remains of the symmetry of the lattice with these weights of bonds and sites; None: alike."""
+        lattice = self.lattice
+        moved = weights is None or are_invariant(lattice, lattice.translation_generators, *weights)
+        turned = weights is None or are_invariant(lattice, lattice.point_group, *weights)
+        return (*(self._translation_symmetry if moved else ()), *(("point_group",) if turned else ()))
 
     @property
     def n_sites(self) -> int:

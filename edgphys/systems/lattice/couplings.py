@@ -22,7 +22,7 @@ from edgphys._checks import finite, numbers_of, wrong
 from edgphys.errors import ArgumentTypeError, ArgumentValueError, EdgphysError, UnknownNameError
 from lattices import Lattice
 
-__all__ = ["Couplings", "are_invariant", "bond_couplings", "coupling_words", "site_fields"]
+__all__ = ["Couplings", "are_invariant", "bond_couplings", "coupling_words", "site_fields", "strength_of"]
 
 Parameter = float | dict[str, float] | list[float]
 
@@ -76,6 +76,15 @@ def bond_couplings(lattice: Lattice, value: Any) -> Couplings:
 def site_fields(lattice: Lattice, value: Any) -> Couplings:
     """h of every site; raises as `bond_couplings`."""
     return _listed(value, "field", lattice.n_sites, "site")
+
+
+def strength_of(couplings: Couplings, value: Any) -> float:
+    """Factor of all couplings: `value`, which must be 1 where they are one number; raises else."""
+    strength = finite(value, "strength")
+    if couplings.is_number and strength != 1.0:
+        words = f"1 where coupling is one number, got {strength:g}: change coupling"
+        raise ArgumentValueError(f"strength must be {words}", "strength")
+    return strength
 
 
 def _of_kind(kind: str, value: Any) -> float:

@@ -39,12 +39,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, final
 import numpy as np
 from numpy.typing import NDArray
 
-from edgphys import _checks
 from edgphys._checks import temperature_of
 from edgphys._lazy import LazyModule
-from edgphys.errors import ArgumentValueError
 from edgphys.systems.lattice.base import AbstractLatticeSystem, check_lattice
-from edgphys.systems.lattice.couplings import are_invariant, bond_couplings, site_fields
+from edgphys.systems.lattice.couplings import are_invariant, bond_couplings, site_fields, strength_of
 from edgphys.systems.lattice.free_sites import draw_spins, draw_spins_in_fields
 from edgphys.systems.lattice.hopping import BondSums
 from edgphys.systems.lattice.ising_exact import exact_names, exact_values
@@ -141,10 +139,7 @@ class AbstractIsing(AbstractLatticeSystem):
     @functools.cached_property
     def _kept(self) -> tuple[str, ...]:
         """What couplings and fields keep of the symmetry of the lattice."""
-        lattice = self.lattice
-        moved = self.is_uniform or self._is_invariant(lattice.translation_generators)
-        turned = self.is_uniform or self._is_invariant(lattice.point_group)
-        return (*(self._translation_symmetry if moved else ()), *(("point_group",) if turned else ()))
+        return self._kept_by(None if self.is_uniform else (self.bond_weights, self.site_weights))
 
     def _bias(self, like: Tensor) -> float | Tensor:
         """beta h: a number, or one for each site."""
@@ -456,12 +451,9 @@ class Ising(AbstractIsing):
         self.coupling: Any = couplings.given
         self.field: Any = fields.given
         self.parameters = {"temperature": self.temperature, "coupling": self.coupling, "field": self.field}
-        strength = _checks.finite(strength, "strength")
+        strength = strength_of(couplings, strength)
         if not couplings.is_number:
             self.parameters["strength"] = strength
-        elif strength != 1.0:
-            words = f"1 where coupling is one number, got {strength:g}: change coupling"
-            raise ArgumentValueError(f"strength must be {words}", "strength")
         self.one_coupling, self.one_field = couplings.is_number, fields.is_number
         self.is_uniform = self.one_coupling and self.one_field
         self._cells_alike = isinstance(couplings.given, float | dict)

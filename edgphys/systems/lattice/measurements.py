@@ -16,9 +16,15 @@ axes differ there is also
 
 An antiferromagnet on a lattice of two sublattices has all of them once more, with ``staggered_`` in front: of
 s_x eps_x, eps_x = +1 on one sublattice and -1 on the other: at the wave vector of the staggered order.
+
+Of spins with several components m is a vector: ``magnetization`` is its first component, that of the field,
+``abs_magnetization`` its length |m|, the powers are |m|^2 and |m|^4, and correlators are sums over the
+components.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -99,6 +105,26 @@ class LatticeObservables:
         values = self._of(x)
         if self.signs is not None:
             values |= {STAGGERED_PREFIX + name: each for name, each in self._of(x * self.signs).items()}
+        return values
+
+    def of_components(self, components: Iterable[NDArray[np.float64]]) -> dict[str, NDArray[np.float64]]:
+        """Of spins with several components, float64 arrays (n_batch, n_sites), the first along the field.
+
+        Examples
+        --------
+        >>> import lattices
+        >>> observables = LatticeObservables(lattices.build("chain", (4,)))
+        >>> measured = observables.of_components([np.full((1, 4), 0.6), np.full((1, 4), 0.8)])
+        >>> measured["magnetization"], measured["abs_magnetization"].round(12)
+        (array([0.6]), array([1.]))
+        """
+        first, *others = map(self, components)
+        values = {name: sum((one[name] for one in others), each) for name, each in first.items()}
+        for prefix in ("", STAGGERED_PREFIX)[: 1 if self.signs is None else 2]:
+            square = values[prefix + "magnetization_2"]
+            values[prefix + "magnetization"] = first[prefix + "magnetization"]
+            values[prefix + "abs_magnetization"] = np.sqrt(square)
+            values[prefix + "magnetization_4"] = square**2
         return values
 
     def _of(self, x: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""Systems whose sites have one of finitely many states each."""

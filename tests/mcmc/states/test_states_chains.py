@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: MIT
+"""Chains of systems with finitely many states: averages against enumeration, transition matrices, ladders."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+from helpers.chains import chi_square_p
+from helpers.stats import assert_off, assert_z
+
+import lattices
+from edgphys.estimators import estimate
+from edgphys.exact.states import enumerated
+from edgphys.mcmc import algorithms_for, run
+from edgphys.mcmc.algorithms import make_sampler
+from edgphys.mcmc.core.action_terms import make_action_terms
+from edgphys.mcmc.ising.flip_probabilities import LAZY
+from edgphys.systems import Clock, LatticePotential, Potts
+
+SQUARE = lattices.build("square", (3, 3))
+OPEN = lattices.build("square", (2, 4), False)
+RING = lattices.build("chain", (3,))
+LOCAL = ("metropolis", "heat_bath")
+
+
+def blume_capel(lattice=SQUARE):
+    return LatticePotential(
+        lattice, lambda s: 0.9 * s**2, lambda a, b: -a * b, states=(-1, 0, 1), temperature=0.9
+    )
+
+
+CASES = {
+    "potts": lambda: Potts(SQUARE, 1.0, 3),
+    "potts_field": lambda: Potts(SQUARE, 1.2, 4, 0.8, 0.3),
+    "potts_antiferro": lambda: Potts(OPEN, 0.7, 3, -1.0),
+    "potts_kinds": lambda: Potts(SQUARE, 1.0, 3, {"x": 1.0, "y": 0.5}),
+    "potts_glass": lambda: Potts(
+        SQUARE, 1.0, 3, lattices.random_bonds(SQUARE, "gaussian", seed=1), np.linspace(-1, 1, 9)
+    ),
+    "clock": lambda: Clock(OPEN, 0.6, 5),
+    "clock_field": lambda: Clock(OPEN, 0.8, 4, 0.8, 0.3),
+    "clock_antiferro": lambda: Clock(OPEN, 0.6, 4, -1.0),
+    "blume_capel": blume_capel,
+}
+SERVED = {case: LOCAL for case in CASES}
+RUNS = [(case, algorithm) for case, names in SERVED.items() for algorithm in names]
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_algorithms_are_those_that_are_right(case):
+    assert set(algorithms_for(CASES[case]())) == set(SERVED[case])
+
+
+def check_averages(case, algorithm):
+    system = CASES[case]()
+    chains = run(system, algorithm, n_chains=8, n_sweeps=3000, seed=7, keep=True)
+    flat = chains["configurations"].values.reshape(-1, system.n_sites)
+    for name, values in system.measure(flat).items():
+        np.testing.assert_allclose(chains[name].values.ravel(), values, atol=1e-10, err_msg=name)
+    estimates, exact = estimate(chains), system.exact_results()
+    for name in ("energy", "abs_magnetization", "susceptibility"):
+        value, error = float(estimates[name]), float(estimates[f"{name}_err"])
+        scale = 3.0 if name == "susceptibility" else 0.3
+        assert_z(value, error, exact[name], n_tests=3 * len(RUNS), max_err=scale)
+    about = system.pair_weights, system.order_vectors
+    wrong = enumerated(system.lattice, 1.1 * system.temperature, system.bond_table, system.site_table, *about)
+    energy, error = float(estimates["energy"]), float(estimates["energy_err"])
+    assert_off(energy, error, wrong["energy"], least=6, max_err=0.3)  # ten per cent of T are seen
+
+
+QUICK = {("potts_field", "heat_bath"), ("clock_antiferro", "metropolis")}
+
+
+@pytest.mark.statistical
+@pytest.mark.parametrize(("case", "algorithm"), sorted(QUICK))
+def test_averages_are_those_of_the_enumeration(case, algorithm):
+    check_averages(case, algorithm)
+
+
+@pytest.mark.slow
+@pytest.mark.statistical
+@pytest.mark.parametrize(("case", "algorithm"), [one for one in RUNS if one not in QUICK])
+def test_all_averages_are_those_of_the_enumeration(case, algorithm):
+    check_averages(case, algorithm)
+
+
+def local_matrix(system, heat_bath, beta):
+    """Of one sweep in the order of the layout, from the energies of all states."""
+    q, n = system.n_states, system.n_sites
+    states = np.array(list(itertools.product(range(q), repeat=n)))
+    energy, places = system.energy(states.astype(float)), q ** np.arange(n - 1, -1, -1)
+    matrix = np.eye(len(states))
+    for site in make_sampler(system, "heat_bath").layout.order:
+        step = np.zeros_like(matrix)
+        for k, state in enumerate(states):
+            others = k + (np.arange(q) - state[site]) * places[site]
+            cost = beta * (energy[others] - energy[k])
+            if heat_bath:
+                step[k, others] = np.exp(-cost) / np.exp(-cost).sum()
+            else:
+                step[k, others] = LAZY * np.exp(-np.maximum(cost, 0.0)) / (q - 1)
+                step[k, k] += 1.0 - step[k].sum()
+        matrix = matrix @ step
+    return states, energy, matrix
+
+
+@pytest.mark.statistical
+@pytest.mark.parametrize("algorithm", LOCAL)
+def test_local_sweep_has_its_matrix_and_keeps_the_law(algorithm):
+    system = Potts(RING, 1.3, 3, [0.7, -0.4, 1.1], [0.3, -0.2, 0.5])
+    states, energy, matrix = local_matrix(system, algorithm == "heat_bath", system.beta)
+    weight = np.exp(-system.beta * energy)
+    np.testing.assert_allclose(weight @ matrix, weight, rtol=1e-12)
+    sampler = make_sampler(system, algorithm)
+    state = sampler.start(0, np.random.SeedSequence(1))
+    counts, places = np.zeros((27, 27), np.int64), 3 ** np.arange(2, -1, -1)
+    for k, values in enumerate(states):
+        start = sampler._store(values)
+        for _ in range(1000):
+            state.configuration[:] = start
+            sampler.warm_up(state, 0, 1, 1)
+            counts[k, sampler.unpack(state) @ places] += 1
+    assert chi_square_p(counts, matrix) > 1e-4
+    assert chi_square_p(counts, local_matrix(system, algorithm == "heat_bath", 1.3 * system.beta)[2]) < 1e-6
+
+
+def test_strong_bonds_that_want_different_states_do_not_underflow():
+    system = Potts(OPEN, 1e-3, 3, -1.0)
+    chains = run(system, "heat_bath", n_chains=2, n_sweeps=50, seed=1)
+    assert np.all(chains["energy"].values[:, -1] == 0.0)
+
+
+def test_terms_of_the_action_are_those_of_the_system():
+    for case in ("potts_glass", "clock_field", "blume_capel"):
+        system = CASES[case]()
+        states = system.random_configurations(5, np.random.default_rng(0)).astype(np.int8)
+        np.testing.assert_allclose(make_action_terms(system)(states), system.action_terms(states), atol=1e-12)
