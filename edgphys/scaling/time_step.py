@@ -63,7 +63,7 @@ def extrapolate_time_step(tables: xr.Dataset | Iterable[xr.Dataset], *, n_terms:
     >>> import edgphys as ep, lattices
     >>> chain = lattices.build("chain", (4,))
     >>> make = lambda n_slices: ep.TransverseIsing(chain, 1.0, 0.5, n_slices=n_slices)
-    >>> options = {"methods": ["swendsen_wang"], "n_sweeps": 400, "seed": 1, "progress": False}
+    >>> options = {"methods": ["swendsen_wang"], "mcmc": {"n_sweeps": 400}, "seed": 1, "progress": False}
     >>> table = ep.scan(make, n_slices=[4, 8], **options)
     >>> extrapolate_time_step(table)["energy"].dims
     ('method',)

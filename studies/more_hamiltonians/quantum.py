@@ -67,7 +67,7 @@ def chains(temperature: float, field: float, n_sweeps: int) -> dict[str, Any]:
         n_slices=list(SLICES[temperature]),
         methods=["swendsen_wang"],
         seed=round(100 * field),
-        swendsen_wang={"n_sweeps": n_sweeps},
+        mcmc={"n_sweeps": n_sweeps},
         progress=False,
     )
     limit, known = ep.extrapolate_time_step(scan, n_terms=2).isel(method=0), exact(field, temperature)
