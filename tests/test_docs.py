@@ -39,6 +39,7 @@ PYTHON = {
     | {"=500": "=2", "4_000": "200"}
     | {"1_000, seed=1": "200, seed=1, n_anneal=5"},
     "howto/own_energy.md": _FIT | {"2_000": "300"},
+    "howto/bounded_coordinates.md": _FIT | {"2_000": "300"},
     "howto/own_pair_law.md": {"(seed=0)": "(seed=0, n_steps=2)", "n_particles=5": "n_particles=3"}
     | {"10_000, seed=1": "200, seed=1, n_anneal=5", "2_000": "300"},
     "howto/own_observables.md": {},

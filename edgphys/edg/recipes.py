@@ -2,7 +2,7 @@
 """Which decoder samples which system: the registry of recipes, by name and by the geometry of the system.
 
 decoder        systems
-refinement     Ising and phi^4 on a lattice of any size: the default there
+refinement     Ising, phi^4, finitely many states and XY on a lattice of any size: the default there
 field          on a lattice; equivariant under the space group; the default for other lattice systems
 mixture        any differentiable system of up to some dozens of variables
 hamiltonian    the same, with Hamiltonian dynamics of the energy in the decoder (GHD)

@@ -72,7 +72,7 @@ class EDG:
     system : AbstractSystem
         What is sampled.
     decoder : str, default "auto"
-        "refinement" for Ising spins and phi^4 fields on lattices, drawn from coarse to fine; "field" for
+        "refinement" for spins, phi^4 fields, states and angles on lattices, from coarse to fine; "field" for
         other lattice systems, and where `target` or another option is one of its own; "growth" for clusters
         of up to three dimensions, placed particle by particle; "particles" for clusters over a range of
         couplings, and where an option is one of its own; "mixture" for other continuous systems; "mixture"

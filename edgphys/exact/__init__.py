@@ -9,7 +9,8 @@
 * `transverse_chain`: quantum Ising chain in a transverse field, any length and temperature, by free fermions;
 * `diagonalisation`: quantum Ising models of up to 10 sites on any lattice;
 * `free_sites`: spins and fields without neighbours;
-* `strips`: Ising on strips of width 8, in a field, with the law of the magnetization.
+* `strips`: Ising on strips of width 8, in a field, with the law of the magnetization;
+* `rotor_chains`: spins of two and three components on chains; `xy_tori`: XY on narrow tori.
 """
 
 from __future__ import annotations

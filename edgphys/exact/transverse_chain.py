@@ -106,13 +106,13 @@ def _log_z(n: int, beta, gamma, j: float, ring: bool, n_slices: int | None) -> c
     for parity, q in ((1.0, even), (-1.0, odd)):
         half = _half_modes(q, beta, gamma, j, n_slices)
         logs += [np.sum(_log_2cosh(half)), np.sum(_log_2cosh(half) + _log_tanh(half))]
-        signs += [1.0, parity * np.prod(np.where(half.real < 0.0, -1.0, 1.0))]
+        signs += [1.0, parity * np.prod(np.where(np.real(half) < 0.0, -1.0, 1.0))]
     terms = np.array(logs)
-    top = np.max(terms.real)
+    top = np.max(np.real(terms))
     return complex(top + np.log(np.sum(np.array(signs) * np.exp(terms - top))) - math.log(2.0))
 
 
-def _half_modes(q: NDArray, beta, gamma, j: float, n_slices: int | None) -> NDArray[np.complex128]:
+def _half_modes(q: NDArray, beta, gamma, j: float, n_slices: int | None) -> NDArray:
     """beta e(q) / 2, or n g / 2, with the signs of the modes 0 and pi."""
     alone = {0.0: gamma - j, math.pi: gamma + j}
     if n_slices is None:
@@ -130,7 +130,7 @@ def _half_modes(q: NDArray, beta, gamma, j: float, n_slices: int | None) -> NDAr
     return scale * modes
 
 
-def _open_modes(n: int, gamma, j: float) -> NDArray[np.complex128]:
+def _open_modes(n: int, gamma, j: float) -> NDArray:
     """Singular values; with their derivatives by Gamma where it has an imaginary part."""
     left, values, right = np.linalg.svd(2.0 * (gamma.real * np.eye(n) + j * np.eye(n, k=1)))
     slopes = 2.0 * np.einsum("ik,ki->k", left, right)
@@ -138,11 +138,11 @@ def _open_modes(n: int, gamma, j: float) -> NDArray[np.complex128]:
 
 
 def _log_2cosh(x: NDArray) -> NDArray:
-    size = np.where(x.real < 0.0, -x, x)
+    size = np.where(np.real(x) < 0.0, -x, x)
     return size + np.log1p(np.exp(-2.0 * size))
 
 
 def _log_tanh(x: NDArray) -> NDArray:
     """log tanh |x|; -inf at 0."""
     with np.errstate(divide="ignore"):
-        return np.log(np.tanh(np.where(x.real < 0.0, -x, x)))
+        return np.log(np.tanh(np.where(np.real(x) < 0.0, -x, x)))

@@ -23,7 +23,12 @@ from edgphys.mcmc.phi4.embedded_wolff import Phi4EmbeddedWolff
 from edgphys.mcmc.phi4.hmc import Phi4HMC
 from edgphys.mcmc.phi4.metropolis import Phi4Metropolis
 from edgphys.mcmc.phi4.overrelaxation import Phi4Overrelaxation
+from edgphys.mcmc.rotors.heat_bath import RotorHeatBath
+from edgphys.mcmc.rotors.overrelaxation import RotorOverrelaxation
+from edgphys.mcmc.rotors.wolff import RotorWolff
 from edgphys.mcmc.states.local import StatesHeatBath, StatesMetropolis
+from edgphys.mcmc.states.swendsen_wang import StatesSwendsenWang
+from edgphys.mcmc.states.wolff import StatesWolff
 from edgphys.systems.base import check_finite_integral
 
 __all__ = ["algorithms_for", "best_algorithm", "make_sampler"]
@@ -41,9 +46,14 @@ _SAMPLERS: tuple[type[AbstractSampler], ...] = (
     Phi4Overrelaxation,
     StatesMetropolis,
     StatesHeatBath,
+    StatesWolff,
+    StatesSwendsenWang,
     RandomWalkMetropolis,
     MALA,
     GenericHMC,
+    RotorHeatBath,
+    RotorOverrelaxation,
+    RotorWolff,
 )
 
 

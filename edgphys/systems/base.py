@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from edgphys._checks import instance
 from edgphys._lazy import LazyModule
 from edgphys.errors import ArgumentValueError, NotExactError
+from edgphys.systems.continuous.domain import Domain
 from edgphys.systems.final import Final
 from edgphys.systems.observing import AbstractObserving
 from edgphys.systems.particles.pair_law import PairLaw
@@ -78,6 +79,9 @@ class AbstractSystem(Final, AbstractObserving):
         Length over which the density varies: the scale of broad starts and of the first steps of a chain.
     has_reference : bool
         Whether `reference` gives a path.
+    domain : Domain or None
+        Where the coordinates live, if not on lines, of a class that inherits from
+        `edgphys.systems.continuous.folded.FoldedVariables`.
     """
 
     name: str
@@ -90,6 +94,7 @@ class AbstractSystem(Final, AbstractObserving):
     observables: tuple[str, ...] = ()
     basins: tuple[str, ...] = ()
     width: float = 1.0
+    domain: Domain | None = None
 
     # ------------------------------------------------------------------------------------- what it is
 
@@ -260,6 +265,13 @@ class AbstractSystem(Final, AbstractObserving):
         if not self.has_way_back:
             raise NotExactError(f"{self.name} must give from_configurations, the way back, got none")
         return self._field(configurations)
+
+    def redrawn(self, x: Tensor, generator: torch.Generator) -> Tensor:
+        """x drawn anew given its configuration, shape (n_batch, n_variables): of what a chain has moved.
+
+        x itself where a configuration has one x.
+        """
+        return x
 
     # ----------------------------------------------------------------------------- for Markov chains
 

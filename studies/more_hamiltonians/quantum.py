@@ -26,7 +26,7 @@ from studies.common import hardware, pm, table
 
 OUT = Path(__file__).with_name("quantum.json")
 FIELDS = (0.5, 0.75, 1.0, 1.25, 1.5)
-SLICES = {1.0: (6, 8, 12, 16, 24), 0.2: (30, 40, 60, 80)}
+SLICES = {1.0: (6, 8, 12, 16, 24), 0.2: (30, 40, 60, 96)}
 NAMES = ("energy", "transverse_magnetization", "equal_time_magnetization_2", "susceptibility")
 CHAIN = lattices.build("chain", (12,))
 

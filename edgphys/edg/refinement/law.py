@@ -3,11 +3,15 @@
 
 A law belongs to a lattice system whose weight is a product over sites and bonds,
 
-    log weight = sum_i local(x_i) + pair sum_<ij> w_ij x_i x_j ,     w_ij = 1 if bonds are of one kind.
+    log weight = sum_i local(x_i) + pair sum_<ij> w_ij bond(x_i, x_j) ,     bond(x, y) = <x, message(y)> ,
+
+w_ij = 1 if bonds are of one kind. Spins and fields are their own messages, and the bracket is the product;
+where a bond is no product of two numbers a message has several components (a row of the table of bonds for
+states, a unit vector for angles), which run along the first dimension.
 
 The coefficients of the learned classes come from a network that sees the window; given all neighbours the
-density is exact, ``exp(local(x) + pair x s - log_normaliser(s))`` with s the sum of w_ij x_j over the
-neighbours.
+density is exact, ``exp(local(x) + pair <x, s> - log_normaliser(s))`` with s the sum of the messages over the
+neighbours, times w_ij.
 
 Laws are learned by log q averaged over x at its exact density given other sites, on a grid of values. The
 average is linear in a few moments of x (`moments`), which the reference gives once for all.
@@ -20,12 +24,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor
 
 from edgphys.edg.core.module import Module
+from edgphys.edg.refinement.network import AbstractNetwork, OddEvenNetwork
 
 __all__ = ["AbstractLaw", "spread"]
 
@@ -43,9 +48,10 @@ class AbstractLaw(Module, ABC):
     Attributes
     ----------
     n_odd, n_even : int
-        Coefficients that change sign with the variables, and those that do not.
+        Coefficients that change sign with the variables, and those that do not; of laws with an
+        `OddEvenNetwork`, as those of all numbers have.
     scale : float
-        Size of a variable: networks see x / scale.
+        Size of a variable: networks see x / scale; of numbers.
     pair : float
         Coefficient of the bonds.
     grid : float64 tensor, shape (n_grid,)
@@ -75,20 +81,56 @@ class AbstractLaw(Module, ABC):
             setattr(chosen, name, getattr(self, name).to(index.device)[index])
         return chosen
 
-    @abstractmethod
-    def log_prob(self, x: Tensor, odd: Tensor, even: Tensor) -> Tensor:
-        """Normalised log-density of x, shape (...), given coefficients (..., n_odd) and (..., n_even)."""
+    def network(
+        self,
+        n_inputs: int,
+        n_edges: int,
+        width: int,
+        generator: torch.Generator,
+        *,
+        n_stacked: int | None = None,
+        n_bumps: int = 0,
+    ) -> AbstractNetwork:
+        """The network that gives coefficients of this law; parameters as those of `OddEvenNetwork`."""
+        more = {"n_stacked": n_stacked, "n_bumps": n_bumps}
+        return OddEvenNetwork(n_inputs, n_edges, self.n_odd, self.n_even, width, generator, **more)
+
+    def seen(self, x: Tensor) -> Tensor:
+        """What networks see of x, float32, shape (...) or (n_components, ...); 0 means unknown."""
+        return (x / self.scale).float()
+
+    def message(self, x: Tensor) -> Tensor:
+        """What a neighbour is told of x, shape (...) or (n_components, ...)."""
+        return x
+
+    def bond(self, x: Tensor, y: Tensor) -> Tensor:
+        """<x, message(y)>, elementwise: what `pair` multiplies."""
+        return x * y
+
+    def coupled(self, x: Tensor, neighbour_sum: Tensor) -> Tensor:
+        """``pair <x, s>``, shape (...), s the sum of messages, shape (...) or (n_components, ...)."""
+        return spread(self.pair, x) * x * neighbour_sum
 
     @abstractmethod
-    def draw(self, odd: Tensor, even: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Values, without gradient, and their log-density, shape (...); in the dtype of the coefficients."""
+    def log_prob(self, x: Tensor, *coefficients: Tensor) -> Tensor:
+        """Normalised log-density of x, shape (...), given coefficients (..., n_k) as the network gives them.
+
+        Of an `OddEvenNetwork`: odd ones, shape (..., n_odd), and even ones, shape (..., n_even).
+        """
+
+    @abstractmethod
+    def draw(self, *coefficients: Any) -> tuple[Tensor, Tensor]:
+        """Values, without gradient, and their log-density, shape (...); in the dtype of the coefficients.
+
+        The last argument is the torch.Generator.
+        """
 
     @abstractmethod
     def moments(self, x: Tensor) -> Tensor:
         """Functions of x that log q is linear in, shape (...) -> (..., n_moments)."""
 
     @abstractmethod
-    def mean_log_prob(self, moments: Tensor, odd: Tensor, even: Tensor) -> Tensor:
+    def mean_log_prob(self, moments: Tensor, *coefficients: Tensor) -> Tensor:
         """Average of the log-density over x of given mean `moments`, shape (...)."""
 
     @abstractmethod
@@ -97,10 +139,10 @@ class AbstractLaw(Module, ABC):
 
     @abstractmethod
     def log_normaliser(self, neighbour_sum: Tensor) -> Tensor:
-        """Log of the sum or integral of ``exp(local(x) + pair x s)``, elementwise."""
+        """Log of the sum or integral of ``exp(local(x) + pair <x, s>)``, shape (...)."""
 
     def log_normaliser_on_grid(self, neighbour_sum: Tensor, times: Tensor) -> Tensor:
-        """`log_normaliser` with ``times`` grid values more in the sum, shape (..., n) -> (..., n, n_grid).
+        """`log_normaliser` with ``times`` grid values more in the sum, shape (.., n) -> (.., n, n_grid).
 
         Parameters
         ----------
@@ -112,14 +154,14 @@ class AbstractLaw(Module, ABC):
         return self.log_normaliser(neighbour_sum[..., None] + times[:, None].to(grid) * grid)
 
     def log_weight_on_grid(self, field: Tensor) -> Tensor:
-        """``local(x) + pair x f`` at all values of the grid, shape (n_batch, n) -> (n_batch, n, n_grid)."""
+        """``local(x) + pair <x, f>`` at all values of the grid, (.., n_batch, n) -> (n_batch, n, n_grid)."""
         grid = self.grid.to(field)[None]
         return self.local(grid)[:, None] + (spread(self.pair, grid) * grid)[:, None] * field[..., None]
 
     @abstractmethod
     def draw_exact(self, neighbour_sum: Tensor, generator: torch.Generator) -> Tensor:
-        """Values given all neighbours, elementwise."""
+        """Values given all neighbours, shape (...)."""
 
     def exact_log_prob(self, x: Tensor, neighbour_sum: Tensor) -> Tensor:
-        """Log-density of x given all neighbours, elementwise."""
-        return self.local(x) + spread(self.pair, x) * x * neighbour_sum - self.log_normaliser(neighbour_sum)
+        """Log-density of x given all neighbours, shape (...)."""
+        return self.local(x) + self.coupled(x, neighbour_sum) - self.log_normaliser(neighbour_sum)

@@ -7,11 +7,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
+from edgphys.edg.refinement.angle_law import AngleLaw
 from edgphys.edg.refinement.law import AbstractLaw
 from edgphys.edg.refinement.quartic_law import QuarticLaw, field_size
 from edgphys.edg.refinement.spin_law import SpinLaw
+from edgphys.edg.refinement.states_law import StatesLaw
 from edgphys.edg.targets.base import partial_sums
-from edgphys.errors import UnknownNameError
+from edgphys.errors import ArgumentValueError, UnknownNameError
 from edgphys.systems import Phi4
 from edgphys.systems.base import AbstractSystem
 from edgphys.systems.lattice.base import AbstractLatticeSystem
@@ -26,6 +30,44 @@ def _spin_law(system: AbstractIsing, with_field: bool | None) -> SpinLaw:
 
 def _quartic_law(system: Phi4, size: tuple[float, float] | None) -> QuarticLaw:
     return QuarticLaw(system.quadratic, system.quartic, system.hop, _degree(system), size=size)
+
+
+def _states_law(system: Any, form: None) -> StatesLaw:
+    return StatesLaw(system.beta, system.bond_table, system.site_table)
+
+
+def _angle_law(system: Any, form: tuple[float, bool] | None) -> AngleLaw:
+    strength, with_field = _angle_form([system]) if form is None else form
+    pair, field = system.beta * system.coefficients[0], system.beta * system.field
+    return AngleLaw(pair, field, strength, with_field)
+
+
+def _angle_form(systems: Sequence[Any]) -> tuple[float, bool]:
+    """The largest coupling of a site to its neighbours and the field, and whether there is a field."""
+    strengths = [one.beta * (_heaviest(one) * abs(one.coefficients[0]) + abs(one.field)) for one in systems]
+    return max(strengths), any(one.field != 0.0 for one in systems)
+
+
+def _heaviest(system: AbstractLatticeSystem) -> float:
+    """Largest sum of the weights of the bonds of a site, without their signs."""
+    lattice, weights = system.lattice, system.pair_weights
+    size = np.ones(lattice.n_bonds) if weights is None else np.abs(weights)
+    sums = np.zeros(lattice.n_sites)
+    for ends in lattice.bonds.T:
+        np.add.at(sums, ends, size)
+    return float(sums.max(initial=0.0))
+
+
+def _same_tables(systems: Sequence[Any]) -> None:
+    """Laws of states serve several temperatures, with one table of energies."""
+    first = systems[0]
+    for one in systems:
+        if not (
+            np.array_equal(one.bond_table, first.bond_table)
+            and np.array_equal(one.site_table, first.site_table)
+        ):
+            words = f"temperature alone for {first.name}, whose laws have one table of energies"
+            raise ArgumentValueError(f"conditions must be {words}, got a range of others", "conditions")
 
 
 def _largest(systems: Sequence[Phi4]) -> tuple[float, float]:
@@ -44,14 +86,36 @@ class _Kind:
 
     law: Callable[[Any, Any], AbstractLaw]
     common_form: Callable[[Any], Any]
-    needs: frozenset[str]
+    serves: Callable[[Any], bool]
+
+
+def _declares(partial_sum: str) -> Callable[[Any], bool]:
+    return lambda system: partial_sum in partial_sums(system)
+
+
+def _is_alike(system: AbstractLatticeSystem) -> bool:
+    """Whether bonds of one kind have one weight, in all cells."""
+    weights, kinds = system.pair_weights, system.lattice.bond_kinds
+    if weights is None:
+        return True
+    return all(np.ptp(weights[kinds == kind]) == 0.0 for kind in np.unique(kinds))
+
+
+def _has_one_table(system: Any) -> bool:
+    return np.ndim(system.site_table) == 1 and _is_alike(system)
+
+
+def _has_angles(system: Any) -> bool:
+    return system.n_components == 2 and np.ndim(system.field) == 0 and _is_alike(system)
 
 
 _LAWS = {
     "ising": _Kind(
-        _spin_law, lambda systems: any(one.site_fields.any() for one in systems), frozenset({"cells"})
+        _spin_law, lambda systems: any(one.site_fields.any() for one in systems), _declares("cells")
     ),
-    "phi4": _Kind(_quartic_law, _largest, frozenset({"sites"})),
+    "phi4": _Kind(_quartic_law, _largest, _declares("sites")),
+    "states": _Kind(_states_law, _same_tables, _has_one_table),
+    "rotor": _Kind(_angle_law, _angle_form, _has_angles),
 }
 
 
@@ -60,7 +124,7 @@ def has_law(system: AbstractSystem) -> bool:
 
     One law serves the sites of all cells: couplings may differ by kind of bond, not from cell to cell.
     """
-    return system.family in _LAWS and not _LAWS[system.family].needs - set(partial_sums(system))
+    return system.family in _LAWS and _LAWS[system.family].serves(system)
 
 
 def law_of(system: AbstractLatticeSystem, form: Any = None) -> AbstractLaw:
@@ -78,7 +142,9 @@ def law_of(system: AbstractLatticeSystem, form: Any = None) -> AbstractLaw:
         If there is none for its family.
     """
     if not has_law(system):
-        words = f"system must be of family {' or '.join(_LAWS)}, the same in all cells; got {system!r}"
+        *most, last = _LAWS
+        families = f"{', '.join(most)} or {last} of two components"
+        words = f"system must be of family {families}, the same in all cells; got {system!r}"
         raise UnknownNameError(words, "system")
     return _LAWS[system.family].law(system, form)
 

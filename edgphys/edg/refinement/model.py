@@ -22,7 +22,6 @@ from edgphys.edg.refinement.classes import SiteClass, split_sites
 from edgphys.edg.refinement.couplings import Couplings
 from edgphys.edg.refinement.law import AbstractLaw, spread
 from edgphys.edg.refinement.laws_of import law_of
-from edgphys.edg.refinement.network import OddEvenNetwork
 from edgphys.edg.refinement.site_means import SiteMeans
 from edgphys.edg.refinement.windows import Window, neighbour_table, neighbour_weights, windows_of
 from edgphys.systems.lattice.base import AbstractLatticeSystem
@@ -91,15 +90,9 @@ class Refinement(Module):
         generator = torch.Generator().manual_seed(seed)
         self.networks = nn.ModuleDict()
         for number, window in enumerate(windows_of(self.classes, radius)):
-            self.networks[_key(self.classes.learned[number])] = OddEvenNetwork(
-                window.table.shape[1],
-                window.edges.shape[1],
-                self.law.n_odd,
-                self.law.n_even,
-                width,
-                generator,
-                n_bumps=n_bumps,
-            )
+            sizes = (window.table.shape[1], window.edges.shape[1], width)
+            network = self.law.network(*sizes, generator, n_bumps=n_bumps)
+            self.networks[_key(self.classes.learned[number])] = network
             self._register(number, window)
         lattice, exact = system.lattice, self.classes.exact
         inner = np.setdiff1d(np.arange(lattice.n_sites), exact)
@@ -193,17 +186,16 @@ class Refinement(Module):
         In the dtype of `coarse`; log_density carries the gradient of the laws, at fixed configurations.
         """
         given = couplings or self.couplings
-        padded = coarse.new_zeros(len(coarse), self.n_sites + 1)
-        padded[:, self.root] = coarse
-        seen = (padded / self.law.scale).float()
-        total = coarse.new_zeros(len(coarse))
+        configurations = coarse.new_zeros(len(coarse), self.n_sites)
+        configurations[:, self.root] = coarse
+        seen, total = self._seen(configurations), coarse.new_zeros(len(coarse))
         for number in range(self.n_classes):
             sites = self.get_buffer(f"_sites_{number}")
-            odd, even = self._coefficients(number, seen, given)
-            x, log_prob = given.law.draw(odd.to(coarse.dtype), even.to(coarse.dtype), generator)
-            padded[:, sites], seen[:, sites] = x, (x / self.law.scale).float()
+            coefficients = self._coefficients(number, seen, given)
+            x, log_prob = given.law.draw(*(one.to(coarse.dtype) for one in coefficients), generator)
+            configurations[:, sites], seen[..., sites] = x, self.law.seen(x)
             total = total + log_prob.sum(1)
-        return padded[:, :-1], total
+        return configurations, total
 
     def log_marginal(
         self, configurations: Tensor, power: float = 1.0, couplings: Couplings | None = None
@@ -213,14 +205,14 @@ class Refinement(Module):
         Parameters
         ----------
         configurations : tensor, shape (n_batch, n_sites)
-            Their exact sites are not looked at.
+            Their exact sites may hold any value of the variable.
         power : float
             Factor of the coupling between sites.
         couplings : Couplings, optional
         """
         law, x = (couplings or self.couplings).law, configurations
         first, second = self.inner_bonds
-        pairs = x[:, first] * x[:, second]
+        pairs = law.bond(x[:, first], x[:, second])
         bonds = (pairs if self.inner_weights is None else pairs * self.inner_weights.to(x)).sum(1)
         local = law.local(x[:, self.inner]).sum(1) + power * spread(law.pair, bonds) * bonds
         exact = law.log_normaliser(power * self._around_exact(x)).sum(1)
@@ -243,7 +235,7 @@ class Refinement(Module):
     ) -> Tensor:
         """The part of some learned classes in `log_density`, differentiable: what is trained."""
         given = couplings or self.couplings
-        seen = nn.functional.pad((configurations / self.law.scale).float(), (0, 1))
+        seen = self._seen(configurations)
         total = torch.zeros(len(configurations), dtype=configurations.dtype, device=configurations.device)
         for number in numbers:
             x = configurations[:, self.get_buffer(f"_sites_{number}")]
@@ -258,7 +250,7 @@ class Refinement(Module):
         The same mean over exact configurations, with less noise: what is trained by reference.
         """
         given = couplings or self.couplings
-        seen = nn.functional.pad((configurations / self.law.scale).float(), (0, 1))
+        seen = self._seen(configurations)
         around = self._around_exact(configurations)
         total = torch.zeros(len(configurations), device=configurations.device)
         for number in numbers:
@@ -297,22 +289,26 @@ class Refinement(Module):
                 kept.append(one.name)
         return kept
 
-    def _coefficients(self, number: int, seen: Tensor, given: Couplings) -> tuple[Tensor, Tensor]:
-        """Of one class, from the padded field in units of the law's scale."""
+    def _seen(self, configurations: Tensor) -> Tensor:
+        """What networks see of all sites, and of a missing one behind the last."""
+        return nn.functional.pad(self.law.seen(configurations), (0, 1))
+
+    def _coefficients(self, number: int, seen: Tensor, given: Couplings) -> tuple[Tensor, ...]:
+        """Of one class, from what `_seen` gives."""
         table = self.get_buffer(f"_table_{number}")
-        window = seen.index_select(1, table.reshape(-1)).unflatten(1, table.shape)
+        window = seen.index_select(-1, table.reshape(-1)).unflatten(-1, table.shape)
         bump = None if given.bump is None else given.bump[:, None]
         return self.networks[_key(self.classes.learned[number])](
             window, self.get_buffer(f"_edges_{number}"), bump
         )
 
     def _around_exact(self, configurations: Tensor) -> Tensor:
-        """Sum over the neighbours of the exact sites, with the weights of bonds, (n_batch, n_exact)."""
-        padded = nn.functional.pad(configurations, (0, 1))
-        total = configurations.new_zeros(len(configurations), len(self.exact))
+        """Messages of the neighbours of the exact sites, times weights of bonds, (.., n_batch, n_exact)."""
+        padded = nn.functional.pad(self.law.message(configurations), (0, 1))
+        total = padded.new_zeros(*padded.shape[:-1], len(self.exact))
         weights = None if self.weights_around is None else self.weights_around.to(total).T
         for k, column in enumerate(self.around_exact.T):
-            near = padded.index_select(1, column)
+            near = padded.index_select(-1, column)
             total = total + (near if weights is None else near * weights[k])
         return total
 

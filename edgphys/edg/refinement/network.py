@@ -12,14 +12,15 @@ network may serve all sites (weights (n_in, n_out)), or a stack of them, one per
 
 from __future__ import annotations
 
-from typing import final
+from abc import ABC, abstractmethod
+from typing import ClassVar, final
 
 import torch
 from torch import Tensor, nn
 
 from edgphys.edg.core.module import Module
 
-__all__ = ["BIAS_GAIN", "OddEvenNetwork", "bumps"]
+__all__ = ["BIAS_GAIN", "AbstractNetwork", "OddEvenNetwork", "bumps"]
 
 # Width of a bump over the distance of neighbouring ones.
 _BUMP_WIDTH = 1.2
@@ -33,8 +34,57 @@ def bumps(condition: Tensor, n_bumps: int) -> Tensor:
     return torch.exp(-0.5 * ((condition[:, None] - centres) * (n_bumps - 1) / (2.0 * _BUMP_WIDTH)) ** 2)
 
 
+class AbstractNetwork(Module, ABC):
+    """Declaration of what gives the coefficients of a law, for all sites of a class or a stack of sites.
+
+    Attributes
+    ----------
+    by_input : tuple of str
+        Names of the weights that have a row for each input.
+    n_before : int
+        Inputs that the network knows without the window, before those of the window.
+    """
+
+    by_input: ClassVar[tuple[str, ...]] = ("first", "linear")
+    n_before: int = 0
+
+    def forward(
+        self, window: Tensor, edges: Tensor | None = None, bump: Tensor | None = None
+    ) -> tuple[Tensor, ...]:
+        """Coefficients, each of shape (..., n_k).
+
+        Parameters
+        ----------
+        window : tensor, shape (..., n_inputs)
+            In several components (n_components, ..., n_inputs); of a stack (n_stacked, ..., n_inputs).
+        edges : tensor, shape (n_sites_of_colour, n_edges), optional
+        bump : tensor, optional
+            Shape (n_batch, 1, n_bumps), or (n_batch, n_bumps) for a stack.
+        """
+        return self._evaluate(dict(self.named_parameters()), window, edges, bump)
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Of all weights, by name."""
+        return {name: tuple(weight.shape) for name, weight in self.named_parameters()}
+
+    def one(self, k: int, window: Tensor, bump: Tensor | None = None) -> tuple[Tensor, ...]:
+        """The k-th network of a stack, at the first inputs of its window, shape (.., n_batch, n_given)."""
+        weights = {name: weight[k] for name, weight in self.named_parameters()}
+        n_inputs = self.n_before + window.shape[-1]
+        for name in self.by_input:
+            weights[name] = weights[name][..., :n_inputs, :]
+        return self._evaluate(weights, window, None, bump)
+
+    @abstractmethod
+    def _evaluate(
+        self, weights: dict[str, Tensor], window: Tensor, edges: Tensor | None, bump: Tensor | None
+    ) -> tuple[Tensor, ...]:
+        """`forward` with given weights."""
+
+
 @final
-class OddEvenNetwork(Module):
+class OddEvenNetwork(AbstractNetwork):
     """Coefficients of a law, `n_odd` of them odd and `n_even` even under a change of sign of the window.
 
     Parameters
@@ -85,40 +135,10 @@ class OddEvenNetwork(Module):
             self.fourth_bias, self.even_bias = zeros(1, width), zeros(max(n_bumps, 1), n_even)
             self.even_modulation = zeros(n_bumps, 2 * width) if n_bumps else None
 
-    def forward(
-        self, window: Tensor, edges: Tensor | None = None, bump: Tensor | None = None
-    ) -> tuple[Tensor, Tensor]:
-        """Odd and even coefficients.
-
-        Parameters
-        ----------
-        window : tensor, shape (..., n_inputs)
-        edges : tensor, shape (n_sites_of_colour, n_edges), optional
-        bump : tensor, optional
-            Shape (n_batch, 1, n_bumps), or (n_batch, n_bumps) for a stack.
-
-        Returns
-        -------
-        odd : tensor, shape (..., n_odd)
-        even : tensor, shape (..., n_even)
-        """
-        return self._evaluate(dict(self.named_parameters()), window, edges, bump)
-
-    @property
-    def shapes(self) -> dict[str, tuple[int, ...]]:
-        """Of all weights, by name."""
-        return {name: tuple(weight.shape) for name, weight in self.named_parameters()}
-
-    def one(self, k: int, window: Tensor, bump: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """The k-th network of a stack, at the first inputs of its window, shape (n_batch, n_given)."""
-        weights = {name: weight[k] for name, weight in self.named_parameters()}
-        for name in ("first", "linear"):
-            weights[name] = weights[name][: window.shape[-1]]
-        return self._evaluate(weights, window, None, bump)
-
     def _evaluate(
         self, weights: dict[str, Tensor], window: Tensor, edges: Tensor | None, bump: Tensor | None
     ) -> tuple[Tensor, Tensor]:
+        """Odd coefficients, shape (..., n_odd), and even ones, shape (..., n_even)."""
         signal, linear = window @ weights["first"], window @ weights["linear"]
         if edges is not None:
             signal = signal * (1.0 + edges @ weights["edge"])

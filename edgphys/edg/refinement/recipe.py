@@ -18,7 +18,7 @@ from edgphys.edg.refinement.generative_model import RefinementModel
 from edgphys.edg.refinement.generator import LatticeGenerator
 from edgphys.edg.refinement.law_stages import batch_size_for, law_stages
 from edgphys.edg.refinement.laws_of import has_law
-from edgphys.edg.refinement.root_edg import fit_with_root, laws_among, root_model, root_target
+from edgphys.edg.refinement.root_edg import fit_with_root, has_edg_root, laws_among, root_model, root_target
 from edgphys.edg.targets.base import partial_sums
 from edgphys.edg.targets.continuous import eased
 from edgphys.errors import ArgumentValueError
@@ -105,6 +105,9 @@ class RefinementRecipe(AbstractRecipe):
     def complete(self, system, options):
         if options.train_at is not None:
             options = replace(options, train_at=_eased(system, options))
+        if options.root == "edg" and not has_edg_root(system):
+            words = f"must be 'autoregressive' for {system.name}, whose coarse sites have no continuous form"
+            raise ArgumentValueError(f"root {words}, got 'edg'", "root")
         if options.conditions and options.root != "autoregressive":
             raise ArgumentValueError(
                 f"root must be 'autoregressive' for a sampler with conditions, got {options.root!r}", "root"

@@ -19,7 +19,6 @@ from edgphys.edg.core.module import Module
 from edgphys.edg.refinement.classes import Classes
 from edgphys.edg.refinement.couplings import Couplings
 from edgphys.edg.refinement.law import AbstractLaw
-from edgphys.edg.refinement.network import OddEvenNetwork
 
 __all__ = ["AutoregressiveRoot"]
 
@@ -56,16 +55,7 @@ class AutoregressiveRoot(Module):
         mask = torch.ones(self.n_root, self.n_root).tril(-1)
         self.register_buffer("mask", mask[:, None], persistent=False)
         generator = torch.Generator().manual_seed(seed)
-        self.network = OddEvenNetwork(
-            self.n_root,
-            0,
-            law.n_odd,
-            law.n_even,
-            width,
-            generator,
-            n_stacked=self.n_root,
-            n_bumps=n_bumps,
-        )
+        self.network = law.network(self.n_root, 0, width, generator, n_stacked=self.n_root, n_bumps=n_bumps)
 
     @property
     def couplings(self) -> Couplings:
@@ -81,19 +71,19 @@ class AutoregressiveRoot(Module):
     def log_prob(self, x: Tensor, couplings: Couplings | None = None) -> Tensor:
         """Log-density of root values, in their dtype, shape (n_batch, n_root) -> (n_batch,)."""
         given, x = couplings or self.couplings, x[:, self.order]
-        odd, even = self._coefficients(x, given)
-        return given.law.log_prob(x, odd, even).sum(1)
+        return given.law.log_prob(x, *self._coefficients(x, given)).sum(1)
 
     def mean_log_prob(self, x: Tensor, moments: Tensor, couplings: Couplings | None = None) -> Tensor:
         """`log_prob` with each site averaged, given its mean moments, shape (n_batch, n_root, n_moments)."""
         given = couplings or self.couplings
-        odd, even = self._coefficients(x[:, self.order], given)
-        return given.law.mean_log_prob(moments[:, self.order], odd, even).sum(1)
+        coefficients = self._coefficients(x[:, self.order], given)
+        return given.law.mean_log_prob(moments[:, self.order], *coefficients).sum(1)
 
-    def _coefficients(self, x: Tensor, given: Couplings) -> tuple[Tensor, Tensor]:
-        """Of all sites in their order, shape (n_batch, n_root, n_odd) and (n_batch, n_root, n_even)."""
-        odd, even = self.network(self.mask * (x / self.law.scale).float(), bump=given.bump)
-        return odd.transpose(0, 1), even.transpose(0, 1)
+    def _coefficients(self, x: Tensor, given: Couplings) -> tuple[Tensor, ...]:
+        """Of all sites in their order, each of shape (n_batch, n_root, n_k)."""
+        seen = self.law.seen(x)
+        mask = self.mask if seen.dim() == 2 else self.mask[:, None]
+        return tuple(one.transpose(0, 1) for one in self.network(mask * seen, bump=given.bump))
 
     @torch.no_grad()
     def draw(
@@ -108,9 +98,8 @@ class AutoregressiveRoot(Module):
         x, total = torch.zeros(n_samples, self.n_root, **like), torch.zeros(n_samples, **like)
         given = couplings or self.couplings
         for k in range(self.n_root):
-            seen = (x[:, :k] / self.law.scale).float()
-            odd, even = self.network.one(k, seen, given.bump)
-            x[:, k], log_prob = given.law.draw(odd.to(dtype), even.to(dtype), generator)
+            coefficients = self.network.one(k, self.law.seen(x[:, :k]), given.bump)
+            x[:, k], log_prob = given.law.draw(*(one.to(dtype) for one in coefficients), generator)
             total = total + log_prob
         return x[:, self.back], total
 

@@ -22,8 +22,9 @@ from edgphys.edg.refinement.generative_model import RefinementModel
 from edgphys.edg.refinement.generator import LatticeGenerator
 from edgphys.edg.refinement.law_stages import law_stages
 from edgphys.edg.targets.refinement import IsingRefinementTarget, Phi4RefinementTarget, fit_relaxation
+from edgphys.systems.base import AbstractSystem
 
-__all__ = ["fit_with_root", "laws_among", "root_model", "root_target"]
+__all__ = ["fit_with_root", "has_edg_root", "laws_among", "root_model", "root_target"]
 
 # Parts of the steps: laws, p_0, and the rest for the root itself.
 _LAWS, _SOFTENING = 1.0 / 3.0, 0.1
@@ -65,6 +66,11 @@ def _of_fields(laws: LatticeGenerator, width: int, seed: int, weights: Weights |
 
 
 _TARGETS: dict[str, Callable[..., RootTarget]] = {"ising": _of_spins, "phi4": _of_fields}
+
+
+def has_edg_root(system: AbstractSystem) -> bool:
+    """Whether the coarse sites of `system` have a continuous form that an EDG can draw, by its family."""
+    return system.family in _TARGETS
 
 
 def root_model(target: RootTarget, options: Any, seed: int) -> EDGModel:

@@ -3,11 +3,11 @@ r"""What a site is on average, given all others that are not exact: the targets 
 
 With the exact sites summed or integrated out, the density of one site given the rest is known up to a factor,
 
-    p(x_i | rest)  ~  exp(local(x_i) + pair x_i f_i)  prod_j exp(log_normaliser(s_j)),
+    p(x_i | rest)  ~  exp(local(x_i) + pair <x_i, f_i>)  prod_j exp(log_normaliser(s_j)),
 
-f_i the sum over the neighbours of i that are not exact and s_j that over the neighbours of the exact site j
-next to i, i included, both with the weights of bonds. Every window of i is part of the rest, so that for any
-law q
+f_i the sum of messages over the neighbours of i that are not exact and s_j that over the neighbours of the
+exact site j next to i, i included, both with the weights of bonds. Every window of i is part of the rest, so
+that for any law q
 
     < log q(x_i | window) > = < sum_x p(x | rest) log q(x | window) > ,
 
@@ -82,19 +82,20 @@ class SiteMeans(Module):
         law : AbstractLaw
             Of all sites.
         configurations : tensor, shape (n_batch, n_sites)
-            Their exact sites are not looked at.
-        around_exact : tensor, shape (n_batch, n_exact)
-            Sum over the neighbours of every exact site.
+            Their exact sites may hold any value of the variable.
+        around_exact : tensor, shape (n_batch, n_exact) or (n_components, n_batch, n_exact)
+            Sum of the messages of the neighbours of every exact site.
         sites : int64 tensor
         """
-        x = configurations.index_select(1, sites)
-        padded, rest = nn.functional.pad(configurations, (0, 1)), nn.functional.pad(around_exact, (0, 1))
+        message = law.message(configurations)
+        x = message.index_select(-1, sites)
+        padded, rest = nn.functional.pad(message, (0, 1)), nn.functional.pad(around_exact, (0, 1))
         field = torch.zeros_like(x)
         for k, inner in enumerate(self.inner[:, sites]):
-            near = padded.index_select(1, inner)
+            near = padded.index_select(-1, inner)
             field = field + (near if self.weights is None else near * self.weights[k, sites].to(near))
         height = law.log_weight_on_grid(field)
         for near, times in zip(self.exact[:, sites], self.times[:, sites].to(x), strict=True):
-            others = rest.index_select(1, near) - times * x
+            others = rest.index_select(-1, near) - times * x
             height = height + law.log_normaliser_on_grid(others, times)
         return torch.softmax(height, dim=-1) @ law.moments(law.grid.to(x))

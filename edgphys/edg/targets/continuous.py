@@ -122,6 +122,7 @@ class ContinuousTarget(AbstractCountedTarget):
         return x, -self.training_system.reduced_energy(x)
 
     def lower_start(self, x: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        x = self.training_system.redrawn(x, generator)
         return x, self.start(x, generator)[1]
 
     def lift(self, x: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -131,7 +132,7 @@ class ContinuousTarget(AbstractCountedTarget):
     def lower(self, configurations: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         points = configurations.reshape(len(configurations), *self.system.event_shape)
         # Particles: the mean of the positions is dropped; positions given flat would not tell.
-        x = self.system.from_configurations(points).flatten(1)
+        x = self.system.from_configurations(points, generator).flatten(1)
         return x, -self.system.reduced_energy(x.double())
 
 

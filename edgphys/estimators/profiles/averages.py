@@ -13,6 +13,7 @@ f must therefore work on complex numbers: no abs, no comparisons.
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable
 
@@ -28,10 +29,10 @@ from edgphys.estimators.profiles.profile_dataset import profile_dataset
 from edgphys.estimators.resampling import weighted_averages
 from edgphys.recording.record import recorded
 
-__all__ = ["Coordinate", "average", "averages", "column", "label_of"]
+__all__ = ["Coordinate", "average", "averages", "column", "ends_of", "label_of"]
 
 Transform = Callable[[np.ndarray], np.ndarray]
-Coordinate = str | Callable[[np.ndarray], np.ndarray]
+Coordinate = str | int | Callable[[np.ndarray], np.ndarray]
 
 
 def column(samples: xr.Dataset, coordinate: Coordinate) -> np.ndarray:
@@ -41,8 +42,9 @@ def column(samples: xr.Dataset, coordinate: Coordinate) -> np.ndarray:
     ----------
     samples : Dataset
         Of chains or weighted draws.
-    coordinate : str or callable
-        Name of a variable, or a function of ``configurations``, shape (n, *event_shape), giving (n,).
+    coordinate : str, int or callable
+        Name of a variable, the number of a coordinate of ``configurations``, from 0, or a function of
+        these, shape (n, *event_shape), giving (n,).
 
     Returns
     -------
@@ -57,13 +59,15 @@ def column(samples: xr.Dataset, coordinate: Coordinate) -> np.ndarray:
     """
     dims = draw_dims(samples)
     there = drawn(samples, dims)
-    if callable(coordinate):
+    if isinstance(coordinate, int | np.integer) and not isinstance(coordinate, bool):
+        values = scattered(_numbered(_configurations(samples, there), int(coordinate)), there)
+    elif callable(coordinate):
         values = np.asarray(coordinate(_configurations(samples, there)))
         if values.shape != (there.sum(),):
             words = f"coordinate must give one number per configuration, shape ({there.sum()},)"
             raise ValueError(f"{words}, got {values.shape}")
         values = scattered(values, there)
-    elif coordinate in samples:
+    elif isinstance(coordinate, str) and coordinate in samples:
         if set(samples[coordinate].dims) != set(dims):
             raise ValueError(f"{coordinate} must have the dims {dims}, got {samples[coordinate].dims}")
         values = samples[coordinate].transpose(*dims).values
@@ -82,6 +86,15 @@ def column(samples: xr.Dataset, coordinate: Coordinate) -> np.ndarray:
 def label_of(coordinate: Coordinate, otherwise: str) -> str:
     """Name of a coordinate: that of the variable or of the function, if it has one."""
     return coordinate if isinstance(coordinate, str) else getattr(coordinate, "__name__", otherwise)
+
+
+def ends_of(samples: xr.Dataset, coordinate: Coordinate) -> tuple[float | None, float | None]:
+    """Where a numbered coordinate begins and ends by the domain of its system; None where it has no end."""
+    sides = json.loads(samples.attrs.get("domain", "[]"))
+    if not isinstance(coordinate, int | np.integer) or not 0 <= coordinate < len(sides):
+        return None, None
+    side = sides[int(coordinate)]
+    return (None, None) if isinstance(side, str) else tuple(side[-2:])
 
 
 def averages(
@@ -139,8 +152,9 @@ def average(samples: xr.Dataset, coordinate: Coordinate, name: str | None = None
     ----------
     samples : Dataset
         Weighted draws, or chains.
-    coordinate : str or callable
-        Name of a variable, or a function of configurations, (n, *event_shape) -> (n,).
+    coordinate : str, int or callable
+        Name of a variable, number of a coordinate, or a function of configurations, (n, *event_shape) ->
+        (n,).
     name : str, optional
         Name of the result; that of the variable or of the function by default.
 
@@ -207,6 +221,16 @@ def _from_chains(columns: np.ndarray, function: Transform, window: int) -> tuple
         else:
             errors[k] = 0.0
     return values, errors
+
+
+def _numbered(configurations: np.ndarray, k: int) -> np.ndarray:
+    flat_ones = configurations.reshape(len(configurations), -1)
+    n = flat_ones.shape[1]
+    if not 0 <= k < n:
+        raise ValueError(
+            f"coordinate must be a function or a variable of samples, or a number below {n}, got {k}"
+        )
+    return flat_ones[:, k]
 
 
 def _configurations(samples: xr.Dataset, there: np.ndarray) -> np.ndarray:

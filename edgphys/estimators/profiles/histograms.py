@@ -22,7 +22,7 @@ import xarray as xr
 from edgphys._checks import wrong
 from edgphys.errors import ArgumentValueError
 from edgphys.estimators.diagnosis import Diagnosis, diagnose
-from edgphys.estimators.profiles.averages import Coordinate, averages, column, label_of
+from edgphys.estimators.profiles.averages import Coordinate, averages, column, ends_of, label_of
 from edgphys.estimators.profiles.bins import bin_edges, one_hot
 from edgphys.estimators.profiles.boltzmann_inversion import positive_or_nan, temperature_of
 from edgphys.estimators.profiles.profile_dataset import profile_dataset
@@ -85,11 +85,13 @@ def free_energy_profile(
     ----------
     samples : Dataset
         Weighted draws, or chains.
-    coordinate : str or callable, or a pair of these
-        Name of a variable, or a function of configurations, (n, *event_shape) -> (n,).
+    coordinate : str, int or callable, or a pair of these
+        Name of a variable, number of a coordinate, or a function of configurations, (n, *event_shape) ->
+        (n,).
     bins : int or increasing edges
         At least one equal bin over the range of the coordinate, or edges, all finite. For two coordinates an
-        integer for both, or a pair.
+        integer for both, or a pair. A numbered coordinate of a bounded domain ranges from end to end, any
+        other over the draws.
     temperature : float, optional
         Positive; that of the attributes by default.
 
@@ -119,8 +121,8 @@ def free_energy_profile(
     along = _along(coordinate, bins)
     values = {dim: column(samples, one) for dim, (one, _) in along.items()}
     edges = {
-        dim: bin_edges(of_dim, np.nanmin(values[dim]), np.nanmax(values[dim]))
-        for dim, (_, of_dim) in along.items()
+        dim: bin_edges(of_dim, *_range(values[dim], *ends_of(samples, one)))
+        for dim, (one, of_dim) in along.items()
     }
     diagnosis = diagnose(samples, {label_of(one, dim): values[dim] for dim, (one, _) in along.items()})
     *outer, (inner, last) = edges.items()
@@ -153,7 +155,7 @@ def free_energy_profile(
 
 def _along(coordinate: Coordinate | Sequence[Coordinate], bins: Any) -> dict[str, tuple[Coordinate, Any]]:
     """Coordinate and bins of each dim."""
-    if isinstance(coordinate, str) or callable(coordinate):
+    if isinstance(coordinate, str | int) or callable(coordinate):
         return {"coordinate": (coordinate, bins)}
     if len(coordinate) != 2:
         raise wrong(ArgumentValueError, "coordinate", "one, or a pair of two", coordinate)
@@ -161,6 +163,14 @@ def _along(coordinate: Coordinate | Sequence[Coordinate], bins: Any) -> dict[str
     if np.ndim(np.array(pair, dtype=object)) == 0 or len(pair) != 2:
         raise wrong(ArgumentValueError, "bins", "an integer, or a pair for two coordinates", bins)
     return dict(zip(("coordinate", "other"), zip(coordinate, pair, strict=True), strict=True))
+
+
+def _range(values: np.ndarray, low: float | None, high: float | None) -> tuple[float, float]:
+    """From end to end, or as far as the values go where there is none."""
+    return (
+        float(np.nanmin(values)) if low is None else low,
+        float(np.nanmax(values)) if high is None else high,
+    )
 
 
 def _row(

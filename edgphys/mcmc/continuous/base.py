@@ -165,7 +165,18 @@ class AbstractContinuousSampler(AbstractSampler):
         return self._n_steps * self.gradients_per_move * cost
 
     def warm_up(self, state: ChainState, first: int, n_sweeps: int, n_total: int) -> None:
+        last, learned_scales = first + n_sweeps, n_total // 2 + 1
+        if first < learned_scales < last and self.system.domain is not None:
+            self.warm_up(state, first, learned_scales - first, n_total)
+            self.warm_up(state, learned_scales, last - learned_scales, n_total)
+            return
         learned = tuning_views(state.tuning, self.chains_per_state, self.n_variables)
+        self._warm_up_piece(state, learned, first, n_sweeps, n_total)
+        if last == learned_scales and self.system.domain is not None:
+            # Of variables that go round, what a chain has travelled is not the width of their density.
+            np.minimum(learned[3], self.system.domain.lengths / math.sqrt(12.0), out=learned[3])
+
+    def _warm_up_piece(self, state: ChainState, learned: tuple, first: int, n_sweeps: int, n_total: int):
         if self._compiled:
             self._warm_up_chain(state, learned, first, n_sweeps, n_total)
             return

@@ -73,6 +73,9 @@ def find_gaussian_path(
     centre, spread = x.mean(axis=0), x.std(axis=0)
     if "rotation" in system.symmetries:
         centre, spread = np.zeros(d), np.full(d, np.sqrt(np.mean(x * x)))
+    if system.domain is not None:  # half a Gaussian begins at the end
+        half, ends = system.domain.is_half, system.domain.one_ends
+        spread[half] = np.sqrt(np.mean((x - ends) ** 2, axis=0))[half]
     spread = np.maximum(spread, 1e-3 * system.width)
     reduced = samples["energy"].values / system.temperature
     ceiling = reduced.mean() + _CEILING * max(reduced.std(), np.sqrt(0.5 * d))

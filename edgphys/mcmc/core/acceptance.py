@@ -15,7 +15,7 @@ from numba import njit
 from edgphys.mcmc.core.sampler import ACCEPTED, ATTEMPTED
 from edgphys.mcmc.random.xoshiro import uniform, unit_interval
 
-__all__ = ["acceptance", "acceptances", "accepts", "lowers_enough"]
+__all__ = ["acceptance", "acceptances", "accepts", "follows", "lowers_enough"]
 
 
 @njit(nogil=True, cache=True)
@@ -51,3 +51,9 @@ def lowers_enough(word, change):
     """
     u = unit_interval(word)
     return u < 1.0 - change or u < math.exp(-change)
+
+
+@njit(nogil=True, cache=True)
+def follows(u, bond):
+    """The test ``u < 1 - exp(-bond)`` of a cluster; ``b - b^2/2 < 1 - exp(-b) < b`` mostly decide it."""
+    return u < bond and (u < bond - 0.5 * bond * bond or u < -math.expm1(-bond))

@@ -7,6 +7,7 @@ small lattice:
     ising       (sum_<ij> s_i s_j, sum_i s_i); (sum_<ij> J_ij s_i s_j, sum_i h_i s_i) where there are several
     states      (sum_<ij> w_ij bond[s_i, s_j], sum_i w_i site[s_i]) of the unit tables
     phi4        (sum_<ij> phi_i phi_j, sum_i phi_i^2, sum_i phi_i^4)
+    rotor       (sum_<ij> S_i . S_j, sum_i S_i^a), with J_ij and h_i where there are several
     continuous  (E,), or what the system's `terms_kernel` writes
 
 Other systems are asked themselves.
@@ -14,6 +15,7 @@ Other systems are asked themselves.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -69,6 +71,11 @@ def _of_spins(system) -> Terms:
         return system.action_terms
     couplings = system.bond_weights, system.site_weights
     return _on_bonds(lambda spins, bonds, out: _weighed_terms(spins, bonds, *couplings, out), 2)(system)
+
+
+def _of_rotors(system) -> Terms:
+    given = system.n_components, system.field_axis, system.bond_weights, system.site_weights
+    return _on_bonds(lambda spins, bonds, out: _rotor_terms(spins, bonds, *given, out), 2)(system)
 
 
 def _of_states(system) -> Terms:
@@ -169,6 +176,29 @@ def _weighed_terms(spins, bonds, bond_weights, site_weights, out):
         out[n, 0], out[n, 1] = aligned, total
 
 
+@njit(nogil=True, cache=True, fastmath={"reassoc", "contract"})
+def _rotor_terms(configurations, bonds, n_components, axis, bond_weights, site_weights, out):
+    n_sites = site_weights.size
+    spins = np.empty((n_sites, n_components))
+    for n in range(configurations.shape[0]):
+        for i in range(n_sites):
+            if n_components == 2:
+                angle = configurations[n, i]
+                spins[i, 0], spins[i, 1] = math.cos(angle), math.sin(angle)
+            else:
+                for c in range(n_components):
+                    spins[i, c] = configurations[n, n_components * i + c]
+        aligned, total = 0.0, 0.0
+        for b in range(bonds.shape[0]):
+            dot = 0.0
+            for c in range(n_components):
+                dot += spins[bonds[b, 0], c] * spins[bonds[b, 1], c]
+            aligned += bond_weights[b] * dot
+        for i in range(n_sites):
+            total += site_weights[i] * spins[i, axis]
+        out[n, 0], out[n, 1] = aligned, total
+
+
 @njit(nogil=True, cache=True, fastmath={"reassoc", "contract"})  # sums of finite numbers: reordering is safe
 def _phi4_terms(fields, bonds, out):
     for n in range(fields.shape[0]):
@@ -188,4 +218,5 @@ _BY_FAMILY: dict[str, Callable[..., Terms]] = {
     "states": _of_states,
     "phi4": _on_bonds(_phi4_terms, 3),
     "continuous": _by_kernel,
+    "rotor": _of_rotors,
 }

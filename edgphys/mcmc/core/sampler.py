@@ -230,6 +230,8 @@ class AbstractLatticeSampler(AbstractSampler):
     without which R-hat means little.
     """
 
+    # Of the staggered order, what kernels write before its correlators.
+    staggered_columns: ClassVar[tuple[str, ...]] = ("magnetization",)
     layout: Layout
     _correlators: tuple[str, ...]
     _staggered: tuple[str, ...]
@@ -239,7 +241,7 @@ class AbstractLatticeSampler(AbstractSampler):
         observables = system.lattice_observables
         self._correlators = observables.correlators
         self._signs = None if observables.signs is None else np.asarray(observables.signs, np.int64)
-        self._staggered = () if self._signs is None else ("magnetization", *self._correlators)
+        self._staggered = () if self._signs is None else (*self.staggered_columns, *self._correlators)
         self._staggered = tuple(STAGGERED_PREFIX + name for name in self._staggered)
         super().__init__(system, options)
         self._first_wave = len(self.columns)

@@ -19,15 +19,15 @@ Wolff, Phys. Rev. Lett. 62, 361 (1989), doi:10.1103/PhysRevLett.62.361.
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from numba import njit
 
 from edgphys import _checks
+from edgphys.mcmc.core.acceptance import follows
 from edgphys.mcmc.core.sampler import CLUSTERS, VISITED, ChainState
 from edgphys.mcmc.core.spectrum import keep_configuration
 from edgphys.mcmc.ising.clusters import sweep_length as clusters
+from edgphys.mcmc.ising.clusters.growth import follows
 from edgphys.mcmc.phi4.base import measure_field
 from edgphys.mcmc.phi4.reflections import AbstractPhi4Reflecting, cycle, tuning_cycle
 from edgphys.mcmc.random.xoshiro import advance_words, random_site, unit_interval
@@ -83,12 +83,6 @@ class Phi4EmbeddedWolff(AbstractPhi4Reflecting):
 
 
 @njit(nogil=True, cache=True)
-def _follows(u, bond):
-    """``u < 1 - exp(-bond)``; the bounds ``b - b^2/2 < 1 - exp(-b) < b`` mostly spare the exponential."""
-    return u < bond and (u < bond - 0.5 * bond * bond or u < -math.expm1(-bond))
-
-
-@njit(nogil=True, cache=True)
 def _flip_cluster(phi, rng, neighbours, hop, members, inside):
     """Grow one cluster from a random site and negate its field; its size.
 
@@ -108,7 +102,7 @@ def _flip_cluster(phi, rng, neighbours, hop, members, inside):
             bond = 4.0 * hop * phi[i] * phi[k]  # 0 for the padding entry
             if bond > 0.0 and not inside[k]:
                 word, s0, s1, s2, s3 = advance_words(s0, s1, s2, s3)
-                if _follows(unit_interval(word), bond):
+                if follows(unit_interval(word), bond):
                     inside[k] = True
                     members[size] = k
                     size += 1

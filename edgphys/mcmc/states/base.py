@@ -125,9 +125,12 @@ def _order(states, vectors, signs, cosines, sines, out):
     square = power[0] / float(n_sites) ** 2
     out[1], out[2], out[3], out[4] = np.sqrt(square), square, square * square, n_sites * square
     if out.size > 5:
-        out[5] = power[1:].sum() / (n_axes * n_sites)
-    for axis in range(out.size - 6):
-        out[6 + axis] = (power[1 + axis] + power[1 + n_axes + axis]) / n_sites
+        out[5] = 0.0
+    for axis in range(n_axes):
+        of_axis = (power[1 + axis] + power[1 + n_axes + axis]) / n_sites
+        out[5] += of_axis / n_axes
+        if out.size > 6:
+            out[6 + axis] = of_axis
 
 
 @njit(nogil=True, cache=True)
@@ -151,9 +154,10 @@ def measure_states(states, probe, row, kept):
         _order(states, vectors, signs, cosines, sines, row[end : 2 * end - 1])
         end = 2 * end - 1
     if row.size > end:
-        q = vectors.shape[0]
+        q, most = vectors.shape[0], 0
         counts = np.zeros(q, np.int64)
         for i in range(n_sites):
             counts[states[i]] += 1
-        row[end] = (q * counts.max() / n_sites - 1.0) / (q - 1.0)
+            most = max(most, counts[states[i]])
+        row[end] = (q * most / n_sites - 1.0) / (q - 1.0)
     keep_configuration(states, order, kept)

@@ -34,7 +34,7 @@ from edgphys.mcmc.ising.flip_probabilities import LAZY
 from edgphys.mcmc.random.xoshiro import next_word, random_site, uniform
 from edgphys.mcmc.states.base import AbstractStatesSampler, measure_states
 
-__all__ = ["StatesHeatBath", "StatesMetropolis"]
+__all__ = ["StatesHeatBath", "StatesMetropolis", "chosen"]
 
 _LAZY, _TOP = LAZY, 2.0**64
 # Products of factors that are smaller have lost digits.
@@ -102,10 +102,12 @@ class StatesMetropolis(_AbstractStatesLocal):
 def _by_energies(states, tables, i, p):
     """exp(-beta e_i) over its largest into `p`; the sum."""
     neighbours, kinds, _, costs, _, of_sites = tables
-    p[:] = of_sites[i if of_sites.shape[0] > 1 else 0]
-    for j in range(neighbours.shape[1]):
-        p += costs[kinds[i, j], states[neighbours[i, j]]]
-    least, total = p.min(), 0.0
+    row, least, total = i if of_sites.shape[0] > 1 else 0, math.inf, 0.0
+    for a in range(p.size):  # loops in place of array expressions, which take long to compile
+        p[a] = of_sites[row, a]
+        for j in range(neighbours.shape[1]):
+            p[a] += costs[kinds[i, j], states[neighbours[i, j]], a]
+        least = min(least, p[a])
     for a in range(p.size):
         p[a] = math.exp(least - p[a])
         total += p[a]
@@ -128,12 +130,19 @@ def _draw(states, rng, tables, i, p):
         total += p[a]
     if total < _LEAST:
         total = _by_energies(states, tables, i, p)
-    left = uniform(rng) * total
-    for a in range(q):
+    return chosen(p, uniform(rng) * total)
+
+
+@njit(nogil=True, cache=True)
+def chosen(p, left):
+    """The state at which the sum of weights `p` exceeds `left`, a uniform share of the whole sum."""
+    last = 0
+    for a in range(p.size):
         left -= p[a]
         if left < 0.0:
             return a
-    return np.int64(p.argmax())  # rounding has left nothing
+        last = a if p[a] > 0.0 else last
+    return last  # rounding has left nothing
 
 
 @njit(nogil=True, cache=True)

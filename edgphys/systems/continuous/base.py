@@ -3,7 +3,8 @@ r"""What systems of continuous coordinates without a lattice share: wells, poten
 
     weight exp(-E(x) / T),     reduced_energy(x) = E(x) / T,     Z = int exp(-E(x) / T) dx
 
-with the flat measure on R^d and k_B = 1; E and T are in the same units. The configuration is x itself.
+with the flat measure on R^d and k_B = 1; E and T are in the same units. The configuration is x itself, on a
+`domain` its image there.
 
 A concrete system gives `_energy` in torch. It may give more: the gradient in closed form (autograd is the
 default), and a `kernel`, the same energy and gradient for the Markov chains in numba,
@@ -205,7 +206,8 @@ class AbstractContinuousSystem(AbstractSystem):
     def _why_infinite(self) -> str | None:
         drawn = self.random_configurations(_N_STARTS, np.random.default_rng(0))
         starts = np.concatenate([self.centres, drawn])
-        return why_infinite(self.energy, starts, self.temperature, self.width)
+        is_open = np.ones(self.n_variables, bool) if self.domain is None else ~self.domain.is_bounded
+        return why_infinite(self.energy, starts, self.temperature, self.width, is_open)
 
     def configuration_dims(self) -> tuple[str, ...]:
         """``coordinate``, or ``particle`` and ``axis``."""

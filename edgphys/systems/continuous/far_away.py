@@ -36,7 +36,11 @@ _Energies = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
 
 def why_infinite(
-    energies: _Energies, starts: NDArray[np.float64], temperature: float, width: float
+    energies: _Energies,
+    starts: NDArray[np.float64],
+    temperature: float,
+    width: float,
+    is_open: NDArray[np.bool_] | None = None,
 ) -> str | None:
     """Why the integral of exp(-E/T) seems to be infinite; None if nothing speaks for it.
 
@@ -48,19 +52,25 @@ def why_infinite(
         Points where the system is; the lowest is the origin of all rays.
     temperature, width : float
         T, in the units of E, and the length over which the density varies.
+    is_open : bool array, shape (n_dims,), optional
+        Coordinates that reach far away; all by default.
     """
     rng = np.random.default_rng(0)
     heights = _safe(energies, starts)
     centre, lowest = starts[np.argmin(heights)], float(heights.min())
     if lowest == -math.inf:
         return f"E is -inf at {np.round(centre[:4], 3).tolist()}"
-    n_dims = starts.shape[1]
+    axes = np.eye(starts.shape[1]) if is_open is None else np.eye(starts.shape[1])[is_open]
+    n_dims = len(axes)
+    if n_dims == 0:
+        return None
     cones = rng.standard_normal((_fitting(_N_CONES, n_dims), n_dims))
     cones /= np.linalg.norm(cones, axis=1, keepdims=True)
     lines = _lines(n_dims, rng)
     probes = [(cones, float(n_dims), "along a random ray")] if n_dims > 1 else []
     probes.append((lines, 1.0, "along a coordinate or a translation"))
-    for directions, least, words in probes:
+    for within, least, words in probes:
+        directions = within @ axes
         near, far = (
             _least_energy(energies, centre, directions, r * width, width, rng) for r in (_NEAR, _FAR)
         )

@@ -21,6 +21,9 @@ of the first leg.
 
     log Z at path = 0:     sum_i log(w_i sqrt(2 pi))
 
+A coordinate on a circle or an interval of length L starts evenly spread, without a term in U_0: log L. One
+on a half line starts from half a Gaussian around its end, m_i: log(w_i sqrt(pi / 2)).
+
 For particles x are the coordinates y of the mean-free subspace, and so is the measure.
 
 References
@@ -104,12 +107,14 @@ class GaussianPath(AbstractContinuousSystem):
         if reason := system.why_no_ladder():
             raise NotExactError(reason)
         self.system, self.temperature, self.event_shape = system, system.temperature, system.event_shape
+        self.domain = system.domain
         self.centre, self.spread = (np.array(v, np.float64).ravel() for v in (centre, spread))
         for name, array in (("centre", self.centre), ("spread", self.spread)):
             if array.shape != (system.n_variables,) or not np.isfinite(array).all():
                 raise ValueError(f"{name} must be {system.n_variables} finite numbers, got {array}")
         if not (self.spread > 0).all():
             raise ValueError(f"spread must be positive, got {self.spread}")
+        self._start, self._width = self._on_domain()
         self.ceiling = finite(ceiling, "ceiling")
         self.path = finite(path, "path")
         if not 0.0 <= self.path <= 1.0:
@@ -122,10 +127,24 @@ class GaussianPath(AbstractContinuousSystem):
     def n_variables(self) -> int:
         return self.system.n_variables
 
+    def _on_domain(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """m and w as the domain of the system has them: w infinite where the start is even."""
+        domain = self.domain
+        if domain is None or domain.is_everywhere:
+            return self.centre, self.spread
+        centre = np.where(domain.is_half, domain.one_ends, self.centre)
+        return centre, np.where(domain.is_bounded, math.inf, self.spread)
+
     @property
     def log_z_reference(self) -> float:
         """log Z at path = 0."""
-        return float(np.log(self.spread).sum() + 0.5 * self.n_variables * math.log(2.0 * math.pi))
+        domain = self.domain
+        whole = float(np.log(self.spread).sum() + 0.5 * self.n_variables * math.log(2.0 * math.pi))
+        if domain is None or domain.is_everywhere:
+            return whole
+        bounded = domain.is_bounded
+        even = np.log(domain.lengths[bounded] / (self.spread[bounded] * math.sqrt(2.0 * math.pi)))
+        return whole + float(even.sum()) - math.log(2.0) * int(domain.is_half.sum())
 
     def reference(self) -> ReferencePath:
         """Along `path`, from the Gaussian."""
@@ -177,7 +196,7 @@ class GaussianPath(AbstractContinuousSystem):
     @property
     def kernel_parameters(self) -> NDArray[np.float64]:
         head = [self.temperature, *self.action_coefficients, self.ceiling, self.stiffness]
-        return np.concatenate([head, self.centre, self.spread**-2.0, self.system.kernel_parameters])
+        return np.concatenate([head, self._start, self._width**-2.0, self.system.kernel_parameters])
 
     @property
     def centres(self) -> NDArray[np.float64]:
@@ -232,7 +251,7 @@ class GaussianPath(AbstractContinuousSystem):
         return self.system._flat_array(x)
 
     def _action_terms(self, flat: Tensor) -> Tensor:
-        scaled = (flat - flat.new_tensor(self.centre)) / flat.new_tensor(self.spread)
+        scaled = (flat - flat.new_tensor(self._start)) / flat.new_tensor(self._width)
         reduced = torch.nan_to_num(self.beta * self.system._energy(flat), nan=math.inf).clamp_max(INFINITE)
         over = (reduced - self.ceiling).clamp_min(0.0) / self.stiffness
         tempered = reduced.clamp_max(self.ceiling) + self.stiffness * torch.log1p(over)

@@ -9,11 +9,16 @@ function of one point, (n_dims,) -> float, whose gradient the chains take by cen
 Hamiltonian trajectory with them is still reversible and keeps volume, so that no error of the differences
 reaches the distribution. Best is both, a torch function and a numba `kernel` with the gradient
 (`edgphys.systems.continuous.base` has its signature).
+
+Coordinates live on lines, circles, intervals or half lines, as `domain` says; all three kinds of functions
+see points of the domain only (`edgphys.systems.continuous.domain`).
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
+import json
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, final
 from weakref import WeakKeyDictionary
@@ -25,8 +30,12 @@ from numpy.typing import NDArray
 from edgphys._checks import numbers_of, positive, temperature_of, whole
 from edgphys._lazy import LazyModule
 from edgphys._sizes import MOST_DIMS
+from edgphys.errors import NotExactError
 from edgphys.systems.base import check_finite_integral
 from edgphys.systems.continuous.base import AbstractContinuousSystem
+from edgphys.systems.continuous.domain import Domain
+from edgphys.systems.continuous.domain_kernels import folded_function, folded_kernel
+from edgphys.systems.continuous.folded import FoldedVariables
 from edgphys.systems.continuous.user_checks import check_centres, validate
 from edgphys.systems.continuous.user_kernels import difference_kernel, evaluate, plain_kernel
 
@@ -58,7 +67,7 @@ def _remember_finite(function: Callable, n_dims: int, temperature: float) -> Non
 
 
 @final
-class Potential(AbstractContinuousSystem):
+class Potential(FoldedVariables, AbstractContinuousSystem):
     """A system with the energy of a user's function.
 
     Parameters
@@ -79,9 +88,15 @@ class Potential(AbstractContinuousSystem):
     kernel_parameters : sequence of float
         Passed to `kernel`.
     centres : array, shape (n_centres, n_dims), optional
-        A point in each basin known; chains start there as well. The origin by default.
+        A point in each basin known; chains start there as well. By default the origin; the middle of a
+        circle or an interval, and the point at `width` from the end of a half line.
     width : float
         Length over which the density varies.
+    domain : str, tuple, or sequence of these, optional
+        Where the coordinates live: "line" (the default), "circle" (an angle in [-pi, pi)), ("circle", low,
+        high), or (low, high), of which one may be infinite; one for all, or one for each. "torus": all
+        angles. Z integrates over the domain, with the flat measure. Other real numbers stand for their
+        images, periodic or mirrored, wherever configurations are taken.
 
     Raises
     ------
@@ -114,6 +129,7 @@ class Potential(AbstractContinuousSystem):
         kernel_parameters: Sequence[float] | NDArray = (),
         centres: Sequence[Sequence[float]] | NDArray | None = None,
         width: float = 1.0,
+        domain: Any = None,
     ) -> None:
         if not callable(function):
             raise TypeError(f"function must be callable, got {type(function).__name__}")
@@ -128,15 +144,24 @@ class Potential(AbstractContinuousSystem):
         self.parameters = {"n_dims": self.n_variables, "temperature": self.temperature}
         self._function, self._given_kernel = function, kernel
         self._kernel_parameters = numbers_of(kernel_parameters, "kernel_parameters", "real numbers").flatten()
-        self._centres = check_centres(centres, self.n_variables)
-        self._kernel = difference_kernel(function) if self._compiled and kernel is None else kernel
-        self._energy_kernel = plain_kernel(function) if self._compiled else self._kernel
+        self._given_domain = domain
+        self.domain = Domain(domain, self.n_variables, self.width)
+        self._centres = check_centres(centres, self.n_variables, self.domain, self.width)
+        self._kernel, self._energy_kernel = self._kernels(function, kernel)
         self._fingerprint = validate(self, self._probes(), function, kernel)
         check_finite_integral(self, "function")
 
     @property
     def _compiled(self) -> bool:
         return isinstance(self._function, Dispatcher)
+
+    def _kernels(self, function: Any, kernel: Any) -> tuple[Any, Any]:
+        """Those of energy and gradient, and of the energy alone, on the images of the domain."""
+        if not self.domain.is_everywhere:
+            function = folded_function(function, self.domain.key) if self._compiled else function
+            kernel = None if kernel is None else folded_kernel(kernel, self.domain.key)
+        own = difference_kernel(function) if self._compiled and kernel is None else kernel
+        return own, plain_kernel(function) if self._compiled else own
 
     @property
     def kernel(self) -> Callable | None:
@@ -179,6 +204,7 @@ class Potential(AbstractContinuousSystem):
             kernel_parameters=self._kernel_parameters,
             centres=self._centres,
             width=self.width,
+            domain=self._given_domain,
         )
         return self._told(changed)
 
@@ -192,8 +218,50 @@ class Potential(AbstractContinuousSystem):
         return reason
 
     def identity(self) -> dict[str, Any]:
-        """Name, parameters, and energies at fixed points."""
-        return {**super().identity(), "fingerprint": self._fingerprint}
+        """Name, parameters, energies at fixed points, and the domain if it is not all the lines."""
+        return {**super().identity(), "fingerprint": self._fingerprint, **self._domain_attrs(list)}
+
+    def random_configurations(self, n: int, rng: np.random.Generator) -> NDArray[np.float64]:
+        """As for every system, folded into the domain."""
+        rows = super().random_configurations(n, rng)
+        return rows if self.domain.is_everywhere else self.domain.fold(torch.from_numpy(rows)).numpy()
+
+    @property
+    def exact(self) -> tuple[str, ...]:
+        """By quadrature, of one or two coordinates on circles, intervals and half lines."""
+        return super().exact if self._moments is not None else ()
+
+    def _exact_moments(self) -> tuple[float, float, float]:
+        assert self._moments is not None
+        return self._moments
+
+    @functools.cached_property
+    def _moments(self) -> tuple[float, float, float] | None:
+        domain = self.domain
+        if self.n_variables > 2 or not (domain.is_bounded | domain.is_half).all():
+            return None
+        from edgphys.exact.quadrature import boltzmann_moments
+
+        # The ends among the centres: the box holds them from the beginning.
+        corners = np.where(np.isfinite(domain.ends), domain.ends, self._centres.mean(axis=0)[:, None]).T
+        limits = [(float(low), float(high)) for low, high in domain.ends]
+        try:
+            return boltzmann_moments(
+                self.energy, np.concatenate([self._centres, corners]), self.temperature, limits
+            )
+        except NotExactError:  # walls or edges within the domain: it does not converge
+            return None
+
+    def _more_definitions(self) -> dict[str, str]:
+        if self.domain.is_everywhere:
+            return {}
+        return {"log_z": "log of Z = integral of exp(-E/T) over the domain, flat measure, natural logarithm"}
+
+    def _geometry_attrs(self) -> dict[str, Any]:
+        return {**super()._geometry_attrs(), **self._domain_attrs(json.dumps)}
+
+    def _domain_attrs(self, written: Callable) -> dict[str, Any]:
+        return {} if self.domain.is_everywhere else {"domain": written(self.domain.as_json())}
 
     def _energy(self, flat: Tensor) -> Tensor:
         if self._compiled:
@@ -203,7 +271,7 @@ class Potential(AbstractContinuousSystem):
                 flat, lambda points: evaluate(self.kernel, points, self.kernel_parameters)
             )
         # Training asks in float32, but a tensor that the function holds has one dtype.
-        return self._function(flat.double()).to(flat.dtype)
+        return self._function(self.domain.fold(flat.double())).to(flat.dtype)
 
     def _probes(self) -> NDArray[np.float64]:
         rng = np.random.default_rng(0)

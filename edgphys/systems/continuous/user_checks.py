@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from edgphys._checks import numbers_of
 from edgphys._lazy import LazyModule
+from edgphys.systems.continuous.domain import Domain
 from edgphys.systems.continuous.user_kernels import difference_kernel, evaluate
 
 if TYPE_CHECKING:
@@ -26,13 +27,17 @@ __all__ = ["check_centres", "validate"]
 _KERNEL = "kernel must be a numba function (x, gradient_out, parameters) of float64 arrays giving a float"
 
 
-def check_centres(centres, n_dims: int) -> NDArray[np.float64]:
+def check_centres(centres, n_dims: int, domain: Domain, width: float) -> NDArray[np.float64]:
+    if centres is None:
+        return domain.centre(width)[None]
     allowed = f"finite, of shape (n_centres, {n_dims})"
-    points = np.zeros((1, n_dims)) if centres is None else numbers_of(centres, "centres", allowed).copy()
+    points = numbers_of(centres, "centres", allowed).copy()
     if points.ndim != 2 or points.shape[1] != n_dims or not len(points):
         raise ValueError(f"centres must be {allowed}, got shape {points.shape}")
     if n_bad := np.count_nonzero(~np.isfinite(points)):
         raise ValueError(f"centres must be {allowed}, got {n_bad} of {points.size} numbers not finite")
+    if not domain.holds(points):
+        raise ValueError(f"centres must lie in the domain, got {points.tolist()}")
     return points
 
 

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 from numba import njit
 from numba.core.dispatcher import Dispatcher
@@ -19,6 +21,10 @@ def evaluate(kernel: Dispatcher, points: NDArray, parameters: NDArray) -> tuple[
     return energies, gradients
 
 
+# Compiled once for each energy, whatever the temperature.
+
+
+@functools.lru_cache(maxsize=64)
 def difference_kernel(energy: Dispatcher) -> Dispatcher:
     """Energy with its gradient by central differences."""
 
@@ -37,6 +43,7 @@ def difference_kernel(energy: Dispatcher) -> Dispatcher:
     return kernel
 
 
+@functools.lru_cache(maxsize=64)
 def plain_kernel(energy: Dispatcher) -> Dispatcher:
     @njit(nogil=True)
     def kernel(x, gradient_out, parameters):

@@ -3,9 +3,12 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 import scipy.special
+import xarray as xr
 from helpers.springs import (
     EDGES,
     TEMPERATURE,
@@ -66,3 +69,22 @@ def test_empty_bins_are_nan(samples):
     profile = free_energy_profile(samples, first, [-1.0, 1.0, 50.0, 60.0])
     assert np.isnan(profile.free_energy[2]) and float(profile.density[2]) == 0.0
     assert np.isfinite(profile.free_energy[:2]).all()
+
+
+def test_numbered_coordinates_of_a_domain_range_from_end_to_end():
+    """An even angle and a linear density on (0, inf): the bins at the ends are as right as the others."""
+    rng = np.random.default_rng(4)
+    x = np.stack([rng.uniform(-np.pi, np.pi, (2, 4000)), np.sqrt(rng.uniform(size=(2, 4000)))], axis=-1)
+    draws = {"configurations": (("chain", "draw", "coordinate"), x)}
+    domain = json.dumps([["circle", -np.pi, np.pi], [0.0, None]])
+    chains = xr.Dataset(draws, attrs={"temperature": 1.0, "domain": domain})
+    angle = free_energy_profile(chains, 0, 8)
+    assert (angle["coordinate_low"][0], angle["coordinate_high"][-1]) == (-np.pi, np.pi)
+    z = (angle["density"] - 0.5 / np.pi) / angle["density_err"]
+    assert abs(z).max() < 4.0
+    plane = free_energy_profile(chains, (0, 1), (4, 5))
+    assert float(plane["other_low"][0]) == 0.0 and float(plane["other_high"][-1]) == x[..., 1].max()
+    plain = free_energy_profile(chains.drop_attrs(), 0, 8, temperature=1.0)
+    assert float(plain["coordinate_low"][0]) == x[..., 0].min()
+    with pytest.raises(ValueError, match="or a number below 2, got 2"):
+        free_energy_profile(chains, 2)

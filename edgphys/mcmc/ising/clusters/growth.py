@@ -19,7 +19,14 @@ from numba import njit, uint64
 
 from edgphys.mcmc.random.xoshiro import advance_words
 
-__all__ = ["follow_threshold", "followed_bits", "make_links", "make_weighed_links", "why_no_clusters"]
+__all__ = [
+    "follow_threshold",
+    "followed_bits",
+    "follows",
+    "make_links",
+    "make_weighed_links",
+    "why_no_clusters",
+]
 
 _ZERO, _ONE, _LAST = np.uint64(0), np.uint64(1), np.uint64(63)
 
@@ -43,6 +50,12 @@ def follow_threshold(strength: float) -> np.uint64:
     """Probability 1 - exp(-2 strength) of following a bond, times 2**64 (the largest word stands for 1)."""
     scaled = -math.expm1(-2 * strength) * 2.0**64
     return np.uint64(min(int(scaled), 2**64 - 1))
+
+
+@njit(nogil=True, cache=True)
+def follows(u, bond):
+    """``u < 1 - exp(-bond)``; the bounds ``b - b^2/2 < 1 - exp(-b) < b`` mostly spare the exponential."""
+    return u < bond and (u < bond - 0.5 * bond * bond or u < -math.expm1(-bond))
 
 
 def make_links(lattice, earlier_only: bool = False) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -86,8 +99,18 @@ def make_links(lattice, earlier_only: bool = False) -> tuple[np.ndarray, np.ndar
     return classes.astype(kind), steps[examples].astype(np.uint32), degrees[examples].astype(np.int64)
 
 
-def make_weighed_links(system, earlier_only: bool = False) -> tuple[tuple, np.ndarray, np.ndarray]:
+def make_weighed_links(
+    system, earlier_only: bool = False, strengths: np.ndarray | None = None
+) -> tuple[tuple, np.ndarray, np.ndarray]:
     """Neighbours of every site of a system with a coupling for each bond, and how to follow the bonds.
+
+    Parameters
+    ----------
+    system : AbstractLatticeSystem
+    earlier_only : bool
+        Only neighbours of a lower number.
+    strengths : float64, shape (n_bonds,), optional
+        Bonds are followed with probability 1 - exp(-2 |strength|); beta J unless given.
 
     Returns
     -------
@@ -98,7 +121,8 @@ def make_weighed_links(system, earlier_only: bool = False) -> tuple[tuple, np.nd
     signs : int8, of the same shape
         Of the couplings.
     """
-    bonds, couplings = np.asarray(system.lattice.bonds, np.int64), system.bond_couplings
+    bonds = np.asarray(system.lattice.bonds, np.int64)
+    couplings = system.beta * system.bond_couplings if strengths is None else strengths
     ends = bonds[:, ::-1] if earlier_only else np.concatenate([bonds[:, ::-1], bonds])  # rows are i < j
     couplings = couplings if earlier_only else np.concatenate([couplings, couplings])
     order = np.lexsort((ends[:, 1], ends[:, 0]))
@@ -109,7 +133,7 @@ def make_weighed_links(system, earlier_only: bool = False) -> tuple[tuple, np.nd
     neighbours, thresholds = np.zeros(shape, np.uint32), np.zeros(shape, np.uint64)
     signs = np.ones(shape, np.int8)
     neighbours[places], signs[places] = ends[:, 1], np.where(couplings < 0.0, -1, 1)
-    thresholds[places] = [follow_threshold(abs(one)) for one in system.beta * couplings]
+    thresholds[places] = [follow_threshold(abs(one)) for one in couplings]
     return (neighbours, degrees.astype(np.int64)), thresholds, signs
 
 

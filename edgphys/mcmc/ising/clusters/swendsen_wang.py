@@ -20,16 +20,12 @@ sum of h_x s_x.
 
 Refused, with the reason, for J < 0 on a lattice that is not bipartite, or where a loop is frustrated.
 
-One pass over the sites decides the bonds to earlier neighbours. The first active one makes the site a child
-of the root of its neighbour; a further one that leads to another root goes on a list of pairs of roots, which
-are then united. Nothing in that pass branches on a random bit. A parent always has a lower number, so one
-more pass in order finds all roots.
+How clusters are found is in `edgphys.mcmc.ising.clusters.labelling`.
 
 References
 ----------
 Swendsen and Wang, Phys. Rev. Lett. 58, 86 (1987), doi:10.1103/PhysRevLett.58.86. Edwards and Sokal, Phys.
-Rev. D 38, 2009 (1988), doi:10.1103/PhysRevD.38.2009. Hoshen and Kopelman, Phys. Rev. B 14, 3438 (1976),
-doi:10.1103/PhysRevB.14.3438.
+Rev. D 38, 2009 (1988), doi:10.1103/PhysRevD.38.2009.
 """
 
 from __future__ import annotations
@@ -45,15 +41,15 @@ from edgphys.mcmc.ising.base import measure_spins
 from edgphys.mcmc.ising.clusters.base import AbstractClusterSampler
 from edgphys.mcmc.ising.clusters.growth import (
     follow_threshold,
-    followed_bits,
     make_links,
     make_weighed_links,
     why_no_clusters,
 )
 from edgphys.mcmc.ising.clusters.improved import add_wave_power, correlate, label_sums
+from edgphys.mcmc.ising.clusters.labelling import find_roots, link, make_scratch, number_clusters, unite
 from edgphys.mcmc.random.xoshiro import next_word, uniform
 
-__all__ = ["IsingSwendsenWang"]
+__all__ = ["IsingSwendsenWang", "measure_clusters"]
 
 _ZERO, _ONE = np.uint64(0), np.uint64(1)
 _S6, _LOW6 = np.uint64(6), np.uint64(63)
@@ -105,88 +101,6 @@ class IsingSwendsenWang(AbstractClusterSampler):
         return state.configuration, state.rng, state.counts, self._rule, scratch
 
 
-def make_scratch(n_sites: int, n_bonds: int) -> tuple[np.ndarray, ...]:
-    """Arrays that a sweep overwrites: parents, two ends of a list of pairs, one bit per site."""
-    parent, n_words = np.empty(n_sites, np.uint32), (n_sites + 63) // 64
-    pairs = np.empty(n_bonds + 1, np.uint32), np.empty(n_bonds + 1, np.uint32)
-    return parent, *pairs, np.empty(n_words, np.uint64)
-
-
-def _link(spins, rng, rule, scratch):
-    """A parent for each site, itself a root, and a list of roots that are to be united; its length."""
-    raise NotImplementedError  # compiled only, by what couplings are
-
-
-@overload(_link)
-def _typed_link(spins, rng, rule, scratch):
-    link = _link_weighed if isinstance(rule[1], types.Array) else _link_equal
-    return lambda spins, rng, rule, scratch: link(spins, rng, rule, scratch)
-
-
-@njit(nogil=True, cache=True)
-def _link_weighed(spins, rng, rule, scratch):
-    """As `_link_equal`, where every bond has a coupling of its own."""
-    (neighbours, degrees), thresholds, signs, _ = rule
-    parent, ones, others, _ = scratch
-    n_pairs = _ZERO
-    for site in range(degrees.size):
-        root = uint32(site)
-        for j in range(degrees[site]):
-            k = neighbours[site, j]
-            if spins[k] == signs[site, j] * spins[site] and next_word(rng) < thresholds[site, j]:
-                other = parent[k]
-                if root == site:
-                    root = other
-                elif other != root:
-                    ones[n_pairs], others[n_pairs] = root, other
-                    n_pairs += _ONE
-        parent[site] = root
-    return n_pairs
-
-
-@njit(nogil=True, cache=True)
-def _link_equal(spins, rng, rule, scratch):
-    """A parent for each site, itself a root, and a list of roots that are to be united; its length."""
-    (classes, steps, degrees), threshold, sign, _ = rule
-    parent, ones, others, _ = scratch
-    most = steps.shape[1]
-    bits, left, n_pairs = _ZERO, 0, _ZERO
-    for site in range(classes.size):
-        i = uint32(site)
-        kind = classes[i]
-        degree = degrees[kind]
-        if left < most:
-            bits, left = followed_bits(rng, threshold), 64
-        left -= degree
-        partner = sign * spins[i]
-        root = i
-        for j in range(degree):
-            k = uint32(i + steps[kind, j])
-            active = uint64(spins[k] == partner) & bits & _ONE
-            bits >>= _ONE
-            other, alone = parent[k], uint64(root == i)
-            # Written in any case, and kept where it is wanted: a branch would be mispredicted.
-            ones[n_pairs], others[n_pairs] = root, other
-            n_pairs += active & (alone ^ _ONE) & uint64(other != root)
-            root ^= (root ^ other) & uint32(_ZERO - (active & alone))
-        parent[i] = root
-    return n_pairs
-
-
-@njit(nogil=True, cache=True)
-def _unite(parent, ones, others, n_pairs):
-    """Join the trees of each pair, climbing from the higher of the two places and shortening the way."""
-    for pair in range(n_pairs):
-        a, b = parent[ones[pair]], parent[others[pair]]
-        while a != b:
-            low, high = min(a, b), max(a, b)
-            above = parent[high]
-            parent[high] = min(low, above)
-            if above == high:
-                break
-            a, b = low, above
-
-
 def _draw_turns(spins, rng, parent, turns, field):
     """Heat bath: the bit of every root in `turns` says whether its cluster is turned over."""
     raise NotImplementedError  # compiled only, by what fields are
@@ -230,13 +144,9 @@ def _draw_turns_alike(spins, rng, parent, turns, field):
 def _sweep(spins, rng, rule, scratch):
     """One sweep; the number of clusters. Afterwards the parent of each site is the first of its cluster."""
     parent, ones, others, turns = scratch
-    n_pairs = _link(spins, rng, rule, scratch)
-    _unite(parent, ones, others, n_pairs)
-    n_clusters = 0
-    for i in range(parent.size):
-        root = parent[parent[i]]
-        parent[i] = root
-        n_clusters += root == i
+    n_pairs = link(spins, rng, rule, scratch)
+    unite(parent, ones, others, n_pairs)
+    n_clusters = find_roots(parent)
     _draw_turns(spins, rng, parent, turns, rule[3])
     for i in range(parent.size):
         root = uint64(parent[i])
@@ -263,19 +173,12 @@ def _sweep_each(spins, rng, counts, rule, scratch, kept):
 
 
 @njit(nogil=True, cache=True)
-def number_clusters(parent, labels):
-    """Number the clusters 0, 1, ... in the order of their first sites: `labels`, uint32, shape (n_sites,)."""
-    n_clusters = uint32(0)
-    for i in range(parent.size):
-        root = parent[i]
-        is_first = root == i
-        labels[i] = n_clusters if is_first else labels[root]
-        n_clusters += uint32(is_first)
+def measure_clusters(spins, labels, n_clusters, waves, row, n_components=1):
+    """m^2, m^4, correlator_zero and the other correlators of the clusters into `row`; see `improved`.
 
-
-@njit(nogil=True, cache=True)
-def _measure_clusters(spins, labels, n_clusters, waves, row):
-    """m^2, m^4, correlator_zero and the other correlators of the clusters into `row`; see `improved`."""
+    With several components the clusters have unit vectors, independent ones, with (e_c . e_d)^2 =
+    1 / n_components on average.
+    """
     n_sites = labels.size
     sums = label_sums(spins, labels, n_clusters, waves)
     squares, fourths = 0.0, 0.0
@@ -286,7 +189,8 @@ def _measure_clusters(spins, labels, n_clusters, waves, row):
         fourths += square**2
         add_wave_power(sums[c], 1, row[3:])
     row[0] = squares / n_sites**2
-    row[1] = (3.0 * squares**2 - 2.0 * fourths) / float(n_sites) ** 4
+    crossed = 2.0 / n_components
+    row[1] = ((1.0 + crossed) * squares**2 - crossed * fourths) / float(n_sites) ** 4
     row[2] = squares / n_sites
     row[3:] /= n_sites
 
@@ -302,7 +206,7 @@ def _sample(spins, rng, counts, rule, scratch, measures, thin, rows, kept):
         measure_spins(spins, probe, row, kept[draw] if kept.shape[0] > 0 else kept[:0].ravel())
         if improved:
             number_clusters(scratch[0], labels)
-            _measure_clusters(spins, labels, n_clusters, waves, row[2 : 5 + n_correlators])
+            measure_clusters(spins, labels, n_clusters, waves, row[2 : 5 + n_correlators])
         if n_distances > 0:  # the labels stay 0 for the plain estimator
             signed = (labels + uint32(1)).astype(np.int32) * spins[:n_sites]
             correlate(signed.astype(np.int32), blocks, row[row.size - n_distances :])

@@ -38,6 +38,7 @@ from edgphys.systems.lattice.finite_states.permutations import (
     reflections_of,
 )
 from edgphys.systems.reference_path import ReferencePath
+from lattices.colouring import balancing_signs
 
 if TYPE_CHECKING:
     import torch
@@ -132,14 +133,34 @@ class AbstractFiniteStates(AbstractLatticeSystem):
     def _kept(self) -> tuple[str, ...]:
         if self.is_uniform:
             return self._kept_by(None)
-        n_sites, n_bonds = self.n_sites, self.lattice.n_bonds
-        bonds = np.ones(n_bonds) if self._pair_weights is None else self._pair_weights
-        return self._kept_by((bonds, np.ones(n_sites) if self._site_weights is None else self._site_weights))
+        sites = np.ones(self.n_sites) if self._site_weights is None else self._site_weights
+        return self._kept_by((self.bond_weights, sites))
 
     @functools.cached_property
     def _group(self) -> str | None:
         """Name of the group that exchanges the states; None if it has no more than the reversal."""
         return group_of(self.bond_table, self.site_table)
+
+    @property
+    def bond_weights(self) -> NDArray[np.float64]:
+        """`pair_weights`, shape (n_bonds,), ones where all are alike."""
+        return np.ones(self.lattice.n_bonds) if self._pair_weights is None else self._pair_weights
+
+    @functools.cached_property
+    def order_signs(self) -> NDArray[np.int8] | None:
+        """Signs of the sites, int8 (n_sites,): where two agree their bond favours equal states, else unequal.
+
+        +1 at the first site of each connected part; None if a loop is frustrated.
+        """
+        # What two equal states gain on the average of all pairs.
+        gains = self.bond_weights * (self.bond_table.mean() - self.bond_table[0, 0])
+        there = gains != 0.0
+        return balancing_signs(self.n_sites, self.lattice.bonds[there], gains[there] < 0.0)
+
+    @functools.cached_property
+    def bonds_by_colour(self) -> bool:
+        """Whether a bond only tells equal states from unequal ones."""
+        return group_of(self.bond_table, np.zeros(self.n_states)) == "permutation"
 
     @functools.cached_property
     def reflections(self) -> NDArray[np.int8]:

@@ -33,6 +33,7 @@ from edgphys.systems.lattice.base import AbstractLatticeSystem, check_lattice
 from edgphys.systems.lattice.couplings import are_invariant, bond_couplings, site_fields
 from edgphys.systems.lattice.hopping import BondSums
 from edgphys.systems.lattice.measurements import DEFINITIONS
+from edgphys.systems.lattice.rotors.exact import exact_values
 from edgphys.systems.lattice.rotors.measurements import RotorObservables
 from edgphys.systems.reference_path import ReferencePath
 from lattices import Lattice
@@ -296,7 +297,7 @@ class AbstractRotor(AbstractLatticeSystem):
             "reduced_energy": "U(x) of the continuous form, all constants included: exp(-U) integrates to Z",
             "log_z": "log of Z = integral of exp(-beta H) over the directions of all spins, area measure",
             **DEFINITIONS,
-            **self._rotor_observables.definitions,
+            **self.rotor_observables.definitions,
             **_ORDER,
         }
 
@@ -309,10 +310,24 @@ class AbstractRotor(AbstractLatticeSystem):
         draw = functools.partial(self._draw_in_fields, fields)
         return ReferencePath(name, 0.0, self.parameters[name], log_z, draw=draw)
 
+    @functools.cached_property
+    def _exact_values(self) -> dict[str, float]:
+        return exact_values(self)
+
+    @property
+    def exact(self) -> tuple[str, ...]:
+        """Names of the estimates known exactly: those of free spins, chains, and XY on narrow tori."""
+        return tuple(self._exact_values)
+
+    def exact_results(self) -> dict[str, float]:
+        """Exact values of the estimates named in `exact`."""
+        return dict(self._exact_values)
+
     # ------------------------------------------------------------------------------ energy, observables
 
     @functools.cached_property
-    def _rotor_observables(self) -> RotorObservables:
+    def rotor_observables(self) -> RotorObservables:
+        """What is measured of the vectors, and the tables for it."""
         return RotorObservables(
             self.lattice,
             self.bond_couplings,
@@ -351,4 +366,4 @@ class AbstractRotor(AbstractLatticeSystem):
         return torch.stack(self._terms(self.vectors(flat)), dim=1)
 
     def _measure(self, flat: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
-        return self._rotor_observables(self.vectors(torch.from_numpy(flat)).numpy())
+        return self.rotor_observables(self.vectors(torch.from_numpy(flat)).numpy())

@@ -57,6 +57,10 @@ class Heisenberg(AbstractRotor):
             Parameter("field", "h along z; one, or by site", 0.0, takes_several=True),
         ),
         lattices="any lattice, periodic or open",
+        exact=(
+            "free spins, any lattice: log_z, free_energy, energy, specific_heat, magnetization",
+            "chains, any couplings, uniform ones in a field: the same; rings without field: helicity_modulus",
+        ),
         title="Heisenberg model",
     )
     n_components: ClassVar[int] = 3

@@ -57,6 +57,11 @@ class XY(AbstractRotor):
             Parameter("field", "h along theta = 0; one, or by site", 0.0, takes_several=True),
         ),
         lattices="any lattice, periodic or open",
+        exact=(
+            "free spins, any lattice: log_z, free_energy, energy, specific_heat, magnetization",
+            "chains, any couplings, uniform ones in a field: the same; rings without field: helicity_modulus",
+            "square tori of 3 by up to 64 sites without field, T >= 0.6 J: the same, helicity_modulus",
+        ),
         title="XY model",
     )
     n_components: ClassVar[int] = 2

@@ -272,7 +272,7 @@ def test_improved_estimators_are_the_mean_over_all_signs(case):
         names = [name for name in sampler.improved_columns if name != "correlation"]
         row = np.empty(len(names))
         padded = np.append(spins, np.int8(0))
-        swendsen_wang._measure_clusters(padded, labels, n_clusters, sampler._waves, row)
+        swendsen_wang.measure_clusters(padded, labels, n_clusters, sampler._waves, row)
         for name, value in zip(names, row, strict=True):
             np.testing.assert_allclose(value, plain[name].mean(), rtol=1e-11, atol=1e-13, err_msg=name)
         if all(system.lattice.pbc):
@@ -308,7 +308,7 @@ def test_single_cluster_estimators_have_the_same_mean(case, few):
             pairs += part * len(members) / n_sites
         row, expected = np.empty(3 + len(powers)), np.empty_like(pairs)
         padded = np.append(spins, np.int8(0))
-        swendsen_wang._measure_clusters(padded, labels, n_clusters, sampler._waves, row)
+        swendsen_wang.measure_clusters(padded, labels, n_clusters, sampler._waves, row)
         numbers = ((labels.astype(np.int32) + 1) * spins).astype(np.int32)
         improved.correlate(numbers, blocks, expected)
         np.testing.assert_allclose([squares, *powers], row[2:], rtol=1e-11)

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""Markov chains of spins with two and three components."""
