@@ -10,6 +10,8 @@
 * `diagonalisation`: quantum Ising models of up to 10 sites on any lattice;
 * `free_sites`: spins and fields without neighbours;
 * `strips`: Ising on strips of width 8, in a field, with the law of the magnetization;
+* `states`, `frontier`: finitely many states per site on small lattices, and on strips and narrow tori;
+* `potts`: T_c of Potts and clock models on the infinite square lattice, and the energy there;
 * `rotor_chains`: spins of two and three components on chains; `xy_tori`: XY on narrow tori.
 """
 
@@ -19,9 +21,12 @@ from edgphys.exact import (
     diagonalisation,
     enumeration,
     free_sites,
+    frontier,
     gaussian,
     kaufman,
     onsager,
+    potts,
+    states,
     strips,
     transfer,
     transverse_chain,
@@ -31,9 +36,12 @@ __all__ = [
     "diagonalisation",
     "enumeration",
     "free_sites",
+    "frontier",
     "gaussian",
     "kaufman",
     "onsager",
+    "potts",
+    "states",
     "strips",
     "transfer",
     "transverse_chain",
