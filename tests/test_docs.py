@@ -43,6 +43,12 @@ PYTHON = {
     "howto/own_pair_law.md": {"(seed=0)": "(seed=0, n_steps=2)", "n_particles=5": "n_particles=3"}
     | {"10_000, seed=1": "200, seed=1, n_anneal=5", "2_000": "300"},
     "howto/own_observables.md": {},
+    "howto/potts.md": {
+        "20_000": "300",
+        "(16, 16)": "(4, 4)",
+        "(12, 12)": "(3, 3)",
+        "seed=2": "seed=2, n_sweeps=300",
+    },
     "howto/couplings.md": _FIT
     | {"4_000": "200", "2_000": "200", "8)\nladder": "3)\nladder"}
     | {'"mbar", seed=2': '"mbar", seed=2, n_sweeps=300'},

@@ -118,14 +118,18 @@ class AbstractRotor(AbstractCoupledSystem):
         half = 0.5 * self.n_components
         return 2.0 * math.pi**half / math.gamma(half)
 
+    @property
+    def n_coordinates(self) -> int:
+        """A vector of n components for each site."""
+        return self.n_sites * self.n_components
+
     def _points(self, x: Tensor) -> Tensor:
         """The x of the continuous form as vectors, shape (n_batch, n_components, n_sites)."""
-        width = self.n_sites * self.n_components
         if not isinstance(x, torch.Tensor):
             raise TypeError(f"x must be a torch tensor, got {type(x).__name__}")
         if x.dtype not in (torch.float32, torch.float64):
             raise ValueError(f"x must be float32 or float64, got {x.dtype}")
-        shapes = (width,), (*self.lattice.shape, self.n_components)
+        shapes = (self.n_coordinates,), (*self.lattice.shape, self.n_components)
         if tuple(x.shape[1:]) not in shapes:
             allowed = " or ".join(f"(n_batch, {', '.join(map(str, one))})" for one in shapes)
             raise ValueError(f"x must have shape {allowed}, got {tuple(x.shape)}")
