@@ -34,24 +34,20 @@ from __future__ import annotations
 
 import functools
 import math
-from typing import TYPE_CHECKING, Any, ClassVar, final
+from typing import TYPE_CHECKING, ClassVar, final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgphys._checks import temperature_of
 from edgphys._lazy import LazyModule
-from edgphys.systems.lattice.base import AbstractLatticeSystem, check_lattice
-from edgphys.systems.lattice.couplings import are_invariant, bond_couplings, site_fields, strength_of
+from edgphys.systems.lattice.coupled import AbstractCoupledSystem
+from edgphys.systems.lattice.couplings import are_invariant
 from edgphys.systems.lattice.free_sites import draw_spins, draw_spins_in_fields
-from edgphys.systems.lattice.hopping import BondSums
 from edgphys.systems.lattice.ising_exact import exact_names, exact_values
 from edgphys.systems.lattice.measurements import DEFINITIONS
 from edgphys.systems.lattice.relaxation import LatticeOperator
 from edgphys.systems.records import Parameter, SystemRecord
 from edgphys.systems.reference_path import ReferencePath
-from lattices import Lattice
-from lattices.colouring import balancing_signs
 
 if TYPE_CHECKING:
     import torch
@@ -88,7 +84,7 @@ def log_2cosh(x: Tensor) -> Tensor:
 
 
 @final
-class Ising(AbstractLatticeSystem):
+class Ising(AbstractCoupledSystem):
     """Ising model; see the module docstring for signs and formulae.
 
     Parameters
@@ -163,35 +159,6 @@ class Ising(AbstractLatticeSystem):
     family: ClassVar[str] = "ising"
     has_reference: ClassVar[bool] = True
 
-    def __init__(
-        self,
-        lattice: Lattice,
-        temperature: float,
-        coupling: Any = 1.0,
-        field: Any = 0.0,
-        strength: float = 1.0,
-    ) -> None:
-        self.lattice = check_lattice(lattice)
-        self.temperature = temperature_of(temperature)
-        couplings, fields = bond_couplings(lattice, coupling), site_fields(lattice, field)
-        self.coupling: Any = couplings.given
-        self.field: Any = fields.given
-        self.parameters = {"temperature": self.temperature, "coupling": self.coupling, "field": self.field}
-        strength = strength_of(couplings, strength)
-        if not couplings.is_number:
-            self.parameters["strength"] = strength
-        self.is_uniform = couplings.is_number and fields.is_number
-        # Of the two sums that the energy is made of, and what these sums weigh bonds and sites by.
-        self.coefficients = (
-            self.coupling if couplings.is_number else strength,
-            self.field if fields.is_number else 1.0,
-        )
-        self.bond_weights = np.ones(lattice.n_bonds) if couplings.is_number else couplings.values
-        self.site_weights = np.ones(lattice.n_sites) if fields.is_number else fields.values
-        self.bond_couplings = self.coefficients[0] * self.bond_weights
-        self.site_fields = self.coefficients[1] * self.site_weights
-        self._bonds = BondSums(lattice, None if couplings.is_number else couplings.values)
-
     # The continuous form, for those who ask: chains do without it, and on large open lattices it takes long.
 
     @functools.cached_property
@@ -208,11 +175,6 @@ class Ising(AbstractLatticeSystem):
 
     def _is_invariant(self, permutations: NDArray) -> bool:
         return are_invariant(self.lattice, permutations, self.bond_weights, self.site_weights)
-
-    @functools.cached_property
-    def _kept(self) -> tuple[str, ...]:
-        """What couplings and fields keep of the symmetry of the lattice."""
-        return self._kept_by(None if self.is_uniform else (self.bond_weights, self.site_weights))
 
     def _bias(self, like: Tensor) -> float | Tensor:
         """beta h: a number, or one for each site."""
@@ -246,38 +208,6 @@ class Ising(AbstractLatticeSystem):
         return (*self._kept, *(("z2",) if not self.site_fields.any() else ()))
 
     @property
-    def antiferromagnetic(self) -> bool:
-        """Whether all neighbours prefer opposite signs, on a lattice of two sublattices."""
-        couplings = self.bond_couplings
-        none_positive = bool(couplings.any()) and not bool((couplings > 0.0).any())
-        return none_positive and self.lattice.bipartition is not None
-
-    @property
-    def sublattices_alike(self) -> bool:
-        return self.is_uniform and super().sublattices_alike
-
-    @functools.cached_property
-    def order_signs(self) -> NDArray[np.int8] | None:
-        """Signs of the spins in a ground state without field, int8 (n_sites,); None if a loop is frustrated.
-
-        +1 at the first site of each connected part. s_i -> s_i order_signs_i makes a ferromagnet of the
-        system.
-        """
-        there = self.bond_weights != 0.0
-        negative = self.coefficients[0] * self.bond_weights < 0.0
-        return balancing_signs(self.n_sites, self.lattice.bonds[there], negative[there])
-
-    @property
-    def conditions(self) -> tuple[str, ...]:
-        """A model may be conditioned on temperature and field; J only sets the unit of energy."""
-        return ("temperature", "field") if isinstance(self.field, float) else ("temperature",)
-
-    @property
-    def constants(self) -> tuple[str, ...]:
-        """Free spins without field have no energy."""
-        return ("energy",) if not (self.bond_couplings.any() or self.site_fields.any()) else ()
-
-    @property
     def definitions(self) -> dict[str, str]:
         """Definition, with units, of every observable and estimate by name."""
         return {
@@ -298,10 +228,6 @@ class Ising(AbstractLatticeSystem):
             return ("spins", "equal_spins", "cells")
         alike = isinstance(self.coupling, float | dict) and isinstance(self.field, float)
         return ("spins", "cells") if alike else ("spins",)
-
-    @property
-    def pair_weights(self) -> NDArray[np.float64] | None:
-        return None if isinstance(self.coupling, float) else self.bond_weights
 
     def reduced_energy(self, x: Tensor) -> Tensor:
         """U(y) at y = `x`; integrates to Z over R^N, so that -log E[w] needs no further constant.
@@ -393,8 +319,7 @@ class Ising(AbstractLatticeSystem):
             log_z = self.n_sites * (local + math.log1p(math.exp(-2.0 * local)))
         else:
             log_z = math.fsum(np.logaddexp(self.beta * self.site_fields, -self.beta * self.site_fields))
-        name = "coupling" if isinstance(self.coupling, float) else "strength"
-        return ReferencePath(name, 0.0, self.parameters[name], log_z, draw=self._draw_free)
+        return ReferencePath(self._factor, 0.0, self.parameters[self._factor], log_z, draw=self._draw_free)
 
     def _draw_free(self, n: int, rng: np.random.Generator) -> NDArray[np.float64]:
         if isinstance(self.field, float):
@@ -434,15 +359,6 @@ class Ising(AbstractLatticeSystem):
         if isinstance(self.field, float):
             return flat.sum(1)
         return flat @ torch.as_tensor(self.site_weights, dtype=flat.dtype, device=flat.device)
-
-    @property
-    def action_coefficients(self) -> NDArray[np.float64]:
-        """(-beta J, -beta h), for the terms (sum_<ij> s_i s_j, sum_i s_i).
-
-        Where J or h are several, the terms are sum_<ij> J_ij s_i s_j and sum_i h_i s_i, without `strength`,
-        and the coefficients -beta strength and -beta.
-        """
-        return -self.beta * np.array(self.coefficients)
 
     def _action_terms(self, flat: Tensor) -> Tensor:
         return torch.stack([self._bonds.pair_sum(flat), self._site_sum(flat)], dim=1)
