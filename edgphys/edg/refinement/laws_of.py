@@ -16,15 +16,16 @@ from edgphys.edg.refinement.spin_law import SpinLaw
 from edgphys.edg.refinement.states_law import StatesLaw
 from edgphys.edg.targets.base import partial_sums
 from edgphys.errors import ArgumentValueError, UnknownNameError
-from edgphys.systems import Ising, Phi4
+from edgphys.systems import Phi4
 from edgphys.systems.base import AbstractSystem
 from edgphys.systems.lattice.base import AbstractLatticeSystem
+from edgphys.systems.lattice.ising import AbstractIsing
 
 __all__ = ["common_form", "has_law", "law_of", "why_no_law"]
 
 
-def _spin_law(system: Ising, with_field: bool | None) -> SpinLaw:
-    return SpinLaw(system.beta * system.coefficients[0], system.beta * system.field, with_field)
+def _spin_law(system: AbstractIsing, with_field: bool | None) -> SpinLaw:
+    return SpinLaw(system.beta * system.coefficients[0], system.beta * system.coefficients[1], with_field)
 
 
 def _quartic_law(system: Phi4, size: tuple[float, float] | None) -> QuarticLaw:
@@ -92,8 +93,8 @@ class _Kind:
     differs: Callable[[Any], bool]
 
 
-def _any_field(systems: Sequence[Ising]) -> bool:
-    return any(one.field != 0.0 for one in systems)
+def _any_field(systems: Sequence[AbstractIsing]) -> bool:
+    return any(one.site_fields.any() for one in systems)
 
 
 def _declares(partial_sum: str) -> Callable[[Any], bool]:
