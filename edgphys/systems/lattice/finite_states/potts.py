@@ -129,6 +129,10 @@ class Potts(AbstractCoupledStates):
         return simplex(self.q)
 
     @property
+    def _stored_vectors(self) -> dict[str, int]:
+        return {"simplex": self.q}
+
+    @property
     def definitions(self) -> dict[str, str]:
         """Definition, with units, of every observable and estimate by name."""
         return {**super().definitions, "energy": f"{_ENERGY}, total; units of J; average <H>", **_ORDER}
