@@ -76,7 +76,7 @@ def overlap(samples: xr.Dataset, bins: int | Sequence[float] = 20) -> xr.Dataset
     diagnosis = diagnose(pairs, {"abs_overlap": np.abs(q)})
     columns = np.stack([q, np.abs(q), q**2, q**4])
     values, errors = averages(pairs, columns, _with_ratio, window=diagnosis.window)
-    edges = bin_edges(np.linspace(0.0, 1.0, bins + 1) if isinstance(bins, int) else bins, 0.0, 1.0)
+    edges = bin_edges(np.linspace(0.0, 1.0, bins + 1).tolist() if isinstance(bins, int) else bins, 0.0, 1.0)
     found, widths = shares(pairs, one_hot(np.abs(q), edges), diagnosis), np.diff(edges)
     numbers = {name: ((), value, text) for (name, text), value in zip(_WORDS.items(), values, strict=True)}
     of_numbers = {name: ((), error) for name, error in zip(_WORDS, errors, strict=True)}
