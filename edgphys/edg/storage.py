@@ -72,7 +72,7 @@ def write(
     reason: str = "",
 ) -> None:
     """Write atomically; the caller has checked the path."""
-    arrays, plain = _arrays_and_plain(system.lattice)
+    arrays, plain = _arrays_and_plain(system.built_on)
     text = [system.parameters, plain, options, trained, asdict(history), package_versions()]
     content = {
         "format": _FORMAT,

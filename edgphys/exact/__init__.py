@@ -6,6 +6,8 @@
 * `enumeration`: Ising on any lattice up to 20 spins, any field;
 * `transfer`: Ising ring, phi^4 ring, small phi^4 tori;
 * `gaussian`: free scalar field on any lattice;
+* `transverse_chain`: quantum Ising chain in a transverse field, any length and temperature, by free fermions;
+* `diagonalisation`: quantum Ising models of up to 10 sites on any lattice;
 * `free_sites`: spins and fields without neighbours;
 * `strips`: Ising on strips of width 8, in a field, with the law of the magnetization;
 * `states`, `frontier`: finitely many states per site on small lattices, and on strips and narrow tori;
@@ -16,6 +18,7 @@
 from __future__ import annotations
 
 from edgphys.exact import (
+    diagonalisation,
     enumeration,
     free_sites,
     frontier,
@@ -26,9 +29,11 @@ from edgphys.exact import (
     states,
     strips,
     transfer,
+    transverse_chain,
 )
 
 __all__ = [
+    "diagonalisation",
     "enumeration",
     "free_sites",
     "frontier",
@@ -39,4 +44,5 @@ __all__ = [
     "states",
     "strips",
     "transfer",
+    "transverse_chain",
 ]

@@ -99,6 +99,11 @@ class AbstractSystem(Final, AbstractObserving):
     # ------------------------------------------------------------------------------------- what it is
 
     @property
+    def built_on(self) -> Lattice | None:
+        """The lattice that the constructor takes."""
+        return self.lattice
+
+    @property
     def symmetries(self) -> tuple[str, ...]:
         """Names of the symmetries of the energy, such as "translation" or "z2"."""
         return ()
@@ -182,6 +187,7 @@ class AbstractSystem(Final, AbstractObserving):
             "beta": float(self.beta),
             "definitions": json.dumps(self.definitions | self._own_definitions()),
             **({"constants": json.dumps(self.constants)} if self.constants else {}),
+            **({} if self.weighs_energy else {"weighs_energy": 0}),
             **self._own_attrs(self._geometry_attrs()),
         }
 

@@ -45,8 +45,10 @@ class AbstractCoupledSystem(AbstractLatticeSystem):
 
     Attributes
     ----------
-    is_uniform : bool
+    one_coupling, one_field : bool
         Whether coupling and field are one number each.
+    is_uniform : bool
+        Whether both are.
     coefficients : tuple of two floats
         Of the two sums that the energy is made of, up to the sign.
     bond_weights, site_weights : float64 arrays, shapes (n_bonds,) and (n_sites,)
@@ -72,7 +74,9 @@ class AbstractCoupledSystem(AbstractLatticeSystem):
         strength = strength_of(couplings, strength)
         if not couplings.is_number:
             self.parameters["strength"] = strength
-        self.is_uniform = couplings.is_number and fields.is_number
+        self.one_coupling, self.one_field = couplings.is_number, fields.is_number
+        self.is_uniform = self.one_coupling and self.one_field
+        self._cells_alike = isinstance(couplings.given, float | dict)
         self.coefficients = (
             self.coupling if couplings.is_number else strength,
             self.field if fields.is_number else 1.0,
@@ -85,12 +89,12 @@ class AbstractCoupledSystem(AbstractLatticeSystem):
 
     @property
     def pair_weights(self) -> NDArray[np.float64] | None:
-        return None if isinstance(self.coupling, float) else self.bond_weights
+        return None if self.one_coupling else self.bond_weights
 
     @property
     def _factor(self) -> str:
         """Name of the parameter that multiplies all bonds."""
-        return "coupling" if isinstance(self.coupling, float) else "strength"
+        return "coupling" if self.one_coupling else "strength"
 
     @functools.cached_property
     def _kept(self) -> tuple[str, ...]:
@@ -122,7 +126,7 @@ class AbstractCoupledSystem(AbstractLatticeSystem):
     @property
     def conditions(self) -> tuple[str, ...]:
         """A model may be conditioned on temperature and field; J only sets the unit of energy."""
-        return ("temperature", "field") if isinstance(self.field, float) else ("temperature",)
+        return ("temperature", "field") if self.one_field else ("temperature",)
 
     @property
     def constants(self) -> tuple[str, ...]:
