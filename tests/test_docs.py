@@ -46,6 +46,7 @@ PYTHON = {
     "howto/couplings.md": _FIT
     | {"4_000": "200", "2_000": "200", "8)\nladder": "3)\nladder"}
     | {'"mbar", seed=2': '"mbar", seed=2, n_sweeps=300'},
+    "howto/own_hamiltonian.md": _FIT | {"2_000": "200", '"mbar", seed=1': '"mbar", seed=1, n_sweeps=200'},
     "howto/own_lattice.md": _FIT | {"1_000": "2", "2_000": "200"},
     "howto/scans.md": {"2_000": "500", '"tcp://head-node:8786"': _LOCAL},
     "howto/scaling.md": {"20_000": "500", "(8, 16, 32, 64)": "(4, 6, 8)", "11)": "4)"}
