@@ -52,7 +52,9 @@ def exact_entropy(log_z: float, reduced_energy: float) -> float:
 
 
 def specific_heat(p, mean: Means) -> np.ndarray:
-    return np.square(p.beta) * (mean[SHIFTED] - (mean["energy"] - p.energy_zero) ** 2) / p.n_sites
+    # Of an estimator of the energy that depends on beta itself, the mean slope is subtracted.
+    variance = mean[SHIFTED] - (mean["energy"] - p.energy_zero) ** 2 - mean.get("energy_slope", 0.0)
+    return np.square(p.beta) * variance / p.n_sites
 
 
 def magnetization(p, mean: Means) -> np.ndarray:

@@ -281,6 +281,7 @@ _PER_DRAW = _plain(
         _M2: "m^2 per draw; dimensionless",
         _M4: "m^4 per draw; dimensionless",
         "correlator_zero": "n_sites m^2 per draw: structure factor at zero momentum, not subtracted",
+        "energy_slope": "derivative of the energy estimator by beta: of a quantum system",
         "correlator_min": "mean over axes of |sum_x s_x exp(i k.r_x)|^2 / n_sites, "
         "k = reciprocal vector/extent",
         **{f"correlator_min_{axis}": f"its part along axis {axis}, |sum|^2 / n_sites" for axis in AXES},

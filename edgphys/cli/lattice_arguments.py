@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated
 
@@ -26,7 +26,10 @@ class LatticeArguments:
     """The words for a lattice; None, or False for double bonds, where not given: some systems have none."""
 
     lattice: Annotated[
-        str | None, typer.Option(help="Name of a lattice, or path of a .toml file; square by default.")
+        str | None,
+        typer.Option(
+            help="Name of a lattice, or path of a .toml file; square by default, of a quantum system chain."
+        ),
     ] = None
     extent: Annotated[
         str | None,
@@ -44,6 +47,12 @@ class LatticeArguments:
     allow_double_bonds: Annotated[
         bool, typer.Option("--allow-double-bonds", help="Accept sites joined twice around a short axis.")
     ] = False
+
+    def or_else(self, lattice: str, extent: str) -> LatticeArguments:
+        """The same, with this lattice, and extent, where none was given."""
+        if self.lattice is not None:
+            return self
+        return replace(self, lattice=lattice, extent=extent if self.extent is None else self.extent)
 
     @property
     def typed(self) -> str:

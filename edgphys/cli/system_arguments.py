@@ -139,12 +139,16 @@ class SystemArguments:
             raise UnknownNameError(f"system must be one of {', '.join(records)}, got {name!r}")
         values = _values_of(records[name], given, self.convention)
         if records[name].lattices != "none":
-            return Maker(name, self.lattice.build(), {}, self.convention), values
+            return Maker(name, self._on(records[name]).build(), {}, self.convention), values
         if self.lattice.typed:
             raise ValueError(
                 f"options of a lattice must be left out for {name}, which has none, got {self.lattice.typed}"
             )
         return Maker(name, None, {}, self.convention), values
+
+    def _on(self, record: Any) -> LatticeArguments:
+        """The lattice, or what the system has for one by default."""
+        return self.lattice.or_else(record.default_lattice, record.default_extent)
 
     def build(self) -> AbstractSystem:
         """The system, where every parameter has one value.

@@ -10,7 +10,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 import xarray as xr
 from torch import Tensor
@@ -176,8 +175,7 @@ def _digest(tensors: list[Tensor] | None) -> str | None:
 
 def check_energy(system: AbstractSystem) -> None:
     """What the system hands back, checked once: shape and finiteness of the energy."""
-    x = torch.from_numpy(system.random_configurations(2, np.random.default_rng(0)))
-    energy = system.reduced_energy(x)
+    energy = system.reduced_energy(system.some_points(2))
     if not isinstance(energy, Tensor) or energy.shape != (2,):
         shape = tuple(energy.shape) if isinstance(energy, Tensor) else type(energy).__name__
         raise TrainingError(f"reduced_energy of {system.name} must give shape (n_batch,) = (2,), got {shape}")

@@ -72,7 +72,7 @@ def write(
     reason: str = "",
 ) -> None:
     """Write atomically; the caller has checked the path."""
-    arrays, plain = _arrays_and_plain(system.lattice)
+    arrays, plain = _arrays_and_plain(system.built_on)
     text = [system.parameters, plain, options, trained, asdict(history), package_versions()]
     content = {
         "format": _FORMAT,
@@ -106,8 +106,7 @@ def _identity(system: AbstractSystem) -> dict[str, Any]:
 
 
 def _energies(system: AbstractSystem) -> NDArray[np.float64]:
-    x = torch.from_numpy(system.random_configurations(_N_POINTS, np.random.default_rng(0)))
-    return system.reduced_energy(x).detach().double().cpu().numpy()
+    return system.reduced_energy(system.some_points(_N_POINTS)).detach().double().cpu().numpy()
 
 
 def _is_same(system: AbstractSystem, content: dict[str, Any]) -> bool:

@@ -134,8 +134,7 @@ def measured(system: AbstractSystem, configurations: Tensor) -> dict[str, NDArra
 
     In units of k_B T: the exponent that a Monte Carlo of the configurations would see.
     """
-    observables = system.measure(configurations.reshape(-1, *system.event_shape))
-    return {**observables, "reduced_energy": system.beta * observables["energy"]}
+    return system.measure_with_action(configurations.reshape(-1, *system.event_shape))
 
 
 def spawned_generator(sequence: np.random.SeedSequence, device: torch.device) -> torch.Generator:

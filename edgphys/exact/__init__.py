@@ -6,13 +6,43 @@
 * `enumeration`: Ising on any lattice up to 20 spins, any field;
 * `transfer`: Ising ring, phi^4 ring, small phi^4 tori;
 * `gaussian`: free scalar field on any lattice;
+* `transverse_chain`: quantum Ising chain in a transverse field, any length and temperature, by free fermions;
+* `diagonalisation`: quantum Ising models of up to 10 sites on any lattice;
 * `free_sites`: spins and fields without neighbours;
 * `strips`: Ising on strips of width 8, in a field, with the law of the magnetization;
+* `states`, `frontier`: finitely many states per site on small lattices, and on strips and narrow tori;
+* `potts`: T_c of Potts and clock models on the infinite square lattice, and the energy there;
 * `rotor_chains`: spins of two and three components on chains; `xy_tori`: XY on narrow tori.
 """
 
 from __future__ import annotations
 
-from edgphys.exact import enumeration, free_sites, gaussian, kaufman, onsager, strips, transfer
+from edgphys.exact import (
+    diagonalisation,
+    enumeration,
+    free_sites,
+    frontier,
+    gaussian,
+    kaufman,
+    onsager,
+    potts,
+    states,
+    strips,
+    transfer,
+    transverse_chain,
+)
 
-__all__ = ["enumeration", "free_sites", "gaussian", "kaufman", "onsager", "strips", "transfer"]
+__all__ = [
+    "diagonalisation",
+    "enumeration",
+    "free_sites",
+    "frontier",
+    "gaussian",
+    "kaufman",
+    "onsager",
+    "potts",
+    "states",
+    "strips",
+    "transfer",
+    "transverse_chain",
+]

@@ -45,5 +45,5 @@ def _words(system: Any) -> str:
     parameters = json.dumps(system.parameters)
     if system.lattice is None:
         return f"{system.name} with {parameters}"
-    extent = "x".join(str(length) for length in system.lattice.extent)
-    return f"{system.name} on {system.lattice.name} {extent} with {parameters}"
+    extent = "x".join(str(length) for length in system.built_on.extent)
+    return f"{system.name} on {system.built_on.name} {extent} with {parameters}"

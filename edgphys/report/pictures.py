@@ -18,6 +18,7 @@ from edgphys.dataset.files import read
 from edgphys.dataset.padding import drawn
 from edgphys.dataset.source import SOURCE
 from edgphys.errors import EdgphysError
+from edgphys.estimators.profiles.order_components import n_order_states
 from edgphys.report.curve_results import as_scan
 from edgphys.report.drawing.marks import BLUE
 from edgphys.report.drawing.scan import draw_each
@@ -173,6 +174,10 @@ def _particles(chosen: NDArray[np.float64]) -> tuple[Figure, str]:
 def _lattice(chosen: NDArray[np.float64], attrs: Mapping[str, Any]) -> tuple[Figure, str]:
     figure, panels = _panels()
     style = {"cmap": "RdBu_r", "vmin": -np.abs(chosen).max(), "vmax": np.abs(chosen).max()}
+    colours = "positive values red, negative ones blue"
+    if n_states := n_order_states(attrs):
+        style = {"cmap": "viridis", "vmin": 0, "vmax": n_states - 1}
+        colours = "the states from dark to bright"
     positions, what = _positions(attrs), "the configurations"
     for axes, one in zip(panels, chosen, strict=True):
         if positions is not None:
@@ -183,7 +188,7 @@ def _lattice(chosen: NDArray[np.float64], attrs: Mapping[str, Any]) -> tuple[Fig
             one, what = one.reshape(*one.shape[:2], -1)[:, :, 0], "the configurations, one layer each"
         image = np.atleast_2d(one).T
         axes.imshow(image, origin="lower", interpolation="nearest", aspect="auto", **style)
-    return figure, f"{len(chosen)} of {what}: positive values red, negative ones blue."
+    return figure, f"{len(chosen)} of {what}: {colours}."
 
 
 def _positions(attrs: Mapping[str, Any]) -> NDArray[np.float64] | None:

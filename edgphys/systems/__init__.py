@@ -21,6 +21,7 @@ from edgphys.systems.lattice.phi4 import Phi4
 from edgphys.systems.lattice.relaxation import LatticeOperator
 from edgphys.systems.lattice.rotors.heisenberg import Heisenberg
 from edgphys.systems.lattice.rotors.xy import XY
+from edgphys.systems.lattice.transverse_ising import TransverseIsing
 from edgphys.systems.particles.base import AbstractParticleSystem
 from edgphys.systems.particles.double_well_particles import DoubleWellParticles
 from edgphys.systems.particles.lennard_jones import LennardJones
@@ -51,6 +52,7 @@ __all__ = [
     "Planar",
     "Potential",
     "Potts",
+    "TransverseIsing",
     "available",
     "build",
     "sample_attrs",

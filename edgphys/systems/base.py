@@ -99,6 +99,11 @@ class AbstractSystem(Final, AbstractObserving):
     # ------------------------------------------------------------------------------------- what it is
 
     @property
+    def built_on(self) -> Lattice | None:
+        """The lattice that the constructor takes."""
+        return self.lattice
+
+    @property
     def symmetries(self) -> tuple[str, ...]:
         """Names of the symmetries of the energy, such as "translation" or "z2"."""
         return ()
@@ -182,6 +187,7 @@ class AbstractSystem(Final, AbstractObserving):
             "beta": float(self.beta),
             "definitions": json.dumps(self.definitions | self._own_definitions()),
             **({"constants": json.dumps(self.constants)} if self.constants else {}),
+            **({} if self.weighs_energy else {"weighs_energy": 0}),
             **self._own_attrs(self._geometry_attrs()),
         }
 
@@ -225,6 +231,18 @@ class AbstractSystem(Final, AbstractObserving):
     @abstractmethod
     def reduced_energy(self, x: Tensor) -> Tensor:
         """-log of the unnormalised density whose integral over x is Z, shape (n_batch,); differentiable."""
+
+    @property
+    def n_coordinates(self) -> int:
+        """Number of coordinates of x; that of a configuration, unless the class says otherwise."""
+        return self.n_variables
+
+    def some_points(self, n: int) -> Tensor:
+        """n points x at which the energy may be looked at, the same at every call, (n, n_coordinates)."""
+        values = torch.from_numpy(self.random_configurations(n, np.random.default_rng(0)))
+        if values.shape[1] == self.n_coordinates:
+            return values
+        return self.from_configurations(values, torch.Generator().manual_seed(0)).flatten(1)
 
     def gradient(self, x: Tensor) -> Tensor:
         """Gradient of `reduced_energy`, shape of x, itself differentiable; by autograd unless given."""

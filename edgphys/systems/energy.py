@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, overload
+from typing import TYPE_CHECKING, ClassVar, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,10 +42,13 @@ class AbstractEnergy(ABC):
         Shape of one configuration.
     temperature : float
         k_B = 1.
+    weighs_energy : bool
+        Whether the weight of a configuration is exp(-energy / temperature), up to a constant.
     """
 
     event_shape: tuple[int, ...]
     temperature: float = 1.0
+    weighs_energy: ClassVar[bool] = True
 
     @property
     def beta(self) -> float:
@@ -101,6 +104,26 @@ class AbstractEnergy(ABC):
             return self._energy(flat if flat.is_floating_point() else flat.double())
         return self._energy(torch.from_numpy(self._flat_array(configurations))).detach().numpy()
 
+    def _action(self, flat: Tensor) -> Tensor:
+        """Minus the log of the weight of floating (n_batch, n_variables) configurations."""
+        return self.beta * self._energy(flat)
+
+    @overload
+    def action(self, configurations: Tensor) -> Tensor: ...
+
+    @overload
+    def action(self, configurations: NDArray) -> NDArray[np.float64]: ...
+
+    def action(self, configurations):
+        """Minus the log of the weight of each configuration, shape (n_batch,); of the kind that came in.
+
+        ``beta energy``, unless the energy is an estimator of another kind: of a quantum system.
+        """
+        if isinstance(configurations, torch.Tensor):
+            flat = self._flat(configurations, "configurations")
+            return self._action(flat if flat.is_floating_point() else flat.double())
+        return self._action(torch.from_numpy(self._flat_array(configurations))).detach().numpy()
+
     def measure(self, configurations: Tensor | NDArray) -> dict[str, NDArray[np.float64]]:
         """Observables of each configuration, in float64: name -> array of shape (n_batch,).
 
@@ -123,6 +146,14 @@ class AbstractEnergy(ABC):
         starts = range(0, max(1, len(flat)), rows)
         parts = [self._measure_chunk(self._flat_array(flat[start : start + rows])) for start in starts]
         return {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
+
+    def measure_with_action(self, configurations: Tensor | NDArray) -> dict[str, NDArray[np.float64]]:
+        """`measure`, and the action as ``reduced_energy``."""
+        columns = self.measure(configurations)
+        if self.weighs_energy:
+            return {**columns, "reduced_energy": self.beta * columns["energy"]}
+        action = torch.as_tensor(self.action(configurations))
+        return {**columns, "reduced_energy": action.detach().double().cpu().numpy()}
 
     def action_terms(self, configurations: Tensor | NDArray) -> NDArray[np.float64]:
         """X of each configuration, shape (n_batch, n_terms), so that its weight is ``exp(-a . X)``.

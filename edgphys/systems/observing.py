@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from edgphys._lazy import LazyModule
 from edgphys.errors import ArgumentValueError
+from edgphys.observables import TABLE
 from edgphys.systems.energy import AbstractEnergy
 from edgphys.systems.own_observables import OwnObservable, as_observables
 
@@ -43,6 +44,12 @@ class AbstractObserving(AbstractEnergy):
     parameters: dict[str, Any]
     observables: tuple[str, ...] = ()
     _own: tuple[OwnObservable, ...] = ()
+    _beside: tuple[OwnObservable, ...] = ()
+
+    @property
+    def measured_beside(self) -> tuple[OwnObservable, ...]:
+        """What no kernel measures: functions that the system brings itself, and those it was told of."""
+        return (*self._beside, *self._own)
 
     @property
     def own_observables(self) -> tuple[OwnObservable, ...]:
@@ -67,7 +74,7 @@ class AbstractObserving(AbstractEnergy):
         if not new:
             return self
         taken = {*self.observables, *self.parameters, *self.configuration_dims()}
-        taken |= {one.name for one in self._own}
+        taken |= {one.name for one in self.measured_beside}
         for one in new:
             if one.name in taken:
                 words = f"observables must have names that {self.name} does not use"
@@ -79,15 +86,15 @@ class AbstractObserving(AbstractEnergy):
 
     def measure(self, configurations: Tensor | NDArray) -> dict[str, NDArray[np.float64]]:
         values = super().measure(configurations)
-        if not self._own:
+        if not self.measured_beside:
             return values
         given = torch.as_tensor(configurations).detach().cpu().numpy()
         is_flat = given.shape[1:] != self.event_shape
         return values | self.measure_own(self._shaped(given) if is_flat else given)
 
     def measure_own(self, configurations: NDArray) -> dict[str, NDArray[np.float64]]:
-        """Observables of one's own, by name, of configurations of shape (n_batch, *event_shape)."""
-        return {one.name: one(configurations) for one in self._own}
+        """All of `measured_beside`, by name, of configurations of shape (n_batch, *event_shape)."""
+        return {one.name: one(configurations) for one in self.measured_beside}
 
     def configuration_dims(self) -> tuple[str, ...]:
         """Names of the dimensions of one configuration."""
@@ -113,12 +120,13 @@ class AbstractObserving(AbstractEnergy):
         return flat.reshape(-1, *self.event_shape)
 
     def _own_definitions(self) -> dict[str, str]:
-        return {one.name: one.definition for one in self._own}
+        return {one.name: one.definition for one in self.measured_beside}
 
     def _own_attrs(self, geometry: Mapping[str, Any]) -> dict[str, str]:
         """Names, with those that a system without a lattice names, and units; nothing without any."""
-        if not self._own:
+        shown = [one for one in self.measured_beside if one.name not in TABLE]
+        if not shown:
             return {}
-        names = [*json.loads(geometry.get("observables", "[]")), *(one.name for one in self._own)]
-        units = {one.name: one.unit for one in self._own}
+        names = [*json.loads(geometry.get("observables", "[]")), *(one.name for one in shown)]
+        units = {one.name: one.unit for one in shown}
         return {"observables": json.dumps(names), "units": json.dumps(units)}

@@ -67,7 +67,7 @@ def _(value: AbstractSystem) -> dict[str, Any]:
     if not rebuilds(value):
         return {OTHER: f"a system with a class, a function or data of its own, {one_line(value)}"}
     about = {"name": value.name, "parameters": plain(value.parameters)}
-    return {"$system": about if value.lattice is None else about | {"lattice": plain(value.lattice)}}
+    return {"$system": about if value.built_on is None else about | {"lattice": plain(value.built_on)}}
 
 
 @made_by("system")

@@ -47,6 +47,8 @@ class SystemRecord:
         Names of conventions in which ``system_class.from_mass(lattice, convention=..., **parameters)`` takes
         `by_convention` in place of `parameters`.
     by_convention : tuple of Parameter
+    default_lattice, default_extent : str
+        What a command line takes where it is not told; the extent belongs to the lattice.
     system_class : type
         The class it stands on, constructed as ``system_class(lattice, **parameters)``, without `lattice`
         where there is none.
@@ -59,6 +61,8 @@ class SystemRecord:
     title: str = ""
     conventions: tuple[str, ...] = ()
     by_convention: tuple[Parameter, ...] = ()
+    default_lattice: str = "square"
+    default_extent: str = "8"
     system_class: type = field(init=False, repr=False, compare=False)
 
     def __set_name__(self, owner: type, attribute: str) -> None:

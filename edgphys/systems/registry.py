@@ -22,6 +22,7 @@ from edgphys.systems.lattice.ising import Ising
 from edgphys.systems.lattice.phi4 import Phi4
 from edgphys.systems.lattice.rotors.heisenberg import Heisenberg
 from edgphys.systems.lattice.rotors.xy import XY
+from edgphys.systems.lattice.transverse_ising import TransverseIsing
 from edgphys.systems.particles.double_well_particles import DoubleWellParticles
 from edgphys.systems.particles.lennard_jones import LennardJones
 from edgphys.systems.records import SystemRecord
@@ -41,6 +42,7 @@ SYSTEMS: tuple[type[AbstractSystem], ...] = (
     ManyWell,
     MuellerBrown,
     Planar,
+    TransverseIsing,
     Potts,
     Clock,
     XY,

@@ -8,7 +8,7 @@ import pytest
 
 import lattices
 from edgphys.errors import NotExactError
-from edgphys.exact import frontier, states
+from edgphys.exact import frontier, potts, states
 from edgphys.systems import Clock, Ising, LatticePotential, Potts
 
 SQUARE = lattices.build("square", (3, 3))
@@ -83,6 +83,22 @@ def test_free_sites_are_the_limit_of_no_coupling():
         for name, value in free.items():
             assert value == pytest.approx(weak[name], rel=1e-6), name
     assert set(Potts(lattices.build("square", (50, 50)), 0.8, 3, 0.0).exact) >= {"log_z", "energy"}
+
+
+@pytest.mark.parametrize("q", [2, 3, 4])
+def test_energy_at_the_critical_point_is_that_of_duality(q):
+    """Up to the finite width of a torus; at another temperature it is further away."""
+    critical, lattice = potts.critical_temperature(q), lattices.build("square", (3, 12))
+
+    def deviation(temperature):
+        energy = Potts(lattice, temperature, q).exact_results()["energy"] / lattice.n_sites
+        return abs(energy - potts.critical_energy_density(q))
+
+    assert deviation(critical) < 0.04 < 0.1 < deviation(0.85 * critical)
+    assert deviation(1.15 * critical) > 0.1
+    assert potts.clock_critical_temperature(3) == pytest.approx(potts.critical_temperature(3, 1.5))
+    with pytest.raises(ValueError, match=r"q must be an integer from 2 to 4, got 5"):
+        potts.clock_critical_temperature(5)
 
 
 def test_what_is_too_large_is_refused():

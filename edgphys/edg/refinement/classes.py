@@ -19,6 +19,7 @@ Time and memory are linear in the number of sites.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,10 +27,11 @@ from numpy.typing import NDArray
 
 from lattices import Lattice
 
-__all__ = ["Classes", "SiteClass", "split_sites"]
+__all__ = ["Classes", "SiteClass", "is_uneven", "split_sites"]
 
 # Extents up to this one stay in the root: 4 x 4 sites are drawn one after the other, 8 x 8 would be slow.
 _LONGEST_ROOT = 4
+_UNEVEN, _ALIKE = 3.0, 1.5  # ratios of lengths of cells: of what counts as a short axis, and as equally short
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,7 +108,9 @@ def split_sites(lattice: Lattice, n_colours: int = 2) -> Classes:
     (16, [4, 4, 4, 4], 32)
     """
     spacings = _spacings(lattice)
-    is_exact = _independent_sites(lattice)
+    is_exact = _independent_sites(
+        lattice, np.array(spacings[1 if is_uneven(lattice) and len(spacings) > 1 else 0])
+    )
     is_root = np.all(lattice.cells % np.array(spacings[-1]) == 0, axis=1) & ~is_exact
     sites = np.flatnonzero(~is_root & ~is_exact)
     level = np.zeros(len(sites), dtype=np.int64)
@@ -123,12 +127,28 @@ def split_sites(lattice: Lattice, n_colours: int = 2) -> Classes:
 
 
 def _spacings(lattice: Lattice) -> tuple[tuple[int, ...], ...]:
-    periodic = np.array(lattice.pbc)
+    periodic, lengths, uneven = np.array(lattice.pbc), _lengths(lattice), is_uneven(lattice)
     spacings, count = [np.ones(lattice.n_axes, dtype=np.int64)], np.array(lattice.extent)
     while np.any(halved := (count > _LONGEST_ROOT) & ((count % 2 == 0) | ~periodic)):
+        if uneven:
+            now = lengths * spacings[-1]
+            halved &= now <= _ALIKE * now[halved].min()
         spacings.append(np.where(halved, 2, 1) * spacings[-1])
         count = np.where(halved, (count + 1) // 2, count)
     return tuple(tuple(spacing.tolist()) for spacing in spacings)
+
+
+def _lengths(lattice: Lattice) -> NDArray[np.float64]:
+    return np.linalg.norm(lattice.basis_vectors, axis=1)
+
+
+def is_uneven(lattice: Lattice) -> bool:
+    """Whether cells are much shorter along some axes, as along the imaginary time of a path integral.
+
+    Then these are halved first, until the cells have no short side; only sites between those of the next
+    level are exact, so that none of them loses its neighbours along the short axis.
+    """
+    return float(np.ptp(np.log(_lengths(lattice)))) > math.log(_UNEVEN)
 
 
 def _classes_of_level(
@@ -167,14 +187,15 @@ def _colours(
     return number
 
 
-def _independent_sites(lattice: Lattice) -> NDArray[np.bool_]:
+def _independent_sites(lattice: Lattice, finest: NDArray[np.int64]) -> NDArray[np.bool_]:
     """A set of sites that no bond joins, the same in every block of two cells: bool (n_sites,).
 
     Sites are grouped by the parity of the cell (along odd periodic axes by its coordinate) and the site
     within it. Groups are taken greedily, the last sublattice first, then few odd coordinates before many:
     the edges of the squares on a square lattice. The group of site 0 is not taken, so that the root is
-    never empty.
+    never empty. Along the axes where `finest`, shape (n_axes,), is 2 only odd cells are taken.
     """
+    between = np.all(lattice.cells[:, finest > 1] % 2 == 1, axis=1)
     periodic_odd = np.array(lattice.pbc) & (np.array(lattice.extent) % 2 == 1)
     reduced = np.where(periodic_odd, lattice.cells, lattice.cells % 2)
     odd = (reduced % 2).sum(1)
@@ -187,7 +208,8 @@ def _independent_sites(lattice: Lattice) -> NDArray[np.bool_]:
         around[first].add(second)
         around[second].add(first)
     taken: set[int] = set()
+    inside = set(group[~between].tolist())
     for number, others in enumerate(around):
-        if number not in others and number != group[0] and not others & taken:
+        if number not in others | inside and number != group[0] and not others & taken:
             taken.add(number)
     return np.isin(group, list(taken))

@@ -135,4 +135,4 @@ class LatticeGenerator(Module):
 
     def log_weight(self, configurations: Tensor, log_prob: Tensor) -> Tensor:
         """log w of configurations whose log q is known, shape (n_batch,)."""
-        return -self.system.beta * self.system.energy(configurations) - log_prob
+        return -self.system.action(configurations) - log_prob

@@ -16,15 +16,16 @@ from edgphys.edg.refinement.spin_law import SpinLaw
 from edgphys.edg.refinement.states_law import StatesLaw
 from edgphys.edg.targets.base import partial_sums
 from edgphys.errors import ArgumentValueError, UnknownNameError
-from edgphys.systems import Ising, Phi4
+from edgphys.systems import Phi4
 from edgphys.systems.base import AbstractSystem
 from edgphys.systems.lattice.base import AbstractLatticeSystem
+from edgphys.systems.lattice.ising import AbstractIsing
 
 __all__ = ["common_form", "has_law", "law_of"]
 
 
-def _spin_law(system: Ising, with_field: bool | None) -> SpinLaw:
-    return SpinLaw(system.beta * system.coefficients[0], system.beta * system.field, with_field)
+def _spin_law(system: AbstractIsing, with_field: bool | None) -> SpinLaw:
+    return SpinLaw(system.beta * system.coefficients[0], system.beta * system.coefficients[1], with_field)
 
 
 def _quartic_law(system: Phi4, size: tuple[float, float] | None) -> QuarticLaw:
@@ -109,7 +110,9 @@ def _has_angles(system: Any) -> bool:
 
 
 _LAWS = {
-    "ising": _Kind(_spin_law, lambda systems: any(one.field != 0.0 for one in systems), _declares("cells")),
+    "ising": _Kind(
+        _spin_law, lambda systems: any(one.site_fields.any() for one in systems), _declares("cells")
+    ),
     "phi4": _Kind(_quartic_law, _largest, _declares("sites")),
     "states": _Kind(_states_law, _same_tables, _has_one_table),
     "rotor": _Kind(_angle_law, _angle_form, _has_angles),

@@ -215,7 +215,8 @@ class Refinement(Module):
         pairs = law.bond(x[:, first], x[:, second])
         bonds = (pairs if self.inner_weights is None else pairs * self.inner_weights.to(x)).sum(1)
         local = law.local(x[:, self.inner]).sum(1) + power * spread(law.pair, bonds) * bonds
-        return local + law.log_normaliser(power * self._around_exact(x)).sum(1)
+        exact = law.log_normaliser(power * self._around_exact(x)).sum(1)
+        return local + exact + self.system.log_constant
 
     def log_density(self, configurations: Tensor, couplings: Couplings | None = None) -> Tensor:
         """log q of all but the root at given configurations, in their dtype, shape (n_batch,).

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edgphys.edg.refinement.classes import Classes, SiteClass
+from edgphys.edg.refinement.classes import Classes, SiteClass, is_uneven
 from lattices import Lattice
 from lattices.numbering import site_index
 
@@ -98,7 +98,7 @@ def _steps(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
     """Steps in cells, sublattices at their ends and distances of the candidates, nearest first."""
     lattice, spacing = classes.lattice, np.array(classes.spacings[one.level])
-    basis, offsets = lattice.basis_vectors, np.array(lattice.unit_cell.site_offsets)
+    basis, offsets = _pulled(classes, one.level), np.array(lattice.unit_cell.site_offsets)
     reach = radius * _unit(classes, one.level)
     # |step_k| = |v . b_k| <= |v| |b_k|, b_k the dual vector; one more for the offsets within the cell.
     bound = np.ceil(reach * np.linalg.norm(np.linalg.inv(basis), axis=0)).astype(int) + 1
@@ -116,13 +116,19 @@ def _steps(
     return steps[order], ends[order], np.round(distances[order], 6)
 
 
+def _pulled(classes: Classes, level: int) -> NDArray[np.float64]:
+    """Basis vectors of the cells of a level, pulled together; as long as they are if some axes are short."""
+    basis = classes.lattice.basis_vectors
+    return np.array(classes.spacings[level])[:, None] * basis if is_uneven(classes.lattice) else basis
+
+
 def _unit(classes: Classes, level: int) -> float:
     """Mean distance of the sites of a level that are not exact, its cells pulled together to spacing 1."""
     lattice = classes.lattice
     in_level = np.all(lattice.cells % np.array(classes.spacings[level]) == 0, axis=1)
     n_cells = int(in_level.sum()) / lattice.n_sites_per_cell
     in_level[classes.exact] = False
-    volume = abs(float(np.linalg.det(lattice.basis_vectors)))
+    volume = abs(float(np.linalg.det(_pulled(classes, level))))
     return (volume * n_cells / int(in_level.sum())) ** (1.0 / lattice.n_axes)
 
 

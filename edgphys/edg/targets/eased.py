@@ -67,8 +67,8 @@ class EasedTarget(AbstractTarget):
     @torch.no_grad()
     def _change(self, configurations: Tensor) -> Tensor:
         """u' - u, float64, shape (n_batch,)."""
-        s, easier = configurations.double(), self.training_system
-        return easier.beta * easier.energy(s) - self.system.beta * self.system.energy(s)
+        s = configurations.double()
+        return self.training_system.action(s) - self.system.action(s)
 
     def start(self, x: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Finished configurations of the easier system, moved by its symmetries as views are."""

@@ -202,7 +202,7 @@ class IsingRefinementTarget(_RootTarget):
     def _log_density(self, y: Tensor, spins: Tensor, log_prob: Tensor) -> Tensor:
         coarse = self.refinement.restrict(spins)
         given = self.relaxation.log_prob_soft(y, coarse) - self.relaxation.log_prob(coarse, y)
-        return given - self.system.beta * self.system.energy(spins) - log_prob
+        return given - self.system.action(spins) - log_prob
 
     def gaussian_start(self) -> GaussianStart:
         """The better self-consistent Gaussian of the relaxation of the coarse spins."""

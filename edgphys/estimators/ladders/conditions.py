@@ -108,6 +108,9 @@ def read_drawn(draws: xr.Dataset | Sequence[xr.Dataset]) -> Drawn:
     allowed = "a ladder (temper), or chains (mcmc.run) at one or several temperatures"
     if not datasets or not all(isinstance(one, xr.Dataset) for one in datasets):
         raise _checks.wrong(ArgumentTypeError, "draws", allowed, draws)
+    if not all(one.attrs.get("weighs_energy", 1) for one in datasets):
+        words = "draws must have weights exp(-energy / temperature), got those of a path integral"
+        raise ArgumentValueError(words, "draws")
     kinds = {str(one.attrs.get("kind")) for one in datasets}
     if kinds == {"ladder"} and len(datasets) == 1:
         return _of_ladder(datasets[0])

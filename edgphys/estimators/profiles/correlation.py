@@ -29,6 +29,7 @@ from edgphys.dataset.padding import drawn, flat, pooled, scattered
 from edgphys.estimators.chains.autocorrelation import gamma_method
 from edgphys.estimators.diagnosis import Diagnosis, diagnose
 from edgphys.estimators.draws import draw_dims
+from edgphys.estimators.profiles.order_components import order_components
 from edgphys.estimators.resampling import weighted_averages
 from edgphys.recording.record import recorded
 
@@ -198,5 +199,8 @@ def _from_configurations(samples: xr.Dataset, dims: tuple[str, ...]) -> np.ndarr
     there = drawn(samples, dims)
     fields = flat(variable.values, there)
     step = max(1, _NUMBERS_AT_ONCE // max(1, fields[:1].size))
-    parts = [correlation_of(fields[i : i + step], len(extent)) for i in range(0, len(fields), step)]
+    parts = [
+        sum(correlation_of(one, len(extent)) for one in order_components(fields[i : i + step], samples.attrs))
+        for i in range(0, len(fields), step)
+    ]
     return scattered(np.concatenate(parts), there)

@@ -9,6 +9,9 @@ Distances are those of the true positions, around periodic axes those of the nea
 distances agree are one class, whichever sublattices they are on. Per draw, all pairs are summed by Fourier
 transforms: along an open axis in twice the length, with zeros, so that nothing wraps.
 
+Where the order parameter has several components products are scalar products, see
+`edgphys.estimators.profiles.order_components`.
+
 <s_x> is averaged over the translations that there are; it is 0 where the system is Z2 symmetric. From the
 draws themselves it makes G_c too small by its own variance, of the order of G_c(0) / (n_sites n_eff).
 """
@@ -33,6 +36,7 @@ from edgphys.estimators.profiles.correlation import (
     draw_means,
     first_and_last,
 )
+from edgphys.estimators.profiles.order_components import order_components
 from edgphys.estimators.profiles.profile_dataset import profile_dataset
 from edgphys.recording.record import recorded
 from lattices import Lattice, build
@@ -115,12 +119,16 @@ def correlations(
         return correlation_function(samples)
     lattice, fields, there = _sites(samples, lattice)
     classes = _classes(lattice, _reach(lattice, max_distance))
-    plain = scattered(_per_draw(lattice, classes, fields, np.zeros(lattice.n_sites)), there)
+    components = tuple(order_components(fields, samples.attrs))
+    nowhere = np.zeros(lattice.n_sites)
+    plain = scattered(_sum_per_draw(lattice, classes, [(one, nowhere) for one in components]), there)
     diagnosis = diagnose(samples, first_and_last(plain))
     mean, err, tau_int = draw_means(diagnosis, plain)
     connected, connected_err = mean, err
     if not int(samples.attrs.get("z2_symmetric", 0)):
-        around = scattered(_per_draw(lattice, classes, fields, _site_means(samples, lattice, fields)), there)
+        means = [_site_means(samples, lattice, one) for one in components]
+        pairs = list(zip(components, means, strict=True))
+        around = scattered(_sum_per_draw(lattice, classes, pairs), there)
         connected, connected_err, _ = draw_means(diagnosis, around)
     columns = {
         "correlation": (mean, _DEFINITION),
@@ -192,10 +200,12 @@ def structure_factor(
     rows = vectors.reshape(-1, len(basis)) @ basis
     phase = lattice.positions @ rows.T
     needs_mean = connected and not int(samples.attrs.get("z2_symmetric", 0))
-    mean = _site_means(samples, lattice, fields) if needs_mean else np.zeros(lattice.n_sites)
-    parts = (part - mean for part in _parts(fields))
-    power = np.concatenate([(part @ np.cos(phase)) ** 2 + (part @ np.sin(phase)) ** 2 for part in parts])
-    power = scattered(power, there) / lattice.n_sites
+    total = np.zeros((len(fields), len(rows)))
+    for one in order_components(fields, samples.attrs):
+        mean = _site_means(samples, lattice, one) if needs_mean else np.zeros(lattice.n_sites)
+        parts = (part - mean for part in _parts(one))
+        total += np.concatenate([(part @ np.cos(phase)) ** 2 + (part @ np.sin(phase)) ** 2 for part in parts])
+    power = scattered(total, there) / lattice.n_sites
     diagnosis = diagnose(samples, {f"S(k_{n})": power[..., n] for n in range(len(rows))})
     value, err, _ = draw_means(diagnosis, power)
     dims = () if vectors.ndim == 1 else ("wave",)
@@ -301,6 +311,14 @@ def _classes(lattice: Lattice, reach: float) -> _Classes:
 def _parts(flat: np.ndarray) -> list[np.ndarray]:
     step = max(1, _NUMBERS_AT_ONCE // (4 * flat.shape[1]))
     return [flat[i : i + step] for i in range(0, len(flat), step)]
+
+
+def _sum_per_draw(
+    lattice: Lattice, classes: _Classes, components: list[tuple[np.ndarray, np.ndarray]]
+) -> np.ndarray:
+    """`_per_draw` of fields and their means, summed over the components."""
+    first, *others = (_per_draw(lattice, classes, *one) for one in components)
+    return sum(others, first)
 
 
 def _per_draw(lattice: Lattice, classes: _Classes, flat: np.ndarray, mean: np.ndarray) -> np.ndarray:

@@ -160,8 +160,7 @@ def _start(path: ReferencePath, n: int, rng: np.random.Generator) -> tuple[np.nd
 def _dataset(
     system: AbstractSystem, configurations: np.ndarray, log_weights: np.ndarray, keep: bool, attrs: dict
 ) -> xr.Dataset:
-    columns = system.measure(configurations)
-    columns |= {"reduced_energy": system.beta * columns["energy"], "log_weight_joint": log_weights}
+    columns = system.measure_with_action(configurations) | {"log_weight_joint": log_weights}
     variables: dict[str, Any] = {name: ("draw", values) for name, values in columns.items()}
     if keep:
         shape = (len(configurations), *system.event_shape)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Which walkers move configurations along a ladder: points, of systems with a kernel, or chains on a lattice."""
+"""Which walkers move configurations along a ladder: points, of a system with a kernel, or lattice chains."""
 
 from __future__ import annotations
 

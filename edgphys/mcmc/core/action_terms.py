@@ -67,6 +67,8 @@ def _on_bonds(kernel, n_terms: int) -> Callable[..., Terms]:
 def _of_spins(system) -> Terms:
     if system.is_uniform:
         return _on_bonds(_ising_terms, 2)(system)
+    if not system.weighs_energy:
+        return system.action_terms
     couplings = system.bond_weights, system.site_weights
     return _on_bonds(lambda spins, bonds, out: _weighed_terms(spins, bonds, *couplings, out), 2)(system)
 

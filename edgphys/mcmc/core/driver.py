@@ -251,7 +251,7 @@ def samples_dataset(
         variables[name] = (("chain", "draw", "distance"), rows[..., first : first + count].copy())
         coords["distance"] = np.arange(count)
         first += count
-    for column, one in enumerate(sampler.system.own_observables):
+    for column, one in enumerate(sampler.system.measured_beside):
         variables[one.name] = (("chain", "draw"), own[..., column].copy())
     if kept.shape[1]:
         shape = (*kept.shape[:2], *sampler.system.event_shape)

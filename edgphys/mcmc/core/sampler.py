@@ -26,7 +26,6 @@ from edgphys.errors import UnknownNameError
 from edgphys.formulas import STAGGERED_PREFIX
 from edgphys.mcmc.core.layout import Layout, make_layout
 from edgphys.mcmc.random.xoshiro import new_state
-from edgphys.systems.lattice.measurements import LatticeObservables
 
 __all__ = [
     "ACCEPTED",
@@ -155,7 +154,7 @@ class AbstractSampler(abc.ABC):
     @property
     def n_own(self) -> int:
         """Numbers of each draw that are observables of one's own."""
-        return len(self.system.own_observables)
+        return len(self.system.measured_beside)
 
     def own(self, kept: np.ndarray) -> np.ndarray:
         """Observables of one's own, shape (..., n_own), of what `advance` has kept, (..., n_variables)."""
@@ -239,7 +238,7 @@ class AbstractLatticeSampler(AbstractSampler):
 
     def __init__(self, system, options: dict) -> None:
         self.layout = make_layout(system.lattice)
-        observables = LatticeObservables(system.lattice, system.antiferromagnetic)
+        observables = system.lattice_observables
         self._correlators = observables.correlators
         self._signs = None if observables.signs is None else np.asarray(observables.signs, np.int64)
         self._staggered = () if self._signs is None else (*self.staggered_columns, *self._correlators)

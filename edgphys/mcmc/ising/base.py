@@ -36,14 +36,15 @@ class AbstractIsingSampler(AbstractLatticeSampler):
     def _probe(self) -> tuple:
         """The arguments of `measure_spins` that do not change."""
         layout, system = self.layout, self.system
-        coupling, field = system.coupling, system.field
-        if not system.is_uniform:
-            coupling, field = system.bond_couplings[layout.bond_order], system.site_fields[layout.order]
-        return layout.order, layout.bonds, coupling, field, self._wave_probe()
+        if system.is_uniform:
+            return layout.order, layout.bonds, system.coupling, system.field, self._wave_probe()
+        bonds, sites, constant = system.energy_weights
+        sites = np.append(sites[layout.order], constant)
+        return layout.order, layout.bonds, bonds[layout.bond_order], sites, self._wave_probe()
 
 
 def _energy(spins, bonds, coupling, field, total):
-    """H, with the sum of all spins known."""
+    """H, with the sum of all spins known; the last of several fields is a constant."""
     raise NotImplementedError  # compiled only, by what couplings are
 
 
@@ -52,10 +53,10 @@ def _typed_energy(spins, bonds, coupling, field, total):
     if isinstance(coupling, types.Array):
 
         def of_arrays(spins, bonds, coupling, field, total):
-            energy = 0.0
+            energy = field[field.size - 1]
             for b in range(bonds.shape[0]):
                 energy -= coupling[b] * (spins[bonds[b, 0]] * spins[bonds[b, 1]])
-            for i in range(field.size):
+            for i in range(field.size - 1):
                 energy -= field[i] * spins[i]
             return energy
 

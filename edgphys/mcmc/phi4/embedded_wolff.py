@@ -27,7 +27,6 @@ from edgphys.mcmc.core.acceptance import follows
 from edgphys.mcmc.core.sampler import CLUSTERS, VISITED, ChainState
 from edgphys.mcmc.core.spectrum import keep_configuration
 from edgphys.mcmc.ising.clusters import sweep_length as clusters
-from edgphys.mcmc.ising.clusters.growth import follows
 from edgphys.mcmc.phi4.base import measure_field
 from edgphys.mcmc.phi4.reflections import AbstractPhi4Reflecting, cycle, tuning_cycle
 from edgphys.mcmc.random.xoshiro import advance_words, random_site, unit_interval

@@ -22,8 +22,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit, uint32
 
+from edgphys.mcmc.core.acceptance import follows
 from edgphys.mcmc.core.layout import make_layout
-from edgphys.mcmc.ising.clusters.growth import follows
 from edgphys.mcmc.random.xoshiro import random_site, uniform
 from edgphys.mcmc.states.base import AbstractStatesSampler
 

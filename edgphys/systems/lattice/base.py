@@ -36,6 +36,8 @@ class AbstractLatticeSystem(AbstractSystem):
     lattice : Lattice
         Geometry; `n_sites` and ``event_shape = lattice.shape`` come from it. The system s is rebuilt by
         ``type(s)(s.lattice, **s.parameters)``.
+    log_constant : float
+        Of a factor of all weights, which no coupling of the classical variables contains.
 
     Notes
     -----
@@ -50,10 +52,21 @@ class AbstractLatticeSystem(AbstractSystem):
 
     geometry: ClassVar[str] = "lattice"
     lattice: Lattice
+    log_constant: float = 0.0
 
     @functools.cached_property
     def _observables(self) -> LatticeObservables:
         return LatticeObservables(self.lattice, self.antiferromagnetic)
+
+    @property
+    def lattice_observables(self) -> LatticeObservables:
+        """What is measured of every configuration besides the energy."""
+        return self._observables
+
+    @property
+    def built_on(self) -> Lattice:
+        """The lattice that the constructor takes."""
+        return self.lattice
 
     @property
     def antiferromagnetic(self) -> bool:
@@ -115,11 +128,11 @@ class AbstractLatticeSystem(AbstractSystem):
         0.5
         """
         kind: Any = type(self)
-        return self._told(kind(self.lattice, **{**self.parameters, **changes}))
+        return self._told(kind(self.built_on, **{**self.parameters, **changes}))
 
     def identity(self) -> dict[str, Any]:
         """Name, parameters, and the lattice by its extent and its bonds."""
-        lattice = self.lattice
+        lattice = self.built_on
         bonds = hashlib.sha256(np.ascontiguousarray(lattice.bonds).tobytes()).hexdigest()[:16]
         return {
             **super().identity(),
@@ -134,17 +147,17 @@ class AbstractLatticeSystem(AbstractSystem):
         return ("x", "y", "z", "t")[:n_axes] + ("basis",) * (len(self.lattice.shape) - n_axes)
 
     def _geometry_attrs(self) -> dict[str, Any]:
-        lattice, z2 = self.lattice, "z2" in self.symmetries
+        lattice, z2 = self.built_on, "z2" in self.symmetries
         about: dict[str, Any] = {
             "lattice": lattice.name,
             "extent": [int(length) for length in lattice.extent],
             "pbc": [int(periodic) for periodic in lattice.pbc],
-            "n_sites": int(self.n_sites),
+            "n_sites": int(lattice.n_sites),
             "z2_symmetric": int(z2),
             # Rounded: 216 ** (1/3) is not 6 in floating point.
             "linear_size": round(math.prod(lattice.extent) ** (1.0 / len(lattice.extent)), 12),
         }
-        if all(lattice.pbc):
+        if len(self._observables.sizes):
             about["lattice_momenta"] = self._observables.sizes.tolist()
         if self.antiferromagnetic:
             about["sublattices_alike"] = int(z2 or self.sublattices_alike)
@@ -182,8 +195,8 @@ class AbstractLatticeSystem(AbstractSystem):
 
     def __repr__(self) -> str:
         values = ", ".join(f"{key}={coupling_words(value)}" for key, value in self.parameters.items())
-        extent = "x".join(map(str, self.lattice.extent))
-        return f"{type(self).__name__}({self.lattice.name} {extent}, {values})"
+        extent = "x".join(map(str, self.built_on.extent))
+        return f"{type(self).__name__}({self.built_on.name} {extent}, {values})"
 
 
 def check_lattice(lattice: Any) -> Lattice:

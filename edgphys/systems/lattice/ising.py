@@ -34,24 +34,20 @@ from __future__ import annotations
 
 import functools
 import math
-from typing import TYPE_CHECKING, Any, ClassVar, final
+from typing import TYPE_CHECKING, ClassVar, final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgphys._checks import temperature_of
 from edgphys._lazy import LazyModule
-from edgphys.systems.lattice.base import AbstractLatticeSystem, check_lattice
-from edgphys.systems.lattice.couplings import are_invariant, bond_couplings, site_fields, strength_of
+from edgphys.systems.lattice.coupled import AbstractCoupledSystem
+from edgphys.systems.lattice.couplings import are_invariant
 from edgphys.systems.lattice.free_sites import draw_spins, draw_spins_in_fields
-from edgphys.systems.lattice.hopping import BondSums
 from edgphys.systems.lattice.ising_exact import exact_names, exact_values
 from edgphys.systems.lattice.measurements import DEFINITIONS
 from edgphys.systems.lattice.relaxation import LatticeOperator
 from edgphys.systems.records import Parameter, SystemRecord
 from edgphys.systems.reference_path import ReferencePath
-from lattices import Lattice
-from lattices.colouring import balancing_signs
 
 if TYPE_CHECKING:
     import torch
@@ -59,7 +55,7 @@ if TYPE_CHECKING:
 else:
     torch = LazyModule("torch")
 
-__all__ = ["RELATIVE_MARGIN", "Ising", "log_2cosh"]
+__all__ = ["RELATIVE_MARGIN", "AbstractIsing", "Ising", "log_2cosh"]
 
 # Smallest eigenvalue of M over the width of its spectrum. The shift a acts as a coupling of each spin to
 # itself, which makes the wells of U deeper and the tunnelling between them rarer: so as small as can be. A
@@ -87,118 +83,22 @@ def log_2cosh(x: Tensor) -> Tensor:
     return torch.nn.functional.softplus(2.0 * x, threshold=40.0) - x
 
 
-@final
-class Ising(AbstractLatticeSystem):
-    """Ising model; see the module docstring for signs and formulae.
+class AbstractIsing(AbstractCoupledSystem):
+    """Spins on a lattice with the weight exp(beta (sum_<ij> J_ij s_i s_j + sum_i h_i s_i)).
 
-    Parameters
-    ----------
-    lattice : Lattice
-        Any lattice, any boundary conditions.
-    temperature : float
-        Positive, in the units of `coupling` (k_B = 1).
-    coupling : float, dict or array, default 1.0
-        J, of either sign; 0 gives free spins. A dict has J of each kind of bond (``lattice.unit_cell.kinds``;
-        0 where it is not named), such as ``{"first": 1.0, "second": -0.5}``. An array, shape (n_bonds,), has
-        J of each bond in the order of ``lattice.bonds``, as `lattices.random_bonds` gives them.
-    field : float or array, default 0.0
-        h, or h of each site, shape (n_sites,). Without it the system is Z2 symmetric.
-    strength : float, default 1.0
-        Factor of all couplings, where these are a dict or an array: what ladders from free spins change.
-
-    Attributes
-    ----------
-    is_uniform : bool
-        Whether coupling and field are one number each.
-    bond_couplings : float64 array, shape (n_bonds,)
-        J of each bond, `strength` included.
-    site_fields : float64 array, shape (n_sites,)
-    shift : float
-        a: puts the smallest eigenvalue of M at `RELATIVE_MARGIN` times the width of the spectrum.
-    relaxation : LatticeOperator
-        M^{1/2}: ``apply(y)`` on (..., n_sites), ``values`` its eigenvalues, ``eigenvalues`` those of the
-        adjacency matrix.
-
-    Raises
-    ------
-    TypeError
-        If `lattice` is not a Lattice or a parameter is not a real number, or numbers.
-    ValueError
-        If `temperature` is not positive and finite, `coupling` or `field` not finite or of another length, if
-        the lattice lacks a kind of bond, or `strength` is given beside one number.
-
-    Examples
-    --------
-    >>> import lattices
-    >>> system = Ising(lattices.build("square", (4, 4)), temperature=2.5)
-    >>> float(system.energy(torch.ones(1, 4, 4))[0])
-    -32.0
-    >>> y = torch.zeros(1, 4, 4, dtype=torch.float64)
-    >>> spins = system.to_configurations(y, torch.Generator().manual_seed(0))
-    >>> sorted(set(spins.flatten().tolist()))
-    [-1.0, 1.0]
+    What follows from couplings of bonds and sites alone; a class says what its energy is.
     """
 
-    name: ClassVar[str] = "ising"
-    record: ClassVar[SystemRecord] = SystemRecord(
-        energy="H = -J sum_<ij> s_i s_j - h sum_i s_i, weight exp(-H/T)",
-        parameters=(
-            Parameter("temperature", "T, positive, in units of J (k_B = 1)"),
-            Parameter(
-                "coupling", "J, positive for a ferromagnet; one, by kind or by bond", 1.0, takes_several=True
-            ),
-            Parameter("field", "h; one, or by site", 0.0, takes_several=True),
-        ),
-        lattices="any lattice, periodic or open",
-        exact=(
-            "all estimates by enumeration up to 20 sites",
-            "strips with rows of up to 8 sites, in a field too: all estimates by transfer matrix",
-            "square torus without field: log_z, free_energy, energy, specific_heat (Kaufman)",
-            "periodic chain up to 4096 sites: all estimates",
-            "couplings by kind or bond, fields by site: all estimates on open strips of up to 16 sites "
-            "across, and on tori with rows of up to 8",
-        ),
-        title="Ising model",
-    )
     family: ClassVar[str] = "ising"
     has_reference: ClassVar[bool] = True
-
-    def __init__(
-        self,
-        lattice: Lattice,
-        temperature: float,
-        coupling: Any = 1.0,
-        field: Any = 0.0,
-        strength: float = 1.0,
-    ) -> None:
-        self.lattice = check_lattice(lattice)
-        self.temperature = temperature_of(temperature)
-        couplings, fields = bond_couplings(lattice, coupling), site_fields(lattice, field)
-        self.coupling: Any = couplings.given
-        self.field: Any = fields.given
-        self.parameters = {"temperature": self.temperature, "coupling": self.coupling, "field": self.field}
-        strength = strength_of(couplings, strength)
-        if not couplings.is_number:
-            self.parameters["strength"] = strength
-        self.is_uniform = couplings.is_number and fields.is_number
-        # Of the two sums that the energy is made of, and what these sums weigh bonds and sites by.
-        self.coefficients = (
-            self.coupling if couplings.is_number else strength,
-            self.field if fields.is_number else 1.0,
-        )
-        self.bond_weights = np.ones(lattice.n_bonds) if couplings.is_number else couplings.values
-        self.site_weights = np.ones(lattice.n_sites) if fields.is_number else fields.values
-        self.bond_couplings = self.coefficients[0] * self.bond_weights
-        self.site_fields = self.coefficients[1] * self.site_weights
-        self._bonds = BondSums(lattice, None if couplings.is_number else couplings.values)
 
     # The continuous form, for those who ask: chains do without it, and on large open lattices it takes long.
 
     @functools.cached_property
     def _reduced_coupling(self) -> LatticeOperator:
-        if isinstance(self.coupling, float):
-            return LatticeOperator.from_adjacency(self.lattice, lambda w: self.beta * self.coupling * w)
         strength = self.coefficients[0]
+        if self.one_coupling:
+            return LatticeOperator.from_adjacency(self.lattice, lambda w: self.beta * strength * w)
         return LatticeOperator.from_couplings(
             self.lattice,
             self.bond_weights,
@@ -209,15 +109,10 @@ class Ising(AbstractLatticeSystem):
     def _is_invariant(self, permutations: NDArray) -> bool:
         return are_invariant(self.lattice, permutations, self.bond_weights, self.site_weights)
 
-    @functools.cached_property
-    def _kept(self) -> tuple[str, ...]:
-        """What couplings and fields keep of the symmetry of the lattice."""
-        return self._kept_by(None if self.is_uniform else (self.bond_weights, self.site_weights))
-
     def _bias(self, like: Tensor) -> float | Tensor:
         """beta h: a number, or one for each site."""
-        if isinstance(self.field, float):
-            return self.beta * self.field
+        if self.one_field:
+            return self.beta * self.coefficients[1]
         return torch.as_tensor(self.beta * self.site_fields, dtype=like.dtype, device=like.device)
 
     @functools.cached_property
@@ -246,38 +141,6 @@ class Ising(AbstractLatticeSystem):
         return (*self._kept, *(("z2",) if not self.site_fields.any() else ()))
 
     @property
-    def antiferromagnetic(self) -> bool:
-        """Whether all neighbours prefer opposite signs, on a lattice of two sublattices."""
-        couplings = self.bond_couplings
-        none_positive = bool(couplings.any()) and not bool((couplings > 0.0).any())
-        return none_positive and self.lattice.bipartition is not None
-
-    @property
-    def sublattices_alike(self) -> bool:
-        return self.is_uniform and super().sublattices_alike
-
-    @functools.cached_property
-    def order_signs(self) -> NDArray[np.int8] | None:
-        """Signs of the spins in a ground state without field, int8 (n_sites,); None if a loop is frustrated.
-
-        +1 at the first site of each connected part. s_i -> s_i order_signs_i makes a ferromagnet of the
-        system.
-        """
-        there = self.bond_weights != 0.0
-        negative = self.coefficients[0] * self.bond_weights < 0.0
-        return balancing_signs(self.n_sites, self.lattice.bonds[there], negative[there])
-
-    @property
-    def conditions(self) -> tuple[str, ...]:
-        """A model may be conditioned on temperature and field; J only sets the unit of energy."""
-        return ("temperature", "field") if isinstance(self.field, float) else ("temperature",)
-
-    @property
-    def constants(self) -> tuple[str, ...]:
-        """Free spins without field have no energy."""
-        return ("energy",) if not (self.bond_couplings.any() or self.site_fields.any()) else ()
-
-    @property
     def definitions(self) -> dict[str, str]:
         """Definition, with units, of every observable and estimate by name."""
         return {
@@ -296,12 +159,7 @@ class Ising(AbstractLatticeSystem):
     def partial_sums(self) -> tuple[str, ...]:
         if self.is_uniform:
             return ("spins", "equal_spins", "cells")
-        alike = isinstance(self.coupling, float | dict) and isinstance(self.field, float)
-        return ("spins", "cells") if alike else ("spins",)
-
-    @property
-    def pair_weights(self) -> NDArray[np.float64] | None:
-        return None if isinstance(self.coupling, float) else self.bond_weights
+        return ("spins", "cells") if self.one_field and self._cells_alike else ("spins",)
 
     def reduced_energy(self, x: Tensor) -> Tensor:
         """U(y) at y = `x`; integrates to Z over R^N, so that -log E[w] needs no further constant.
@@ -386,19 +244,23 @@ class Ising(AbstractLatticeSystem):
         """y drawn from p(y | s), shape (n_batch, n_sites); see `to_field`."""
         return self.to_field(configurations, generator).flatten(1)
 
+    @property
+    def energy_weights(self) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
+        """(w, v, c) of the energy -sum_<ij> w_ij s_i s_j - sum_i v_i s_i + c: J, h and none."""
+        return self.bond_couplings, self.site_fields, 0.0
+
     def reference(self) -> ReferencePath:
         """J, or the strength of all J, from 0: free spins, log Z = sum_i log(2 cosh(beta h_i))."""
-        if isinstance(self.field, float):
-            local = abs(self.beta * self.field)
+        if self.one_field:
+            local = abs(self.beta * self.coefficients[1])
             log_z = self.n_sites * (local + math.log1p(math.exp(-2.0 * local)))
         else:
             log_z = math.fsum(np.logaddexp(self.beta * self.site_fields, -self.beta * self.site_fields))
-        name = "coupling" if isinstance(self.coupling, float) else "strength"
-        return ReferencePath(name, 0.0, self.parameters[name], log_z, draw=self._draw_free)
+        return ReferencePath(self._factor, 0.0, self.parameters[self._factor], log_z, draw=self._draw_free)
 
     def _draw_free(self, n: int, rng: np.random.Generator) -> NDArray[np.float64]:
-        if isinstance(self.field, float):
-            return draw_spins(self.beta * self.field, (n, self.n_sites), rng)
+        if self.one_field:
+            return draw_spins(self.beta * self.coefficients[1], (n, self.n_sites), rng)
         return draw_spins_in_fields(self.beta * self.site_fields, n, rng)
 
     def random_configurations(self, n: int, rng: np.random.Generator) -> NDArray[np.float64]:
@@ -406,9 +268,96 @@ class Ising(AbstractLatticeSystem):
 
         Else of independent signs: the continuous form would take a matrix of n_sites^2 numbers.
         """
-        if isinstance(self.coupling, float):
+        if self.one_coupling:
             return super().random_configurations(n, rng)
         return rng.choice(np.array([-1.0, 1.0]), (n, self.n_sites))
+
+    def _energy(self, flat: Tensor) -> Tensor:
+        coupling, field = self.coefficients
+        return -coupling * self._bonds.pair_sum(flat) - field * self._site_sum(flat)
+
+    def _site_sum(self, flat: Tensor) -> Tensor:
+        if self.one_field:
+            return flat.sum(1)
+        return flat @ torch.as_tensor(self.site_weights, dtype=flat.dtype, device=flat.device)
+
+    def _action_terms(self, flat: Tensor) -> Tensor:
+        return torch.stack([self._bonds.pair_sum(flat), self._site_sum(flat)], dim=1)
+
+
+@final
+class Ising(AbstractIsing):
+    """Ising model; see the module docstring for signs and formulae.
+
+    Parameters
+    ----------
+    lattice : Lattice
+        Any lattice, any boundary conditions.
+    temperature : float
+        Positive, in the units of `coupling` (k_B = 1).
+    coupling : float, dict or array, default 1.0
+        J, of either sign; 0 gives free spins. A dict has J of each kind of bond (``lattice.unit_cell.kinds``;
+        0 where it is not named), such as ``{"first": 1.0, "second": -0.5}``. An array, shape (n_bonds,), has
+        J of each bond in the order of ``lattice.bonds``, as `lattices.random_bonds` gives them.
+    field : float or array, default 0.0
+        h, or h of each site, shape (n_sites,). Without it the system is Z2 symmetric.
+    strength : float, default 1.0
+        Factor of all couplings, where these are a dict or an array: what ladders from free spins change.
+
+    Attributes
+    ----------
+    is_uniform : bool
+        Whether coupling and field are one number each.
+    bond_couplings : float64 array, shape (n_bonds,)
+        J of each bond, `strength` included.
+    site_fields : float64 array, shape (n_sites,)
+    shift : float
+        a: puts the smallest eigenvalue of M at `RELATIVE_MARGIN` times the width of the spectrum.
+    relaxation : LatticeOperator
+        M^{1/2}: ``apply(y)`` on (..., n_sites), ``values`` its eigenvalues, ``eigenvalues`` those of the
+        adjacency matrix.
+
+    Raises
+    ------
+    TypeError
+        If `lattice` is not a Lattice or a parameter is not a real number, or numbers.
+    ValueError
+        If `temperature` is not positive and finite, `coupling` or `field` not finite or of another length, if
+        the lattice lacks a kind of bond, or `strength` is given beside one number.
+
+    Examples
+    --------
+    >>> import lattices
+    >>> system = Ising(lattices.build("square", (4, 4)), temperature=2.5)
+    >>> float(system.energy(torch.ones(1, 4, 4))[0])
+    -32.0
+    >>> y = torch.zeros(1, 4, 4, dtype=torch.float64)
+    >>> spins = system.to_configurations(y, torch.Generator().manual_seed(0))
+    >>> sorted(set(spins.flatten().tolist()))
+    [-1.0, 1.0]
+    """
+
+    name: ClassVar[str] = "ising"
+    record: ClassVar[SystemRecord] = SystemRecord(
+        energy="H = -J sum_<ij> s_i s_j - h sum_i s_i, weight exp(-H/T)",
+        parameters=(
+            Parameter("temperature", "T, positive, in units of J (k_B = 1)"),
+            Parameter(
+                "coupling", "J, positive for a ferromagnet; one, by kind or by bond", 1.0, takes_several=True
+            ),
+            Parameter("field", "h; one, or by site", 0.0, takes_several=True),
+        ),
+        lattices="any lattice, periodic or open",
+        exact=(
+            "all estimates by enumeration up to 20 sites",
+            "strips with rows of up to 8 sites, in a field too: all estimates by transfer matrix",
+            "square torus without field: log_z, free_energy, energy, specific_heat (Kaufman)",
+            "periodic chain up to 4096 sites: all estimates",
+            "couplings by kind or bond, fields by site: all estimates on open strips of up to 16 sites "
+            "across, and on tori with rows of up to 8",
+        ),
+        title="Ising model",
+    )
 
     @property
     def exact(self) -> tuple[str, ...]:
@@ -425,24 +374,3 @@ class Ising(AbstractLatticeSystem):
         263.296
         """
         return exact_values(self)
-
-    def _energy(self, flat: Tensor) -> Tensor:
-        coupling, field = self.coefficients
-        return -coupling * self._bonds.pair_sum(flat) - field * self._site_sum(flat)
-
-    def _site_sum(self, flat: Tensor) -> Tensor:
-        if isinstance(self.field, float):
-            return flat.sum(1)
-        return flat @ torch.as_tensor(self.site_weights, dtype=flat.dtype, device=flat.device)
-
-    @property
-    def action_coefficients(self) -> NDArray[np.float64]:
-        """(-beta J, -beta h), for the terms (sum_<ij> s_i s_j, sum_i s_i).
-
-        Where J or h are several, the terms are sum_<ij> J_ij s_i s_j and sum_i h_i s_i, without `strength`,
-        and the coefficients -beta strength and -beta.
-        """
-        return -self.beta * np.array(self.coefficients)
-
-    def _action_terms(self, flat: Tensor) -> Tensor:
-        return torch.stack([self._bonds.pair_sum(flat), self._site_sum(flat)], dim=1)

@@ -54,6 +54,8 @@ class LatticeObservables:
         Gives the number of sites and the lowest momenta.
     staggered : bool
         Whether there are staggered ones too; the lattice must have two sublattices.
+    waves : bool
+        Whether there are correlators at the lowest momenta.
 
     Attributes
     ----------
@@ -74,11 +76,11 @@ class LatticeObservables:
     array([16.])
     """
 
-    def __init__(self, lattice: Lattice, staggered: bool = False) -> None:
+    def __init__(self, lattice: Lattice, staggered: bool = False, waves: bool = True) -> None:
         self._n_sites = lattice.n_sites
         self.signs = lattice.bipartition if staggered else None
         self.momenta, self.sizes, self.correlators = None, np.empty(0), ()
-        if all(lattice.pbc):
+        if waves and all(lattice.pbc):
             self.momenta, self.sizes = lowest_momenta(lattice), lattice_momenta(lattice)
             differ = not np.allclose(self.sizes, self.sizes[0], rtol=1e-9, equal_nan=True)
             axes = tuple(f"correlator_min_{axis}" for axis in AXES[: lattice.n_axes]) if differ else ()

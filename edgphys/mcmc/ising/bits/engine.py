@@ -38,7 +38,8 @@ _ONES = np.uint64(2**64 - 1)
 def why_not_in_words(system) -> str | None:
     """Why words of bits do not hold this Ising system; None if they do."""
     size = np.abs(system.bond_couplings)
-    if system.is_uniform or (isinstance(system.field, float) and size[0] > 0.0 and np.ptp(size) == 0.0):
+    one_size = system.one_field and system.weighs_energy and size[0] > 0.0 and np.ptp(size) == 0.0
+    if system.is_uniform or one_size:
         return None
     return (
         "multispin needs couplings of one size, of either sign, and one field (words of bits share a table "

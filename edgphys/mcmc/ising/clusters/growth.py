@@ -22,7 +22,6 @@ from edgphys.mcmc.random.xoshiro import advance_words
 __all__ = [
     "follow_threshold",
     "followed_bits",
-    "follows",
     "make_links",
     "make_weighed_links",
     "why_no_clusters",
@@ -50,12 +49,6 @@ def follow_threshold(strength: float) -> np.uint64:
     """Probability 1 - exp(-2 strength) of following a bond, times 2**64 (the largest word stands for 1)."""
     scaled = -math.expm1(-2 * strength) * 2.0**64
     return np.uint64(min(int(scaled), 2**64 - 1))
-
-
-@njit(nogil=True, cache=True)
-def follows(u, bond):
-    """``u < 1 - exp(-bond)``; the bounds ``b - b^2/2 < 1 - exp(-b) < b`` mostly spare the exponential."""
-    return u < bond and (u < bond - 0.5 * bond * bond or u < -math.expm1(-bond))
 
 
 def make_links(lattice, earlier_only: bool = False) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

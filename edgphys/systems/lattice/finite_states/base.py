@@ -320,8 +320,14 @@ class AbstractFiniteStates(AbstractLatticeSystem):
         return {**self._observables.of_components(components), **self._measure_more(flat)}
 
     def _geometry_attrs(self) -> dict[str, Any]:
-        names = self._own_names
-        return super()._geometry_attrs() | ({"observables": json.dumps(names)} if names else {})
+        names, vectors = self._own_names, json.dumps(self._stored_vectors)
+        more = {"order_vectors": vectors} | ({"observables": json.dumps(names)} if names else {})
+        return super()._geometry_attrs() | more
+
+    @property
+    def _stored_vectors(self) -> Any:
+        """e(s) as datasets hold them, see `edgphys.estimators.profiles.order_components`."""
+        return self.order_vectors.tolist()
 
     @property
     def _own_names(self) -> tuple[str, ...]:

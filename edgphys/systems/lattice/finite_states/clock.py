@@ -25,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgphys.systems.lattice.finite_states.coupled import AbstractCoupledStates
+from edgphys.systems.lattice.finite_states.exact import EXACT
 from edgphys.systems.records import Parameter, SystemRecord
 from lattices import Lattice
 
@@ -88,6 +89,7 @@ class Clock(AbstractCoupledStates):
             Parameter("field", "h, along state 0; one, or by site", 0.0, takes_several=True),
         ),
         lattices="any lattice, periodic or open",
+        exact=EXACT,
         title="clock model",
     )
 

@@ -17,8 +17,14 @@ from edgphys.formulas import exact_entropy
 if TYPE_CHECKING:
     from edgphys.systems.lattice.finite_states.base import AbstractFiniteStates
 
-__all__ = ["exact_names", "exact_values"]
+__all__ = ["EXACT", "exact_names", "exact_values"]
 
+# For the records of systems.
+EXACT = (
+    "all estimates by enumeration up to 2^20 states: 12 sites with q = 3",
+    "strips and narrow tori, with any couplings and fields: log_z, moments of the energy, susceptibility and "
+    "correlation length (q = 3: up to 10 sites across, tori with rows of up to 5)",
+)
 _MOMENTS = ("log_z", "free_energy", "energy", "entropy", "specific_heat")
 _SECOND = ("magnetization", "susceptibility", "correlation_length")
 _ORDER = ("magnetization", "abs_magnetization", "susceptibility", "binder_cumulant", "correlation_length")

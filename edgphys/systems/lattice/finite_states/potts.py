@@ -32,6 +32,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgphys.systems.lattice.finite_states.coupled import AbstractCoupledStates
+from edgphys.systems.lattice.finite_states.exact import EXACT
 from edgphys.systems.records import Parameter, SystemRecord
 from lattices import Lattice
 
@@ -106,6 +107,7 @@ class Potts(AbstractCoupledStates):
             Parameter("field", "h, of state 0; one, or by site", 0.0, takes_several=True),
         ),
         lattices="any lattice, periodic or open",
+        exact=EXACT,
         title="Potts model",
     )
 
@@ -125,6 +127,10 @@ class Potts(AbstractCoupledStates):
     @functools.cached_property
     def order_vectors(self) -> NDArray[np.float64]:  # pyright: ignore[reportIncompatibleVariableOverride]
         return simplex(self.q)
+
+    @property
+    def _stored_vectors(self) -> dict[str, int]:
+        return {"simplex": self.q}
 
     @property
     def definitions(self) -> dict[str, str]:

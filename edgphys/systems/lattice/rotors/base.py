@@ -20,24 +20,17 @@ from __future__ import annotations
 import functools
 import math
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgphys import _checks
-from edgphys._checks import temperature_of
 from edgphys._lazy import LazyModule
-from edgphys.errors import ArgumentValueError
-from edgphys.systems.lattice.base import AbstractLatticeSystem, check_lattice
-from edgphys.systems.lattice.couplings import are_invariant, bond_couplings, site_fields
-from edgphys.systems.lattice.hopping import BondSums
+from edgphys.systems.lattice.coupled import AbstractCoupledSystem
 from edgphys.systems.lattice.measurements import DEFINITIONS
 from edgphys.systems.lattice.rotors.exact import exact_values
 from edgphys.systems.lattice.rotors.measurements import RotorObservables
 from edgphys.systems.reference_path import ReferencePath
-from lattices import Lattice
-from lattices.colouring import balancing_signs
 
 if TYPE_CHECKING:
     import torch
@@ -59,7 +52,7 @@ ORDER = {
 }
 
 
-class AbstractRotor(AbstractLatticeSystem):
+class AbstractRotor(AbstractCoupledSystem):
     """A unit vector on every site; see the module docstring for signs and formulae.
 
     A class gives the three maps between configurations and vectors, `name` and `record`.
@@ -101,38 +94,6 @@ class AbstractRotor(AbstractLatticeSystem):
     n_components: ClassVar[int]
     field_axis: ClassVar[int] = 0
 
-    def __init__(
-        self,
-        lattice: Lattice,
-        temperature: float,
-        coupling: Any = 1.0,
-        field: Any = 0.0,
-        strength: float = 1.0,
-    ) -> None:
-        self.lattice = check_lattice(lattice)
-        self.temperature = temperature_of(temperature)
-        couplings, fields = bond_couplings(lattice, coupling), site_fields(lattice, field)
-        self.coupling: Any = couplings.given
-        self.field: Any = fields.given
-        self.parameters = {"temperature": self.temperature, "coupling": self.coupling, "field": self.field}
-        strength = _checks.finite(strength, "strength")
-        if not couplings.is_number:
-            self.parameters["strength"] = strength
-        elif strength != 1.0:
-            words = f"1 where coupling is one number, got {strength:g}: change coupling"
-            raise ArgumentValueError(f"strength must be {words}", "strength")
-        self.is_uniform = couplings.is_number and fields.is_number
-        # Of the two sums that the energy is made of, and what these sums weigh bonds and sites by.
-        self.coefficients = (
-            self.coupling if couplings.is_number else strength,
-            self.field if fields.is_number else 1.0,
-        )
-        self.bond_weights = np.ones(lattice.n_bonds) if couplings.is_number else couplings.values
-        self.site_weights = np.ones(lattice.n_sites) if fields.is_number else fields.values
-        self.bond_couplings = self.coefficients[0] * self.bond_weights
-        self.site_fields = self.coefficients[1] * self.site_weights
-        self._bonds = BondSums(lattice, None if couplings.is_number else couplings.values)
-
     # ----------------------------------------------------------------- vectors, angles, configurations
 
     @abstractmethod
@@ -157,14 +118,18 @@ class AbstractRotor(AbstractLatticeSystem):
         half = 0.5 * self.n_components
         return 2.0 * math.pi**half / math.gamma(half)
 
+    @property
+    def n_coordinates(self) -> int:
+        """A vector of n components for each site."""
+        return self.n_sites * self.n_components
+
     def _points(self, x: Tensor) -> Tensor:
         """The x of the continuous form as vectors, shape (n_batch, n_components, n_sites)."""
-        width = self.n_sites * self.n_components
         if not isinstance(x, torch.Tensor):
             raise TypeError(f"x must be a torch tensor, got {type(x).__name__}")
         if x.dtype not in (torch.float32, torch.float64):
             raise ValueError(f"x must be float32 or float64, got {x.dtype}")
-        shapes = (width,), (*self.lattice.shape, self.n_components)
+        shapes = (self.n_coordinates,), (*self.lattice.shape, self.n_components)
         if tuple(x.shape[1:]) not in shapes:
             allowed = " or ".join(f"(n_batch, {', '.join(map(str, one))})" for one in shapes)
             raise ValueError(f"x must have shape {allowed}, got {tuple(x.shape)}")
@@ -218,13 +183,6 @@ class AbstractRotor(AbstractLatticeSystem):
     # ------------------------------------------------------------------------------ what is known of it
 
     @property
-    def pair_weights(self) -> NDArray[np.float64] | None:
-        return None if isinstance(self.coupling, float) else self.bond_weights
-
-    def _is_invariant(self, permutations: NDArray) -> bool:
-        return are_invariant(self.lattice, permutations, self.bond_weights, self.site_weights)
-
-    @property
     def symmetries(self) -> tuple[str, ...]:
         """Those of the lattice that couplings keep, "orthogonal" or "axial", and "z2" without a field.
 
@@ -232,13 +190,6 @@ class AbstractRotor(AbstractLatticeSystem):
         of the field. "z2" (S -> -S) is one of the former, and says that the mean magnetization is 0.
         """
         return (*self._kept, *(("axial",) if self.site_fields.any() else ("orthogonal", "z2")))
-
-    @functools.cached_property
-    def _kept(self) -> tuple[str, ...]:
-        lattice = self.lattice
-        moved = self.is_uniform or self._is_invariant(lattice.translation_generators)
-        turned = self.is_uniform or self._is_invariant(lattice.point_group)
-        return (*(self._translation_symmetry if moved else ()), *(("point_group",) if turned else ()))
 
     def random_symmetry(self, configurations: Tensor, generator: torch.Generator) -> Tensor:
         """Moved by the space group, and all spins together by the orthogonal or axial group."""
@@ -261,34 +212,6 @@ class AbstractRotor(AbstractLatticeSystem):
         return matrices
 
     @property
-    def antiferromagnetic(self) -> bool:
-        """Whether all neighbours prefer opposite directions, on a lattice of two sublattices."""
-        couplings = self.bond_couplings
-        none_positive = bool(couplings.any()) and not bool((couplings > 0.0).any())
-        return none_positive and self.lattice.bipartition is not None
-
-    @property
-    def sublattices_alike(self) -> bool:
-        return self.is_uniform and super().sublattices_alike
-
-    @functools.cached_property
-    def order_signs(self) -> NDArray[np.int8] | None:
-        """As `Ising.order_signs`: those of a ground state without field; None if a loop is frustrated."""
-        there = self.bond_weights != 0.0
-        negative = self.coefficients[0] * self.bond_weights < 0.0
-        return balancing_signs(self.n_sites, self.lattice.bonds[there], negative[there])
-
-    @property
-    def conditions(self) -> tuple[str, ...]:
-        """A model may be conditioned on temperature and field; J only sets the unit of energy."""
-        return ("temperature", "field") if isinstance(self.field, float) else ("temperature",)
-
-    @property
-    def constants(self) -> tuple[str, ...]:
-        """Free spins without field have no energy."""
-        return ("energy",) if not (self.bond_couplings.any() or self.site_fields.any()) else ()
-
-    @property
     def definitions(self) -> dict[str, str]:
         """Definition, with units, of every observable and estimate by name."""
         assert self.record is not None
@@ -306,9 +229,8 @@ class AbstractRotor(AbstractLatticeSystem):
         fields = self.beta * self.site_fields
         values, counts = np.unique(fields, return_counts=True)
         log_z = math.fsum(n * self._log_site_integral(float(b)) for b, n in zip(values, counts, strict=True))
-        name = "coupling" if isinstance(self.coupling, float) else "strength"
         draw = functools.partial(self._draw_in_fields, fields)
-        return ReferencePath(name, 0.0, self.parameters[name], log_z, draw=draw)
+        return ReferencePath(self._factor, 0.0, self.parameters[self._factor], log_z, draw=draw)
 
     @functools.cached_property
     def _exact_values(self) -> dict[str, float]:
@@ -352,15 +274,6 @@ class AbstractRotor(AbstractLatticeSystem):
 
     def _energy(self, flat: Tensor) -> Tensor:
         return self._energy_of(self.vectors(flat))
-
-    @property
-    def action_coefficients(self) -> NDArray[np.float64]:
-        """(-beta J, -beta h), for the terms (sum_<ij> S_i . S_j, sum_i S_i^a).
-
-        Where J or h are several, the terms have J_ij and h_i in them, without `strength`, and the
-        coefficients are -beta strength and -beta.
-        """
-        return -self.beta * np.array(self.coefficients)
 
     def _action_terms(self, flat: Tensor) -> Tensor:
         return torch.stack(self._terms(self.vectors(flat)), dim=1)

@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: MIT
+"""Fields of an order parameter from configurations: what correlations are products of.
+
+Spins and fields are their own. Numbers of states stand for vectors e(s), which datasets hold as the attribute
+``order_vectors`` (JSON): a list of q vectors, or ``{"simplex": q}``, e(s) . e(s') = (q delta - 1) / (q - 1).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+__all__ = ["n_order_states", "order_components"]
+
+
+def order_components(configurations: np.ndarray, attrs: Mapping[str, Any]) -> Iterator[np.ndarray]:
+    """Each component of the order parameter at the sites, of the shape of `configurations`.
+
+    Examples
+    --------
+    >>> attrs = {"order_vectors": "[[1.0, 0.0], [0.0, 1.0]]"}
+    >>> [field.tolist() for field in order_components(np.array([0, 1, 1]), attrs)]
+    [[1.0, 0.0, 0.0], [0.0, 1.0, 1.0]]
+    """
+    if "order_vectors" not in attrs:
+        yield configurations
+        return
+    numbers, given = configurations.astype(np.int64), json.loads(attrs["order_vectors"])
+    if isinstance(given, dict):
+        q = given["simplex"]
+        # In q dimensions, where the corners of the simplex are alike.
+        given = np.sqrt(q / (q - 1.0)) * (np.eye(q) - 1.0 / q)
+    for component in np.array(given).T:
+        yield component[numbers]
+
+
+def n_order_states(attrs: Mapping[str, Any]) -> int:
+    """q, the number of states; 0 where configurations are no numbers of states.
+
+    Examples
+    --------
+    >>> n_order_states({"order_vectors": '{"simplex": 3}'}), n_order_states({})
+    (3, 0)
+    """
+    given = json.loads(attrs.get("order_vectors", "[]"))
+    return given["simplex"] if isinstance(given, dict) else len(given)
