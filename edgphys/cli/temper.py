@@ -32,6 +32,9 @@ def temper(
     n_warmup: WarmUp = None,
     thin: Thin = 1,
     swap_every: Annotated[int, typer.Option(help="Sweeps between two rounds of swaps.")] = 1,
+    houdayer: Annotated[
+        bool, typer.Option("--houdayer", help="Two replicas a rung that exchange clusters: glasses in 2D.")
+    ] = False,
     observable: Observables = None,
     keep: Keep = False,
     run: RunArguments,
@@ -57,6 +60,7 @@ def temper(
             n_sweeps,
             run.seed,
             swap_every=swap_every,
+            houdayer=houdayer,
             n_warmup=n_warmup,
             thin=thin,
             keep=keep,

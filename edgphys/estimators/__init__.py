@@ -18,6 +18,7 @@ from edgphys.estimators.profiles.averages import average
 from edgphys.estimators.profiles.basins import basins
 from edgphys.estimators.profiles.correlation import correlation_function
 from edgphys.estimators.profiles.histograms import energy_histogram, free_energy_profile
+from edgphys.estimators.profiles.overlaps import overlap
 from edgphys.estimators.profiles.pair_distances import pair_distances
 from edgphys.estimators.profiles.site_correlations import correlations, structure_factor
 
@@ -36,6 +37,7 @@ __all__ = [
     "log_binning",
     "mbar",
     "mmd",
+    "overlap",
     "pair_distances",
     "reweight",
     "structure_factor",

@@ -97,6 +97,8 @@ class AbstractSampler(abc.ABC):
         Observables of several numbers per draw, in columns after the others: name and how many.
     improved_columns : tuple of str
         Which of the columns are improved estimators: other values at each draw, the same mean, less noise.
+    cluster_neighbours : uint32 array or None
+        Neighbours of every spin of a configuration, where two chains may exchange a part of theirs.
     chains_per_state : int
         Chains that one `ChainState` holds. Samplers with more than one (a group) fill ``rows`` of shape
         (n_members, n_draws, n_columns) and ``kept`` of shape (n_members, n_draws or 0, n_sites); members
@@ -114,6 +116,7 @@ class AbstractSampler(abc.ABC):
     extra_columns: dict[str, int] = {}  # noqa: RUF012  (replaced, never changed)
     improved_columns: tuple[str, ...] = ()
     chains_per_state: int = 1
+    cluster_neighbours: np.ndarray | None = None
 
     @classmethod
     def serves(cls, system) -> str | None:

@@ -72,6 +72,7 @@ class AbstractIsingLocal(AbstractIsingSampler):
         if not system.is_uniform:
             couplings = system.bond_couplings, system.site_fields
             self._tables = given_couplings.local_tables(self.layout, system.beta, *couplings)
+            self.cluster_neighbours = self.layout.neighbours
             return
         numbers = system.beta, system.coupling, system.field
         self._table = self.flip_table(*numbers, self.layout.neighbours.shape[1])

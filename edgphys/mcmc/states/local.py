@@ -6,10 +6,11 @@ With e_i(a) = site(a) + sum_j w_ij bond(a, s_j), the energy of site i in state a
     heat bath     a drawn with probability exp(-beta e_i(a)) / sum_b exp(-beta e_i(b))
     metropolis    one of the other states, all alike, accepted with probability LAZY min(1, exp(-beta dE))
 
-The heat bath multiplies factors exp(-beta w bond) from a table, and no exponential is taken, unless all
-products underflow (strong bonds that want different states): then it adds energies. Each satisfies detailed
-balance at every visit of a site, and leads from any state to any other in one sweep; LAZY = 15/16, for the
-reason in `edgphys.mcmc.ising.metropolis`.
+Where all bonds and sites are alike and states are few, the law of the new state stands in a table, see
+`edgphys.mcmc.states.law_table`. Else the heat bath multiplies factors exp(-beta w bond) from a table, and no
+exponential is taken, unless all products underflow (strong bonds that want different states): then it adds
+energies. Each satisfies detailed balance at every visit of a site, and leads from any state to any other in
+one sweep; LAZY = 15/16, for the reason in `edgphys.mcmc.ising.metropolis`.
 
 Orders: ``checkerboard`` (colour after colour, the default) and ``random`` (each update picks a site). One
 sweep is n_sites visits.
@@ -23,16 +24,18 @@ Methods in Statistical Physics, Oxford University Press (1999), section 4.5.1 (P
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import ClassVar
 
 import numpy as np
-from numba import njit
+from numba import njit, uint64
 
 from edgphys import _checks
 from edgphys.mcmc.core.sampler import ACCEPTED, ATTEMPTED, ChainState
 from edgphys.mcmc.ising.flip_probabilities import LAZY
 from edgphys.mcmc.random.xoshiro import next_word, random_site, uniform
 from edgphys.mcmc.states.base import AbstractStatesSampler, measure_states
+from edgphys.mcmc.states.law_table import heat_bath_law, metropolis_law, sweep_by_table
 
 __all__ = ["StatesHeatBath", "StatesMetropolis", "chosen"]
 
@@ -46,6 +49,7 @@ class _AbstractStatesLocal(AbstractStatesSampler):
 
     defaults = {"order": "checkerboard"}  # noqa: RUF012  (read only)
     _heat_bath: ClassVar[bool]
+    _law: ClassVar[Callable[..., np.ndarray | None]]
 
     def _check_options(self) -> None:
         _checks.choice(self.options["order"], "order", ("checkerboard", "random"))
@@ -58,7 +62,11 @@ class _AbstractStatesLocal(AbstractStatesSampler):
         costs = self._over_neighbours([one - one.min(1, keepdims=True) for one in costs])
         of_sites = system.beta * self._site_rows()
         of_sites = of_sites - of_sites.min(1, keepdims=True)
-        self._tables = layout.neighbours, kinds, np.exp(-costs), costs, np.exp(-of_sites), of_sites
+        most = layout.neighbours.shape[1]
+        alike = len(costs) == len(of_sites) == 1 and self.options["order"] == "checkerboard"
+        law = type(self)._law(costs[0], of_sites[0], most) if alike else None
+        law = np.empty((0, 1, 1), np.uint64) if law is None else law
+        self._tables = layout.neighbours, kinds, np.exp(-costs), costs, np.exp(-of_sites), of_sites, law
 
     def warm_up(self, state: ChainState, first: int, n_sweeps: int, n_total: int) -> None:
         _sweeps(*self._args(state), n_sweeps)
@@ -84,6 +92,7 @@ class StatesHeatBath(_AbstractStatesLocal):
     rank = 70
     sweep = "n_sites draws of one state from the law given the neighbours"
     _heat_bath = True
+    _law = staticmethod(heat_bath_law)
 
 
 class StatesMetropolis(_AbstractStatesLocal):
@@ -96,12 +105,13 @@ class StatesMetropolis(_AbstractStatesLocal):
     rank = 60
     sweep = "n_sites attempted changes of one state"
     _heat_bath = False
+    _law = staticmethod(metropolis_law)
 
 
 @njit(nogil=True, cache=True)
 def _by_energies(states, tables, i, p):
     """exp(-beta e_i) over its largest into `p`; the sum."""
-    neighbours, kinds, _, costs, _, of_sites = tables
+    neighbours, kinds, _, costs, _, of_sites, _ = tables
     row, least, total = i if of_sites.shape[0] > 1 else 0, math.inf, 0.0
     for a in range(p.size):  # loops in place of array expressions, which take long to compile
         p[a] = of_sites[row, a]
@@ -112,25 +122,6 @@ def _by_energies(states, tables, i, p):
         p[a] = math.exp(least - p[a])
         total += p[a]
     return total
-
-
-@njit(nogil=True, cache=True)
-def _draw(states, rng, tables, i, p):
-    """A state for site i from its law given the neighbours; `p` is overwritten."""
-    neighbours, kinds, factors, _, site_factors, _ = tables
-    row, q = i if site_factors.shape[0] > 1 else 0, p.size
-    for a in range(q):
-        p[a] = site_factors[row, a]
-    for j in range(neighbours.shape[1]):
-        kind, state = kinds[i, j], states[neighbours[i, j]]
-        for a in range(q):
-            p[a] *= factors[kind, state, a]
-    total = 0.0
-    for a in range(q):
-        total += p[a]
-    if total < _LEAST:
-        total = _by_energies(states, tables, i, p)
-    return chosen(p, uniform(rng) * total)
 
 
 @njit(nogil=True, cache=True)
@@ -146,28 +137,27 @@ def chosen(p, left):
 
 
 @njit(nogil=True, cache=True)
-def _propose(states, rng, tables, i, q):
-    """One of the other states, or the same where it is refused."""
-    neighbours, kinds, _, costs, _, of_sites = tables
-    row, old = i if of_sites.shape[0] > 1 else 0, np.int64(states[i])
-    new = (old + 1 + random_site(rng, q - 1)) % q if q > 2 else 1 - old
-    cost = of_sites[row, new] - of_sites[row, old]
-    for j in range(neighbours.shape[1]):
-        kind, state = kinds[i, j], states[neighbours[i, j]]
-        cost += costs[kind, state, new] - costs[kind, state, old]
-    accepted = next_word(rng) < np.uint64(_LAZY * math.exp(-max(cost, 0.0)) * _TOP)
-    return new if accepted else old
-
-
-@njit(nogil=True, cache=True)
-def _sweep(states, rng, counts, tables, rule):
-    heat_bath, at_random = rule
-    n_sites, q = tables[0].shape[0], tables[3].shape[2]
-    p = np.empty(q)
-    changed = 0
+def _heat_bath_sweep(states, rng, counts, tables, at_random):
+    """One sweep; every site takes a state from its law given the neighbours."""
+    neighbours, kinds, factors, _, site_factors, _, _ = (
+        tables  # unpacked once: a tuple of arrays is dear to hand on
+    )
+    n_sites, q, by_site = neighbours.shape[0], factors.shape[2], site_factors.shape[0] > 1
+    p, changed = np.empty(q), 0
     for visit in range(n_sites):
         i = np.int64(random_site(rng, n_sites)) if at_random else visit
-        new = _draw(states, rng, tables, i, p) if heat_bath else _propose(states, rng, tables, i, q)
+        for a in range(q):
+            p[a] = site_factors[i if by_site else 0, a]
+        for j in range(neighbours.shape[1]):
+            kind, state = uint64(kinds[i, j]), uint64(states[neighbours[i, j]])
+            for a in range(q):
+                p[a] *= factors[kind, state, a]
+        total = 0.0
+        for a in range(q):
+            total += p[a]
+        if total < _LEAST:
+            total = _by_energies(states, tables, i, p)
+        new = chosen(p, uniform(rng) * total)
         changed += new != states[i]
         states[i] = new
     counts[ATTEMPTED] += n_sites
@@ -175,9 +165,34 @@ def _sweep(states, rng, counts, tables, rule):
 
 
 @njit(nogil=True, cache=True)
+def _metropolis_sweep(states, rng, counts, tables, at_random):
+    """One sweep; every site is proposed one of the other states."""
+    neighbours, kinds, _, costs, _, of_sites, _ = tables
+    n_sites, q, by_site, changed = neighbours.shape[0], costs.shape[2], of_sites.shape[0] > 1, 0
+    for visit in range(n_sites):
+        i = np.int64(random_site(rng, n_sites)) if at_random else visit
+        row, old = i if by_site else 0, np.int64(states[i])
+        new = (old + 1 + np.int64(random_site(rng, q - 1))) % q if q > 2 else 1 - old
+        cost = of_sites[row, new] - of_sites[row, old]
+        for j in range(neighbours.shape[1]):
+            kind, state = uint64(kinds[i, j]), uint64(states[neighbours[i, j]])
+            cost += costs[kind, state, new] - costs[kind, state, old]
+        if next_word(rng) < np.uint64(_LAZY * math.exp(-max(cost, 0.0)) * _TOP):
+            states[i] = new
+            changed += 1
+    counts[ATTEMPTED] += n_sites
+    counts[ACCEPTED] += changed
+
+
+@njit(nogil=True, cache=True)
 def _sweeps(states, rng, counts, tables, rule, n_sweeps):
     for _ in range(n_sweeps):
-        _sweep(states, rng, counts, tables, rule)
+        if tables[6].shape[0] > 0:
+            sweep_by_table(states, rng, counts, tables[0], tables[6])
+        elif rule[0]:
+            _heat_bath_sweep(states, rng, counts, tables, rule[1])
+        else:
+            _metropolis_sweep(states, rng, counts, tables, rule[1])
 
 
 @njit(nogil=True, cache=True)

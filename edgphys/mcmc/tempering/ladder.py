@@ -23,6 +23,7 @@ from edgphys.mcmc.algorithms import make_sampler
 from edgphys.mcmc.core.action_terms import make_action_terms
 from edgphys.mcmc.core.sampler import AbstractSampler, ChainState
 from edgphys.mcmc.random.xoshiro import new_state
+from edgphys.mcmc.tempering.houdayer import exchange_cluster
 from edgphys.mcmc.tempering.swaps import count_trips, swap_round
 
 __all__ = ["LadderSampler"]
@@ -48,6 +49,8 @@ class LadderSampler(AbstractSampler):
         Options of the algorithm.
     swap_every : int
         Sweeps between two rounds of swaps; 0: no swaps.
+    pairs : bool
+        Every two rungs are replicas of one system, which exchange clusters after every round of swaps.
 
     Notes
     -----
@@ -59,8 +62,10 @@ class LadderSampler(AbstractSampler):
     sweep = "one sweep of the algorithm at every rung"
     keeps_configurations = False  # but those of all rungs in a row
 
-    def __init__(self, system, systems, algorithm: str, options: dict, swap_every: int) -> None:
-        self.system = system
+    def __init__(
+        self, system, systems, algorithm: str, options: dict, swap_every: int, pairs: bool = False
+    ) -> None:
+        self.system, self.pairs = system, pairs
         self.samplers = [make_sampler(each, algorithm, options) for each in systems]
         shared = set.intersection(*(set(each.columns) for each in self.samplers))
         for each in self.samplers:
@@ -72,6 +77,7 @@ class LadderSampler(AbstractSampler):
             "swap_every": swap_every,
             "rungs": [each.parameters for each in systems],
             "options": self.samplers[0].options,
+            **({"pairs": True} if pairs else {}),
         }
         self.coefficients = np.array([each.action_coefficients for each in systems])
         self._terms = make_action_terms(systems[0])
@@ -96,7 +102,7 @@ class LadderSampler(AbstractSampler):
 
     @property
     def n_columns(self) -> int:
-        return self.n_rungs * (self.samplers[0].n_columns + self.n_terms + 1)
+        return self.n_rungs * (self.samplers[0].n_columns + self.n_terms + 1 + self.pairs)
 
     @property
     def n_own(self) -> int:
@@ -142,6 +148,7 @@ class LadderSampler(AbstractSampler):
             if self.swap_every and first % self.swap_every == 0:
                 now = np.stack([s.unpack(r) for s, r in zip(self.samplers, view.rungs, strict=True)])
                 view.swap(self._terms(now), self.coefficients, *uncounted)
+                self._exchange(view)
 
     def freeze(self, states: list[ChainState]) -> dict:
         rungs = self._by_rung(states)
@@ -170,14 +177,24 @@ class LadderSampler(AbstractSampler):
             if view.scalars[_SWEEPS] % thin == 0:
                 part = slice(first, first + n)
                 table[part, :, :n_columns] = measured[:, :n].swapaxes(0, 1)
-                table[part, :, n_columns:-1] = terms.swapaxes(0, 1)
-                table[part, :, -1] = view.replica
+                table[part, :, n_columns : n_columns + self.n_terms] = terms.swapaxes(0, 1)
+                table[part, :, n_columns + self.n_terms] = view.replica
+                if self.pairs:
+                    table[part, :, -1] = _overlaps(visited[:, :n])
                 if len(kept):
                     kept[part] = visited[:, :n].swapaxes(0, 1).reshape(n, -1)
                 first += n
             if self.swap_every and view.scalars[_SWEEPS] % self.swap_every == 0:
                 view.swap(terms[:, -1], self.coefficients, view.attempted, view.probability)
+                self._exchange(view)
                 view.count_trips()
+
+    def _exchange(self, view: _View) -> None:
+        """Between the two rungs of every pair, a cluster."""
+        if self.pairs:
+            neighbours = self.samplers[0].cluster_neighbours
+            for one, other in zip(view.rungs[::2], view.rungs[1::2], strict=True):
+                exchange_cluster(one.configuration, other.configuration, neighbours, view.rng)
 
     def _longest(self, step: int, n_draws: int) -> int:
         """Draws between two swaps, as many as the buffer takes."""
@@ -233,7 +250,7 @@ class _View:
         rng = [part.reshape(one.rng.shape) for part in _split(state.rng, n, one.rng.size)]
         counts = [part.reshape(one.counts.shape) for part in _split(state.counts, n, one.counts.size)]
         tuning = [part.reshape(one.tuning.shape) for part in _split(state.tuning, n, one.tuning.size)]
-        self._rng = state.rng[n * one.rng.size :]
+        self.rng = state.rng[n * one.rng.size :]
         rest = state.counts[n * one.counts.size :]
         self.replica, self.stage, self.since = (rest[k * n : (k + 1) * n] for k in range(3))
         self.attempted, self.scalars = rest[3 * n : 4 * n - 1], rest[4 * n - 1 :]
@@ -244,13 +261,19 @@ class _View:
     def swap(self, terms, coefficients, attempted, probability) -> None:
         first = int(self.scalars[_ROUNDS] % 2)
         self.scalars[_ROUNDS] += 1
-        args = self.replica, terms, coefficients, self._rng, first, attempted, probability
+        args = self.replica, terms, coefficients, self.rng, first, attempted, probability
         if swap_round(*args):
             for rung, r in zip(self.rungs, self.replica, strict=True):
                 rung.configuration = self._configurations[r]
 
     def count_trips(self) -> None:
         count_trips(self.replica, self.stage, self.since, self.scalars[_ROUNDS], self.scalars[_TRIPS:])
+
+
+def _overlaps(visited: np.ndarray) -> np.ndarray:
+    """Overlap per site of the two rungs of each pair, for both of them, shape (n_draws, n_rungs)."""
+    spins = visited.astype(np.int16)
+    return np.repeat((spins[::2] * spins[1::2]).mean(-1), 2, axis=0).T
 
 
 def _split(flat: np.ndarray, n: int, size: int) -> list[np.ndarray]:

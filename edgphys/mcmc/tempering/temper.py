@@ -58,6 +58,7 @@ def temper(
     *,
     swap: bool = True,
     swap_every: int = 1,
+    houdayer: bool = False,
     n_warmup: int | None = None,
     thin: int = 1,
     keep: bool = False,
@@ -88,6 +89,11 @@ def temper(
         False: independent rungs, each as `edgphys.mcmc.run` would sample it.
     swap_every : int
         Sweeps between two rounds of swaps; it must divide `thin` or be a multiple of it.
+    houdayer : bool
+        Two replicas at every rung, which exchange a cluster after every round of swaps
+        (`edgphys.mcmc.tempering.houdayer`): for glasses in two dimensions, by ``heat_bath`` or
+        ``metropolis``. Draws of the two follow each other along ``draw``, which is twice as long, and there
+        is their ``overlap``, see `edgphys.overlap`.
     n_warmup : int, optional
         Sweeps discarded, in which every rung is tuned, with swaps; ``n_sweeps // 5`` by default.
     thin : int
@@ -143,7 +149,10 @@ def temper(
     n_threads = _checks.count(n_threads, "n_threads", 1)
     values, systems = _check_ladder(system, ladder)
     algorithm = best_algorithm(*systems) if algorithm is None else algorithm
-    sampler = _make_ladder(system, systems, algorithm, dict(options or {}), swap_every)
+    rungs = systems
+    if _checks.flag(houdayer, "houdayer"):
+        rungs = [one for one in systems for _ in range(2)]
+    sampler = _make_ladder(system, rungs, algorithm, dict(options or {}), swap_every, houdayer)
     store = None if checkpoint is None else Checkpoint(checkpoint, identity_of(sampler, plan, seed))
     begin = time.perf_counter()
     with state_held(None if store is None else store.path):
@@ -151,7 +160,9 @@ def temper(
         tuned = work.finish(n_threads, progress)
     settings = asdict(plan) | {"swap": bool(swap), "swap_every": swap_every, "algorithm": algorithm}
     settings |= {"sweep": sampler.samplers[0].sweep, "options": sampler.samplers[0].options}
-    settings |= {"tuned": tuned, "measured": sampler.report(work.states)}
+    settings |= {"tuned": tuned, "measured": sampler.report(work.states)} | (
+        {"houdayer": True} if houdayer else {}
+    )
     attrs = work.attrs(algorithm, seed, time.perf_counter() - begin, settings)
     return _ladder_dataset(sampler, work, values, systems, attrs)
 
@@ -247,8 +258,13 @@ def _check_ladder(system, ladder: Mapping) -> tuple[dict[str, list[float]], list
     return values, systems
 
 
-def _make_ladder(system, systems, algorithm: str, options: dict, swap_every: int) -> LadderSampler:
-    sampler = LadderSampler(system, systems, algorithm, options, swap_every)
+def _make_ladder(
+    system, systems, algorithm: str, options: dict, swap_every: int, houdayer: bool
+) -> LadderSampler:
+    sampler = LadderSampler(system, systems, algorithm, options, swap_every, houdayer)
+    if houdayer and (not swap_every or sampler.samplers[0].cluster_neighbours is None):
+        words = "an Ising system with couplings by bond or by kind, by heat_bath or metropolis, with swaps"
+        raise NotExactError(f"houdayer must be for {words}, got {system!r} by {algorithm!r}", "houdayer")
     if sampler.samplers[0].chains_per_state > 1:
         raise NotExactError(
             system.why_no_ladder()
@@ -279,15 +295,15 @@ def _find(ladder: xr.Dataset, index: int | None, couplings: dict[str, float]) ->
 
 def _ladder_dataset(sampler: LadderSampler, work: Work, values: dict, systems: list, attrs: dict):
     dim = next(iter(values)) if len(values) == 1 else "rung"
-    one, n_rungs = sampler.samplers[0], sampler.n_rungs
-    rows = work.rows.reshape(*work.rows.shape[:2], n_rungs, -1)
-    measured = work.own.reshape(*work.own.shape[:2], n_rungs, one.n_own)
-    kept = work.kept.array()
-    kept = kept.reshape(*kept.shape[:2], n_rungs, one.n_variables)
+    one, n_replicas = sampler.samplers[0], 1 + sampler.pairs
+    rows, measured, kept = (
+        _by_rung(values, sampler.n_rungs, n_replicas) for values in (work.rows, work.own, work.kept.array())
+    )
     every = [
         samples_dataset(s, rows[:, :, k, : one.n_columns], measured[:, :, k], kept[:, :, k], dict(attrs))
-        for k, s in enumerate(sampler.samplers)
+        for k, s in enumerate(sampler.samplers[::n_replicas])
     ]
+    terms = slice(one.n_columns, one.n_columns + sampler.n_terms)
     observables = {
         name: ((dim, *variable.dims), np.stack([each[name].values for each in every]))
         for name, variable in every[0].data_vars.items()
@@ -295,18 +311,29 @@ def _ladder_dataset(sampler: LadderSampler, work: Work, values: dict, systems: l
     statistics = [sampler.swap_statistics(state) for state in work.states]
     draws = (dim, "chain", "draw")
     joint = {
-        "action_terms": ((*draws, "term"), rows[..., one.n_columns : -1].transpose(2, 0, 1, 3).copy()),
-        "action_coefficients": ((dim, "term"), sampler.coefficients),
-        "replica": (draws, rows[..., -1].transpose(2, 0, 1).astype(np.int32)),
+        "action_terms": ((*draws, "term"), rows[..., terms].transpose(2, 0, 1, 3).copy()),
+        "action_coefficients": ((dim, "term"), sampler.coefficients[::n_replicas]),
+        "replica": (draws, rows[..., terms.stop].transpose(2, 0, 1).astype(np.int32)),
     }
+    if sampler.pairs:
+        joint["overlap"] = (draws, rows[..., -1].transpose(2, 0, 1).copy())
     if sampler.swap_every:
-        joint["swap_rate"] = (("pair", "chain"), np.stack([each["swap_rate"] for each in statistics], axis=1))
+        rates = [np.asarray(each["swap_rate"])[n_replicas - 1 :: n_replicas] for each in statistics]
+        joint["swap_rate"] = (("pair", "chain"), np.stack(rates, axis=1))
         for name in ("round_trip_time", "n_round_trips"):
             joint[name] = ("chain", np.array([each[name] for each in statistics]))
     coordinates = {name: (dim, every) for name, every in values.items()}
     own = [_own_attrs(each, every[0].attrs) for each in systems]
     attrs = every[0].attrs | {"kind": "ladder", "ladder": json.dumps(values), "rungs": json.dumps(own)}
     return xr.Dataset(observables | joint, coords=coordinates, attrs=attrs)
+
+
+def _by_rung(values: np.ndarray, n_rungs: int, n_replicas: int) -> np.ndarray:
+    """(chain, draw, ...) as (chain, draw, rung, column), the draws of the replicas of a rung in turn."""
+    (n_chains, n_draws), n_columns = values.shape[:2], values.shape[2] // n_rungs
+    n_rungs //= n_replicas
+    parts = values.reshape(n_chains, n_draws, n_rungs, n_replicas, n_columns).swapaxes(2, 3)
+    return parts.reshape(n_chains, n_draws * n_replicas, n_rungs, n_columns)
 
 
 def _own_attrs(system, common: Mapping) -> dict:

@@ -20,6 +20,7 @@ from edgphys.mcmc.algorithms import make_sampler
 from edgphys.mcmc.core.action_terms import make_action_terms
 from edgphys.mcmc.ising.clusters.swendsen_wang import measure_clusters
 from edgphys.mcmc.ising.flip_probabilities import LAZY
+from edgphys.mcmc.states import law_table
 from edgphys.systems import Clock, LatticePotential, Potts
 
 SQUARE = lattices.build("square", (3, 3))
@@ -82,11 +83,7 @@ def check_averages(case, algorithm):
     assert_off(energy, error, wrong["energy"], least=6, max_err=0.3)  # ten per cent of T are seen
 
 
-QUICK = {
-    ("potts_field", "heat_bath"),
-    ("potts", "swendsen_wang"),
-    ("clock", "wolff"),
-}
+QUICK = {("potts_field", "heat_bath"), ("potts", "swendsen_wang")}
 
 
 @pytest.mark.statistical
@@ -124,12 +121,16 @@ def local_matrix(system, heat_bath, beta):
 
 @pytest.mark.statistical
 @pytest.mark.parametrize("algorithm", LOCAL)
-def test_local_sweep_has_its_matrix_and_keeps_the_law(algorithm):
-    system = Potts(RING, 1.3, 3, [0.7, -0.4, 1.1], [0.3, -0.2, 0.5])
+@pytest.mark.parametrize("looked_up", [True, False])
+def test_local_sweep_has_its_matrix_and_keeps_the_law(algorithm, looked_up):
+    """By the table of laws, and by factors and energies where bonds and sites differ."""
+    given = (0.7, 0.4) if looked_up else ([0.7, -0.4, 1.1], [0.3, -0.2, 0.5])
+    system = Potts(RING, 1.3, 3, *given)
     states, energy, matrix = local_matrix(system, algorithm == "heat_bath", system.beta)
     weight = np.exp(-system.beta * energy)
     np.testing.assert_allclose(weight @ matrix, weight, rtol=1e-12)
     sampler = make_sampler(system, algorithm)
+    assert bool(len(sampler._tables[-1])) == looked_up
     state = sampler.start(0, np.random.SeedSequence(1))
     counts, places = np.zeros((27, 27), np.int64), 3 ** np.arange(2, -1, -1)
     for k, values in enumerate(states):
@@ -175,9 +176,22 @@ def test_clusters_are_refused_where_they_do_not_apply(algorithm):
 
 
 def test_strong_bonds_that_want_different_states_do_not_underflow():
-    system = Potts(OPEN, 1e-3, 3, -1.0)
-    chains = run(system, "heat_bath", n_chains=2, n_sweeps=50, seed=1)
-    assert np.all(chains["energy"].values[:, -1] == 0.0)
+    for coupling in (-1.0, np.linspace(-1.0, -0.9, OPEN.n_bonds)):  # by the table of laws, and by energies
+        system = Potts(OPEN, 1e-3, 3, coupling)
+        chains = run(system, "heat_bath", n_chains=2, n_sweeps=50, seed=1)
+        assert np.all(chains["energy"].values[:, -1] == 0.0)
+
+
+def test_thresholds_are_sums_of_probabilities_to_64_bits():
+    costs = np.vstack([-np.eye(3), np.zeros(3)])  # q = 3, beta J = 1
+    law = law_table.heat_bath_law(costs, np.zeros(3), 2)
+    row = law[1 * 4 + 2, 0] / 2.0**64  # neighbours in states 1 and 2
+    p = np.exp([0.0, 1.0, 1.0]) / np.exp([0.0, 1.0, 1.0]).sum()
+    np.testing.assert_allclose(row, np.cumsum(p)[:2], rtol=1e-12)
+    np.testing.assert_allclose(law[3 * 4 + 3, 0] / 2.0**64, [1 / 3, 2 / 3], rtol=1e-12)  # no neighbours
+    frozen = law_table.heat_bath_law(1e4 * costs, np.zeros(3), 2)
+    assert frozen[0, 0].tolist() == [2**64 - 1] * 2 and frozen[2 * 4 + 2, 0].tolist() == [0, 0]
+    assert law_table.heat_bath_law(np.zeros((31, 30)), np.zeros(30), 6) is None
 
 
 def test_terms_of_the_action_are_those_of_the_system():

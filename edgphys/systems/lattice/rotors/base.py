@@ -123,6 +123,10 @@ class AbstractRotor(AbstractCoupledSystem):
         """A vector of n components for each site."""
         return self.n_sites * self.n_components
 
+    def why_no_decoder(self) -> str | None:
+        n = self.n_components
+        return f"draws one number for each variable, and the continuous form of {self.name} has {n} on a site"
+
     def _points(self, x: Tensor) -> Tensor:
         """The x of the continuous form as vectors, shape (n_batch, n_components, n_sites)."""
         if not isinstance(x, torch.Tensor):
