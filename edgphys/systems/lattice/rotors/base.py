@@ -38,9 +38,9 @@ if TYPE_CHECKING:
 else:
     torch = LazyModule("torch")
 
-__all__ = ["AbstractRotor"]
+__all__ = ["ORDER", "AbstractRotor"]
 
-_ORDER = {
+ORDER = {
     "magnetization": "component of m = sum over sites of S / n_sites along the field, per draw; average",
     "abs_magnetization": "|m| per draw, m the vector sum over sites of S / n_sites; average <|m|>",
     "magnetization_2": "|m|^2 per draw",
@@ -231,7 +231,7 @@ class AbstractRotor(AbstractCoupledSystem):
             "log_z": "log of Z = integral of exp(-beta H) over the directions of all spins, area measure",
             **DEFINITIONS,
             **self.rotor_observables.definitions,
-            **_ORDER,
+            **ORDER,
         }
 
     def reference(self) -> ReferencePath:
