@@ -292,6 +292,10 @@ class AbstractSystem(Final, AbstractObserving):
         """
         return x
 
+    def settled(self, configurations: Tensor) -> Tensor:
+        """Flat configurations as they are written, of those that a chain has moved: themselves, as a rule."""
+        return configurations
+
     # ----------------------------------------------------------------------------- for Markov chains
 
     def random_symmetry(self, configurations: Tensor, generator: torch.Generator) -> Tensor:
