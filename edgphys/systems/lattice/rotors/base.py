@@ -20,7 +20,7 @@ from __future__ import annotations
 import functools
 import math
 from abc import abstractmethod
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,6 +75,8 @@ class AbstractRotor(AbstractCoupledSystem):
     n_components : int
     field_axis : int
         Component along the field.
+    order_field : {"angles", "vectors"}
+        What configurations are, see `edgphys.estimators.profiles.order_components`.
     is_uniform : bool
         Whether coupling and field are one number each.
     bond_couplings, site_fields : float64 arrays, shapes (n_bonds,) and (n_sites,)
@@ -93,6 +95,7 @@ class AbstractRotor(AbstractCoupledSystem):
     has_reference: ClassVar[bool] = True
     n_components: ClassVar[int]
     field_axis: ClassVar[int] = 0
+    order_field: ClassVar[str]
 
     # ----------------------------------------------------------------- vectors, angles, configurations
 
@@ -183,6 +186,9 @@ class AbstractRotor(AbstractCoupledSystem):
 
     def _some_configurations(self) -> NDArray[np.float64]:
         return self._shaped(self.random_configurations(3, np.random.default_rng(0)))
+
+    def _geometry_attrs(self) -> dict[str, Any]:
+        return super()._geometry_attrs() | {"order_field": self.order_field}
 
     # ------------------------------------------------------------------------------ what is known of it
 
