@@ -52,6 +52,8 @@ PYTHON = {
     "howto/couplings.md": _FIT
     | {"4_000": "200", "2_000": "200", "8)\nladder": "3)\nladder"}
     | {'"mbar", seed=2': '"mbar", seed=2, n_sweeps=300'},
+    "howto/own_hamiltonian.md": _FIT
+    | {"(8, 8)": "(3, 3)", "2_000": "200", '"mbar", seed=1': '"mbar", seed=1, n_sweeps=200'},
     "howto/xy.md": {"20_000": "200", "2_000": "200", "(16, 16)": "(4, 4)", "(6, 6, 6)": "(4, 4, 4)"}
     | {'"mbar", seed=2': '"mbar", seed=2, n_sweeps=300'},
     "howto/quantum_ising.md": _FIT | {"20_000": "100", "field=1.0)": "field=1.0, n_slices=6)"},

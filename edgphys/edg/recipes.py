@@ -87,6 +87,11 @@ def recipe_for(system: AbstractSystem, given: Mapping[str, Any]) -> tuple[Abstra
     given = _asked(given)
     defaults = [recipe for recipe in RECIPES.values() if recipe.default_of == system.geometry]
     able = [recipe.name for recipe in RECIPES.values() if recipe.serves(system) is None]
+    if not able:
+        reasons = "; ".join(str(recipe.serves(system)) for recipe in defaults)
+        raise UnknownNameError(
+            f"system must be one that a decoder serves, got {system!r}: {reasons}", "system"
+        )
     name = given.pop("decoder", None) or _chosen(system, given, defaults).name
     allowed = ("auto", *(recipe.name for recipe in defaults if recipe.name in able), *able)
     allowed = tuple(dict.fromkeys(allowed))

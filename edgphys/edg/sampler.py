@@ -246,6 +246,7 @@ class EDG:
         return self.system.lattice is None or self._options.is_eased
 
     @property
+    @recorded("EDG.history")
     def history(self) -> xr.Dataset:
         """The training as a dataset of kind "history", dim ``step``, see `edgphys.edg.history`."""
         options = _plain(self.options)

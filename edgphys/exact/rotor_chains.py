@@ -22,7 +22,7 @@ Energies are derivatives in beta, carried along as power series.
 
 References
 ----------
-Joyce, Phys. Rev. 155, 478 (1967), doi:10.1103/PhysRev.155.478 (n components, eqs. for the closed chain).
+Joyce, Phys. Rev. 155, 478 (1967), doi:10.1103/PhysRev.155.478 (the closed chain).
 Fisher, Am. J. Phys. 32, 343 (1964), doi:10.1119/1.1970340 (the open chain).
 """
 

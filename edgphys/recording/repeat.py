@@ -47,10 +47,12 @@ def repeat(call: dict[str, Any]) -> Any:
 
     name = str(call["function"]).removeprefix("edgphys.")
     try:
-        function = operator.attrgetter(name)(edgphys)
+        function: Any = operator.attrgetter(name)(edgphys)
     except AttributeError:
         function = None
     if function is None or name not in NAMES:
         raise DatasetError(f"its record names {call['function']}, which is no function that leaves records")
+    if isinstance(function, property):
+        function = function.fget
     arguments = {argument: restored(value) for argument, value in call["arguments"].items()}
     return function(**arguments)

@@ -18,7 +18,7 @@ from edgphys.dataset.files import read
 from edgphys.dataset.padding import drawn
 from edgphys.dataset.source import SOURCE
 from edgphys.errors import EdgphysError
-from edgphys.estimators.profiles.order_components import n_order_states
+from edgphys.estimators.profiles.order_components import n_order_axes, n_order_states
 from edgphys.report.curve_results import as_scan
 from edgphys.report.drawing.marks import BLUE
 from edgphys.report.drawing.scan import draw_each
@@ -173,8 +173,13 @@ def _particles(chosen: NDArray[np.float64]) -> tuple[Figure, str]:
 
 def _lattice(chosen: NDArray[np.float64], attrs: Mapping[str, Any]) -> tuple[Figure, str]:
     figure, panels = _panels()
-    style = {"cmap": "RdBu_r", "vmin": -np.abs(chosen).max(), "vmax": np.abs(chosen).max()}
     colours = "positive values red, negative ones blue"
+    if n_order_axes(attrs):
+        chosen, colours = chosen[..., -1], "positive z components red, negative ones blue"
+    style = {"cmap": "RdBu_r", "vmin": -np.abs(chosen).max(), "vmax": np.abs(chosen).max()}
+    if attrs.get("order_field") == "angles":
+        style = {"cmap": "twilight", "vmin": -np.pi, "vmax": np.pi}
+        colours = "the angles as a circle of colours, bright at -pi and pi, dark at 0"
     if n_states := n_order_states(attrs):
         style = {"cmap": "viridis", "vmin": 0, "vmax": n_states - 1}
         colours = "the states from dark to bright"

@@ -222,6 +222,13 @@ class AbstractSystem(Final, AbstractObserving):
             return None
         return f"system must have a reference of known log Z, got {self.name}, which has none"
 
+    def why_no_decoder(self) -> str | None:
+        """Why networks cannot learn the density of x from the gradient of its energy; None if they can.
+
+        Laws of sites need no such gradient, see `edgphys.edg.refinement`.
+        """
+        return None
+
     def why_infinite(self) -> str | None:
         """Why the integral of its density seems to be infinite; None if nothing speaks for it."""
         return None
@@ -284,6 +291,10 @@ class AbstractSystem(Final, AbstractObserving):
         x itself where a configuration has one x.
         """
         return x
+
+    def settled(self, configurations: Tensor) -> Tensor:
+        """Flat configurations as they are written, of those that a chain has moved: themselves, as a rule."""
+        return configurations
 
     # ----------------------------------------------------------------------------- for Markov chains
 

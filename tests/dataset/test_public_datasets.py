@@ -166,7 +166,8 @@ NOT_REPEATED = {
 @pytest.mark.parametrize("name", MAKERS)
 def test_every_public_dataset_is_computed_again_or_says_why_not(name):
     made = MAKERS[name]()
-    assert ep.provenance(made)["call"]["function"].endswith(name.split()[0])
+    function = "mcmc.run" if name == "open" else name.split()[0]  # what is opened keeps its record
+    assert ep.provenance(made)["call"]["function"].endswith(function)
     if name in NOT_REPEATED:
         with pytest.raises(ep.errors.DatasetError, match=NOT_REPEATED[name]):
             ep.rerun(made)

@@ -91,6 +91,8 @@ class AbstractRecipe(ABC):
         Where it can learn from, the default first: "energy" is the energy of the system alone.
     conditional : bool
         Whether one model can serve a range of couplings.
+    by_gradient : bool
+        Whether it learns the density of x from the gradient of its energy.
     """
 
     name: ClassVar[str]
@@ -107,12 +109,14 @@ class AbstractRecipe(ABC):
     max_gradient: ClassVar[float] = 5.0
     trainings: ClassVar[tuple[str, ...]] = ("energy",)
     conditional: ClassVar[bool] = False
+    by_gradient: ClassVar[bool] = True
 
     def serves(self, system: AbstractSystem) -> str | None:
         """None, or what keeps this decoder from the system."""
-        if system.geometry in self.geometries:
-            return None
-        return f"decoder {self.name} takes systems of geometry {' or '.join(self.geometries)}"
+        if system.geometry not in self.geometries:
+            return f"decoder {self.name} takes systems of geometry {' or '.join(self.geometries)}"
+        reason = system.why_no_decoder() if self.by_gradient else None
+        return None if reason is None else f"decoder {self.name} {reason}"
 
     def complete(self, system: AbstractSystem, options: Any) -> Any:
         """The options with the defaults that depend on the system, checked against it."""

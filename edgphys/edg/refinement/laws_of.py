@@ -21,7 +21,7 @@ from edgphys.systems.base import AbstractSystem
 from edgphys.systems.lattice.base import AbstractLatticeSystem
 from edgphys.systems.lattice.ising import AbstractIsing
 
-__all__ = ["common_form", "has_law", "law_of"]
+__all__ = ["common_form", "has_law", "law_of", "why_no_law"]
 
 
 def _spin_law(system: AbstractIsing, with_field: bool | None) -> SpinLaw:
@@ -82,11 +82,19 @@ def _degree(system: Phi4) -> int:
 
 @dataclass(frozen=True)
 class _Kind:
-    """How laws of a family are made, and the form that serves several of its systems."""
+    """How laws of a family are made, and the form that serves several of its systems.
+
+    `serves` says whether a system has laws, `differs` whether one that has none lacks cells that are alike.
+    """
 
     law: Callable[[Any, Any], AbstractLaw]
     common_form: Callable[[Any], Any]
     serves: Callable[[Any], bool]
+    differs: Callable[[Any], bool]
+
+
+def _any_field(systems: Sequence[AbstractIsing]) -> bool:
+    return any(one.site_fields.any() for one in systems)
 
 
 def _declares(partial_sum: str) -> Callable[[Any], bool]:
@@ -110,12 +118,10 @@ def _has_angles(system: Any) -> bool:
 
 
 _LAWS = {
-    "ising": _Kind(
-        _spin_law, lambda systems: any(one.site_fields.any() for one in systems), _declares("cells")
-    ),
-    "phi4": _Kind(_quartic_law, _largest, _declares("sites")),
-    "states": _Kind(_states_law, _same_tables, _has_one_table),
-    "rotor": _Kind(_angle_law, _angle_form, _has_angles),
+    "ising": _Kind(_spin_law, _any_field, _declares("cells"), _declares("spins")),
+    "phi4": _Kind(_quartic_law, _largest, _declares("sites"), lambda system: False),
+    "states": _Kind(_states_law, _same_tables, _has_one_table, lambda system: True),
+    "rotor": _Kind(_angle_law, _angle_form, _has_angles, lambda system: system.n_components == 2),
 }
 
 
@@ -125,6 +131,12 @@ def has_law(system: AbstractSystem) -> bool:
     One law serves the sites of all cells: couplings may differ by kind of bond, not from cell to cell.
     """
     return system.family in _LAWS and _LAWS[system.family].serves(system)
+
+
+def why_no_law(system: AbstractSystem) -> str:
+    """Where a system of a family with laws has none: why, as the end of a sentence; or nothing."""
+    of_law = _LAWS.get(system.family)
+    return "" if of_law is None or not of_law.differs(system) else " whose couplings differ from cell to cell"
 
 
 def law_of(system: AbstractLatticeSystem, form: Any = None) -> AbstractLaw:

@@ -17,9 +17,8 @@ from edgphys.edg.core.training import History, train_stages
 from edgphys.edg.refinement.generative_model import RefinementModel
 from edgphys.edg.refinement.generator import LatticeGenerator
 from edgphys.edg.refinement.law_stages import batch_size_for, law_stages
-from edgphys.edg.refinement.laws_of import has_law
+from edgphys.edg.refinement.laws_of import has_law, why_no_law
 from edgphys.edg.refinement.root_edg import fit_with_root, has_edg_root, laws_among, root_model, root_target
-from edgphys.edg.targets.base import partial_sums
 from edgphys.edg.targets.continuous import eased
 from edgphys.errors import ArgumentValueError
 from edgphys.systems.lattice.base import AbstractLatticeSystem
@@ -91,6 +90,7 @@ class RefinementRecipe(AbstractRecipe):
     max_gradient = 20.0
     trainings = ("chains", "energy", "both")
     conditional = True
+    by_gradient = False
     # It does not end early: without a reference the loss rises with the coupling.
     patience = 1_000_000
     objective = "log q averaged over configurations of a reference, or a lower bound on log_z up to its noise"
@@ -98,8 +98,7 @@ class RefinementRecipe(AbstractRecipe):
     def serves(self, system):
         why_not = super().serves(system)
         if why_not is None and not has_law(system):
-            differ = " whose couplings differ from cell to cell" if "spins" in partial_sums(system) else ""
-            why_not = f"decoder {self.name} has no law for the sites of {system.name}{differ}"
+            why_not = f"decoder {self.name} has no law for the sites of {system.name}{why_no_law(system)}"
         return why_not
 
     def complete(self, system, options):

@@ -83,7 +83,7 @@ class EasedTarget(AbstractTarget):
 
     def finish(self, x: Tensor) -> Tensor:
         """They are configurations already."""
-        return x
+        return self.system.settled(x)
 
 
 def towards(model: AbstractEDGModel, system: AbstractSystem) -> AbstractEDGModel:

@@ -3,6 +3,8 @@
 
 Spins and fields are their own. Numbers of states stand for vectors e(s), which datasets hold as the attribute
 ``order_vectors`` (JSON): a list of q vectors, or ``{"simplex": q}``, e(s) . e(s') = (q delta - 1) / (q - 1).
+Of rotors the attribute ``order_field`` says what they are: "angles", for (cos, sin), or "vectors", with the
+components along the last axis.
 """
 
 from __future__ import annotations
@@ -13,11 +15,16 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["n_order_states", "order_components"]
+__all__ = ["n_order_axes", "n_order_states", "order_components"]
+
+_FIELDS = {
+    "angles": lambda angles: (np.cos(angles), np.sin(angles)),
+    "vectors": lambda vectors: tuple(np.moveaxis(vectors, -1, 0)),
+}
 
 
 def order_components(configurations: np.ndarray, attrs: Mapping[str, Any]) -> Iterator[np.ndarray]:
-    """Each component of the order parameter at the sites, of the shape of `configurations`.
+    """Each component of the order parameter at the sites, of the shape of `configurations` without theirs.
 
     Examples
     --------
@@ -25,6 +32,9 @@ def order_components(configurations: np.ndarray, attrs: Mapping[str, Any]) -> It
     >>> [field.tolist() for field in order_components(np.array([0, 1, 1]), attrs)]
     [[1.0, 0.0, 0.0], [0.0, 1.0, 1.0]]
     """
+    if "order_field" in attrs:
+        yield from _FIELDS[attrs["order_field"]](configurations)
+        return
     if "order_vectors" not in attrs:
         yield configurations
         return
@@ -35,6 +45,11 @@ def order_components(configurations: np.ndarray, attrs: Mapping[str, Any]) -> It
         given = np.sqrt(q / (q - 1.0)) * (np.eye(q) - 1.0 / q)
     for component in np.array(given).T:
         yield component[numbers]
+
+
+def n_order_axes(attrs: Mapping[str, Any]) -> int:
+    """Axes of configurations behind those of the sites: 1 for vectors, else 0."""
+    return int(attrs.get("order_field") == "vectors")
 
 
 def n_order_states(attrs: Mapping[str, Any]) -> int:

@@ -36,7 +36,7 @@ from edgphys.estimators.profiles.correlation import (
     draw_means,
     first_and_last,
 )
-from edgphys.estimators.profiles.order_components import order_components
+from edgphys.estimators.profiles.order_components import n_order_axes, order_components
 from edgphys.estimators.profiles.profile_dataset import profile_dataset
 from edgphys.recording.record import recorded
 from lattices import Lattice, build
@@ -223,7 +223,7 @@ def structure_factor(
 
 
 def _sites(samples: xr.Dataset, lattice: Lattice | None) -> tuple[Lattice, np.ndarray, np.ndarray]:
-    """The lattice, the configurations as (n_draws, n_sites), and where there are draws."""
+    """The lattice, the configurations as (n_draws, n_sites, *components), and where there are draws."""
     dims = draw_dims(samples)
     if "configurations" not in samples:
         raise ValueError(f"samples must hold configurations (keep=True), got {tuple(samples.data_vars)}")
@@ -232,10 +232,12 @@ def _sites(samples: xr.Dataset, lattice: Lattice | None) -> tuple[Lattice, np.nd
     elif not isinstance(lattice, Lattice):
         raise TypeError(f"lattice must be made by lattices.build, got {type(lattice).__name__}")
     values = samples["configurations"].transpose(*dims, ...).values
-    sites, there = values.shape[len(dims) :], drawn(samples, dims)
+    shape, there = values.shape[len(dims) :], drawn(samples, dims)
+    end = len(shape) - n_order_axes(samples.attrs)
+    sites, components = shape[:end], shape[end:]
     if sites != tuple(lattice.shape):
         raise ValueError(f"configurations must have the site shape {tuple(lattice.shape)}, got {sites}")
-    return lattice, flat(values, there).reshape(-1, lattice.n_sites), there
+    return lattice, flat(values, there).reshape(-1, lattice.n_sites, *components), there
 
 
 def _lattice_of(attrs: dict) -> Lattice:

@@ -94,7 +94,10 @@ class MovingPoints(AbstractWalkers):
 
     def tune(self, steps: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """The guess itself, and a better one for the next rung."""
-        return steps, steps * np.exp(0.5 * (self._one_trajectory(float(steps[0])) - _ACCEPTANCE))
+        better = steps * np.exp(0.5 * (self._one_trajectory(float(steps[0])) - _ACCEPTANCE))
+        domain = self.system.domain
+        # Where all is flat, no step is too long to be accepted: no longer than once round.
+        return steps, better if domain is None else np.minimum(better, domain.lengths.max())
 
     def move(self, steps: NDArray[np.float64]) -> None:
         self._one_trajectory(float(steps[0]))

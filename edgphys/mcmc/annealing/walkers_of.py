@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Which walkers move the configurations of a system along a ladder, by the geometry of the system."""
+"""Which walkers move configurations along a ladder: points, of a system with a kernel, or lattice chains."""
 
 from __future__ import annotations
 
@@ -29,6 +29,8 @@ def walkers_of(start: AbstractSystem, end: AbstractSystem) -> MakeWalkers:
     ArgumentValueError
         If, on a lattice, they differ in more than the coefficients of the action.
     """
+    if end.kernel is not None:
+        return MovingPoints
     return _BY_GEOMETRY[end.geometry](start, end)
 
 

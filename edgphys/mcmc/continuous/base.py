@@ -117,7 +117,8 @@ class AbstractContinuousSampler(AbstractSampler):
         return *self._energy, state.configuration, state.rng, state.counts, n_sweeps * self._n_steps
 
     def _warm_up_chain(self, state: ChainState, learned: tuple, first: int, n_sweeps: int, n_total: int):
-        schedule = first, n_sweeps, n_total, self._target, bool(self.options["precondition"])
+        highest = self._highest(learned[3])
+        schedule = first, n_sweeps, n_total, self._target, bool(self.options["precondition"]), highest
         warm_up, _ = self._kernels()
         warm_up(*self._moving(state, 1), learned, schedule, *self._lengths_to_try())
 
@@ -176,6 +177,11 @@ class AbstractContinuousSampler(AbstractSampler):
             # Of variables that go round, what a chain has travelled is not the width of their density.
             np.minimum(learned[3], self.system.domain.lengths / math.sqrt(12.0), out=learned[3])
 
+    def _highest(self, scales: np.ndarray) -> float:
+        """Bound on the log of the step: once round all circles, to and fro in all intervals."""
+        domain = self.system.domain
+        return math.inf if domain is None else float(np.log(np.max(domain.lengths / scales)))
+
     def _warm_up_piece(self, state: ChainState, learned: tuple, first: int, n_sweeps: int, n_total: int):
         if self._compiled:
             self._warm_up_chain(state, learned, first, n_sweeps, n_total)
@@ -190,7 +196,7 @@ class AbstractContinuousSampler(AbstractSampler):
                     steps = smaller * math.exp(head[LOG_STEP]) * scales
                     probability = self._move_warming(batch, steps, sweep, n_total)
                     if smaller == 1.0:
-                        adapt_step(head, float(probability.mean()), self._target)
+                        adapt_step(head, float(probability.mean()), self._target, self._highest(scales))
                 learn_scales(learned, batch.x, sweep, n_total, bool(self.options["precondition"]))
 
     def _move_warming(self, batch: Batch, steps: np.ndarray, sweep: int, n_total: int) -> np.ndarray:

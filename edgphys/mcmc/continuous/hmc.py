@@ -206,7 +206,7 @@ def _scratch(x):
 
 @njit(nogil=True, cache=True)
 def _warm_up(kernel, potential, x, rng, counts, n_moves, learned, schedule, trial):
-    first, n_sweeps, n_total, acceptance_wanted, precondition = schedule
+    first, n_sweeps, n_total, acceptance_wanted, precondition, highest = schedule
     lengths, undecided = trial
     head, _, _, scales = learned
     gradient, scratch = np.empty_like(x), _scratch(x)
@@ -232,7 +232,7 @@ def _warm_up(kernel, potential, x, rng, counts, n_moves, learned, schedule, tria
             if on_trial:
                 head[TRIAL_GAIN + k] += probability * jump * step * step  # in units of the scales
                 head[TRIAL_COST + k] += counts[GRADIENTS] - before
-            adapt_step(head, probability, acceptance_wanted)
+            adapt_step(head, probability, acceptance_wanted, highest)
         learn_scales(learned, x.reshape(1, x.size), sweep, n_total, precondition)
 
 

@@ -122,7 +122,7 @@ def _scratch(x):
 
 @njit(nogil=True, cache=True)
 def _warm_up(kernel, potential, x, rng, counts, n_moves, learned, schedule):
-    first, n_sweeps, n_total, acceptance_wanted, precondition = schedule
+    first, n_sweeps, n_total, acceptance_wanted, precondition, highest = schedule
     head, _, _, scales = learned
     gradient, scratch = np.empty_like(x), _scratch(x)
     energy = kernel(x, gradient, potential[0])
@@ -130,7 +130,7 @@ def _warm_up(kernel, potential, x, rng, counts, n_moves, learned, schedule):
         for _ in range(n_moves):
             steps = math.exp(head[LOG_STEP]) * scales
             energy, probability = _move(kernel, potential, x, energy, gradient, rng, counts, steps, scratch)
-            adapt_step(head, probability, acceptance_wanted)
+            adapt_step(head, probability, acceptance_wanted, highest)
         learn_scales(learned, x.reshape(1, x.size), sweep, n_total, precondition)
 
 

@@ -83,7 +83,7 @@ def _move(kernel, potential, x, energy, rng, counts, steps, scratch):
 
 @njit(nogil=True, cache=True)
 def _warm_up(kernel, potential, x, rng, counts, n_moves, learned, schedule):
-    first, n_sweeps, n_total, acceptance_wanted, precondition = schedule
+    first, n_sweeps, n_total, acceptance_wanted, precondition, highest = schedule
     head, _, _, scales = learned
     scratch = np.empty_like(x), np.empty_like(x)
     energy = kernel(x, scratch[1], potential[0])
@@ -91,7 +91,7 @@ def _warm_up(kernel, potential, x, rng, counts, n_moves, learned, schedule):
         for _ in range(n_moves):
             steps = math.exp(head[LOG_STEP]) * scales
             energy, probability = _move(kernel, potential, x, energy, rng, counts, steps, scratch)
-            adapt_step(head, probability, acceptance_wanted)
+            adapt_step(head, probability, acceptance_wanted, highest)
         learn_scales(learned, x.reshape(1, x.size), sweep, n_total, precondition)
 
 

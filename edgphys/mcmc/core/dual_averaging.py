@@ -41,10 +41,13 @@ def restart(memory, log_step):
 
 
 @njit(nogil=True, cache=True)
-def adapt_step(memory, probability, target):
-    """Learn from one proposal, accepted with this probability; `target` is the mean wanted."""
+def adapt_step(memory, probability, target, highest=math.inf):
+    """Learn from one proposal, accepted with this probability; `target` is the mean wanted.
+
+    `highest` bounds log eps: where all is flat, no step is too long to be accepted.
+    """
     memory[_N_STEPS] += 1.0
     t = memory[_N_STEPS]
     memory[_MEAN_ERROR] += (target - probability - memory[_MEAN_ERROR]) / (t + _DELAY)
-    memory[LOG_STEP] = memory[CENTRE] - math.sqrt(t) / _SHRINKAGE * memory[_MEAN_ERROR]
+    memory[LOG_STEP] = min(memory[CENTRE] - math.sqrt(t) / _SHRINKAGE * memory[_MEAN_ERROR], highest)
     memory[LOG_STEP_MEAN] += t**-_DECAY * (memory[LOG_STEP] - memory[LOG_STEP_MEAN])

@@ -8,7 +8,7 @@ density is positive everywhere, so that one sweep leads from any configuration t
 
 References
 ----------
-Creutz, Phys. Rev. D 21, 2308 (1980), doi:10.1103/PhysRevD.21.2308 (three components).
+Miyatake, Yamamoto, Kim, Toyonaga and Nagai, J. Phys. C 19, 2539 (1986) (three components).
 """
 
 from __future__ import annotations

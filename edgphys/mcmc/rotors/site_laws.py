@@ -7,9 +7,9 @@ The angle f to the field has the density
     three components    exp(k cos f) sin f       the cosine is exponential, the azimuth uniform
 
 with k >= 0 the field over the temperature. Von Mises by rejection from a wrapped Cauchy density (Best and
-Fisher), of which at least 66 per cent are accepted, and for k below `_WEAK`, where that envelope loses
-digits, from a uniform angle; the cosine by the inverse of its distribution function. All in terms of
-g = 1 - cos f, which keeps its digits however strong the field is.
+Fisher), of which at least 66 per cent are accepted, and for k below `_WEAK` from a uniform angle; the cosine
+by the inverse of its distribution function. All in terms of g = 1 - cos f, which keeps its digits however
+strong the field is.
 
 References
 ----------
@@ -53,9 +53,8 @@ def von_mises(k, s0, s1, s2, s3):
             word, s0, s1, s2, s3 = advance_words(s0, s1, s2, s3)
             if unit_interval(word) < math.exp(k * (cosine - 1.0)):
                 return 1.0 - cosine, math.copysign(1.0, sine), s0, s1, s2, s3
-    t = 1.0 + math.sqrt(1.0 + 4.0 * k * k)
-    rho = (t - math.sqrt(2.0 * t)) / (2.0 * k)
-    r_less_one = (1.0 - rho) ** 2 / (2.0 * rho)
+    # Their r = (1 + rho^2) / 2 rho is (1 + s) / 2 k, s^2 = 1 + 4 k^2; r - 1 without cancellation.
+    r_less_one = (1.0 + 1.0 / (math.sqrt(1.0 + 4.0 * k * k) + 2.0 * k)) / (2.0 * k)
     while True:
         z, sine, s0, s1, s2, s3 = circle_point(s0, s1, s2, s3)
         word, s0, s1, s2, s3 = advance_words(s0, s1, s2, s3)
@@ -63,7 +62,7 @@ def von_mises(k, s0, s1, s2, s3):
         g = r_less_one * (1.0 - z) / (1.0 + r_less_one + z)
         c = k * (r_less_one + g)
         # The first bound mostly spares the logarithm.
-        if c * (2.0 - c) > u or (u > 0.0 and math.log(c / u) + 1.0 >= c):
+        if c * (2.0 - c) > u or u == 0.0 or math.log(c / u) + 1.0 >= c:
             return g, math.copysign(1.0, sine), s0, s1, s2, s3
 
 

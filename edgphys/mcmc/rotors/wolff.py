@@ -4,7 +4,7 @@ r"""Wolff clusters of rotors: reflections at a random plane, without a field.
 With a random unit vector r and a_i = r . S_i, the reflection S_i -> S_i - 2 a_i r changes the sign of a_i
 alone: the a_i are an embedded Ising model with couplings K_ij a_i a_j. From a random site, bonds with
 K_ij a_i a_j > 0 are followed with probability 1 - exp(-2 K_ij a_i a_j), and the cluster is reflected.
-Detailed balance as for Ising spins (Wolff, eq. 5); every spin is a cluster by itself with positive
+Detailed balance as for Ising spins; every spin is a cluster by itself with positive
 probability, for any r, so that all configurations are reached.
 
 Refused, with the reason: in a field (the reflection would need another acceptance step), and where bonds
@@ -16,7 +16,6 @@ One sweep is a number of clusters that visits n_sites spins on average
 References
 ----------
 Wolff, Phys. Rev. Lett. 62, 361 (1989), doi:10.1103/PhysRevLett.62.361.
-Marsaglia, Ann. Math. Stat. 43, 645 (1972), doi:10.1214/aoms/1177692644 (points on the sphere).
 """
 
 from __future__ import annotations

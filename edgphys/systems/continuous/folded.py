@@ -61,7 +61,11 @@ class FoldedVariables(_System):
 
         Without a generator the points themselves, from which chains may start.
         """
-        return self.domain.image(self._field(configurations), generator)
+        return self.domain.image(self.domain.fold(self._field(configurations)), generator)
+
+    def settled(self, configurations: Tensor) -> Tensor:
+        """Folded."""
+        return self.domain.fold(configurations)
 
     def redrawn(self, x: Tensor, generator: torch.Generator) -> Tensor:
         """x drawn anew among the images of the same points."""

@@ -3,7 +3,8 @@
 
     E = strength sum_<ij> bond(v_i, v_j) + sum_i site(v_i)
 
-What v is decides which class serves: one of finitely many values (`states`, or field="spin": -1 and +1).
+What v is decides which class serves: one of finitely many values (`states`, or field="spin": -1 and +1), a
+real number or an angle (field="real", "angle").
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from edgphys._checks import choice
 from edgphys.errors import ArgumentValueError
 from edgphys.systems.lattice.base import AbstractLatticeSystem
 from edgphys.systems.lattice.finite_states.own_states import OwnStates
+from edgphys.systems.lattice.own_fields import OwnFields
 from lattices import Lattice
 
 __all__ = ["LatticePotential"]
@@ -24,8 +26,20 @@ def _spins(lattice: Lattice, site: Any, bond: Any, **others: Any) -> AbstractLat
     return OwnStates(lattice, site, bond, (-1.0, 1.0), **others)
 
 
+def _real(lattice: Lattice, site: Any, bond: Any, **others: Any) -> AbstractLatticeSystem:
+    return OwnFields(lattice, site, bond, False, **others)
+
+
+def _angles(lattice: Lattice, site: Any, bond: Any, **others: Any) -> AbstractLatticeSystem:
+    return OwnFields(lattice, site, bond, True, **others)
+
+
 # Kinds of variables, and what makes a system of them.
-_BY_FIELD: dict[str, Callable[..., AbstractLatticeSystem]] = {"spin": _spins}
+_BY_FIELD: dict[str, Callable[..., AbstractLatticeSystem]] = {
+    "spin": _spins,
+    "real": _real,
+    "angle": _angles,
+}
 
 
 def LatticePotential(
@@ -46,9 +60,11 @@ def LatticePotential(
         Any lattice, any boundary conditions; a bond that occurs twice counts twice.
     site, bond : callable, optional
         ``site(v, **parameters)`` and ``bond(v, v, **parameters)``, symmetric; energies, not divided by the
-        temperature. Without one of them its part is 0. They are tabulated over all values.
-    field : {"spin"}, optional
-        What v is: -1 or +1.
+        temperature. Without one of them its part is 0. Of values of finitely many kinds they get plain
+        numbers, and are tabulated; of real numbers and angles float64 torch tensors of any shape, and are
+        differentiated, and compiled for chains where that can be done.
+    field : {"spin", "real", "angle"}, optional
+        What v is: -1 or +1, a real number, an angle in [-pi, pi), of which both functions have the period.
     states : int or sequence of float, in place of `field`
         v is one of these values; of a number q, one of 0 .. q - 1. Configurations hold the number of the
         state, from 0.
@@ -66,7 +82,8 @@ def LatticePotential(
     ------
     TypeError, ValueError
         If an argument is of the wrong kind, both or none of `field` and `states` are given, a function fails
-        or gives no finite number, or `bond` is not symmetric.
+        or gives no finite number, or `bond` is not symmetric; of real numbers, if exp(-E/T) seems to have no
+        finite integral.
 
     Examples
     --------

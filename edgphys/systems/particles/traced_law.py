@@ -1,16 +1,17 @@
 # SPDX-License-Identifier: MIT
-r"""A torch function of one number as a numba function of it, with its derivative: for compiled chains.
+r"""A torch function of a number, or several, as a numba function with its derivative: for compiled chains.
 
 `torch.fx` gives the operations of the function one after the other, v_k = f_k(v_i, v_j). Each becomes a line
 on floats, and next to it the chain rule, d_k = sum_i (df_k / dv_i) d_i, so that the derivative is that of
-autograd. What decides on values in Python, or takes tensors of more than one number, cannot be traced.
+autograd; of several arguments the derivative is that by the first, all others being constants. What decides
+on values in Python, or takes tensors of more than one number, cannot be traced.
 """
 
 from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numba
@@ -71,6 +72,7 @@ _CONDITIONS = {
 _SAME_NAME = {"truediv": "div", "true_divide": "div", "divide": "div", "multiply": "mul", "subtract": "sub"}
 _SAME_NAME |= {"negative": "neg", "absolute": "abs", "arctan": "atan", "min": "minimum", "max": "maximum"}
 _SAME_NAME |= {"clip": "clamp", "double": "same", "clone": "same", "contiguous": "same", "relu": "relu"}
+_NONE: Mapping[str, str] = {}
 _CONSTANTS = {"zeros_like": 0.0, "ones_like": 1.0}
 
 
@@ -78,8 +80,17 @@ class UntraceableError(Exception):
     """A function that has no translation; the message says why."""
 
 
-def traced(function: Callable) -> Callable:
+def traced(function: Callable, others: Mapping[str, str] = _NONE, arguments: str = "x") -> Callable:
     """The numba function x -> (f(x), f'(x)) of a torch function f; compiled when it is called first.
+
+    Parameters
+    ----------
+    function : callable
+        f(x), or f(x, y) and so on, of torch tensors; further arguments keep their defaults.
+    others : mapping of str to str, optional
+        What stands for further arguments of f, by their names: ``{"b": "y", "mass": "p[0]"}``.
+    arguments : str
+        Those of the result, of which `others` makes use: "x, y, p".
 
     Raises
     ------
@@ -91,18 +102,20 @@ def traced(function: Callable) -> Callable:
     >>> traced(lambda d2: d2**-6 - 2 * d2**-3)(1.0)
     (-1.0, 0.0)
     """
-    return numba.njit(nogil=True, error_model="numpy")(plain_python(function))
+    return numba.njit(nogil=True, error_model="numpy")(plain_python(function, others, arguments))
 
 
-def plain_python(function: Callable) -> Callable[[float], tuple[float, float]]:
+def plain_python(
+    function: Callable, others: Mapping[str, str] = _NONE, arguments: str = "x"
+) -> Callable[..., tuple[float, float]]:
     """As `traced`, not to be compiled."""
     scope: dict[str, Any] = {"math": math}
-    exec(source_of(function), scope)
+    exec(source_of(function, others, arguments), scope)
     return scope["law"]
 
 
-def source_of(function: Callable) -> str:
-    """Source of ``law(x)``.
+def source_of(function: Callable, others: Mapping[str, str] = _NONE, arguments: str = "x") -> str:
+    """Source of ``law(x)``, or of a law of more arguments.
 
     Examples
     --------
@@ -113,6 +126,13 @@ def source_of(function: Callable) -> str:
         v2 = v0 + 1.0
         d2 = d0
         return v2, d2
+    >>> print(source_of(lambda x, y, mass: mass * (x - y), {"y": "y", "mass": "p[0]"}, "x, y, p"))
+    def law(x, y, p):
+        v0 = x - y
+        d0 = 1.0
+        v2 = p[0] * v0
+        d2 = (p[0]) * d0
+        return v2, d2
     """
     try:
         tracer = torch.fx.Tracer()
@@ -120,7 +140,7 @@ def source_of(function: Callable) -> str:
     except Exception as error:  # whatever a function does with what is no tensor
         first = (str(error).strip().splitlines() or [""])[0]
         raise UntraceableError(f"{type(error).__name__}: {first}") from error
-    return _Lines(tracer.root).of(graph)
+    return _Lines(tracer.root).of(graph, others, arguments)
 
 
 class _Lines:
@@ -129,10 +149,13 @@ class _Lines:
     def __init__(self, root) -> None:
         self.root, self.lines, self.known = root, [], {}
 
-    def of(self, graph) -> str:
+    def of(self, graph, others: Mapping[str, str], arguments: str) -> str:
         inputs = [node for node in graph.nodes if node.op == "placeholder"]
-        for node in inputs[1:]:  # arguments with defaults
-            self.known[node] = self._number(node.args[0] if node.args else None), None
+        for node in inputs[1:]:
+            if node.target in others:
+                self.known[node] = others[node.target], None
+            else:  # arguments with defaults
+                self.known[node] = self._number(node.args[0] if node.args else None), None
         for node in graph.nodes:
             if node is inputs[0]:
                 self.known[node] = "x", "1.0"
@@ -141,7 +164,7 @@ class _Lines:
                 self.lines.append(f"return {value}, {slope or '0.0'}")
             elif node.op != "placeholder":
                 self.known[node] = self._line(node)
-        return "def law(x):\n    " + "\n    ".join(self.lines)
+        return f"def law({arguments}):\n    " + "\n    ".join(self.lines)
 
     def _line(self, node) -> tuple[str, str | None]:
         if node.op == "get_attr":

@@ -11,6 +11,7 @@ import pytest
 import scipy.special
 import torch
 
+import edgphys as ep
 import lattices
 from edgphys.errors import EdgphysError
 from edgphys.systems import XY, Heisenberg, build
@@ -304,3 +305,21 @@ def test_points_of_a_wrong_shape_are_refused():
         XY(SQUARE, 1.0).reduced_energy(torch.zeros(2, 12))
     with pytest.raises(TypeError, match=r"generator must be a torch\.Generator"):
         XY(SQUARE, 1.0).from_configurations(torch.zeros(2, 12))
+
+
+@pytest.mark.parametrize("kind", [XY, Heisenberg])
+def test_correlations_and_structure_factors_are_of_the_vectors(kind):
+    """At the lowest wave they are the correlator that is measured; those of angles themselves are not."""
+    system = kind(lattices.build("square", (4, 4)), 1.0)
+    draws = ep.mcmc.run(system, "heat_bath", 2, 40, seed=1, keep=True)
+    power = ep.structure_factor(draws, [[0.0, 0.0], [np.pi / 2, 0.0], [0.0, np.pi / 2]])["structure_factor"]
+    assert float(power[0]) == pytest.approx(float(draws["correlator_zero"].mean()), rel=1e-9)
+    assert float(power[1:].mean()) == pytest.approx(float(draws["correlator_min"].mean()), rel=1e-9)
+    energy = float(draws["energy"].mean()) / -32
+    for by in ("distance", "axis"):
+        table = ep.correlations(draws, by)
+        assert float(table["correlation"][0]) == pytest.approx(1.0, rel=1e-12)
+        assert float(table["correlation"][1]) == pytest.approx(energy, rel=1e-9)
+    if kind is XY:  # control
+        del draws.attrs["order_field"]
+        assert float(ep.correlations(draws)["correlation"][0]) > 1.5

@@ -127,6 +127,9 @@ class AbstractFiniteStates(AbstractLatticeSystem):
         """Whether states differ in the energy of a site."""
         return bool(np.ptp(self.site_table, axis=-1).any())
 
+    def why_no_decoder(self) -> str | None:
+        return f"learns from a gradient, and the energy of {self.name} has jumps instead"
+
     # --------------------------------------------------------------------------------------- symmetries
 
     @functools.cached_property

@@ -10,7 +10,6 @@ with v the values of the states. Made by `edgphys.LatticePotential`. The order p
 from __future__ import annotations
 
 import hashlib
-import inspect
 from collections.abc import Callable, Sequence
 from typing import Any, final
 
@@ -23,6 +22,7 @@ from edgphys.errors import ArgumentTypeError, ArgumentValueError, EdgphysError
 from edgphys.systems.lattice.base import check_lattice
 from edgphys.systems.lattice.couplings import Couplings
 from edgphys.systems.lattice.finite_states.base import MOST_STATES, AbstractFiniteStates
+from edgphys.systems.lattice.own_arguments import check_taken, taken_by
 from lattices import Lattice
 
 __all__ = ["OwnStates"]
@@ -79,8 +79,8 @@ class OwnStates(AbstractFiniteStates):
         self._functions, self._states = (site, bond), states
         self.parameters = {"temperature": self.temperature, **given, "strength": finite(strength, "strength")}
         numbers, self.values = _values_of(states)
-        takes = [_taken(function, name, given) for function, name in ((site, "site"), (bond, "bond"))]
-        _check_taken(given, takes)
+        takes = [taken_by(function, name, given) for function, name in ((site, "site"), (bond, "bond"))]
+        check_taken(given, takes)
         of_site = np.array([_call(site, "site", (a,), takes[0]) for a in numbers])
         of_bond = np.array([[_call(bond, "bond", (a, b), takes[1]) for b in numbers] for a in numbers])
         _check_symmetric(of_bond, numbers)
@@ -159,28 +159,6 @@ def _values_of(states: Any) -> tuple[list, NDArray[np.float64]]:
     if not (fine and np.isfinite(values).all()):
         raise _checks.wrong(ArgumentValueError, "states", allowed, states)
     return values.tolist(), values
-
-
-def _taken(function: Callable | None, name: str, parameters: dict[str, float]) -> dict[str, float]:
-    """Those of the parameters that a function takes."""
-    if function is None:
-        return {}
-    if not callable(function):
-        raise ArgumentTypeError(f"{name} must be a function, got {type(function).__name__}", name)
-    try:
-        known = inspect.signature(function).parameters
-    except (TypeError, ValueError):  # a builtin, a ufunc
-        return {}
-    if any(one.kind is one.VAR_KEYWORD for one in known.values()):
-        return parameters
-    return {key: value for key, value in parameters.items() if key in known}
-
-
-def _check_taken(parameters: dict[str, float], takes: list[dict[str, float]]) -> None:
-    for name in parameters:
-        if not any(name in one for one in takes):
-            words = "an argument of site or bond, which take no other parameters"
-            raise ArgumentTypeError(f"{name} must be {words}, got {parameters[name]:g}", name)
 
 
 def _call(function: Callable | None, name: str, values: tuple, parameters: dict[str, float]) -> float:

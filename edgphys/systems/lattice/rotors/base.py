@@ -20,7 +20,7 @@ from __future__ import annotations
 import functools
 import math
 from abc import abstractmethod
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,9 +38,9 @@ if TYPE_CHECKING:
 else:
     torch = LazyModule("torch")
 
-__all__ = ["AbstractRotor"]
+__all__ = ["ORDER", "AbstractRotor"]
 
-_ORDER = {
+ORDER = {
     "magnetization": "component of m = sum over sites of S / n_sites along the field, per draw; average",
     "abs_magnetization": "|m| per draw, m the vector sum over sites of S / n_sites; average <|m|>",
     "magnetization_2": "|m|^2 per draw",
@@ -75,6 +75,8 @@ class AbstractRotor(AbstractCoupledSystem):
     n_components : int
     field_axis : int
         Component along the field.
+    order_field : {"angles", "vectors"}
+        What configurations are, see `edgphys.estimators.profiles.order_components`.
     is_uniform : bool
         Whether coupling and field are one number each.
     bond_couplings, site_fields : float64 arrays, shapes (n_bonds,) and (n_sites,)
@@ -93,6 +95,7 @@ class AbstractRotor(AbstractCoupledSystem):
     has_reference: ClassVar[bool] = True
     n_components: ClassVar[int]
     field_axis: ClassVar[int] = 0
+    order_field: ClassVar[str]
 
     # ----------------------------------------------------------------- vectors, angles, configurations
 
@@ -122,6 +125,10 @@ class AbstractRotor(AbstractCoupledSystem):
     def n_coordinates(self) -> int:
         """A vector of n components for each site."""
         return self.n_sites * self.n_components
+
+    def why_no_decoder(self) -> str | None:
+        n = self.n_components
+        return f"draws one number for each variable, and the continuous form of {self.name} has {n} on a site"
 
     def _points(self, x: Tensor) -> Tensor:
         """The x of the continuous form as vectors, shape (n_batch, n_components, n_sites)."""
@@ -180,6 +187,9 @@ class AbstractRotor(AbstractCoupledSystem):
     def _some_configurations(self) -> NDArray[np.float64]:
         return self._shaped(self.random_configurations(3, np.random.default_rng(0)))
 
+    def _geometry_attrs(self) -> dict[str, Any]:
+        return super()._geometry_attrs() | {"order_field": self.order_field}
+
     # ------------------------------------------------------------------------------ what is known of it
 
     @property
@@ -221,7 +231,7 @@ class AbstractRotor(AbstractCoupledSystem):
             "log_z": "log of Z = integral of exp(-beta H) over the directions of all spins, area measure",
             **DEFINITIONS,
             **self.rotor_observables.definitions,
-            **_ORDER,
+            **ORDER,
         }
 
     def reference(self) -> ReferencePath:

@@ -65,6 +65,7 @@ class Heisenberg(AbstractRotor):
     )
     n_components: ClassVar[int] = 3
     field_axis: ClassVar[int] = 2
+    order_field: ClassVar[str] = "vectors"
 
     @property
     def event_shape(self) -> tuple[int, ...]:

@@ -114,14 +114,15 @@ class RotorObservables:
 
     def __call__(self, spins: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
         """Per-draw values, float64 arrays (n_batch,) by name, of spins (n_batch, n_components, n_sites)."""
-        values = self._orders(spins)
+        values = self.orders(spins)
         if self.twists:
             values |= self._twist(spins)
         if self.vortex_names:
             values["vorticity"] = self._vortices(np.arctan2(spins[:, 1], spins[:, 0]))
         return values
 
-    def _orders(self, spins: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+    def orders(self, spins: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+        """Those of the order alone."""
         by_component = [self._order(each) for each in np.moveaxis(spins, 1, 0)]
         total = {name: np.sum([each[name] for each in by_component], axis=0) for name in by_component[0]}
         for prefix in ("", STAGGERED_PREFIX):

@@ -65,6 +65,7 @@ class XY(AbstractRotor):
         title="XY model",
     )
     n_components: ClassVar[int] = 2
+    order_field: ClassVar[str] = "angles"
 
     def vectors(self, flat: Tensor) -> Tensor:
         return torch.stack([flat.cos(), flat.sin()], dim=1)

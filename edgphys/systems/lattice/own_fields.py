@@ -1,0 +1,255 @@
+# SPDX-License-Identifier: MIT
+r"""An energy of one's own for a real number or an angle on every site: functions of one site and of one bond.
+
+    E(x) = strength sum_<ij> bond(x_i, x_j) + sum_i site(x_i),     Z = int prod_i dx_i exp(-E / T)
+
+over all real x_i, or over one turn of each angle. Made by `edgphys.LatticePotential`. The functions are
+written in torch; Markov chains compile them with their derivatives where `torch.fx` can follow them
+(`edgphys.systems.particles.traced_law`), and run in torch where not. Ladders start from independent sites,
+
+    log Z at strength 0:     n_sites log int exp(-site(x) / T) dx,
+
+where this is finite, by quadrature. Angles are images on the line, see `edgphys.systems.continuous.domain`.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, ClassVar, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgphys._checks import finite, temperature_of
+from edgphys._lazy import LazyModule
+from edgphys.errors import ArgumentTypeError, NotExactError
+from edgphys.systems.base import check_finite_integral
+from edgphys.systems.continuous.domain import Domain
+from edgphys.systems.continuous.far_away import why_infinite
+from edgphys.systems.continuous.folded import FoldedVariables
+from edgphys.systems.lattice.base import AbstractLatticeSystem, check_lattice
+from edgphys.systems.lattice.own_arguments import check_taken
+from edgphys.systems.lattice.own_field_kernels import field_kernel, field_terms_kernel, no_bond, no_site
+from edgphys.systems.lattice.own_function import OwnFunction
+from edgphys.systems.lattice.rotors.base import ORDER
+from edgphys.systems.lattice.rotors.measurements import RotorObservables
+from edgphys.systems.reference_path import ReferencePath
+from lattices import Lattice
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+else:
+    torch = LazyModule("torch")
+
+__all__ = ["OwnFields"]
+
+_TURN = 2.0 * math.pi
+_N_STARTS = 8
+
+
+@final
+class OwnFields(FoldedVariables, AbstractLatticeSystem):
+    """A field of real numbers or of angles with the energy of a user's functions.
+
+    Parameters
+    ----------
+    lattice : Lattice
+    site : callable or None
+        ``site(x, **parameters)``, the energy of one site; None: 0.
+    bond : callable or None
+        ``bond(x, y, **parameters)``, the energy of one bond, symmetric; None: 0. Both get float64 torch
+        tensors of any shape, and give energies of that shape with a gradient.
+    is_angle : bool
+        Whether x is an angle in [-pi, pi): both functions then have the period 2 pi.
+    temperature : float
+        Positive, in the units of the energy (k_B = 1).
+    strength : float
+        Factor of the bonds: what ladders from independent sites change.
+    **parameters : float
+        Passed to both functions, as far as they take them.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is of the wrong kind; if a function fails, or is not finite, differentiable, symmetric
+        or periodic as it must be; if no function takes a parameter; if exp(-E/T) has no finite integral.
+    """
+
+    name = "lattice_potential"
+    family: ClassVar[str] = "continuous"
+
+    def __init__(
+        self,
+        lattice: Lattice,
+        site: Callable | None,
+        bond: Callable | None,
+        is_angle: bool,
+        temperature: float,
+        strength: float = 1.0,
+        **parameters: float,
+    ) -> None:
+        self.lattice, self._is_angle = check_lattice(lattice), is_angle
+        self.temperature = temperature_of(temperature)
+        given = {name: finite(value, name) for name, value in parameters.items()}
+        self.parameters = {"temperature": self.temperature, **given, "strength": finite(strength, "strength")}
+        period = _TURN if is_angle else None
+        self._site, self._bond = (
+            OwnFunction(function, name, given, period) for function, name in ((site, "site"), (bond, "bond"))
+        )
+        check_taken(given, [self._site.taken, self._bond.taken])
+        self.domain = Domain("torus" if is_angle else "line", self.n_variables, self.width)
+        check_finite_integral(self, "site")
+
+    @property
+    def symmetries(self) -> tuple[str, ...]:
+        """Those of the lattice, and the sign of all values if it leaves the energy alone."""
+        is_even = self._site.is_even() and self._bond.is_even()
+        return (*self._translation_symmetry, "point_group", *(("z2",) if is_even else ()))
+
+    @property
+    def conditions(self) -> tuple[str, ...]:
+        return ("temperature",)
+
+    @property
+    def follows_from_parameters(self) -> bool:
+        """The functions do not."""
+        return False
+
+    @property
+    def definitions(self) -> dict[str, str]:
+        """Definition, with units, of every observable and estimate by name."""
+        over = "one turn of every angle" if self._is_angle else "all real values on all sites"
+        return {
+            **super().definitions,
+            "energy": "E = strength sum_<ij> bond(x_i, x_j) + sum_i site(x_i), total; average <E>",
+            "reduced_energy": "E / T of a configuration",
+            "log_z": f"log of Z = integral of exp(-E/T) over {over}, flat measure, natural logarithm",
+            **(ORDER if self._is_angle else {}),
+        }
+
+    def replace(self, **changes: Any) -> OwnFields:
+        """The same functions with some parameters changed.
+
+        Raises
+        ------
+        TypeError
+            If there is no such parameter.
+        """
+        unknown = sorted(set(changes) - set(self.parameters))
+        if unknown:
+            words = f"this lattice potential has {', '.join(self.parameters)} to change"
+            raise ArgumentTypeError(f"{words}, got {unknown[0]}", unknown[0])
+        functions = self._site.function, self._bond.function
+        changed = OwnFields(self.lattice, *functions, self._is_angle, **{**self.parameters, **changes})
+        return self._told(changed)
+
+    def identity(self) -> dict[str, Any]:
+        """Name, parameters, kind of variable, and the functions at fixed values."""
+        fingerprint = [*self._site.fingerprint, *self._bond.fingerprint]
+        return {**super().identity(), "is_angle": self._is_angle, "fingerprint": fingerprint}
+
+    def why_infinite(self) -> str | None:
+        """What the energy of real values does far away that keeps exp(-E/T) from a finite integral."""
+        return None if self._is_angle else self._why_infinite
+
+    @functools.cached_property
+    def _why_infinite(self) -> str | None:
+        starts = self.random_configurations(_N_STARTS, np.random.default_rng(0))
+        return why_infinite(self.energy, starts, self.temperature, self.width)
+
+    # ------------------------------------------------------------------------------------------ the path
+
+    @property
+    def has_reference(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """Whether independent sites have a finite integral."""
+        return self._log_site_integral is not None
+
+    def reference(self) -> ReferencePath:
+        """The strength of the bonds from 0: independent sites."""
+        if self._log_site_integral is None:
+            words = "site must have a finite integral of exp(-site(x)/T) for a path from independent sites"
+            raise NotExactError(f"{words}, got none that quadrature finds")
+        log_z = self.n_sites * self._log_site_integral
+        return ReferencePath("strength", 0.0, self.parameters["strength"], log_z)
+
+    @functools.cached_property
+    def _log_site_integral(self) -> float | None:
+        """log int exp(-site(x)/T) dx."""
+        from edgphys.exact.quadrature import boltzmann_moments
+
+        ends = (-math.pi, math.pi) if self._is_angle else (-math.inf, math.inf)
+        centres = np.array([[-math.pi], [math.pi]] if self._is_angle else [[0.0]])
+        try:
+            return boltzmann_moments(self._site_energies, centres, self.temperature, [ends])[0]
+        except NotExactError:
+            return None
+
+    def _site_energies(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
+        return self._site(torch.from_numpy(x[:, 0].copy())).detach().numpy()
+
+    def why_no_ladder(self) -> str | None:
+        """A ladder needs compiled functions."""
+        if self.kernel is not None:
+            return None
+        reason = self._site.why_no_law or self._bond.why_no_law
+        return f"system must have functions that compile for a ladder of chains, got {self.name}: {reason}"
+
+    # ---------------------------------------------------------------------------------------- the energy
+
+    @functools.cached_property
+    def _laws(self) -> tuple[Callable, Callable] | None:
+        functions = (self._site, no_site), (self._bond, no_bond)
+        laws = [otherwise if one.function is None else one.law for one, otherwise in functions]
+        return None if None in laws else (laws[0], laws[1])  # pyright: ignore[reportReturnType]
+
+    @property
+    def kernel(self) -> Callable | None:
+        return None if self._laws is None else field_kernel(*self._laws)
+
+    @property
+    def terms_kernel(self) -> Callable | None:
+        return None if self._laws is None else field_terms_kernel(*self._laws)
+
+    @property
+    def kernel_parameters(self) -> NDArray[np.float64]:
+        *values, strength = list(self.parameters.values())[1:]
+        ends = self.lattice.bonds.astype(np.float64).ravel()
+        return np.array([strength, len(values), *values, *ends])
+
+    @property
+    def action_coefficients(self) -> NDArray[np.float64]:
+        """(strength / T, 1 / T), for the terms (sum_<ij> bond, sum_i site)."""
+        return self.beta * np.array([self.parameters["strength"], 1.0])
+
+    def _action_terms(self, flat: Tensor) -> Tensor:
+        # Training asks in float32, but a tensor that a function holds has one dtype.
+        x = self.domain.fold(flat.double())
+        first, second = self.lattice.bonds.astype(np.int64).T
+        pairs = self._bond(x[:, first], x[:, second]).sum(1)
+        return torch.stack([pairs, self._site(x).sum(1)], dim=1).to(flat.dtype)
+
+    def _energy(self, flat: Tensor) -> Tensor:
+        pairs, sites = self._action_terms(flat).unbind(1)
+        return self.parameters["strength"] * pairs + sites
+
+    def energy_and_gradient(self, x: NDArray[np.float64]) -> tuple[NDArray, NDArray]:
+        """E and dE/dx (not divided by T) of a batch, shapes (n_batch,) and (n_batch, n_sites)."""
+        with torch.enable_grad():
+            at = torch.from_numpy(x).requires_grad_()
+            energy = self._energy(at)
+            (gradient,) = torch.autograd.grad(energy.sum(), at)
+        at.requires_grad_(False)
+        return energy.detach().numpy(), gradient.numpy()
+
+    def _measure(self, flat: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+        if not self._is_angle:
+            return super()._measure(flat)
+        return self._rotor_observables.orders(np.stack([np.cos(flat), np.sin(flat)], axis=1))
+
+    @functools.cached_property
+    def _rotor_observables(self) -> RotorObservables:
+        none = np.zeros(self.lattice.n_bonds)
+        return RotorObservables(self.lattice, none, 0, staggered=False, alike=True, vortices=False)
