@@ -67,9 +67,7 @@ def scan(
     ] = False,
     device: Device = None,
     observable: Observables = None,
-    keep: Annotated[
-        bool, typer.Option("--keep", help="Keep draws of edg and of chains too, in the folder OUT.draws.")
-    ] = False,
+    keep: Annotated[bool, typer.Option("--keep", help="Keep draws too, in the folder OUT.draws.")] = False,
     option: Annotated[
         list[str] | None,
         typer.Option(

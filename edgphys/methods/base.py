@@ -14,6 +14,7 @@ for everybody is one entry more, in `edgphys.methods.registry`.
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     import numpy as np
     import xarray as xr
 
-__all__ = ["AbstractMethod", "Look", "make_options", "seed_words"]
+__all__ = ["AbstractDrawingMethod", "AbstractMethod", "Look", "make_options", "seed_words"]
 
 
 @dataclass(frozen=True)
@@ -204,6 +205,29 @@ class AbstractMethod(ABC):
             ``shared_time`` the part of the seconds of `prepare` that this cell is to count, ``earlier_time``
             those of runs that were stopped before, from whose checkpoint this one went on.
         """
+
+
+class AbstractDrawingMethod(AbstractMethod):
+    """A method whose numbers are those of draws of the system, which it can write to a file."""
+
+    _draws: Path | None = None
+
+    def keeping(self, draws: Path) -> Self:
+        keeping = copy.copy(self)
+        keeping._draws = draws
+        return keeping
+
+    @property
+    def _keeps(self) -> bool:
+        """Whether draws are to have configurations."""
+        return self._draws is not None
+
+    def _write_draws(self, samples: xr.Dataset) -> None:
+        """Write them, if they are to be kept."""
+        from edgphys.dataset.files import write
+
+        if self._draws is not None:
+            write(samples, self._draws, overwrite=True)
 
 
 def make_options(kind: Any, given: Mapping[str, Any], argument: str) -> Any:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from edgphys._files import beside
 from edgphys.errors import ArgumentValueError
-from edgphys.methods.base import AbstractMethod, Look, make_options, seed_words
+from edgphys.methods.base import AbstractDrawingMethod, Look, make_options, seed_words
 from edgphys.methods.chains import check_chains, check_counts, why_no_chains
 from edgphys.methods.edg import EDGMethod, times_of
 
@@ -58,7 +58,7 @@ class ReferenceOptions:
         check_counts(self)
 
 
-class BridgeMethod(AbstractMethod):
+class BridgeMethod(AbstractDrawingMethod):
     """log Z by Bennett's acceptance ratio between a generator and a Markov chain.
 
     Parameters
@@ -151,6 +151,7 @@ class BridgeMethod(AbstractMethod):
         fit_seed, bridge_seed, chain_seed = seed_words(seed, 3)
         edg = self._generator.sampler(system, fit_seed, artefact, checkpoint, progress=progress)
         reference = self._reference(system, chain_seed, checkpoint, bool(progress))
+        self._write_draws(reference)
         sides = {"n_samples": self._generator.options.n_samples, "seed": bridge_seed, "progress": progress}
         if checkpoint is not None:
             sides["checkpoint"] = beside(checkpoint, "draws")

@@ -3,15 +3,13 @@
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgphys._checks import count
-from edgphys.methods.base import AbstractMethod, Look, make_options, seed_words
+from edgphys.methods.base import AbstractDrawingMethod, Look, make_options, seed_words
 
 if TYPE_CHECKING:
     import numpy as np
@@ -101,7 +99,7 @@ def why_no_chains(system: Any) -> str | None:
     return None if mcmc.algorithms_for(system) else f"no algorithm of Markov chains serves {system.name}"
 
 
-class ChainMethod(AbstractMethod):
+class ChainMethod(AbstractDrawingMethod):
     """Markov chains by one algorithm.
 
     Parameters
@@ -120,7 +118,6 @@ class ChainMethod(AbstractMethod):
         self.look = LOOKS.get(name, _chain(name.replace("_", " ")))
         self._given = dict(given or {})
         self.options = make_options(ChainOptions, self._given, self.argument)
-        self._draws: Path | None = None
 
     def settings(self) -> dict[str, Any]:
         return dict(self._given)
@@ -141,16 +138,10 @@ class ChainMethod(AbstractMethod):
     def drawing(self, count: int) -> ChainMethod:
         return ChainMethod(self.name, {**self._given, "n_sweeps": max(count, _LEAST_SWEEPS)})
 
-    def keeping(self, draws: Path) -> ChainMethod:
-        keeping = copy.copy(self)
-        keeping._draws = draws
-        return keeping
-
     def run(
         self, system: Any, seed: np.random.SeedSequence, artefact: Any = None, checkpoint: str | None = None
     ) -> xr.Dataset:
         from edgphys import mcmc
-        from edgphys.dataset.files import write
         from edgphys.estimators import estimate
         from edgphys.mcmc.core.checkpoint import Temporary
 
@@ -159,8 +150,6 @@ class ChainMethod(AbstractMethod):
         chain_seed, _, estimate_seed = seed_words(seed, 3)
         given = {field.name: getattr(self.options, field.name) for field in dataclasses.fields(self.options)}
         store = None if checkpoint is None else Temporary(checkpoint)
-        keep = self._draws is not None
-        samples = mcmc.run(system, algorithm, seed=chain_seed, keep=keep, checkpoint=store, **given)
-        if self._draws is not None:
-            write(samples, self._draws, overwrite=True)
+        samples = mcmc.run(system, algorithm, seed=chain_seed, keep=self._keeps, checkpoint=store, **given)
+        self._write_draws(samples)
         return estimate(samples, seed=estimate_seed)

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, Self
 from edgphys._checks import count, flag
 from edgphys._files import beside
 from edgphys.errors import ArgumentValueError, NotExactError
-from edgphys.methods.base import AbstractMethod, Look, seed_words
+from edgphys.methods.base import AbstractDrawingMethod, Look, seed_words
 from edgphys.methods.condition_ranges import Ranges, condition_ranges, range_words
 from edgphys.methods.shared_model import SharedModel, kept_at, middle, shared_model
 
@@ -82,7 +82,7 @@ class EDGOptions:
             raise NotExactError(words, "divergence")
 
 
-class EDGMethod(AbstractMethod):
+class EDGMethod(AbstractDrawingMethod):
     """An energy-based diffusion generator, trained for all points of a scan or at each, sampled at each.
 
     Parameters
@@ -112,7 +112,6 @@ class EDGMethod(AbstractMethod):
         self._given = dict(given or {})
         model, fit, sample = split(self._given)
         self.options = EDGOptions(n_samples, n_threads, per_point, model, fit, sample)
-        self._draws: Path | None = None
         self._ranges: Ranges = {}  # of the one model for all points; none for a model per point
 
     def settings(self) -> dict[str, Any]:
@@ -248,11 +247,6 @@ class EDGMethod(AbstractMethod):
     def kept_at(self, checkpoint: str) -> Path | None:
         return kept_at(checkpoint) if self._ranges else None
 
-    def keeping(self, draws: Path) -> Self:
-        keeping = copy.copy(self)
-        keeping._draws = draws
-        return keeping
-
     def packed(self, artefact: SharedModel | None) -> bytes | None:
         return None if artefact is None else artefact.packed()
 
@@ -292,18 +286,15 @@ class EDGMethod(AbstractMethod):
         progress: bool | None,
     ) -> xr.Dataset:
         """Estimates of weighted draws of a generator; one seed for each of the three."""
-        from edgphys.dataset.files import write
         from edgphys.estimators import estimate
 
         begin = time.perf_counter()
         edg = self.sampler(system, fit_seed, artefact, checkpoint, progress=progress)
-        keep = self._draws is not None
-        options: dict[str, Any] = {"progress": progress, "keep": keep, **self.options.sample}
+        options: dict[str, Any] = {"progress": progress, "keep": self._keeps, **self.options.sample}
         if checkpoint is not None:
             options["checkpoint"] = beside(checkpoint, "draws")
         samples = edg.sample(self.options.n_samples, seed=draw_seed, **options)
-        if self._draws is not None:
-            write(samples, self._draws, overwrite=True)
+        self._write_draws(samples)
         table = estimate(samples, seed=estimate_seed)
         if artefact is not None:
             artefact.count_share(table)

@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 
 from edgphys._checks import count, number
 from edgphys._sizes import at_most
-from edgphys.methods.base import AbstractMethod, Look, make_options, seed_words
+from edgphys.methods.base import AbstractDrawingMethod, Look, make_options, seed_words
 from edgphys.methods.chains import check_chains, check_counts, why_no_chains
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ TI = _Estimator("ti", Look("thermodynamic integration"), _by_integration, 0, _wh
 # ------------------------------------------------------------------------------------------------- the method
 
 
-class LadderMethod(AbstractMethod):
+class LadderMethod(AbstractDrawingMethod):
     """log Z by chains on a ladder from a known reference.
 
     Parameters
@@ -198,6 +198,7 @@ class LadderMethod(AbstractMethod):
             thin=self.options.thin,
             checkpoint=checkpoint,
             progress=progress,
+            keep=self._keeps,
             **settings,
         )
         ladder.attrs["n_energy_calls"] += calls[0] + more_calls[0]
@@ -205,6 +206,7 @@ class LadderMethod(AbstractMethod):
         values, warning = self._log_z(ladder, path.log_z)
         samples = mcmc.rung(ladder, -1)
         samples.attrs |= {"system": system.name, "parameters": json.dumps(system.parameters)}
+        self._write_draws(samples)
         table = _with_log_z(samples, values, warning, self.name)
         # Of the runs that were stopped before, from whose checkpoint this one went on.
         earlier += ladder.attrs.get("earlier_time", 0.0)
@@ -235,8 +237,9 @@ class LadderMethod(AbstractMethod):
         from edgphys import mcmc
 
         algorithm = settings["algorithm"] or mcmc.best_algorithm(system)
-        settings = settings | {"algorithm": algorithm, "n_sweeps": self.options.n_sweeps}
+        settings = settings | {"algorithm": algorithm, "n_sweeps": self.options.n_sweeps, "keep": self._keeps}
         samples = mcmc.run(system, seed=seed, **settings)
+        self._write_draws(samples)
         return _with_log_z(samples, {"log_z": log_z, "log_z_err": 0.0, "n_rungs": 1.0}, "", self.name)
 
     def _kept_rungs(

@@ -102,9 +102,10 @@ def scan(
         Measured on the draws of every method that has draws, see `edgphys.observable`; with `scheduler` they
         must reach its workers: functions of an installed module, or such as cloudpickle takes.
     keep : bool
-        Keep the draws of ``edg`` and of Markov chains, with configurations and weights: a file for each cell
-        in the folder ``<out>.draws``; the attribute ``draws`` names them by cell. Cells that are finished are
-        not drawn again for it. Not with `scheduler`, whose workers need no disk of yours.
+        Keep the draws, with configurations and weights (of a ladder those of the system itself, of a bridge
+        those of its chains): a file for each cell in the folder ``<out>.draws``; the attribute ``draws``
+        names them by cell. Cells that are finished are not drawn again for it. Not with `scheduler`, whose
+        workers need no disk of yours.
     progress : bool, optional
         Show a bar on stderr, and a line for each finished cell. None: only if stderr is a terminal.
     workers : int, optional

@@ -63,6 +63,24 @@ def test_weighted_draws_keep_their_weights(tmp_path):
     np.testing.assert_allclose(ep.estimate(draws)["log_z"], table["log_z"].item(), rtol=1e-14)
 
 
+def test_ladders_keep_the_draws_of_the_system_itself(tmp_path):
+    options = {"n_chains": 2, "n_sweeps": 200, "n_warmup": 50, "n_rungs": 3}
+    table = scan(tmp_path / "scan.nc", methods=["ti"], mcmc=options, keep=True)
+    xr.testing.assert_identical(numbers(table), numbers(scan(methods=["ti"], mcmc=options)))
+    ((name,),) = files(tmp_path / "scan.nc").values()
+    draws = dataset.read(tmp_path / name)
+    assert draws.sizes == {"chain": 2, "draw": 200, "x": 6}
+    assert json.loads(draws.attrs["parameters"])["coupling"] == 1.0
+    assert float(ep.estimate(draws)["energy"]) == table["energy"].item()
+
+
+def test_a_bridge_keeps_the_draws_of_its_chains(tmp_path):
+    edg = {"decoder": "field", "n_steps": 2, "device": "cpu", "n_views": 1}
+    scan(tmp_path / "scan.nc", methods=["bridge"], n_samples=60, edg=edg, keep=True)
+    ((name,),) = files(tmp_path / "scan.nc").values()
+    assert dataset.read(tmp_path / name)["configurations"].dims == ("chain", "draw", "x")
+
+
 def test_a_killed_scan_goes_on_to_the_same_draws(monkeypatch, tmp_path):
     monkeypatch.setattr(checkpoint, "_PERIOD", -1.0)
     monkeypatch.setattr(kept_draws, "IN_MEMORY", 0)

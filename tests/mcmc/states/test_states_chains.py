@@ -15,7 +15,7 @@ import lattices
 from edgphys.errors import NotExactError
 from edgphys.estimators import estimate
 from edgphys.exact.states import enumerated
-from edgphys.mcmc import algorithms_for, run
+from edgphys.mcmc import algorithms_for, run, temper
 from edgphys.mcmc.algorithms import make_sampler
 from edgphys.mcmc.core.action_terms import make_action_terms
 from edgphys.mcmc.ising.clusters.swendsen_wang import measure_clusters
@@ -192,6 +192,11 @@ def test_thresholds_are_sums_of_probabilities_to_64_bits():
     frozen = law_table.heat_bath_law(1e4 * costs, np.zeros(3), 2)
     assert frozen[0, 0].tolist() == [2**64 - 1] * 2 and frozen[2 * 4 + 2, 0].tolist() == [0, 0]
     assert law_table.heat_bath_law(np.zeros((31, 30)), np.zeros(30), 6) is None
+
+
+def test_a_ladder_over_the_number_of_states_is_refused():
+    with pytest.raises(ValueError, match=r"ladder must change coefficients of the action only, got q, which"):
+        temper(CASES["potts"](), {"q": [2, 3]}, n_sweeps=20, seed=1)
 
 
 def test_terms_of_the_action_are_those_of_the_system():
