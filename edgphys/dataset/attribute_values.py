@@ -45,6 +45,7 @@ JSON_ATTRS: dict[str, Form] = {
     "rungs": [{}],
     "observables": [str],
     "basins": [str],
+    "domain": [{"kind": str, "low": float, "high": float}],
     "units": {str: str},
     "constants": [str],
     "exact": [({str: float}, str)],

@@ -30,7 +30,8 @@ Chains of unequal length have the boolean coordinate `drawn` (chain, draw), see 
 
 All variables are float64, configurations any real type. Attributes are text, numbers and lists of numbers, or
 JSON text. Systems without a lattice have `n_variables` in place of the attributes of the geometry, and may
-name `observables`, whose averages are estimates, and two `basins`. A scan over sizes has `extents`, JSON text
+name `observables`, whose averages are estimates, two `basins`, and a `domain`: kind ("line", "circle",
+"interval") and ends of each coordinate, where not all are lines. A scan over sizes has `extents`, JSON text
 of (extent, n_sites, linear_size) by label, in place of these; one of several runs has `runs`, their seeds,
 settings and cells. Where configurations are numbers of states, `order_vectors` has what stands for them,
 see `edgphys.estimators.profiles.order_components`; of rotors `order_field` says "angles" or "vectors".

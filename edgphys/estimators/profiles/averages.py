@@ -13,13 +13,14 @@ f must therefore work on complex numbers: no abs, no comparisons.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable
 
 import numpy as np
 import xarray as xr
 
+from edgphys.dataset.attribute_values import JSON_ATTRS
+from edgphys.dataset.json_text import parsed
 from edgphys.dataset.padding import drawn, flat, mean_draw, pooled, scattered
 from edgphys.estimators.chains.autocorrelation import gamma_method
 from edgphys.estimators.diagnosis import Diagnosis, diagnose
@@ -90,11 +91,11 @@ def label_of(coordinate: Coordinate, otherwise: str) -> str:
 
 def ends_of(samples: xr.Dataset, coordinate: Coordinate) -> tuple[float | None, float | None]:
     """Where a numbered coordinate begins and ends by the domain of its system; None where it has no end."""
-    sides = json.loads(samples.attrs.get("domain", "[]"))
+    sides = parsed(samples.attrs.get("domain", "[]"), JSON_ATTRS["domain"], "attr domain")
     if not isinstance(coordinate, int | np.integer) or not 0 <= coordinate < len(sides):
         return None, None
-    side = sides[int(coordinate)]
-    return (None, None) if isinstance(side, str) else tuple(side[-2:])
+    low, high = sides[int(coordinate)]["low"], sides[int(coordinate)]["high"]
+    return low if math.isfinite(low) else None, high if math.isfinite(high) else None
 
 
 def averages(

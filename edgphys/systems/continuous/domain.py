@@ -130,13 +130,11 @@ class Domain:
         inside = (points >= self.ends[:, 0]) & (points <= self.ends[:, 1])
         return bool((inside | (self.kinds == CIRCLE)).all())
 
-    def as_json(self) -> list[Any]:
-        """What was meant, of JSON types; null for infinite ends."""
-        ends = [[end if math.isfinite(end) else None for end in pair] for pair in self.ends.tolist()]
+    def as_json(self) -> list[dict[str, Any]]:
+        """Kind ("line", "circle" or "interval", half lines among these) and ends, of JSON types."""
         names = {LINE: "line", CIRCLE: "circle"}
         return [
-            "line" if kind == LINE else (["circle", *pair] if kind in names else pair)
-            for kind, pair in zip(self.kinds.tolist(), ends, strict=True)
+            {"kind": names.get(kind, "interval"), "low": low, "high": high} for kind, low, high in self.key
         ]
 
     def fold(self, u: Tensor) -> Tensor:
@@ -219,7 +217,9 @@ def _each(domain: Any, n_dims: int) -> list[Any]:
         return ["line"] * n_dims
     if isinstance(domain, str):
         return ["circle" if domain == "torus" else domain] * n_dims
-    if not isinstance(domain, list | tuple) or not len(domain):
+    if isinstance(domain, np.ndarray):
+        domain = domain.tolist()
+    if not isinstance(domain, list | tuple) or not domain:
         raise _wrong(domain, n_dims)
     is_one = domain[0] == "circle" and not all(isinstance(one, str | list | tuple) for one in domain)
     if is_one or not isinstance(domain[0], str | list | tuple):

@@ -76,7 +76,8 @@ def test_numbered_coordinates_of_a_domain_range_from_end_to_end():
     rng = np.random.default_rng(4)
     x = np.stack([rng.uniform(-np.pi, np.pi, (2, 4000)), np.sqrt(rng.uniform(size=(2, 4000)))], axis=-1)
     draws = {"configurations": (("chain", "draw", "coordinate"), x)}
-    domain = json.dumps([["circle", -np.pi, np.pi], [0.0, None]])
+    sides = ("circle", -np.pi, np.pi), ("interval", 0.0, np.inf)
+    domain = json.dumps([{"kind": kind, "low": low, "high": high} for kind, low, high in sides])
     chains = xr.Dataset(draws, attrs={"temperature": 1.0, "domain": domain})
     angle = free_energy_profile(chains, 0, 8)
     assert (angle["coordinate_low"][0], angle["coordinate_high"][-1]) == (-np.pi, np.pi)
