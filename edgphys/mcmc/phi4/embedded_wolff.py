@@ -76,9 +76,7 @@ class Phi4EmbeddedWolff(AbstractPhi4Reflecting):
         return tuned["width"], tuned["slope"], *numbers_of
 
     def report(self, states: list[ChainState]) -> dict[str, float]:
-        grown = sum(int(s.counts[CLUSTERS]) for s in states)
-        size = {"mean_cluster_size": sum(int(s.counts[VISITED]) for s in states) / grown} if grown else {}
-        return super().report(states) | size
+        return super().report(states) | clusters.mean_size(states)
 
 
 @njit(nogil=True, cache=True)

@@ -36,7 +36,7 @@ from edgphys.mcmc.rotors.site_laws import circle_point
 __all__ = ["RotorWolff"]
 
 
-class RotorWolff(AbstractRotorSampler):
+class RotorWolff(clusters.WolffSweeps, AbstractRotorSampler):
     """Single-cluster updates; field 0, and no frustration."""
 
     name = "wolff"
@@ -54,23 +54,11 @@ class RotorWolff(AbstractRotorSampler):
             )
         return None
 
-    def warm_up(self, state: ChainState, first: int, n_sweeps: int, n_total: int) -> None:
-        half = max(first, n_total // 2)
-        args = self._args(state)
-        _until_all_visited(*args, max(0, min(half - first, n_sweeps)))
-        before = state.counts.copy()
-        _until_all_visited(*args, max(0, min(first + n_sweeps - half, n_sweeps)))
-        clusters.remember(state, before)
-
-    def freeze(self, states: list[ChainState]) -> dict[str, float]:
-        return {"clusters_per_sweep": clusters.mean_number(states, self.layout.n_sites)}
+    def _grow(self, state: ChainState, n_sweeps: int) -> None:
+        _until_all_visited(*self._args(state), n_sweeps)
 
     def advance(self, state: ChainState, tuned: dict[str, float], thin: int, rows, kept) -> None:
         _sample(*self._args(state), tuned["clusters_per_sweep"], self._probe(), thin, rows, kept)
-
-    def report(self, states: list[ChainState]) -> dict[str, float]:
-        grown = sum(int(s.counts[CLUSTERS]) for s in states)
-        return {"mean_cluster_size": sum(int(s.counts[VISITED]) for s in states) / grown} if grown else {}
 
     def calls(self, states: list[ChainState]) -> tuple[int, int]:
         visited = sum(int(s.counts[VISITED]) for s in states)

@@ -35,6 +35,7 @@ from edgphys.mcmc.core.sampler import CLUSTERS, VISITED, ChainState
 from edgphys.mcmc.ising.clusters.growth import follow_threshold, make_links, make_weighed_links
 from edgphys.mcmc.ising.clusters.improved import wave_table
 from edgphys.mcmc.ising.clusters.labelling import find_roots, link, make_scratch, number_clusters, unite
+from edgphys.mcmc.ising.clusters.sweep_length import mean_size
 from edgphys.mcmc.ising.clusters.swendsen_wang import measure_clusters
 from edgphys.mcmc.random.xoshiro import random_site, uniform
 from edgphys.mcmc.states.base import measure_states
@@ -101,8 +102,7 @@ class StatesSwendsenWang(AbstractStatesClusters):
             _sample_reflected(*args, self._probe(), thin, rows, kept)
 
     def report(self, states: list[ChainState]) -> dict[str, float]:
-        grown = sum(int(s.counts[CLUSTERS]) for s in states)
-        return {"mean_cluster_size": sum(int(s.counts[VISITED]) for s in states) / grown} if grown else {}
+        return mean_size(states)
 
     def _args(self, state: ChainState) -> tuple:
         scratch = make_scratch(self.layout.n_sites, len(self.layout.bonds))

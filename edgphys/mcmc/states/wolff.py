@@ -30,7 +30,7 @@ from edgphys.mcmc.states.reflections import AbstractStatesClusters, flip_cluster
 __all__ = ["StatesWolff"]
 
 
-class StatesWolff(AbstractStatesClusters):
+class StatesWolff(clusters.WolffSweeps, AbstractStatesClusters):
     """Single-cluster updates; no field, and couplings without frustration."""
 
     name = "wolff"
@@ -50,23 +50,11 @@ class StatesWolff(AbstractStatesClusters):
         super()._prepare()
         self._tables = self._reflecting()
 
-    def warm_up(self, state: ChainState, first: int, n_sweeps: int, n_total: int) -> None:
-        half = max(first, n_total // 2)
-        args = self._args(state)
-        _until_all_visited(*args, max(0, min(half - first, n_sweeps)))
-        before = state.counts.copy()
-        _until_all_visited(*args, max(0, min(first + n_sweeps - half, n_sweeps)))
-        clusters.remember(state, before)
-
-    def freeze(self, states: list[ChainState]) -> dict[str, float]:
-        return {"clusters_per_sweep": clusters.mean_number(states, self.layout.n_sites)}
+    def _grow(self, state: ChainState, n_sweeps: int) -> None:
+        _until_all_visited(*self._args(state), n_sweeps)
 
     def advance(self, state: ChainState, tuned: dict[str, float], thin: int, rows, kept) -> None:
         _sample(*self._args(state), tuned["clusters_per_sweep"], self._probe(), thin, rows, kept)
-
-    def report(self, states: list[ChainState]) -> dict[str, float]:
-        grown = sum(int(s.counts[CLUSTERS]) for s in states)
-        return {"mean_cluster_size": sum(int(s.counts[VISITED]) for s in states) / grown} if grown else {}
 
     def _args(self, state: ChainState) -> tuple:
         scratch = np.empty(self.layout.n_sites, np.uint32), np.zeros(self.layout.n_sites + 1, np.bool_)

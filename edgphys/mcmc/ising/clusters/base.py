@@ -7,9 +7,10 @@ import numpy as np
 
 from edgphys import _checks
 from edgphys.mcmc.core.layout import make_layout
-from edgphys.mcmc.core.sampler import CLUSTERS, VISITED, ChainState
+from edgphys.mcmc.core.sampler import ChainState
 from edgphys.mcmc.ising.base import AbstractIsingSampler
 from edgphys.mcmc.ising.clusters import improved
+from edgphys.mcmc.ising.clusters.sweep_length import mean_size
 
 __all__ = ["AbstractClusterSampler"]
 
@@ -62,5 +63,4 @@ class AbstractClusterSampler(AbstractIsingSampler):
         return -1 if self.system.coupling < 0 else 1
 
     def report(self, states: list[ChainState]) -> dict[str, float]:
-        grown = sum(int(s.counts[CLUSTERS]) for s in states)
-        return {"mean_cluster_size": sum(int(s.counts[VISITED]) for s in states) / grown} if grown else {}
+        return mean_size(states)

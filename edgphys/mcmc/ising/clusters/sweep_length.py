@@ -12,14 +12,15 @@ clusters (one spin at J = 0, the whole lattice at temperature 0) do not make the
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
 
 import numpy as np
 from numba import njit
 
-from edgphys.mcmc.core.sampler import CLUSTERS, VISITED, ChainState
+from edgphys.mcmc.core.sampler import CLUSTERS, VISITED, AbstractLatticeSampler, ChainState
 from edgphys.mcmc.random.xoshiro import uniform
 
-__all__ = ["draw_number", "mean_number", "remember"]
+__all__ = ["WolffSweeps", "draw_number", "mean_number", "mean_size", "remember"]
 
 # Places in ChainState.tuning.
 _VISITED, _CLUSTERS = 6, 7
@@ -42,3 +43,30 @@ def mean_number(states: list[ChainState], n_sites: int) -> float:
     visited = sum(float(s.tuning[_VISITED]) for s in states)
     clusters = sum(float(s.tuning[_CLUSTERS]) for s in states)
     return n_sites * clusters / visited if visited else 1.0
+
+
+def mean_size(states: list[ChainState]) -> dict[str, float]:
+    """Mean size of all clusters grown, as samplers report it; nothing if there are none."""
+    grown = sum(int(s.counts[CLUSTERS]) for s in states)
+    return {"mean_cluster_size": sum(int(s.counts[VISITED]) for s in states) / grown} if grown else {}
+
+
+class WolffSweeps(AbstractLatticeSampler):
+    """A sampler whose sweep is a number of single clusters, found in the warm-up."""
+
+    @abstractmethod
+    def _grow(self, state: ChainState, n_sweeps: int) -> None:
+        """Sweeps of the warm-up: clusters until n_sites spins are visited (a biased rule)."""
+
+    def warm_up(self, state: ChainState, first: int, n_sweeps: int, n_total: int) -> None:
+        half = max(first, n_total // 2)
+        self._grow(state, max(0, min(half - first, n_sweeps)))
+        before = state.counts.copy()
+        self._grow(state, max(0, min(first + n_sweeps - half, n_sweeps)))
+        remember(state, before)
+
+    def freeze(self, states: list[ChainState]) -> dict[str, float]:
+        return {"clusters_per_sweep": mean_number(states, self.layout.n_sites)}
+
+    def report(self, states: list[ChainState]) -> dict[str, float]:
+        return mean_size(states)

@@ -57,7 +57,7 @@ def why_not_wolff(system) -> str | None:
     return why_no_clusters(system, "wolff")
 
 
-class IsingWolff(AbstractClusterSampler):
+class IsingWolff(clusters.WolffSweeps, AbstractClusterSampler):
     """Single-cluster updates; field 0, and coupling >= 0 or a bipartite lattice.
 
     Options: ``improved`` (False), estimate m^2 and the correlators from the clusters of the last sweep of a
@@ -84,16 +84,8 @@ class IsingWolff(AbstractClusterSampler):
         threshold = follow_threshold(self.system.beta * abs(self.system.coupling))
         self._tables = make_links(self.system.lattice), threshold, self._sign()
 
-    def warm_up(self, state: ChainState, first: int, n_sweeps: int, n_total: int) -> None:
-        half = max(first, n_total // 2)
-        args = self._args(state)
-        _until_all_visited(*args, max(0, min(half - first, n_sweeps)))
-        before = state.counts.copy()
-        _until_all_visited(*args, max(0, min(first + n_sweeps - half, n_sweeps)))
-        clusters.remember(state, before)
-
-    def freeze(self, states: list[ChainState]) -> dict[str, float]:
-        return {"clusters_per_sweep": clusters.mean_number(states, self.layout.n_sites)}
+    def _grow(self, state: ChainState, n_sweeps: int) -> None:
+        _until_all_visited(*self._args(state), n_sweeps)
 
     def advance(self, state: ChainState, tuned: dict[str, float], thin: int, rows, kept) -> None:
         _sample(*self._args(state), tuned["clusters_per_sweep"], self._measures(), thin, rows, kept)
