@@ -43,7 +43,8 @@ PYTHON = {
     "howto/own_pair_law.md": {"(seed=0)": "(seed=0, n_steps=2)", "n_particles=5": "n_particles=3"}
     | {"10_000, seed=1": "200, seed=1, n_anneal=5", "2_000": "300"},
     "howto/own_observables.md": {},
-    "howto/potts.md": {
+    "howto/potts.md": _FIT
+    | {
         "20_000": "300",
         "(16, 16)": "(4, 4)",
         "(12, 12)": "(3, 3)",
@@ -54,7 +55,13 @@ PYTHON = {
     | {'"mbar", seed=2': '"mbar", seed=2, n_sweeps=300'},
     "howto/own_hamiltonian.md": _FIT
     | {"(8, 8)": "(3, 3)", "2_000": "200", '"mbar", seed=1': '"mbar", seed=1, n_sweeps=200'},
-    "howto/xy.md": {"20_000": "200", "2_000": "200", "(16, 16)": "(4, 4)", "(6, 6, 6)": "(4, 4, 4)"}
+    "howto/xy.md": _FIT
+    | {
+        "20_000": "200",
+        "2_000": "200",
+        "(16, 16)": "(4, 4)",
+        "(6, 6, 6)": "(4, 4, 4)",
+    }
     | {'"mbar", seed=2': '"mbar", seed=2, n_sweeps=300'},
     "howto/quantum_ising.md": _FIT | {"20_000": "100", "field=1.0)": "field=1.0, n_slices=6)"},
     "howto/own_lattice.md": _FIT | {"1_000": "2", "2_000": "200"},
