@@ -53,7 +53,7 @@ def known_results(attrs: Mapping[str, Any]) -> tuple[str, ...]:
     Examples
     --------
     >>> known_results({"observables": '["upper"]'})[-2:]
-    ('phi2', 'upper')
+    ('vorticity', 'upper')
     """
     known = observables.table(attrs)
     return tuple(name for name in observables.ordered(known, attrs) if is_result(name, attrs))

@@ -2,13 +2,12 @@
 """Finite-size scaling: where curves of several sizes cross, and how they fall onto one.
 
 Sizes come as a list of datasets, one for each linear size (scans over a coupling, or curves), or as one scan
-with the dim ``extent``. Of path integrals, the time step is taken to zero.
+with the dim ``extent``.
 """
 
 from __future__ import annotations
 
 from edgphys.scaling.collapse import collapse
 from edgphys.scaling.crossings import crossings
-from edgphys.scaling.time_step import extrapolate_time_step
 
-__all__ = ["collapse", "crossings", "extrapolate_time_step"]
+__all__ = ["collapse", "crossings"]

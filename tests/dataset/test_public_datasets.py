@@ -71,6 +71,18 @@ def opened():
         return ep.open(dataset.write(chains(), Path(folder) / "chains.nc")).load()
 
 
+def steps():
+    chain = lattices.build("chain", (3,))
+    return ep.scan(
+        lambda n_slices: ep.TransverseIsing(chain, n_slices=n_slices),
+        n_slices=[2, 3, 4],
+        methods=["metropolis"],
+        mcmc={"n_chains": 2, "n_sweeps": 400},
+        seed=1,
+        progress=False,
+    )
+
+
 MAKERS = {
     "EDG.sample": lambda: trained().sample(20, seed=1),
     "EDG.curve": lambda: conditional().curve([1.8, 2.2], 64, seed=1, n_nodes=2),
@@ -87,6 +99,7 @@ MAKERS = {
     "energy_histogram": lambda: ep.energy_histogram(chains(), 3),
     "estimate": lambda: ep.estimate(chains()),
     "estimates_from_exact": exact,
+    "extrapolate_time_step": lambda: ep.extrapolate_time_step(steps()),
     "forward_ess": lambda: ep.forward_ess(normal(0)),
     "free_energy": lambda: ep.free_energy(system(), "ti", seed=0, n_chains=2, n_sweeps=400, n_rungs=3),
     "free_energy_profile": lambda: ep.free_energy_profile(chains(), "magnetization", 3),
@@ -99,6 +112,7 @@ MAKERS = {
     "mmd": lambda: ep.mmd(normal(0)[:, None], normal(1)[:, None]),
     "mmd polynomial": lambda: ep.mmd(normal(0)[:, None], normal(1)[:, None], kernel="polynomial"),
     "open": opened,
+    "overlap": lambda: ep.overlap(chains(), 4),
     "pair_distances": lambda: ep.pair_distances(particles(), 3),
     "reweight": lambda: ep.reweight(ladder(), temperature=[2.5], n_resamples=2),
     "scaling.collapse": lambda: ep.scaling.collapse(
@@ -157,6 +171,7 @@ def test_every_public_dataset_is_written_read_and_shown(name, tmp_path):
 
 NOT_REPEATED = {
     "basins": "a function of its own",
+    "extrapolate_time_step": "its source was made in Python",
     "scaling.collapse": "its source was made in Python",
     "scaling.crossings": "its source was made in Python",
 }

@@ -30,6 +30,7 @@ ELSEWHERE = {
     "wasserstein",
     "log_binning",
     "mbar",
+    "overlap",
     "reweight",
     "thermodynamic_integration",
 }

@@ -39,7 +39,7 @@ def kinds_of_pairs(bonds: NDArray[np.float64], sites: NDArray[np.float64]) -> ND
     Examples
     --------
     >>> kinds_of_pairs(-np.eye(3), np.zeros(3)).tolist()
-    [[1, 0, 0], [0, 1, 0], [0, 0, 1]]
+    [[0, 1, 1], [1, 0, 1], [1, 1, 0]]
     """
     q = len(sites)
     # Energies that differ by rounding, as those of angles do, are one.

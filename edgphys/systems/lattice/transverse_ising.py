@@ -134,7 +134,7 @@ class TransverseIsing(AbstractIsing):
     >>> import lattices
     >>> system = TransverseIsing(lattices.build("chain", (8,)), temperature=0.5, field=1.0, n_slices=20)
     >>> system.lattice.extent, system.time_step, round(system.exact_results()["energy"], 4)
-    ((8, 20), 0.1, -10.0217)
+    ((8, 20), 0.1, -10.0443)
     """
 
     name: ClassVar[str] = "transverse_ising"
