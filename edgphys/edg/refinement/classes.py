@@ -108,9 +108,7 @@ def split_sites(lattice: Lattice, n_colours: int = 2) -> Classes:
     (16, [4, 4, 4, 4], 32)
     """
     spacings = _spacings(lattice)
-    is_exact = _independent_sites(
-        lattice, np.array(spacings[1 if is_uneven(lattice) and len(spacings) > 1 else 0])
-    )
+    is_exact = _independent_sites(lattice, np.array(spacings[: 2 if is_uneven(lattice) else 1][-1]))
     is_root = np.all(lattice.cells % np.array(spacings[-1]) == 0, axis=1) & ~is_exact
     sites = np.flatnonzero(~is_root & ~is_exact)
     level = np.zeros(len(sites), dtype=np.int64)
