@@ -29,7 +29,7 @@ from lattices.momenta import lattice_momenta, lowest_momenta
 if TYPE_CHECKING:
     from lattices import Lattice
 
-__all__ = ["MAX_SPINS", "ising", "ising_of_couplings", "order_estimates", "wave_rows"]
+__all__ = ["MAX_SPINS", "energy_estimates", "ising", "ising_of_couplings", "order_estimates", "wave_rows"]
 
 MAX_SPINS = 20
 # Squared amplitude of a wave per state below which it is a rounding error of zero.
@@ -152,16 +152,7 @@ def ising_of_couplings(
     for coupling, (i, j) in zip(bonds.tolist(), lattice.bonds.tolist(), strict=True):
         energy -= coupling * spins[i] * spins[j]
     energy = energy.ravel() - total(sites)
-    p = np.exp(-(energy - energy.min()) / temperature)
-    log_z = math.log(p.sum()) - float(energy.min()) / temperature
-    p /= p.sum()
-    mean = float(p @ energy)
-    result = {
-        "log_z": log_z,
-        "free_energy": -temperature * log_z,
-        "energy": mean,
-        "specific_heat": float(p @ (energy - mean) ** 2) / (temperature**2 * n_sites),
-    }
+    p, result = energy_estimates(energy, temperature, n_sites)
     waves = wave_rows(lattice)
     tables = {"": np.ones(n_sites)} | (
         {"staggered_": np.array(lattice.bipartition, float)} if staggered else {}
@@ -173,6 +164,22 @@ def ising_of_couplings(
         part = order_estimates(p, table, lowest, lattice, temperature, vanishes=not sites.any())
         result |= {name + key: value for key, value in part.items()}
     return result
+
+
+def energy_estimates(
+    energy: np.ndarray, temperature: float, n_sites: int
+) -> tuple[np.ndarray, dict[str, float]]:
+    """Probabilities of all states, shape (n_states,), and the estimates that follow from their energies."""
+    p = np.exp(-(energy - energy.min()) / temperature)
+    log_z = math.log(p.sum()) - float(energy.min()) / temperature
+    p /= p.sum()
+    mean = float(p @ energy)
+    return p, {
+        "log_z": log_z,
+        "free_energy": -temperature * log_z,
+        "energy": mean,
+        "specific_heat": float(p @ (energy - mean) ** 2) / (temperature**2 * n_sites),
+    }
 
 
 def order_estimates(

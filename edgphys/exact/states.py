@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgphys.errors import NotExactError
-from edgphys.exact.enumeration import MAX_SPINS, wave_rows
+from edgphys.exact.enumeration import MAX_SPINS, energy_estimates, wave_rows
 from edgphys.exact.ratios import binder_cumulant, second_moment_length
 from lattices.momenta import lattice_momenta
 
@@ -93,16 +93,7 @@ def enumerated(
             f"enumerated, got {n_sites}"
         )
     energy = _energies(lattice, bond, np.broadcast_to(site, (n_sites, q)), weights)
-    p = np.exp(-(energy - energy.min()) / temperature)
-    log_z = math.log(p.sum()) - float(energy.min()) / temperature
-    p /= p.sum()
-    mean = float(p @ energy)
-    result = {
-        "log_z": log_z,
-        "free_energy": -temperature * log_z,
-        "energy": mean,
-        "specific_heat": float(p @ (energy - mean) ** 2) / (temperature**2 * n_sites),
-    }
+    p, result = energy_estimates(energy, temperature, n_sites)
     signs = {"": np.ones(n_sites)} | (
         {"staggered_": np.array(lattice.bipartition, float)} if staggered else {}
     )

@@ -17,15 +17,72 @@ from numpy.typing import NDArray
 
 from edgphys._checks import temperature_of
 from edgphys.systems.lattice.base import AbstractLatticeSystem, check_lattice
-from edgphys.systems.lattice.couplings import bond_couplings, site_fields, strength_of
+from edgphys.systems.lattice.couplings import Couplings, bond_couplings, site_fields, strength_of
 from edgphys.systems.lattice.hopping import BondSums
+from edgphys.systems.records import Parameter
 from lattices import Lattice
 from lattices.colouring import balancing_signs
 
-__all__ = ["AbstractCoupledSystem"]
+__all__ = ["COUPLING", "AbstractCoupledSystem", "AbstractGivenCouplings"]
+
+COUPLING = Parameter(
+    "coupling", "J, positive for a ferromagnet; one, by kind or by bond", 1.0, takes_several=True
+)
 
 
-class AbstractCoupledSystem(AbstractLatticeSystem):
+class AbstractGivenCouplings(AbstractLatticeSystem):
+    """Declaration of a system that is given a coupling and a field.
+
+    Attributes
+    ----------
+    coupling : float, dict or list
+        J as it was given.
+    field : float or list
+        h as it was given.
+    is_uniform : bool
+        Whether both are one number.
+    bond_couplings : float64 array, shape (n_bonds,)
+        J of each bond.
+    """
+
+    coupling: Any
+    field: Any
+    is_uniform: bool
+    bond_couplings: NDArray[np.float64]
+
+    def _set_given(
+        self, lattice: Lattice, temperature: float, coupling: Any, field: Any, strength: float, **more: Any
+    ) -> tuple[Couplings, Couplings, float]:
+        """Check and keep the arguments of the constructor; `more` parameters are checked."""
+        self.lattice = check_lattice(lattice)
+        self.temperature = temperature_of(temperature)
+        couplings, fields = bond_couplings(lattice, coupling), site_fields(lattice, field)
+        self.coupling, self.field = couplings.given, fields.given
+        of_energy = {"coupling": self.coupling, "field": self.field}
+        self.parameters = {"temperature": self.temperature, **more, **of_energy}
+        strength = strength_of(couplings, strength)
+        if not couplings.is_number:
+            self.parameters["strength"] = strength
+        return couplings, fields, strength
+
+    @property
+    def antiferromagnetic(self) -> bool:
+        """Whether all neighbours prefer to differ, on a lattice of two sublattices."""
+        couplings = self.bond_couplings
+        none_positive = bool(couplings.any()) and not bool((couplings > 0.0).any())
+        return none_positive and self.lattice.bipartition is not None
+
+    @property
+    def sublattices_alike(self) -> bool:
+        return self.is_uniform and super().sublattices_alike
+
+    @property
+    def conditions(self) -> tuple[str, ...]:
+        """A model may be conditioned on temperature and field; J only sets the unit of energy."""
+        return ("temperature", "field") if isinstance(self.field, float) else ("temperature",)
+
+
+class AbstractCoupledSystem(AbstractGivenCouplings):
     """Declaration of a system with couplings and fields; see the module docstring.
 
     Parameters
@@ -65,15 +122,7 @@ class AbstractCoupledSystem(AbstractLatticeSystem):
         field: Any = 0.0,
         strength: float = 1.0,
     ) -> None:
-        self.lattice = check_lattice(lattice)
-        self.temperature = temperature_of(temperature)
-        couplings, fields = bond_couplings(lattice, coupling), site_fields(lattice, field)
-        self.coupling: Any = couplings.given
-        self.field: Any = fields.given
-        self.parameters = {"temperature": self.temperature, "coupling": self.coupling, "field": self.field}
-        strength = strength_of(couplings, strength)
-        if not couplings.is_number:
-            self.parameters["strength"] = strength
+        couplings, fields, strength = self._set_given(lattice, temperature, coupling, field, strength)
         self.one_coupling, self.one_field = couplings.is_number, fields.is_number
         self.is_uniform = self.one_coupling and self.one_field
         self._cells_alike = isinstance(couplings.given, float | dict)
@@ -101,17 +150,6 @@ class AbstractCoupledSystem(AbstractLatticeSystem):
         """What couplings and fields keep of the symmetry of the lattice."""
         return self._kept_by(None if self.is_uniform else (self.bond_weights, self.site_weights))
 
-    @property
-    def antiferromagnetic(self) -> bool:
-        """Whether all neighbours prefer to be opposite, on a lattice of two sublattices."""
-        couplings = self.bond_couplings
-        none_positive = bool(couplings.any()) and not bool((couplings > 0.0).any())
-        return none_positive and self.lattice.bipartition is not None
-
-    @property
-    def sublattices_alike(self) -> bool:
-        return self.is_uniform and super().sublattices_alike
-
     @functools.cached_property
     def order_signs(self) -> NDArray[np.int8] | None:
         """Signs of the sites in a ground state without field, int8 (n_sites,); None if a loop is frustrated.
@@ -122,11 +160,6 @@ class AbstractCoupledSystem(AbstractLatticeSystem):
         there = self.bond_weights != 0.0
         negative = self.coefficients[0] * self.bond_weights < 0.0
         return balancing_signs(self.n_sites, self.lattice.bonds[there], negative[there])
-
-    @property
-    def conditions(self) -> tuple[str, ...]:
-        """A model may be conditioned on temperature and field; J only sets the unit of energy."""
-        return ("temperature", "field") if self.one_field else ("temperature",)
 
     @property
     def constants(self) -> tuple[str, ...]:

@@ -40,7 +40,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgphys._lazy import LazyModule
-from edgphys.systems.lattice.coupled import AbstractCoupledSystem
+from edgphys.systems.lattice.coupled import COUPLING, AbstractCoupledSystem
 from edgphys.systems.lattice.couplings import are_invariant
 from edgphys.systems.lattice.free_sites import draw_spins, draw_spins_in_fields
 from edgphys.systems.lattice.ising_exact import exact_names, exact_values
@@ -342,9 +342,7 @@ class Ising(AbstractIsing):
         energy="H = -J sum_<ij> s_i s_j - h sum_i s_i, weight exp(-H/T)",
         parameters=(
             Parameter("temperature", "T, positive, in units of J (k_B = 1)"),
-            Parameter(
-                "coupling", "J, positive for a ferromagnet; one, by kind or by bond", 1.0, takes_several=True
-            ),
+            COUPLING,
             Parameter("field", "h; one, or by site", 0.0, takes_several=True),
         ),
         lattices="any lattice, periodic or open",

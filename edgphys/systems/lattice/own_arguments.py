@@ -1,14 +1,64 @@
 # SPDX-License-Identifier: MIT
-"""Which parameters the functions of a user's Hamiltonian on a lattice take."""
+"""Parameters of a user's Hamiltonian on a lattice: which its functions take, and how they are changed."""
 
 from __future__ import annotations
 
 import inspect
+from abc import abstractmethod
 from collections.abc import Callable
+from typing import Any, Self
 
+from edgphys._checks import finite, temperature_of
 from edgphys.errors import ArgumentTypeError
+from edgphys.systems.lattice.base import AbstractLatticeSystem, check_lattice
+from lattices import Lattice
 
-__all__ = ["check_taken", "taken_by"]
+__all__ = ["AbstractOwnHamiltonian", "check_taken", "taken_by"]
+
+
+class AbstractOwnHamiltonian(AbstractLatticeSystem):
+    """Declaration of a system whose energy is made of a user's functions of one site and of one bond."""
+
+    name = "lattice_potential"
+
+    def _set_parameters(
+        self, lattice: Lattice, temperature: float, strength: float, parameters: dict[str, float]
+    ) -> dict[str, float]:
+        """Check and keep the numbers of the constructor; those of the functions."""
+        self.lattice = check_lattice(lattice)
+        self.temperature = temperature_of(temperature)
+        given = {name: finite(value, name) for name, value in parameters.items()}
+        self.parameters = {"temperature": self.temperature, **given, "strength": finite(strength, "strength")}
+        return given
+
+    @property
+    @abstractmethod
+    def _made_of(self) -> tuple[Any, ...]:
+        """Arguments of the constructor after the lattice, up to the temperature."""
+
+    @property
+    def conditions(self) -> tuple[str, ...]:
+        return ("temperature",)
+
+    @property
+    def follows_from_parameters(self) -> bool:
+        """The functions do not."""
+        return False
+
+    def replace(self, **changes: Any) -> Self:
+        """The same functions with some parameters changed.
+
+        Raises
+        ------
+        TypeError
+            If there is no such parameter.
+        """
+        unknown = sorted(set(changes) - set(self.parameters))
+        if unknown:
+            words = f"this lattice potential has {', '.join(self.parameters)} to change"
+            raise ArgumentTypeError(f"{words}, got {unknown[0]}", unknown[0])
+        kind: Any = type(self)
+        return self._told(kind(self.lattice, *self._made_of, **{**self.parameters, **changes}))
 
 
 def taken_by(function: Callable | None, name: str, parameters: dict[str, float]) -> dict[str, float]:

@@ -22,15 +22,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, final
 import numpy as np
 from numpy.typing import NDArray
 
-from edgphys._checks import finite, temperature_of
 from edgphys._lazy import LazyModule
-from edgphys.errors import ArgumentTypeError, NotExactError
+from edgphys.errors import NotExactError
 from edgphys.systems.base import check_finite_integral
 from edgphys.systems.continuous.domain import Domain
 from edgphys.systems.continuous.far_away import why_infinite
 from edgphys.systems.continuous.folded import FoldedVariables
-from edgphys.systems.lattice.base import AbstractLatticeSystem, check_lattice
-from edgphys.systems.lattice.own_arguments import check_taken
+from edgphys.systems.lattice.own_arguments import AbstractOwnHamiltonian, check_taken
 from edgphys.systems.lattice.own_field_kernels import field_kernel, field_terms_kernel, no_bond, no_site
 from edgphys.systems.lattice.own_function import OwnFunction
 from edgphys.systems.lattice.rotors.base import ORDER
@@ -51,7 +49,7 @@ _N_STARTS = 8
 
 
 @final
-class OwnFields(FoldedVariables, AbstractLatticeSystem):
+class OwnFields(FoldedVariables, AbstractOwnHamiltonian):
     """A field of real numbers or of angles with the energy of a user's functions.
 
     Parameters
@@ -78,7 +76,6 @@ class OwnFields(FoldedVariables, AbstractLatticeSystem):
         or periodic as it must be; if no function takes a parameter; if exp(-E/T) has no finite integral.
     """
 
-    name = "lattice_potential"
     family: ClassVar[str] = "continuous"
 
     def __init__(
@@ -91,10 +88,8 @@ class OwnFields(FoldedVariables, AbstractLatticeSystem):
         strength: float = 1.0,
         **parameters: float,
     ) -> None:
-        self.lattice, self._is_angle = check_lattice(lattice), is_angle
-        self.temperature = temperature_of(temperature)
-        given = {name: finite(value, name) for name, value in parameters.items()}
-        self.parameters = {"temperature": self.temperature, **given, "strength": finite(strength, "strength")}
+        given = self._set_parameters(lattice, temperature, strength, parameters)
+        self._is_angle = is_angle
         period = _TURN if is_angle else None
         self._site, self._bond = (
             OwnFunction(function, name, given, period) for function, name in ((site, "site"), (bond, "bond"))
@@ -110,13 +105,8 @@ class OwnFields(FoldedVariables, AbstractLatticeSystem):
         return (*self._translation_symmetry, "point_group", *(("z2",) if is_even else ()))
 
     @property
-    def conditions(self) -> tuple[str, ...]:
-        return ("temperature",)
-
-    @property
-    def follows_from_parameters(self) -> bool:
-        """The functions do not."""
-        return False
+    def _made_of(self) -> tuple[Any, ...]:
+        return self._site.function, self._bond.function, self._is_angle
 
     @property
     def definitions(self) -> dict[str, str]:
@@ -129,22 +119,6 @@ class OwnFields(FoldedVariables, AbstractLatticeSystem):
             "log_z": f"log of Z = integral of exp(-E/T) over {over}, flat measure, natural logarithm",
             **(ORDER if self._is_angle else {}),
         }
-
-    def replace(self, **changes: Any) -> OwnFields:
-        """The same functions with some parameters changed.
-
-        Raises
-        ------
-        TypeError
-            If there is no such parameter.
-        """
-        unknown = sorted(set(changes) - set(self.parameters))
-        if unknown:
-            words = f"this lattice potential has {', '.join(self.parameters)} to change"
-            raise ArgumentTypeError(f"{words}, got {unknown[0]}", unknown[0])
-        functions = self._site.function, self._bond.function
-        changed = OwnFields(self.lattice, *functions, self._is_angle, **{**self.parameters, **changes})
-        return self._told(changed)
 
     def identity(self) -> dict[str, Any]:
         """Name, parameters, kind of variable, and the functions at fixed values."""

@@ -17,19 +17,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgphys import _checks
-from edgphys._checks import finite, temperature_of
-from edgphys.errors import ArgumentTypeError, ArgumentValueError, EdgphysError
-from edgphys.systems.lattice.base import check_lattice
+from edgphys.errors import ArgumentValueError, EdgphysError
 from edgphys.systems.lattice.couplings import Couplings
 from edgphys.systems.lattice.finite_states.base import MOST_STATES, AbstractFiniteStates
-from edgphys.systems.lattice.own_arguments import check_taken, taken_by
+from edgphys.systems.lattice.own_arguments import AbstractOwnHamiltonian, check_taken, taken_by
 from lattices import Lattice
 
 __all__ = ["OwnStates"]
 
 
 @final
-class OwnStates(AbstractFiniteStates):
+class OwnStates(AbstractOwnHamiltonian, AbstractFiniteStates):
     """A system of finitely many states with the energy of a user's functions.
 
     Parameters
@@ -61,8 +59,6 @@ class OwnStates(AbstractFiniteStates):
         bond(b, a); if no function takes a parameter.
     """
 
-    name = "lattice_potential"
-
     def __init__(
         self,
         lattice: Lattice,
@@ -73,11 +69,8 @@ class OwnStates(AbstractFiniteStates):
         strength: float = 1.0,
         **parameters: float,
     ) -> None:
-        self.lattice = check_lattice(lattice)
-        self.temperature = temperature_of(temperature)
-        given = {name: finite(value, name) for name, value in parameters.items()}
+        given = self._set_parameters(lattice, temperature, strength, parameters)
         self._functions, self._states = (site, bond), states
-        self.parameters = {"temperature": self.temperature, **given, "strength": finite(strength, "strength")}
         numbers, self.values = _values_of(states)
         takes = [taken_by(function, name, given) for function, name in ((site, "site"), (bond, "bond"))]
         check_taken(given, takes)
@@ -111,13 +104,8 @@ class OwnStates(AbstractFiniteStates):
         return numbers.astype(np.float64)
 
     @property
-    def conditions(self) -> tuple[str, ...]:
-        return ("temperature",)
-
-    @property
-    def follows_from_parameters(self) -> bool:
-        """The functions do not."""
-        return False
+    def _made_of(self) -> tuple[Any, ...]:
+        return *self._functions, self._states
 
     @property
     def definitions(self) -> dict[str, str]:
@@ -125,22 +113,6 @@ class OwnStates(AbstractFiniteStates):
         energy = "E = strength sum_<ij> bond(v_i, v_j) + sum_i site(v_i), total; average <E>"
         order = "m = sum of the values of the states / n_sites per draw; average <m>"
         return {**super().definitions, "energy": energy, "magnetization": order}
-
-    def replace(self, **changes: Any) -> OwnStates:
-        """The same functions with some parameters changed.
-
-        Raises
-        ------
-        TypeError
-            If there is no such parameter.
-        """
-        unknown = sorted(set(changes) - set(self.parameters))
-        if unknown:
-            words = f"this lattice potential has {', '.join(self.parameters)} to change"
-            raise ArgumentTypeError(f"{words}, got {unknown[0]}", unknown[0])
-        site, bond = self._functions
-        changed = OwnStates(self.lattice, site, bond, self._states, **{**self.parameters, **changes})
-        return self._told(changed)
 
     def identity(self) -> dict[str, Any]:
         """Name, parameters, and what the functions give."""

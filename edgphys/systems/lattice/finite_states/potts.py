@@ -31,6 +31,7 @@ from typing import Any, ClassVar, final
 import numpy as np
 from numpy.typing import NDArray
 
+from edgphys.systems.lattice.coupled import COUPLING
 from edgphys.systems.lattice.finite_states.coupled import AbstractCoupledStates
 from edgphys.systems.lattice.finite_states.exact import EXACT
 from edgphys.systems.records import Parameter, SystemRecord
@@ -101,9 +102,7 @@ class Potts(AbstractCoupledStates):
         parameters=(
             Parameter("temperature", "in units of J (k_B = 1)"),
             Parameter("q", "number of states", 3),
-            Parameter(
-                "coupling", "J, positive for a ferromagnet; one, by kind or by bond", 1.0, takes_several=True
-            ),
+            COUPLING,
             Parameter("field", "h, of state 0; one, or by site", 0.0, takes_several=True),
         ),
         lattices="any lattice, periodic or open",

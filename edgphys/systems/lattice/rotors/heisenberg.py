@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgphys._lazy import LazyModule
+from edgphys.systems.lattice.coupled import COUPLING
 from edgphys.systems.lattice.rotors.base import AbstractRotor
 from edgphys.systems.records import Parameter, SystemRecord
 
@@ -51,9 +52,7 @@ class Heisenberg(AbstractRotor):
         energy="H = -J sum_<ij> S_i . S_j - h sum_i S_i^z, weight exp(-H/T)",
         parameters=(
             Parameter("temperature", "T, positive, in units of J (k_B = 1)"),
-            Parameter(
-                "coupling", "J, positive for a ferromagnet; one, by kind or by bond", 1.0, takes_several=True
-            ),
+            COUPLING,
             Parameter("field", "h along z; one, or by site", 0.0, takes_several=True),
         ),
         lattices="any lattice, periodic or open",
