@@ -106,7 +106,7 @@ def local_updates() -> list[dict]:
             work = chain_work(system, algorithm, n_chains)
             n = sweeps_for(n_updates / n_chains, n_sites)
             row[name] = n_chains * n_sites * 1e-9 * rate(work, *n)
-        row["peapods_metropolis"] = n_sites * 1e-9 * (peapods_rate(length, None, 4e7) or np.nan)
+        row["peapods_metropolis"] = n_sites * 1e-9 * (peapods_rate(length, 4e7) or np.nan)
         rows.append(row)
         print(row, flush=True)
     return rows
@@ -132,8 +132,8 @@ def two_threads() -> list[dict]:
 # -------------------------------------------------------------------------------------------------- clusters
 
 
-def peapods_rate(length: int, cluster_mode: str | None, n_updates: float) -> float | None:
-    """Lattice sweeps per second of peapods in one thread; with a cluster update after each, if asked for.
+def peapods_work(length: int, cluster_mode: str | None):
+    """``work(n)``: n sweeps of peapods in one thread, with a cluster update after each if asked for; or None.
 
     All sweeps but one count as its warm-up, in which it measures nothing.
     """
@@ -148,28 +148,57 @@ def peapods_rate(length: int, cluster_mode: str | None, n_updates: float) -> flo
         model.sample(n, warmup_ratio=1 - 1 / n, sequential=True, **options)
 
     work(200)  # to equilibrium: clusters of a disordered lattice would be small
-    return rate(work, *sweeps_for(n_updates, length * length))
+    return work
+
+
+def peapods_rate(length: int, n_updates: float) -> float | None:
+    """Lattice sweeps per second of peapods."""
+    work = peapods_work(length, None)
+    return None if work is None else rate(work, *sweeps_for(n_updates, length * length))
+
+
+def paired_seconds(works: dict, n: dict, repeats: int = REPEATS) -> dict[str, np.ndarray]:
+    """CPU seconds per unit of each work, shape (repeats,), by turns: what disturbs one disturbs all."""
+    seconds = {name: np.empty(repeats) for name in works}
+    for name, work in works.items():
+        work(n[name][0])
+    for repeat in range(repeats):
+        for name, work in works.items():
+            short, long = n[name]
+            begin = time.process_time()
+            work(long)
+            between = time.process_time()
+            work(short)
+            seconds[name][repeat] = (2 * between - begin - time.process_time()) / (long - short)
+    return seconds
 
 
 def clusters() -> list[dict]:
-    """Nanoseconds per spin: visited (Wolff), or of the lattice (Swendsen-Wang); peapods by difference."""
+    """Nanoseconds per spin: visited (Wolff), or of the lattice (Swendsen-Wang); peapods by difference.
+
+    Times are lower quartiles of the repeats, ratios the medians of the ratios of each.
+    """
     rows = []
     for length in (64, 256):
         n_sites = length * length
         system = ep.Ising(lattices.build("square", (length, length)), temperature=T_C)
-        local = peapods_rate(length, None, 4e7)
-        for algorithm, mode in (("wolff", "wolff"), ("swendsen_wang", "sw")):
-            warm = ep.mcmc.run(system, algorithm, 1, 2000, seed=1, thin=2000)
-            ours = 1e9 / (n_sites * rate(warmed_work(system, algorithm), *sweeps_for(1e8, n_sites)))
-            theirs = None
-            if local is not None:
-                visited = n_sites
-                if algorithm == "wolff":  # one cluster per update: its mean size is <m^2> N
-                    visited = json.loads(warm.attrs["settings"])["measured"]["mean_cluster_size"]
-                both = peapods_rate(length, mode, 4e7)
-                theirs = 1e9 * (1 / both - 1 / local) / visited
-            rows.append({"extent": length, "algorithm": algorithm, "ns_per_spin": ours, "peapods": theirs})
-            rows[-1]["ratio"] = theirs / ours if theirs else None
+        warm = ep.mcmc.run(system, "wolff", 1, 2000, seed=1, thin=2000)
+        mean_size = json.loads(warm.attrs["settings"])["measured"]["mean_cluster_size"]
+        works = {name: warmed_work(system, name) for name in ("wolff", "swendsen_wang")}
+        theirs = {"local": None, "peapods wolff": "wolff", "peapods swendsen_wang": "sw"}
+        works |= {name: peapods_work(length, mode) for name, mode in theirs.items()}
+        works = {name: work for name, work in works.items() if work is not None}
+        n = {name: sweeps_for(4e6 if name in theirs else 2e7, n_sites) for name in works}
+        seconds = {name: 1e9 * values for name, values in paired_seconds(works, n).items()}
+        for algorithm in ("wolff", "swendsen_wang"):
+            ours, row = seconds[algorithm] / n_sites, {"extent": length, "algorithm": algorithm}
+            row["ns_per_spin"] = float(np.quantile(ours, 0.25))
+            if "local" in seconds:
+                # One Wolff cluster per update: its mean size is <m^2> N.
+                visited = mean_size if algorithm == "wolff" else n_sites
+                others = (seconds[f"peapods {algorithm}"] - seconds["local"]) / visited
+                row |= {"peapods": float(np.quantile(others, 0.25)), "ratio": float(np.median(others / ours))}
+            rows.append(row)
             print(rows[-1], flush=True)
     return rows
 

@@ -20,10 +20,11 @@ R. Kotecky, Phys. Rev. Lett. 63, 109 (1989), doi:10.1103/PhysRevLett.63.109.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, uint32
+from numba import njit
 
 from edgphys.mcmc.core.acceptance import follows
 from edgphys.mcmc.core.layout import make_layout
+from edgphys.mcmc.ising.clusters.labelling import join
 from edgphys.mcmc.random.xoshiro import random_site, uniform
 from edgphys.mcmc.states.base import AbstractStatesSampler
 
@@ -104,24 +105,15 @@ def flip_cluster(states, rng, tables, members, inside):
 
 
 @njit(nogil=True, cache=True)
-def link_reflected(states, rng, tables, which, scratch):
-    """A parent for each site and a list of roots to be united, as `labelling.link`; its length."""
+def link_reflected(states, rng, tables, which, parent):
+    """Draw the active bonds of a reflection and join the trees of `parent`, one node for each site."""
     neighbours, kinds, scales, _, _, costs = tables
-    parent, ones, others, _ = scratch
-    n_pairs = 0
     for site in range(neighbours.shape[0]):
-        root = uint32(site)
+        parent[site] = site
         for j in range(neighbours.shape[1]):
             k = neighbours[site, j]
             if k >= site:  # a later one, or none
                 continue
             cost = scales[kinds[site, j]] * costs[which, states[site], states[k]]
             if cost > 0.0 and follows(uniform(rng), cost):
-                other = parent[k]
-                if root == site:
-                    root = other
-                elif other != root:
-                    ones[n_pairs], others[n_pairs] = root, other
-                    n_pairs += 1
-        parent[site] = root
-    return n_pairs
+                join(parent, site, k)

@@ -28,15 +28,15 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
+from numba import njit, uint64
 
 from edgphys import _checks
 from edgphys.mcmc.core.sampler import CLUSTERS, VISITED, ChainState
-from edgphys.mcmc.ising.clusters.growth import follow_threshold, make_links, make_weighed_links
 from edgphys.mcmc.ising.clusters.improved import wave_table
-from edgphys.mcmc.ising.clusters.labelling import find_roots, link, make_scratch, number_clusters, unite
+from edgphys.mcmc.ising.clusters.labelling import bonds_of, find_roots, label_sites, link, make_runs, run_from
 from edgphys.mcmc.ising.clusters.sweep_length import mean_size
 from edgphys.mcmc.ising.clusters.swendsen_wang import measure_clusters
+from edgphys.mcmc.ising.clusters.words import make_words
 from edgphys.mcmc.random.xoshiro import random_site, uniform
 from edgphys.mcmc.states.base import measure_states
 from edgphys.mcmc.states.local import chosen
@@ -44,6 +44,7 @@ from edgphys.mcmc.states.reflections import AbstractStatesClusters, link_reflect
 
 __all__ = ["StatesSwendsenWang"]
 
+_ZERO, _ONE = np.uint64(0), np.uint64(1)
 _IMPROVED = ("magnetization_2", "magnetization_4", "correlator_zero")
 
 
@@ -70,21 +71,14 @@ class StatesSwendsenWang(AbstractStatesClusters):
         self._by_colour = system.bonds_by_colour and bool((strengths >= 0.0).all())
         sites = system.beta * self._site_rows() if system.has_field else np.empty((0, system.n_states))
         if self._by_colour:
-            rule = self._colour_rule(0.5 * system.beta * strengths)
-            self._rule = rule, sites
+            bonds, self._n_groups = bonds_of(system, 0.5 * system.beta * strengths)
+            self._rule = bonds, sites
         else:
             self._rule = self._reflecting(), sites
         self._improved = bool(self.options["improved"]) and self._by_colour and not system.has_field
         if self._improved:
             self.improved_columns = (*_IMPROVED, *self._correlators)
         self._waves = wave_table(self.layout) if self._improved else np.ones((1, 1))
-
-    def _colour_rule(self, strengths: np.ndarray) -> tuple:
-        """As that of `edgphys.mcmc.ising.clusters.swendsen_wang`: links, thresholds, sign +1, no field."""
-        if self.system.pair_weights is None:
-            threshold = follow_threshold(float(strengths[0]) if len(strengths) else 0.0)
-            return make_links(self.system.lattice, earlier_only=True), threshold, 1, 0.0
-        return *make_weighed_links(self.system, True, strengths), 0.0
 
     def warm_up(self, state: ChainState, first: int, n_sweeps: int, n_total: int) -> None:
         sweeps = _colour_sweeps if self._by_colour else _reflected_sweeps
@@ -105,48 +99,93 @@ class StatesSwendsenWang(AbstractStatesClusters):
         return mean_size(states)
 
     def _args(self, state: ChainState) -> tuple:
-        scratch = make_scratch(self.layout.n_sites, len(self.layout.bonds))
+        n_sites = self.layout.n_sites
+        if self._by_colour:
+            n_digits = int(self.system.n_states - 1).bit_length()
+            runs = make_runs(n_sites, self._n_groups)
+            scratch = make_words(n_sites, n_digits), runs, np.empty(n_sites, np.int8)
+        else:
+            scratch = np.empty(n_sites, np.uint32), np.empty(n_sites), np.empty(n_sites, np.bool_)
         return state.configuration, state.rng, state.counts, self._rule, scratch
 
 
 @njit(nogil=True, cache=True)
-def _draw_colours(states, rng, parent, sites, q):
-    """A state for every cluster, from its sites' energies if there are any; written to the sites."""
-    if sites.shape[0] == 0:
-        for i in range(parent.size):
-            root = parent[i]  # the first site of its cluster
-            states[i] = random_site(rng, q) if root == i else states[root]
-        return
-    costs = np.zeros((parent.size, q))
-    for i in range(parent.size):
-        for a in range(q):
-            costs[parent[i], a] += sites[i if sites.shape[0] > 1 else 0, a]
-    for i in range(parent.size):
-        root = parent[i]
-        if root != i:
-            states[i] = states[root]
-            continue
-        least, total = math.inf, 0.0
-        for a in range(q):
-            least = min(least, costs[i, a])
-        for a in range(q):
-            costs[i, a] = math.exp(least - costs[i, a])
-            total += costs[i, a]
-        states[i] = chosen(costs[i], uniform(rng) * total)
+def _draw_colours(rng, runs, n_runs, sites, colours):
+    """A state for every run, that of its cluster, from the sites' energies if there are any."""
+    q = sites.shape[1]
+    costs = np.zeros((n_runs if sites.shape[0] > 0 else 0, q))
+    if sites.shape[0] > 0:
+        run = np.int64(-1)
+        for i in range(runs.parent.size):
+            run += np.int64((runs.starts[(i >> 6) + 1] >> uint64(i & 63)) & _ONE)
+            for a in range(q):
+                costs[runs.parent[run], a] += sites[i if sites.shape[0] > 1 else 0, a]
+    for run in range(n_runs):
+        root = runs.parent[run]  # the first run of its cluster
+        if root != run:
+            colours[run] = colours[root]
+        elif sites.shape[0] == 0:
+            colours[run] = random_site(rng, q)
+        else:
+            colours[run] = _drawn(costs[run], rng)
+
+
+@njit(nogil=True, cache=True)
+def _drawn(costs, rng):
+    """A state of probability ~ exp(-cost); the costs are used up."""
+    least, total = math.inf, 0.0
+    for a in range(costs.size):
+        least = min(least, costs[a])
+    for a in range(costs.size):
+        costs[a] = math.exp(least - costs[a])
+        total += costs[a]
+    return chosen(costs, uniform(rng) * total)
+
+
+@njit(nogil=True, cache=True)
+def _pack_states(states, planes):
+    """The binary digits of the states, one in each of the planes."""
+    planes[:] = _ZERO
+    for i in range(states.size - 1):
+        for digit in range(planes.shape[0]):
+            planes[digit, (i >> 6) + 1] |= ((uint64(states[i]) >> uint64(digit)) & _ONE) << uint64(i & 63)
+
+
+@njit(nogil=True, cache=True)
+def _paint(planes, runs, colours):
+    """Give the sites of each run its colour."""
+    run = 0
+    for w in range(1, planes.shape[1] - 1):
+        left = runs.starts[w]
+        planes[:, w] = _ZERO
+        while left != _ZERO:
+            first = left & (_ZERO - left)
+            left ^= first
+            members, colour = run_from(first, left), uint64(colours[run])
+            run += 1
+            for digit in range(planes.shape[0]):
+                planes[digit, w] |= members & (_ZERO - ((colour >> uint64(digit)) & _ONE))
 
 
 @njit(nogil=True, cache=True)
 def _colour_sweeps(states, rng, counts, rule, scratch, n_sweeps):
-    """Sweeps by colour; the number of clusters of the last."""
-    links, sites = rule
-    parent, ones, others, _ = scratch
+    """Sweeps by colour; the number of clusters of the last, whose roots are in the scratch."""
+    bonds, sites = rule
+    planes, runs, colours = scratch
+    _pack_states(states, planes)
     n_clusters = 0
     for _ in range(n_sweeps):
-        unite(parent, ones, others, link(states, rng, links, scratch))
-        n_clusters = find_roots(parent)
-        _draw_colours(states, rng, parent, sites, sites.shape[1])
+        n_runs = link(planes, rng, bonds, runs)
+        n_clusters = find_roots(runs.parent[:n_runs])
+        _draw_colours(rng, runs, n_runs, sites, colours)
+        _paint(planes, runs, colours)
         counts[CLUSTERS] += n_clusters
-        counts[VISITED] += parent.size
+        counts[VISITED] += runs.parent.size
+    if n_sweeps > 0:
+        run = -1
+        for i in range(runs.parent.size):
+            run += np.int64((runs.starts[(i >> 6) + 1] >> uint64(i & 63)) & _ONE)
+            states[i] = colours[run]
     return n_clusters
 
 
@@ -154,12 +193,11 @@ def _colour_sweeps(states, rng, counts, rule, scratch, n_sweeps):
 def _reflected_sweeps(states, rng, counts, rule, scratch, n_sweeps):
     """Sweeps by one reflection each."""
     tables, sites = rule
-    parent, ones, others, _ = scratch
+    parent, costs, turned = scratch
     images = tables[3]
-    costs, turned = np.empty(parent.size), np.empty(parent.size, np.bool_)
     for _ in range(n_sweeps):
         which = random_site(rng, images.shape[0])
-        unite(parent, ones, others, link_reflected(states, rng, tables, which, scratch))
+        link_reflected(states, rng, tables, which, parent)
         counts[CLUSTERS] += find_roots(parent)
         counts[VISITED] += parent.size
         for i in range(parent.size):
@@ -186,7 +224,7 @@ def _sample_by_colour(states, rng, counts, rule, scratch, probe, waves, switches
         row = rows[draw]
         measure_states(states, probe, row, kept[draw] if kept.shape[0] > 0 else kept[:0].ravel())
         if improved:
-            number_clusters(scratch[0], labels)
+            label_sites(scratch[1], labels)
             measure_clusters(ones, labels, n_clusters, waves, row[3 : 6 + n_correlators], q - 1)
 
 

@@ -18,7 +18,7 @@ from edgphys.mcmc.algorithms import make_sampler
 from edgphys.mcmc.core.layout import make_layout
 from edgphys.mcmc.ising import given_couplings
 from edgphys.mcmc.ising.bits import engine
-from edgphys.mcmc.ising.clusters import swendsen_wang, wolff
+from edgphys.mcmc.ising.clusters import wolff
 from edgphys.mcmc.ising.flip_probabilities import LAZY
 from edgphys.systems import Ising
 
@@ -184,7 +184,7 @@ def test_wolff_cluster_has_its_matrix_and_keeps_the_law():
 def test_links_of_given_couplings_are_those_of_equal_ones():
     """The same clusters by both kernels, but for the random words that they take: the same bonds."""
     system = Ising(SQUARE, 2.0, np.full(18, 0.8))
-    (neighbours, degrees), thresholds, signs = swendsen_wang.make_weighed_links(system)
+    (neighbours, degrees), thresholds, signs = wolff.make_weighed_links(system)
     assert np.array_equal(np.sort(neighbours, axis=1), np.sort(SQUARE.neighbours, axis=1))
     assert set(thresholds.ravel()) == {wolff.follow_threshold(0.4)} and set(degrees) == {4}
     assert set(signs.ravel()) == {1}

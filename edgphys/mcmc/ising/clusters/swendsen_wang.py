@@ -38,15 +38,12 @@ from numba.extending import overload
 
 from edgphys.mcmc.core.sampler import CLUSTERS, VISITED, ChainState
 from edgphys.mcmc.ising.base import measure_spins
+from edgphys.mcmc.ising.bits.waves import count_bits
 from edgphys.mcmc.ising.clusters.base import AbstractClusterSampler
-from edgphys.mcmc.ising.clusters.growth import (
-    follow_threshold,
-    make_links,
-    make_weighed_links,
-    why_no_clusters,
-)
+from edgphys.mcmc.ising.clusters.growth import why_no_clusters
 from edgphys.mcmc.ising.clusters.improved import add_wave_power, correlate, label_sums
-from edgphys.mcmc.ising.clusters.labelling import find_roots, link, make_scratch, number_clusters, unite
+from edgphys.mcmc.ising.clusters.labelling import bonds_of, find_roots, label_sites, link, make_runs, run_from
+from edgphys.mcmc.ising.clusters.words import make_words, pack_spins, unpack_spins
 from edgphys.mcmc.random.xoshiro import next_word, uniform
 
 __all__ = ["IsingSwendsenWang", "measure_clusters"]
@@ -75,14 +72,10 @@ class IsingSwendsenWang(AbstractClusterSampler):
     def _prepare(self) -> None:
         self._prepare_columns(("magnetization_2", "magnetization_4", "correlator_zero"))
         system, beta = self.system, self.system.beta
-        if not system.is_uniform:
-            # No field is a number: the sums over clusters are left out then.
-            field = 2.0 * beta * (system.site_fields if system.site_fields.any() else 0.0)
-            self._rule = *make_weighed_links(system, earlier_only=True), field
-            return
-        links = make_links(system.lattice, earlier_only=True)
-        threshold = follow_threshold(beta * abs(system.coupling))
-        self._rule = links, threshold, self._sign(), 2.0 * beta * system.field
+        field = 2.0 * beta * system.field if system.is_uniform else 2.0 * beta * system.site_fields
+        # No field is a number: the sums over clusters are left out then.
+        bonds, self._n_groups = bonds_of(system, beta * system.bond_couplings)
+        self._rule = bonds, field if np.any(field) else 0.0
 
     def warm_up(self, state: ChainState, first: int, n_sweeps: int, n_total: int) -> None:
         _sweeps(*self._args(state), n_sweeps)
@@ -97,71 +90,93 @@ class IsingSwendsenWang(AbstractClusterSampler):
         _sweep_each(*self._args(chains), kept)
 
     def _args(self, state: ChainState) -> tuple:
-        scratch = make_scratch(self.layout.n_sites, len(self.layout.bonds))
+        n_sites = self.layout.n_sites
+        turns = np.empty(n_sites // 64 + 1, np.uint64)
+        scratch = make_words(n_sites), make_runs(n_sites, self._n_groups), turns
         return state.configuration, state.rng, state.counts, self._rule, scratch
 
 
-def _draw_turns(spins, rng, parent, turns, field):
+def _draw_turns(words, rng, runs, n_runs, turns, field):
     """Heat bath: the bit of every root in `turns` says whether its cluster is turned over."""
     raise NotImplementedError  # compiled only, by what fields are
 
 
 @overload(_draw_turns)
-def _typed_draw_turns(spins, rng, parent, turns, field):
+def _typed_draw_turns(words, rng, runs, n_runs, turns, field):
     draw = _draw_turns_by_site if isinstance(field, types.Array) else _draw_turns_alike
-    return lambda spins, rng, parent, turns, field: draw(spins, rng, parent, turns, field)
+    return lambda words, rng, runs, n_runs, turns, field: draw(words, rng, runs, n_runs, turns, field)
 
 
 @njit(nogil=True, cache=True)
-def _draw_turns_by_site(spins, rng, parent, turns, field):
+def _draw_turns_by_site(words, rng, runs, n_runs, turns, fields):
     """As `_draw_turns_alike`, with a field for each site."""
-    costs = np.zeros(parent.size)
-    for i in range(parent.size):
-        costs[parent[i]] += field[i] * spins[i]
-    turns[:] = _ZERO
-    for i in range(parent.size):
-        if parent[i] == i and uniform(rng) * (1.0 + math.exp(costs[i])) < 1.0:
-            turns[uint64(i) >> _S6] |= _ONE << (uint64(i) & _LOW6)
+    costs, run = np.zeros(n_runs), np.int64(-1)
+    for i in range(fields.size):
+        place, bit = (i >> 6) + 1, uint64(i & 63)
+        run += np.int64((runs.starts[place] >> bit) & _ONE)
+        costs[runs.parent[run]] += fields[i] if (words[place] >> bit) & _ONE else -fields[i]
+    _turn_at(rng, runs, turns, costs)
 
 
 @njit(nogil=True, cache=True)
-def _draw_turns_alike(spins, rng, parent, turns, field):
+def _draw_turns_alike(words, rng, runs, n_runs, turns, field):
     """Heat bath: the bit of every root in `turns` says whether its cluster is turned over."""
     if field == 0.0:
-        for w in range(turns.size):
+        for w in range((n_runs + 63) // 64):
             turns[w] = next_word(rng)
         return
-    totals = np.zeros(parent.size, np.int64)
-    for i in range(parent.size):
-        totals[parent[i]] += spins[i]
-    turns[:] = _ZERO
-    for i in range(parent.size):
-        if parent[i] == i and uniform(rng) * (1.0 + math.exp(field * totals[i])) < 1.0:
-            turns[uint64(i) >> _S6] |= _ONE << (uint64(i) & _LOW6)
+    costs, run = np.zeros(n_runs), 0
+    for w in range(runs.sites.size):
+        left = runs.starts[w + 1]
+        while left != _ZERO:
+            first = left & (_ZERO - left)
+            left ^= first
+            members = run_from(first, left) & runs.sites[w]
+            excess = 2 * count_bits(members & words[w + 1]) - count_bits(members)
+            costs[runs.parent[run]] += field * excess
+            run += 1
+    _turn_at(rng, runs, turns, costs)
 
 
 @njit(nogil=True, cache=True)
-def _sweep(spins, rng, rule, scratch):
-    """One sweep; the number of clusters. Afterwards the parent of each site is the first of its cluster."""
-    parent, ones, others, turns = scratch
-    n_pairs = link(spins, rng, rule, scratch)
-    unite(parent, ones, others, n_pairs)
-    n_clusters = find_roots(parent)
-    _draw_turns(spins, rng, parent, turns, rule[3])
-    for i in range(parent.size):
-        root = uint64(parent[i])
-        turned = (turns[root >> _S6] >> (root & _LOW6)) & _ONE
-        spins[i] *= 1 - 2 * np.int8(turned)
-    return n_clusters
+def _turn_at(rng, runs, turns, costs):
+    """Turn clusters over whose turning costs so much, in units of the temperature; a place for each run."""
+    turns[:] = _ZERO
+    for run in range(costs.size):
+        if runs.parent[run] == run and uniform(rng) * (1.0 + math.exp(costs[run])) < 1.0:
+            turns[run >> 6] |= _ONE << uint64(run & 63)
+
+
+@njit(nogil=True, cache=True)
+def _turn_over(words, runs, turns):
+    """Turn the spins of the clusters whose root has its bit in `turns`."""
+    run = _ZERO
+    for w in range(1, words.size - 1):
+        left, turned = runs.starts[w], _ZERO
+        while left != _ZERO:
+            first = left & (_ZERO - left)
+            left ^= first
+            root = uint64(runs.parent[run])
+            run += _ONE
+            turned |= run_from(first, left) & (_ZERO - ((turns[root >> _S6] >> (root & _LOW6)) & _ONE))
+        words[w] ^= turned
 
 
 @njit(nogil=True, cache=True)
 def _sweeps(spins, rng, counts, rule, scratch, n_sweeps):
+    """Sweeps; the number of clusters of the last, whose roots are in the scratch."""
+    planes, runs, turns = scratch
+    bonds, field = rule
+    pack_spins(spins, planes[0])
     n_clusters = 0
     for _ in range(n_sweeps):
-        n_clusters = _sweep(spins, rng, rule, scratch)
+        n_runs = link(planes, rng, bonds, runs)
+        n_clusters = find_roots(runs.parent[:n_runs])
+        _draw_turns(planes[0], rng, runs, n_runs, turns, field)
+        _turn_over(planes[0], runs, turns)
         counts[CLUSTERS] += n_clusters
         counts[VISITED] += spins.size - 1
+    unpack_spins(planes[0], spins)
     return n_clusters
 
 
@@ -205,7 +220,7 @@ def _sample(spins, rng, counts, rule, scratch, measures, thin, rows, kept):
         row = rows[draw]
         measure_spins(spins, probe, row, kept[draw] if kept.shape[0] > 0 else kept[:0].ravel())
         if improved:
-            number_clusters(scratch[0], labels)
+            label_sites(scratch[1], labels)
             measure_clusters(spins, labels, n_clusters, waves, row[2 : 5 + n_correlators])
         if n_distances > 0:  # the labels stay 0 for the plain estimator
             signed = (labels + uint32(1)).astype(np.int32) * spins[:n_sites]

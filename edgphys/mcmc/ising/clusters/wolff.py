@@ -12,6 +12,9 @@ lattice that is not bipartite (clusters there span the lattice far above any ord
 nothing). Bonds with couplings of their own are followed with their own probabilities, and refused where a
 loop of them is frustrated.
 
+Where the clusters of the warm-up are large, they are grown by words of 64 sites
+(`edgphys.mcmc.ising.clusters.wolff_words`): the same law, in half the time.
+
 One sweep is a number of clusters that visits n_sites spins on average
 (`edgphys.mcmc.ising.clusters.sweep_length`).
 
@@ -29,6 +32,7 @@ from numba.extending import overload
 from edgphys.mcmc.core.sampler import CLUSTERS, VISITED, ChainState
 from edgphys.mcmc.ising.base import measure_spins
 from edgphys.mcmc.ising.clusters import sweep_length as clusters
+from edgphys.mcmc.ising.clusters import wolff_words as words
 from edgphys.mcmc.ising.clusters.base import AbstractClusterSampler
 from edgphys.mcmc.ising.clusters.growth import (
     follow_threshold,
@@ -38,6 +42,7 @@ from edgphys.mcmc.ising.clusters.growth import (
     why_no_clusters,
 )
 from edgphys.mcmc.ising.clusters.improved import add_wave_power, correlate, member_sums, pairs_in_cluster
+from edgphys.mcmc.ising.clusters.words import make_word_bonds
 from edgphys.mcmc.random.xoshiro import next_word, random_site
 from edgphys.systems.lattice.couplings import coupling_words
 
@@ -78,17 +83,27 @@ class IsingWolff(clusters.WolffSweeps, AbstractClusterSampler):
 
     def _prepare(self) -> None:
         self._prepare_columns(("magnetization_2", "correlator_zero"))
-        if not self.system.is_uniform:
-            self._tables = make_weighed_links(self.system)
+        system, bonds = self.system, None
+        if system.n_sites >= words.LEAST_SIZE and not self._improved:
+            bonds = make_word_bonds(system.lattice, system.beta * system.bond_couplings)
+        self._words = None if bonds is None else (bonds, words.make_bridges(bonds))
+        if not system.is_uniform:
+            self._tables = make_weighed_links(system)
             return
-        threshold = follow_threshold(self.system.beta * abs(self.system.coupling))
-        self._tables = make_links(self.system.lattice), threshold, self._sign()
+        threshold = follow_threshold(system.beta * abs(system.coupling))
+        self._tables = make_links(system.lattice), threshold, self._sign()
 
     def _grow(self, state: ChainState, n_sweeps: int) -> None:
         _until_all_visited(*self._args(state), n_sweeps)
 
     def advance(self, state: ChainState, tuned: dict[str, float], thin: int, rows, kept) -> None:
-        _sample(*self._args(state), tuned["clusters_per_sweep"], self._measures(), thin, rows, kept)
+        n_sites, how = self.layout.n_sites, (tuned["clusters_per_sweep"], self._measures(), thin, rows, kept)
+        if self._words is not None and n_sites >= words.LEAST_SIZE * tuned["clusters_per_sweep"]:
+            arrays = state.configuration, state.rng, state.counts
+            growth = words.make_growth(n_sites, *self._words)
+            words.sample(*arrays, self._words[0], growth, *how)
+        else:
+            _sample(*self._args(state), *how)
 
     def sweep_each(self, chains: ChainState, tuned: dict[str, float], kept) -> None:
         _sweep_each(*self._args(chains), tuned["clusters_per_sweep"], kept)

@@ -27,7 +27,7 @@ from edgphys.exact import kaufman
 from edgphys.mcmc import run
 from edgphys.mcmc.algorithms import make_sampler
 from edgphys.mcmc.ising.clusters import growth as cluster_growth
-from edgphys.mcmc.ising.clusters import improved, swendsen_wang, wolff
+from edgphys.mcmc.ising.clusters import improved, labelling, swendsen_wang, wolff, words
 from edgphys.mcmc.ising.clusters.base import AbstractClusterSampler
 from edgphys.mcmc.ising.clusters.sweep_length import draw_number
 from edgphys.mcmc.random.xoshiro import new_state, next_word
@@ -67,9 +67,9 @@ def exact_estimates(system):
     return estimates({name: probability @ v for name, v in values.items()}, system.beta, system.n_sites)
 
 
-def chains(system, algorithm, **options):
+def chains(system, algorithm, n_sweeps=3000, **options):
     options = {"improved": True} | options
-    return run(system, algorithm, 32, 3000, seed=11, n_warmup=300, options=options)
+    return run(system, algorithm, 32, n_sweeps, seed=11, n_warmup=300, options=options)
 
 
 # What the kernels are made of.
@@ -123,12 +123,14 @@ def tiny(name, extent, coupling, field, temperature=1.5):
 
 
 def swendsen_wang_counts(system, n_repeats=20_000, scale=1.0, field_scale=1.0):
-    threshold = swendsen_wang.follow_threshold(system.beta * abs(system.coupling))
-    links = cluster_growth.make_links(system.lattice, earlier_only=True)
-    sign = -1 if system.coupling < 0 else 1
-    rule = links, np.uint64(int(threshold) * scale), sign, 2 * system.beta * system.field * field_scale
-    scratch = swendsen_wang.make_scratch(system.n_sites, system.lattice.n_bonds)
-    return transition_counts(system.n_sites, swendsen_wang._sweep, (rule, scratch), n_repeats)
+    strengths = system.beta * system.bond_couplings
+    bonds = words.make_word_bonds(system.lattice, strengths)
+    bonds.threshold[:] = (bonds.threshold * scale).astype(np.uint64)
+    runs = labelling.make_runs(system.n_sites, len(bonds.groups))
+    scratch = words.make_words(system.n_sites), runs, np.zeros(1, np.uint64)
+    rule = bonds, 2 * system.beta * system.field * field_scale
+    args = np.zeros(5, np.int64), rule, scratch, 1
+    return transition_counts(system.n_sites, swendsen_wang._sweeps, args, n_repeats)
 
 
 @pytest.mark.statistical
@@ -176,7 +178,7 @@ def test_averages_agree_with_enumeration(case, algorithm):
 @pytest.mark.parametrize("algorithm", CLUSTER_ALGORITHMS)
 def test_follow_probability_one_percent_off_is_caught(monkeypatch, algorithm):
     right = cluster_growth.follow_threshold
-    for module in (swendsen_wang, wolff):
+    for module in (words, wolff):
         monkeypatch.setattr(module, "follow_threshold", lambda s: np.uint64(1.01 * float(right(s))))
     for case in ("square", "honeycomb"):
         system = build(case)
@@ -189,6 +191,8 @@ def test_follow_probability_one_percent_off_is_caught(monkeypatch, algorithm):
 def test_clusters_of_equal_spins_are_wrong_for_antiferromagnets(monkeypatch, algorithm):
     """The rule of J > 0 with |J|: what codes do that never look at the sign of the coupling."""
     monkeypatch.setattr(AbstractClusterSampler, "_sign", lambda self: 1)
+    right = swendsen_wang.bonds_of
+    monkeypatch.setattr(swendsen_wang, "bonds_of", lambda system, strengths: right(system, abs(strengths)))
     system = build("square_antiferromagnet")
     exact = exact_estimates(system)
     assert_chains_off(chains(system, algorithm), exact, max_err=0.1, least=15.0)
@@ -217,12 +221,12 @@ def test_weak_field_in_the_kernel_is_caught(monkeypatch, sign):
 
     def weaker(self):
         prepare(self)
-        self._rule = (*self._rule[:3], 0.9 * self._rule[3])
+        self._rule = self._rule[0], 0.9 * self._rule[1]
 
     monkeypatch.setattr(swendsen_wang.IsingSwendsenWang, "_prepare", weaker)
     system = build("square_field" if sign > 0 else "square_antiferromagnet_field")
     exact = exact_estimates(system)
-    assert_chains_off(chains(system, "swendsen_wang"), exact, max_err=0.1, least=7.0)
+    assert_chains_off(chains(system, "swendsen_wang", 6000), exact, max_err=0.1, least=7.0)
 
 
 @pytest.mark.statistical
@@ -250,7 +254,7 @@ def decompositions(system, n_sweeps, seed):
     for _ in range(n_sweeps):
         *args, scratch = sampler._args(state)
         n_clusters = swendsen_wang._sweeps(*args, scratch, 1)
-        swendsen_wang.number_clusters(scratch[0], labels)
+        labelling.label_sites(scratch[1], labels)
         assert n_clusters == labels.max() + 1
         if n_clusters <= 10:
             found += 1
