@@ -85,8 +85,8 @@ def test_ladders_and_edg_see_the_couplings():
     exact = ep.XY(ring, 1.0, bonds).exact_results()["log_z"]
     other = ep.XY(ring, 1.0, np.full(5, bonds.mean())).exact_results()["log_z"]
     by_edg = ep.EDG(own, decoder_size=(4, 1), encoder_size=(4, 1)).fit(seed=0, n_steps=40, progress=False)
-    draws = by_edg.sample(20_000, seed=1, n_views=2, progress=False)
-    for found in (ep.free_energy(own, method="mbar", seed=1, n_sweeps=2000), ep.estimate(draws)):
+    draws = by_edg.sample(8_000, seed=1, n_views=2, progress=False)
+    for found in (ep.free_energy(own, method="mbar", seed=1, n_sweeps=1000), ep.estimate(draws)):
         pair = float(found["log_z"]), float(found["log_z_err"])
         assert_z(*pair, exact, n_tests=2, max_err=0.1)
         assert_off(*pair, other, least=4, max_err=0.1)
