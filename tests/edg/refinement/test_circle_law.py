@@ -22,7 +22,7 @@ from edgphys.edg.recipes import recipe_for
 from edgphys.edg.refinement.angle_law import AngleLaw
 from edgphys.edg.refinement.circle_table import draw_harmonics, harmonics_of, wrapped
 from edgphys.edg.refinement.generator import LatticeGenerator
-from edgphys.edg.refinement.laws_of import has_law, law_of
+from edgphys.edg.refinement.laws_of import common_form, has_law, law_of
 from edgphys.systems.lattice.angle_harmonics import angle_harmonics
 
 RING, KINDS = lattices.build("chain", (8,)), {"first": 1.0, "second": -0.4}
@@ -203,6 +203,32 @@ def test_mean_of_an_angle_given_all_others(name):
             moved[:, site] = grid
             p = torch.softmax(refinement.log_marginal(moved), 0)
             np.testing.assert_allclose(found[row, k], p @ refinement.law.moments(grid), atol=1e-5)
+
+
+def test_laws_of_several_temperatures_are_those_of_each():
+    """Rows of a stack against the laws themselves; not in another order."""
+    systems = [SYSTEMS["tilted"]().replace(temperature=one) for one in (0.8, 1.5, 3.0)]
+    form = common_form(systems)
+    laws = [law_of(one, form) for one in systems]
+    rows = laws[0].stacked(laws).rows(torch.tensor([2, 0]))
+    x = 6.0 * torch.rand(2, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(0)) - 3.0
+    around, times = laws[0].message(x) + laws[0].message(-x), torch.tensor([1.0, 0.0, 2.0, 1.0, 0.5])
+    cosines, sines = torch.randn(2, 2, 5, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+
+    def values(law, k):
+        return [
+            law.local(x)[k],
+            law.log_normaliser(around)[k],
+            law.log_normaliser_on_grid(around, times)[k],
+            law.log_weight_on_grid(around)[k],
+            law.log_prob(x, cosines, sines)[k],
+        ]
+
+    for k, law in enumerate((laws[2], laws[0])):
+        for found, expected in zip(values(rows, k), values(law, k), strict=True):
+            np.testing.assert_allclose(found, expected, atol=1e-6)
+        for found, other in zip(values(rows, k), values(laws[1], k), strict=True):
+            assert float((found - other).abs().max()) > 0.01
 
 
 @pytest.mark.slow
