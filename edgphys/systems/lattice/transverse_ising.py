@@ -219,7 +219,7 @@ class TransverseIsing(AbstractIsing):
         return 2.0 ** max(-20, min(-1, math.floor(math.log2(way))))
 
     def _set_couplings(self, bonds: NDArray[np.float64], strength: float) -> None:
-        self.is_uniform, self.one_coupling, self.one_field, self._cells_alike = False, False, True, True
+        self.is_uniform, self.one_coupling, self.one_field = False, False, True
         self.coefficients = strength, 0.0
         self.bond_weights, self.site_weights = bonds, np.ones(self.n_sites)
         self.bond_couplings, self.site_fields = strength * bonds, np.zeros(self.n_sites)
