@@ -54,7 +54,7 @@ def copied_bonds(lattice: Lattice, layers: Lattice) -> NDArray[np.int64]:
     >>> import lattices
     >>> chain = lattices.build("chain", (3,))
     >>> copied_bonds(chain, in_layers(chain, 2)).tolist()
-    [0, 1, -1, -1, 0, 1, 2, -1, -1, 2, -1, -1]
+    [-1, -1, 0, 1, 0, 1, -1, -1, 2, 2, -1, -1]
     """
     places = layers.cells[:, :-1], layers.sublattices, lattice.extent, lattice.n_sites_per_cell
     ends = site_index(*places)[layers.bonds]

@@ -21,6 +21,7 @@ from edgphys.report.comparison import (
     boundary_words,
     check_scan,
     has_result,
+    looks,
     model_ranges,
     results_of,
     sampled_methods,
@@ -183,7 +184,7 @@ def _notes(table: xr.Dataset) -> list[str]:
         notes.append(
             "ess and max_weight are of the joint space of x and z, not of x alone; elbo bounds log_z."
         )
-    if len(sampled_methods(table)) < table.sizes["method"]:
+    if any(look.is_exact for look in looks(table).values()):
         notes += _exact_note(table)
     for method in sampled_methods(table):
         ranges = model_ranges(table, method)
