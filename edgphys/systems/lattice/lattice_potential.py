@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """A Hamiltonian of one's own on a lattice, from the energy of one site and the energy of one bond.
 
-    E = strength sum_<ij> bond(v_i, v_j) + sum_i site(v_i)
+    E = strength sum_<ij> J_ij bond(v_i, v_j) + sum_i site(v_i),     J = 1 unless given
 
 What v is decides which class serves: one of finitely many values (`states`, or field="spin": -1 and +1), a
 real number or an angle (field="real", "angle").
@@ -50,6 +50,7 @@ def LatticePotential(
     field: str | None = None,
     states: int | Sequence[float] | None = None,
     temperature: float = 1.0,
+    coupling: Any = None,
     **parameters: float,
 ) -> Any:
     """The system whose energy is that of a function of one site and a function of one bond.
@@ -70,6 +71,10 @@ def LatticePotential(
         state, from 0.
     temperature : float, default 1.0
         Positive, in the units of the energy (k_B = 1).
+    coupling : float, dict or array, default 1.0
+        J, of all bonds; by kind of bond (``{"first": 1.0, "second": -0.5}``, 0 for those not named); or of
+        each bond, shape (n_bonds,), in the order of ``lattice.bonds``. Where a function has an argument of
+        this name, it is a number for that, and no factor of the bonds.
     **parameters : float
         Arguments of the functions with a name, which `replace` and scans change; ``strength`` is the factor
         of the bonds (1).
@@ -83,7 +88,7 @@ def LatticePotential(
     TypeError, ValueError
         If an argument is of the wrong kind, both or none of `field` and `states` are given, a function fails
         or gives no finite number, or `bond` is not symmetric; of real numbers, if exp(-E/T) seems to have no
-        finite integral.
+        finite integral; if `coupling` has another length, is not finite, or names no kind of bond.
 
     Examples
     --------
@@ -104,6 +109,6 @@ def LatticePotential(
         got = "neither" if field is None else "both"
         raise ArgumentValueError(f"field must be {words}, got {got}", "field")
     if states is not None:
-        return OwnStates(lattice, site, bond, states, temperature, **parameters)
+        return OwnStates(lattice, site, bond, states, temperature, coupling=coupling, **parameters)
     make = _BY_FIELD[choice(field, "field", tuple(_BY_FIELD))]
-    return make(lattice, site, bond, temperature=temperature, **parameters)
+    return make(lattice, site, bond, temperature=temperature, coupling=coupling, **parameters)

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Energies of a user's functions of one site and one bond, compiled over a lattice.
 
-Parameters of the kernels: strength, number of parameters n, these n, and the two ends of each bond in turn.
+Parameters of the kernels: factor of all bonds, number of parameters n, these n, and of each bond in turn its
+two ends and its weight.
 """
 
 from __future__ import annotations
@@ -30,17 +31,17 @@ def field_kernel(site, bond):
     @njit(nogil=True)
     def kernel(x, gradient_out, parameters):
         strength, first = parameters[0], 2 + int(parameters[1])
-        p, ends = parameters[2:first], parameters[first:]
+        p, bonds = parameters[2:first], parameters[first:]
         total, pairs = 0.0, 0.0
         for i in range(x.size):
             value, gradient_out[i] = site(x[i], p)
             total += value
-        for k in range(0, ends.size, 2):
-            i, j = int(ends[k]), int(ends[k + 1])
+        for k in range(0, bonds.size, 3):
+            i, j, weight = int(bonds[k]), int(bonds[k + 1]), bonds[k + 2]
             value, by_first = bond(x[i], x[j], p)
-            pairs += value
-            gradient_out[i] += strength * by_first
-            gradient_out[j] += strength * bond(x[j], x[i], p)[1]
+            pairs += weight * value
+            gradient_out[i] += strength * weight * by_first
+            gradient_out[j] += strength * weight * bond(x[j], x[i], p)[1]
         return total + strength * pairs
 
     return kernel
@@ -48,17 +49,17 @@ def field_kernel(site, bond):
 
 @functools.lru_cache(maxsize=64)
 def field_terms_kernel(site, bond):
-    """(sum of bonds, sum of sites), see `AbstractSystem.terms_kernel`."""
+    """(sum of bonds with their weights, sum of sites), see `AbstractSystem.terms_kernel`."""
 
     @njit(nogil=True)
     def kernel(x, terms_out, parameters):
         first = 2 + int(parameters[1])
-        p, ends = parameters[2:first], parameters[first:]
+        p, bonds = parameters[2:first], parameters[first:]
         terms_out[0] = terms_out[1] = 0.0
         for i in range(x.size):
             terms_out[1] += site(x[i], p)[0]
-        for k in range(0, ends.size, 2):
-            terms_out[0] += bond(x[int(ends[k])], x[int(ends[k + 1])], p)[0]
+        for k in range(0, bonds.size, 3):
+            terms_out[0] += bonds[k + 2] * bond(x[int(bonds[k])], x[int(bonds[k + 1])], p)[0]
         return 0.0
 
     return kernel

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: MIT
 r"""An energy of one's own for a real number or an angle on every site: functions of one site and of one bond.
 
-    E(x) = strength sum_<ij> bond(x_i, x_j) + sum_i site(x_i),     Z = int prod_i dx_i exp(-E / T)
+    E(x) = strength sum_<ij> J_ij bond(x_i, x_j) + sum_i site(x_i),     Z = int prod_i dx_i exp(-E / T)
 
-over all real x_i, or over one turn of each angle. Made by `edgphys.LatticePotential`. The functions are
-written in torch; Markov chains compile them with their derivatives where `torch.fx` can follow them
-(`edgphys.systems.particles.traced_law`), and run in torch where not. Ladders start from independent sites,
+over all real x_i, or over one turn of each angle; J is 1 unless given. Made by `edgphys.LatticePotential`.
+The functions are written in torch; Markov chains compile them with their derivatives where `torch.fx` can
+follow them (`edgphys.systems.particles.traced_law`), and run in torch where not. Ladders start from
+independent sites,
 
     log Z at strength 0:     n_sites log int exp(-site(x) / T) dx,
 
@@ -66,8 +67,15 @@ class OwnFields(FoldedVariables, AbstractOwnHamiltonian):
         Positive, in the units of the energy (k_B = 1).
     strength : float
         Factor of the bonds: what ladders from independent sites change.
+    coupling : float, dict or array, optional
+        J, of all bonds, of each kind of bond, or of each bond, as `Ising` takes it; default: 1.
     **parameters : float
         Passed to both functions, as far as they take them.
+
+    Attributes
+    ----------
+    bond_couplings : float64 array, shape (n_bonds,)
+        J of each bond, `strength` included.
 
     Raises
     ------
@@ -86,9 +94,16 @@ class OwnFields(FoldedVariables, AbstractOwnHamiltonian):
         is_angle: bool,
         temperature: float,
         strength: float = 1.0,
+        coupling: Any = None,
         **parameters: float,
     ) -> None:
-        given = self._set_parameters(lattice, temperature, strength, parameters)
+        given, couplings = self._set_parameters(
+            lattice, temperature, strength, coupling, (site, bond), parameters
+        )
+        strength = self.parameters["strength"]
+        self._bond_factor = couplings.given if isinstance(couplings.given, float) else strength
+        self._pair_weights = None if couplings.is_number else couplings.values
+        self.bond_couplings = couplings.values if couplings.is_number else strength * couplings.values
         self._is_angle = is_angle
         period = _TURN if is_angle else None
         self._site, self._bond = (
@@ -99,10 +114,20 @@ class OwnFields(FoldedVariables, AbstractOwnHamiltonian):
         check_finite_integral(self, "site")
 
     @property
+    def pair_weights(self) -> NDArray[np.float64] | None:
+        return self._pair_weights
+
+    @functools.cached_property
+    def _kept(self) -> tuple[str, ...]:
+        """What the couplings keep of the symmetry of the lattice."""
+        weights = self._pair_weights
+        return self._kept_by(None if weights is None else (weights, np.ones(self.n_sites)))
+
+    @property
     def symmetries(self) -> tuple[str, ...]:
         """Those of the lattice, and the sign of all values if it leaves the energy alone."""
         is_even = self._site.is_even() and self._bond.is_even()
-        return (*self._translation_symmetry, "point_group", *(("z2",) if is_even else ()))
+        return (*self._kept, *(("z2",) if is_even else ()))
 
     @property
     def _made_of(self) -> tuple[Any, ...]:
@@ -114,7 +139,7 @@ class OwnFields(FoldedVariables, AbstractOwnHamiltonian):
         over = "one turn of every angle" if self._is_angle else "all real values on all sites"
         return {
             **super().definitions,
-            "energy": "E = strength sum_<ij> bond(x_i, x_j) + sum_i site(x_i), total; average <E>",
+            "energy": f"E = {self._bonds_in_words} bond(x_i, x_j) + sum_i site(x_i), total; average <E>",
             "reduced_energy": "E / T of a configuration",
             "log_z": f"log of Z = integral of exp(-E/T) over {over}, flat measure, natural logarithm",
             **(ORDER if self._is_angle else {}),
@@ -189,25 +214,28 @@ class OwnFields(FoldedVariables, AbstractOwnHamiltonian):
 
     @property
     def kernel_parameters(self) -> NDArray[np.float64]:
-        *values, strength = list(self.parameters.values())[1:]
-        ends = self.lattice.bonds.astype(np.float64).ravel()
-        return np.array([strength, len(values), *values, *ends])
+        weights = np.ones(self.lattice.n_bonds) if self._pair_weights is None else self._pair_weights
+        bonds = np.column_stack([self.lattice.bonds, weights])
+        values = self._site.parameters.values()
+        return np.array([self._bond_factor, len(values), *values, *bonds.ravel()])
 
     @property
     def action_coefficients(self) -> NDArray[np.float64]:
-        """(strength / T, 1 / T), for the terms (sum_<ij> bond, sum_i site)."""
-        return self.beta * np.array([self.parameters["strength"], 1.0])
+        """(strength / T, 1 / T), for the terms (sum_<ij> J_ij bond, sum_i site); one J goes to the first."""
+        return self.beta * np.array([self._bond_factor, 1.0])
 
     def _action_terms(self, flat: Tensor) -> Tensor:
         # Training asks in float32, but a tensor that a function holds has one dtype.
         x = self.domain.fold(flat.double())
         first, second = self.lattice.bonds.astype(np.int64).T
-        pairs = self._bond(x[:, first], x[:, second]).sum(1)
-        return torch.stack([pairs, self._site(x).sum(1)], dim=1).to(flat.dtype)
+        pairs = self._bond(x[:, first], x[:, second])
+        if self._pair_weights is not None:
+            pairs = pairs * torch.as_tensor(self._pair_weights, device=x.device)
+        return torch.stack([pairs.sum(1), self._site(x).sum(1)], dim=1).to(flat.dtype)
 
     def _energy(self, flat: Tensor) -> Tensor:
         pairs, sites = self._action_terms(flat).unbind(1)
-        return self.parameters["strength"] * pairs + sites
+        return self._bond_factor * pairs + sites
 
     def energy_and_gradient(self, x: NDArray[np.float64]) -> tuple[NDArray, NDArray]:
         """E and dE/dx (not divided by T) of a batch, shapes (n_batch,) and (n_batch, n_sites)."""

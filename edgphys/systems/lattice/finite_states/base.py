@@ -232,8 +232,13 @@ class AbstractFiniteStates(AbstractLatticeSystem):
         log_terms = -self.beta * self.site_table
         log_site = np.logaddexp.reduce(log_terms, axis=-1)
         log_z = math.fsum(log_site) if log_site.ndim else self.n_sites * float(log_site)
-        name = "coupling" if isinstance(self.parameters.get("coupling"), float) else "strength"
+        name = self._factor
         return ReferencePath(name, 0.0, self.parameters[name], log_z, draw=self._draw_free)
+
+    @property
+    def _factor(self) -> str:
+        """Name of the parameter that multiplies all bonds."""
+        return "coupling" if isinstance(self.parameters.get("coupling"), float) else "strength"
 
     def _draw_free(self, n: int, rng: np.random.Generator) -> NDArray[np.float64]:
         """Independent sites, by the largest of energies with Gumbel noise."""

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
 """An energy of one's own for sites of finitely many states: functions of one site and of one bond, tabulated.
 
-    E(s) = strength sum_<ij> bond(v(s_i), v(s_j)) + sum_i site(v(s_i))
+    E(s) = strength sum_<ij> J_ij bond(v(s_i), v(s_j)) + sum_i site(v(s_i))
 
-with v the values of the states. Made by `edgphys.LatticePotential`. The order parameter is the value:
-``magnetization`` is the mean of v over the sites.
+with v the values of the states and J the couplings, 1 unless given. Made by `edgphys.LatticePotential`. The
+order parameter is the value: ``magnetization`` is the mean of v over the sites.
 """
 
 from __future__ import annotations
@@ -44,6 +44,8 @@ class OwnStates(AbstractOwnHamiltonian, AbstractFiniteStates):
         Positive, in the units of the energy (k_B = 1).
     strength : float
         Factor of the bonds: what ladders from independent sites change.
+    coupling : float, dict or array, optional
+        J, of all bonds, of each kind of bond, or of each bond, as `Ising` takes it; default: 1.
     **parameters : float
         Passed to both functions, as far as they take them.
 
@@ -67,19 +69,22 @@ class OwnStates(AbstractOwnHamiltonian, AbstractFiniteStates):
         states: int | Sequence[float],
         temperature: float,
         strength: float = 1.0,
+        coupling: Any = None,
         **parameters: float,
     ) -> None:
-        given = self._set_parameters(lattice, temperature, strength, parameters)
-        self._functions, self._states = (site, bond), states
+        functions = site, bond
+        given, couplings = self._set_parameters(
+            lattice, temperature, strength, coupling, functions, parameters
+        )
+        self._functions, self._states = functions, states
         numbers, self.values = _values_of(states)
         takes = [taken_by(function, name, given) for function, name in ((site, "site"), (bond, "bond"))]
         check_taken(given, takes)
         of_site = np.array([_call(site, "site", (a,), takes[0]) for a in numbers])
         of_bond = np.array([[_call(bond, "bond", (a, b), takes[1]) for b in numbers] for a in numbers])
         _check_symmetric(of_bond, numbers)
-        everywhere = np.ones(lattice.n_bonds), np.ones(lattice.n_sites)
-        factors = (Couplings(self.parameters["strength"], everywhere[0]), Couplings(1.0, everywhere[1]))
-        self._set_energy(of_bond, of_site, *factors)
+        fields = Couplings(1.0, np.ones(lattice.n_sites))
+        self._set_energy(of_bond, of_site, couplings, fields, self.parameters["strength"])
 
     @property
     def order_vectors(self) -> NDArray[np.float64]:  # pyright: ignore[reportIncompatibleVariableOverride]
@@ -104,13 +109,18 @@ class OwnStates(AbstractOwnHamiltonian, AbstractFiniteStates):
         return numbers.astype(np.float64)
 
     @property
+    def _factor(self) -> str:
+        """An argument of the functions may be called coupling."""
+        return "strength"
+
+    @property
     def _made_of(self) -> tuple[Any, ...]:
         return *self._functions, self._states
 
     @property
     def definitions(self) -> dict[str, str]:
         """Definition, with units, of every observable and estimate by name."""
-        energy = "E = strength sum_<ij> bond(v_i, v_j) + sum_i site(v_i), total; average <E>"
+        energy = f"E = {self._bonds_in_words} bond(v_i, v_j) + sum_i site(v_i), total; average <E>"
         order = "m = sum of the values of the states / n_sites per draw; average <m>"
         return {**super().definitions, "energy": energy, "magnetization": order}
 
