@@ -115,7 +115,7 @@ def torus(temperature: float, field: float, n_steps: int) -> dict[str, Any]:
         n_slices=list(TORUS_SLICES),
         methods=["edg", "swendsen_wang"],
         seed=round(100 * field),
-        edg={"n_steps": n_steps, "n_samples": 4000},
+        edg={"n_steps": n_steps, "n_samples": 4000, "n_views": 1},
         mcmc={"n_sweeps": 10_000},
         progress=False,
     )

@@ -61,10 +61,10 @@ def sites_first(
     configurations: xr.DataArray, dims: tuple[str, ...], attrs: Mapping[str, Any]
 ) -> xr.DataArray:
     """With the dims of draws in front, those of sites behind them, and what is averaged over at the end."""
-    last = (attrs["order_axis"],) if "order_axis" in attrs else ()
-    if set(last) <= set(configurations.dims):
-        return configurations.transpose(*dims, ..., *last)
-    raise ValueError(f"configurations must have the dim {last[0]}, got {configurations.dims}")
+    last = [str(attrs["order_axis"])] if "order_axis" in attrs else []
+    if not set(last) <= set(configurations.dims):
+        raise ValueError(f"configurations must have the dim {', '.join(last)}, got {configurations.dims}")
+    return configurations.transpose(*dims, ..., *last)
 
 
 def n_order_states(attrs: Mapping[str, Any]) -> int:
