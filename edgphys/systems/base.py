@@ -157,8 +157,8 @@ class AbstractSystem(Final, AbstractObserving):
         """Exact sums over part of a configuration whose formulas hold for this energy.
 
         "spins": all spins, given a Gaussian field; "equal_spins": those of one sublattice too, all in one
-        field and with one coupling; "cells": a spin given its neighbours, by a law that is the same in every
-        cell; "sites": the field at one site, given its neighbours.
+        field and with one coupling; "single_spins": a spin given its neighbours; "sites": the field at one
+        site, given its neighbours.
         """
         return ()
 

@@ -39,12 +39,16 @@ class ChainPlan:
         moved by a symmetry, and only what the chains visit at all matters.
     most : int
         Draws.
+    looks : int
+        How often training takes a draw, about. Where symmetry moves it every time, four looks are as good as
+        four draws.
     """
 
     n_chains: int = 8
     thin: int = 2
     n_warmup: int = 500
     most: int = 8192
+    looks: int = 4
 
 
 class Reference:
@@ -69,8 +73,8 @@ class Reference:
         self._plan = ChainPlan() if plan is None else plan
         self._systems, self._seed, self._given = systems, job.settings.seed, job.reference
         self._configurations = job.reference
-        # Each step for the finest level takes a batch; four looks at a draw, moved every time, are as good.
-        wanted = job.settings.n_steps * job.settings.batch_size // 4
+        # Each step for the finest level takes a batch.
+        wanted = job.settings.n_steps * job.settings.batch_size // self._plan.looks
         most = min(self._plan.most, max(_FEWEST, _MOST_SITES // job.system.n_variables))
         self._n_draws = min(max(wanted, _FEWEST), most)
         self.told: dict[str, Any] = {"n_energy_calls": 0}

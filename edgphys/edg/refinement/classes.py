@@ -14,6 +14,9 @@ its neighbours known, so that its law is exact.
 
     square, 8 x 8:  root 4 x 4 = 16 sites,  one class of 16 sites (the centres) in 4 colours,  32 exact sites
 
+Where the couplings differ from cell to cell no law serves two sites: nothing is halved, and all sites but
+the exact ones are the root.
+
 Time and memory are linear in the number of sites.
 """
 
@@ -90,7 +93,7 @@ class Classes:
         return len(self.spacings) - 1
 
 
-def split_sites(lattice: Lattice, n_colours: int = 2) -> Classes:
+def split_sites(lattice: Lattice, n_colours: int = 2, *, halved: bool = True) -> Classes:
     """Root, classes and exact sites of a lattice.
 
     Parameters
@@ -99,6 +102,8 @@ def split_sites(lattice: Lattice, n_colours: int = 2) -> Classes:
         Any unit cell, extents and boundaries.
     n_colours : int
         Colours along each axis; where they do not fit a periodic number of cells, the rest gets its own.
+    halved : bool
+        Whether there are coarser levels; if not, all sites that are not exact are the root.
 
     Examples
     --------
@@ -109,6 +114,7 @@ def split_sites(lattice: Lattice, n_colours: int = 2) -> Classes:
     """
     spacings = _spacings(lattice)
     is_exact = _independent_sites(lattice, np.array(spacings[: 2 if is_uneven(lattice) else 1][-1]))
+    spacings = spacings if halved else spacings[:1]
     is_root = np.all(lattice.cells % np.array(spacings[-1]) == 0, axis=1) & ~is_exact
     sites = np.flatnonzero(~is_root & ~is_exact)
     level = np.zeros(len(sites), dtype=np.int64)

@@ -54,6 +54,8 @@ class AbstractLaw(Module, ABC):
         Size of a variable: networks see x / scale; of numbers.
     pair : float
         Coefficient of the bonds.
+    ghost : float
+        What the weight of the field of a site is multiplied by, to stand in the sum of messages.
     grid : float64 tensor, shape (n_grid,)
         All values of a variable, or equidistant ones on which its density is summed.
     by_coupling : tuple of str
@@ -65,6 +67,7 @@ class AbstractLaw(Module, ABC):
     n_even: int
     scale: float
     pair: float | Tensor
+    ghost: float | Tensor = 0.0
     grid: Tensor
 
     def stacked(self, laws: Sequence[Self]) -> Self:

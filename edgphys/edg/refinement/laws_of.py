@@ -1,5 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""Which law serves the sites of a system, by its family."""
+"""Which law serves the sites of a system, by its family, and how far.
+
+One law serves the same site of all cells, from coarse to fine, where bonds of one kind have one weight. In
+a glass every site needs a law of its own: the autoregressive root has them, and takes all sites but the
+exact ones of a lattice that is small enough.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edgphys.edg.refinement.angle_law import AngleLaw
 from edgphys.edg.refinement.law import AbstractLaw
@@ -21,11 +27,18 @@ from edgphys.systems.base import AbstractSystem
 from edgphys.systems.lattice.base import AbstractLatticeSystem
 from edgphys.systems.lattice.ising import AbstractIsing
 
-__all__ = ["common_form", "has_law", "law_of", "why_no_law"]
+__all__ = ["MOST_UNLIKE", "are_alike", "common_form", "field_weights", "has_law", "law_of", "why_no_law"]
+
+# Sites of a lattice whose couplings or fields differ from cell to cell: each has a network of its own, and
+# those that are not exact are drawn one after the other.
+MOST_UNLIKE = 256
 
 
 def _spin_law(system: AbstractIsing, with_field: bool | None) -> SpinLaw:
-    return SpinLaw(system.beta * system.coefficients[0], system.beta * system.coefficients[1], with_field)
+    pair, field = (system.beta * one for one in system.coefficients)
+    if system.one_field:
+        return SpinLaw(pair, field, with_field)
+    return SpinLaw(pair, 0.0, bool(system.site_fields.any()), ghost=field / pair)
 
 
 def _quartic_law(system: Phi4, size: tuple[float, float] | None) -> QuarticLaw:
@@ -84,13 +97,15 @@ def _degree(system: Phi4) -> int:
 class _Kind:
     """How laws of a family are made, and the form that serves several of its systems.
 
-    `serves` says whether a system has laws, `differs` whether one that has none lacks cells that are alike.
+    `serves` says whether the sites of a system have a law, `differs` whether only their fields stand in the
+    way where they have none; `field_weights` gives those of fields that differ from site to site.
     """
 
     law: Callable[[Any, Any], AbstractLaw]
     common_form: Callable[[Any], Any]
     serves: Callable[[Any], bool]
     differs: Callable[[Any], bool]
+    field_weights: Callable[[Any], NDArray[np.float64] | None] = lambda system: None
 
 
 def _any_field(systems: Sequence[AbstractIsing]) -> bool:
@@ -101,24 +116,40 @@ def _declares(partial_sum: str) -> Callable[[Any], bool]:
     return lambda system: partial_sum in partial_sums(system)
 
 
-def _is_alike(system: AbstractLatticeSystem) -> bool:
-    """Whether bonds of one kind have one weight, in all cells."""
+def are_alike(system: AbstractLatticeSystem) -> bool:
+    """Whether all cells are alike: one field, and bonds of one kind with one weight."""
+    if field_weights(system) is not None:
+        return False
     weights, kinds = system.pair_weights, system.lattice.bond_kinds
     if weights is None:
         return True
     return all(np.ptp(weights[kinds == kind]) == 0.0 for kind in np.unique(kinds))
 
 
+def field_weights(system: AbstractLatticeSystem) -> NDArray[np.float64] | None:
+    """Weights of the fields of the sites, shape (n_sites,), where they differ and the law takes them."""
+    return _LAWS[system.family].field_weights(system)
+
+
+def _spin_field_weights(system: AbstractIsing) -> NDArray[np.float64] | None:
+    return None if system.one_field else system.site_weights
+
+
+def _serves_spins(system: AbstractIsing) -> bool:
+    """A field of each site is told in units of the coupling."""
+    return "single_spins" in partial_sums(system) and (system.one_field or system.coefficients[0] != 0.0)
+
+
 def _has_one_table(system: Any) -> bool:
-    return np.ndim(system.site_table) == 1 and _is_alike(system)
+    return np.ndim(system.site_table) == 1
 
 
 def _has_angles(system: Any) -> bool:
-    return system.n_components == 2 and np.ndim(system.field) == 0 and _is_alike(system)
+    return system.n_components == 2 and np.ndim(system.field) == 0
 
 
 _LAWS = {
-    "ising": _Kind(_spin_law, _any_field, _declares("cells"), _declares("spins")),
+    "ising": _Kind(_spin_law, _any_field, _serves_spins, lambda system: False, _spin_field_weights),
     "phi4": _Kind(_quartic_law, _largest, _declares("sites"), lambda system: False),
     "states": _Kind(_states_law, _same_tables, _has_one_table, lambda system: True),
     "rotor": _Kind(_angle_law, _angle_form, _has_angles, lambda system: system.n_components == 2),
@@ -126,17 +157,26 @@ _LAWS = {
 
 
 def has_law(system: AbstractSystem) -> bool:
-    """Whether there is a law for the sites of `system`: by its family, with the family's own energy.
+    """Whether there are laws for the sites of `system`: by its family, with the family's own energy.
 
-    One law serves the sites of all cells: couplings may differ by kind of bond, not from cell to cell.
+    Where couplings or fields differ from cell to cell, and not by kind of bond alone, up to 256 sites.
     """
-    return system.family in _LAWS and _LAWS[system.family].serves(system)
+    of_law = _LAWS.get(system.family)
+    return of_law is not None and of_law.serves(system) and _is_small_or_alike(system)
+
+
+def _is_small_or_alike(system: Any) -> bool:
+    return system.lattice.n_sites <= MOST_UNLIKE or are_alike(system)
 
 
 def why_no_law(system: AbstractSystem) -> str:
     """Where a system of a family with laws has none: why, as the end of a sentence; or nothing."""
     of_law = _LAWS.get(system.family)
-    return "" if of_law is None or not of_law.differs(system) else " whose couplings differ from cell to cell"
+    if of_law is None:
+        return ""
+    if of_law.serves(system) and not _is_small_or_alike(system):
+        return f", more than {MOST_UNLIKE} whose couplings or fields differ"
+    return " whose fields differ from site to site" if of_law.differs(system) else ""
 
 
 def law_of(system: AbstractLatticeSystem, form: Any = None) -> AbstractLaw:
@@ -156,7 +196,7 @@ def law_of(system: AbstractLatticeSystem, form: Any = None) -> AbstractLaw:
     if not has_law(system):
         *most, last = _LAWS
         families = f"{', '.join(most)} or {last} of two components"
-        words = f"system must be of family {families}, the same in all cells; got {system!r}"
+        words = f"system must be of family {families}, with one field for all sites; got {system!r}"
         raise UnknownNameError(words, "system")
     return _LAWS[system.family].law(system, form)
 

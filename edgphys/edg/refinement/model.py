@@ -21,7 +21,7 @@ from edgphys.edg.core.module import Module
 from edgphys.edg.refinement.classes import SiteClass, split_sites
 from edgphys.edg.refinement.couplings import Couplings
 from edgphys.edg.refinement.law import AbstractLaw, spread
-from edgphys.edg.refinement.laws_of import law_of
+from edgphys.edg.refinement.laws_of import are_alike, field_weights, law_of
 from edgphys.edg.refinement.site_means import SiteMeans
 from edgphys.edg.refinement.windows import Window, neighbour_table, neighbour_weights, windows_of
 from edgphys.systems.lattice.base import AbstractLatticeSystem
@@ -69,6 +69,7 @@ class Refinement(Module):
     around_exact: Tensor
     inner_weights: Tensor | None
     weights_around: Tensor | None
+    field_weights: Tensor | None
 
     def __init__(
         self,
@@ -85,8 +86,9 @@ class Refinement(Module):
         self.system, self.radius = system, float(radius)
         self.law: AbstractLaw = law_of(system, form)
         self.bump: Tensor | None = None
-        self.classes = split_sites(system.lattice, n_colours)
-        self.means = SiteMeans(self.classes, system.pair_weights)
+        self.classes = split_sites(system.lattice, n_colours, halved=are_alike(system))
+        fields = field_weights(system)
+        self.means = SiteMeans(self.classes, system.pair_weights, fields)
         generator = torch.Generator().manual_seed(seed)
         self.networks = nn.ModuleDict()
         for number, window in enumerate(windows_of(self.classes, radius)):
@@ -107,11 +109,12 @@ class Refinement(Module):
         }
         for name, value in buffers.items():
             self.register_buffer(name, torch.from_numpy(value), persistent=False)
-        # Of these bonds, where they are not all alike.
+        # Of these bonds, and of the fields, where they are not all alike.
         around = neighbour_weights(lattice, exact, weights)
         of_bonds = {
             "inner_weights": None if weights is None else torch.from_numpy(weights[is_inner]),
             "weights_around": None if around is None else torch.from_numpy(around),
+            "field_weights": None if fields is None else torch.from_numpy(fields),
         }
         for name, value in of_bonds.items():
             self.register_buffer(name, value, persistent=False)
@@ -168,14 +171,14 @@ class Refinement(Module):
         """
         law = (couplings or self.couplings).law
         configurations, total = self.draw_learned(coarse, generator, couplings)
-        around = self._around_exact(configurations)
+        around = self._around_exact(configurations, law)
         x = law.draw_exact(around, generator)
         configurations[:, self.exact] = x
         return configurations, total + law.exact_log_prob(x, around).sum(1)
 
     def complete(self, configurations: Tensor, generator: torch.Generator) -> Tensor:
         """A copy with the exact sites drawn from their density given all others."""
-        x = self.law.draw_exact(self._around_exact(configurations), generator)
+        x = self.law.draw_exact(self._around_exact(configurations, self.law), generator)
         return configurations.index_copy(1, self.exact, x.to(configurations.dtype))
 
     def draw_learned(
@@ -214,8 +217,11 @@ class Refinement(Module):
         first, second = self.inner_bonds
         pairs = law.bond(x[:, first], x[:, second])
         bonds = (pairs if self.inner_weights is None else pairs * self.inner_weights.to(x)).sum(1)
+        if self.field_weights is not None:
+            fields = x[:, self.inner] @ self.field_weights[self.inner].to(x)
+            bonds = bonds + spread(law.ghost, fields) * fields
         local = law.local(x[:, self.inner]).sum(1) + power * spread(law.pair, bonds) * bonds
-        exact = law.log_normaliser(power * self._around_exact(x)).sum(1)
+        exact = law.log_normaliser(power * self._around_exact(x, law)).sum(1)
         return local + exact + self.system.log_constant
 
     def log_density(self, configurations: Tensor, couplings: Couplings | None = None) -> Tensor:
@@ -227,7 +233,8 @@ class Refinement(Module):
         couplings : Couplings, optional
         """
         total = self.learned_log_density(configurations, range(self.n_classes), couplings)
-        around, law = self._around_exact(configurations), (couplings or self.couplings).law
+        law = (couplings or self.couplings).law
+        around = self._around_exact(configurations, law)
         return total + law.exact_log_prob(configurations[:, self.exact], around).sum(1)
 
     def learned_log_density(
@@ -251,7 +258,7 @@ class Refinement(Module):
         """
         given = couplings or self.couplings
         seen = self._seen(configurations)
-        around = self._around_exact(configurations)
+        around = self._around_exact(configurations, given.law)
         total = torch.zeros(len(configurations), device=configurations.device)
         for number in numbers:
             sites = self.get_buffer(f"_sites_{number}")
@@ -262,7 +269,8 @@ class Refinement(Module):
 
     def root_moments(self, configurations: Tensor, couplings: Couplings | None = None) -> Tensor:
         """Mean moments of the root's sites, shape (n_batch, n_root, n_moments)."""
-        law, around = (couplings or self.couplings).law, self._around_exact(configurations)
+        law = (couplings or self.couplings).law
+        around = self._around_exact(configurations, law)
         return self.means.moments(law, configurations, around, self.root)
 
     @torch.no_grad()
@@ -302,15 +310,21 @@ class Refinement(Module):
             window, self.get_buffer(f"_edges_{number}"), bump
         )
 
-    def _around_exact(self, configurations: Tensor) -> Tensor:
-        """Messages of the neighbours of the exact sites, times weights of bonds, (.., n_batch, n_exact)."""
+    def _around_exact(self, configurations: Tensor, law: AbstractLaw | None = None) -> Tensor:
+        """Messages of the neighbours of the exact sites, times weights of bonds, (.., n_batch, n_exact).
+
+        With the field of each, where they differ.
+        """
         padded = nn.functional.pad(self.law.message(configurations), (0, 1))
         total = padded.new_zeros(*padded.shape[:-1], len(self.exact))
         weights = None if self.weights_around is None else self.weights_around.to(total).T
         for k, column in enumerate(self.around_exact.T):
             near = padded.index_select(-1, column)
             total = total + (near if weights is None else near * weights[k])
-        return total
+        if self.field_weights is None:
+            return total
+        ghost = (self.law if law is None else law).ghost
+        return total + spread(ghost, total) * self.field_weights[self.exact].to(total)
 
 
 def _key(one: SiteClass) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, cast, final
 
 from edgphys._checks import choice, number
-from edgphys.edg.core.chain_reference import Reference
+from edgphys.edg.core.chain_reference import ChainPlan, Reference
 from edgphys.edg.core.conditions import Conditions
 from edgphys.edg.core.model import AbstractEDGModel
 from edgphys.edg.core.model_options import ModelOptions, option, set_fields
@@ -17,7 +17,7 @@ from edgphys.edg.core.training import History, train_stages
 from edgphys.edg.refinement.generative_model import RefinementModel
 from edgphys.edg.refinement.generator import LatticeGenerator
 from edgphys.edg.refinement.law_stages import batch_size_for, law_stages
-from edgphys.edg.refinement.laws_of import has_law, why_no_law
+from edgphys.edg.refinement.laws_of import are_alike, has_law, why_no_law
 from edgphys.edg.refinement.root_edg import fit_with_root, has_edg_root, laws_among, root_model, root_target
 from edgphys.edg.targets.continuous import eased
 from edgphys.errors import ArgumentValueError
@@ -28,6 +28,8 @@ __all__ = ["RefinementOptions", "RefinementRecipe"]
 _ROOTS = ("autoregressive", "edg")
 # Steps for a range of couplings over those for one.
 _RANGE_TIMES = 1.5
+# No symmetry moves the draws of a glass, so that training needs more of them.
+_OF_A_GLASS = ChainPlan(most=2**16, looks=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,6 +109,9 @@ class RefinementRecipe(AbstractRecipe):
         if options.root == "edg" and not has_edg_root(system):
             words = f"must be 'autoregressive' for {system.name}, whose coarse sites have no continuous form"
             raise ArgumentValueError(f"root {words}, got 'edg'", "root")
+        if options.root == "edg" and not are_alike(cast(AbstractLatticeSystem, system)):
+            words = "must be 'autoregressive' for couplings or fields that differ from cell to cell"
+            raise ArgumentValueError(f"root {words}, got 'edg'", "root")
         if options.conditions and options.root != "autoregressive":
             raise ArgumentValueError(
                 f"root must be 'autoregressive' for a sampler with conditions, got {options.root!r}", "root"
@@ -148,7 +153,8 @@ class RefinementRecipe(AbstractRecipe):
         laws = _laws(job.system, job.options, job.settings.seed).to(job.device)
         if job.start is not None:
             _take_over(laws, job.start.target.laws)
-        reference = Reference(job, [job.system] if laws.range is None else laws.range.systems)
+        plan = ChainPlan() if are_alike(laws.system) else _OF_A_GLASS
+        reference = Reference(job, [job.system] if laws.range is None else laws.range.systems, plan)
         if job.options.root == "autoregressive":
             model = RefinementModel(laws, job.options.n_path_steps)
             stages = law_stages(laws, job.training, job.settings, reference)

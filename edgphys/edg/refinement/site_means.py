@@ -25,7 +25,7 @@ from torch import Tensor, nn
 
 from edgphys.edg.core.module import Module
 from edgphys.edg.refinement.classes import Classes
-from edgphys.edg.refinement.law import AbstractLaw
+from edgphys.edg.refinement.law import AbstractLaw, spread
 from edgphys.edg.refinement.windows import neighbour_table, neighbour_weights
 
 __all__ = ["SiteMeans"]
@@ -40,14 +40,22 @@ class SiteMeans(Module):
     classes : Classes
     weights : float64 array, shape (n_bonds,), optional
         Of the bonds; default: all 1.
+    fields : float64 array, shape (n_sites,), optional
+        Weights of the fields, where they differ from site to site.
     """
 
     inner: Tensor
     exact: Tensor
     times: Tensor
     weights: Tensor | None
+    fields: Tensor | None
 
-    def __init__(self, classes: Classes, weights: NDArray[np.float64] | None = None) -> None:
+    def __init__(
+        self,
+        classes: Classes,
+        weights: NDArray[np.float64] | None = None,
+        fields: NDArray[np.float64] | None = None,
+    ) -> None:
         super().__init__()
         n_sites = classes.lattice.n_sites
         around = neighbour_table(classes.lattice, np.arange(n_sites))
@@ -56,6 +64,8 @@ class SiteMeans(Module):
         shared = 1.0 if of_bonds is None else of_bonds[:, None, :]
         kept = None if of_bonds is None else torch.from_numpy(np.ascontiguousarray(of_bonds.T))
         self.register_buffer("weights", kept, persistent=False)
+        told = None if fields is None else torch.from_numpy(fields)
+        self.register_buffer("fields", told, persistent=False)
         position = np.full(n_sites + 1, len(classes.exact))
         position[classes.exact] = np.arange(len(classes.exact))
         near = position[around]
@@ -91,6 +101,8 @@ class SiteMeans(Module):
         x = message.index_select(-1, sites)
         padded, rest = nn.functional.pad(message, (0, 1)), nn.functional.pad(around_exact, (0, 1))
         field = torch.zeros_like(x)
+        if self.fields is not None:
+            field = field + spread(law.ghost, x) * self.fields[sites].to(x)
         for k, inner in enumerate(self.inner[:, sites]):
             near = padded.index_select(-1, inner)
             field = field + (near if self.weights is None else near * self.weights[k, sites].to(near))

@@ -28,6 +28,9 @@ class SpinLaw(AbstractLaw):
         beta J and beta h.
     with_field : bool, optional
         Whether the coefficient has an even part; default: if there is a field.
+    ghost : float
+        Field over coupling, where fields differ from site to site: as if each spin had one more neighbour,
+        which is up, joined by the weight of its field.
 
     Examples
     --------
@@ -38,12 +41,19 @@ class SpinLaw(AbstractLaw):
     """
 
     scale: ClassVar[float] = 1.0
-    by_coupling: ClassVar[tuple[str, ...]] = ("pair", "bias")
+    by_coupling: ClassVar[tuple[str, ...]] = ("pair", "bias", "ghost")
     grid: Tensor
 
-    def __init__(self, reduced_coupling: float, reduced_field: float, with_field: bool | None = None) -> None:
+    def __init__(
+        self,
+        reduced_coupling: float,
+        reduced_field: float,
+        with_field: bool | None = None,
+        *,
+        ghost: float = 0.0,
+    ) -> None:
         super().__init__()
-        self.pair, self.bias = float(reduced_coupling), float(reduced_field)
+        self.pair, self.bias, self.ghost = float(reduced_coupling), float(reduced_field), float(ghost)
         self.n_odd, self.n_even = 1, int(self.bias != 0.0 if with_field is None else with_field)
         self.register_buffer("grid", torch.tensor([-1.0, 1.0], dtype=torch.float64), persistent=False)
 

@@ -125,7 +125,6 @@ class AbstractCoupledSystem(AbstractGivenCouplings):
         couplings, fields, strength = self._set_given(lattice, temperature, coupling, field, strength)
         self.one_coupling, self.one_field = couplings.is_number, fields.is_number
         self.is_uniform = self.one_coupling and self.one_field
-        self._cells_alike = isinstance(couplings.given, float | dict)
         self.coefficients = (
             self.coupling if couplings.is_number else strength,
             self.field if fields.is_number else 1.0,

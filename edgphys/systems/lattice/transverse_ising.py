@@ -247,7 +247,6 @@ class TransverseIsing(AbstractIsing):
         bonds, self._estimator = (np.append(*one)[copies] for one in (reduced, estimator))
         self._terms = [*self._quantum_terms(copies), (reduced[1], (copies < 0).astype(float))]
         self.is_uniform, self.one_coupling, self.one_field = False, False, True
-        self._cells_alike = not isinstance(self.coupling, list)
         self.coefficients = strength, self.longitudinal_field / n
         self.bond_weights, self.site_weights = self.temperature * bonds, np.ones(self.n_sites)
         self.bond_couplings = strength * self.bond_weights
@@ -286,7 +285,7 @@ class TransverseIsing(AbstractIsing):
     def classical(self) -> Ising:
         """The Ising model of the same weights, up to C, at the same temperature."""
         (strength, field), couplings = self.coefficients, self.bond_weights
-        if self._cells_alike:
+        if not isinstance(self.coupling, list):
             each = zip(self.lattice.unit_cell.kinds, self._terms, strict=True)
             couplings = {kind: self.temperature * one for kind, (one, _) in each}
         return Ising(self.lattice, self.temperature, couplings, field, strength)

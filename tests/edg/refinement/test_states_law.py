@@ -195,9 +195,11 @@ def test_two_states_are_a_spin():
     assert float(law.log_prob(up, logits)) == pytest.approx(0.7 - math.log(2.0 * math.cosh(0.7)), abs=1e-14)
 
 
-def test_couplings_that_differ_from_cell_to_cell_have_no_law():
+def test_fields_of_each_site_and_large_glasses_have_no_law():
     lattice = lattices.build("square", (4, 4))
     assert has_law(ep.Potts(lattice, 1.0))
-    assert not has_law(ep.Potts(lattice, 1.0, coupling=lattices.random_bonds(lattice, seed=0)))
-    with pytest.raises(ValueError, match="the same in all cells"):
+    assert has_law(ep.Potts(lattice, 1.0, coupling=lattices.random_bonds(lattice, seed=0)))
+    large = lattices.build("square", (17, 17))
+    assert not has_law(ep.Potts(large, 1.0, coupling=lattices.random_bonds(large, seed=0)))
+    with pytest.raises(ValueError, match="with one field for all sites"):
         law_of(ep.Potts(lattice, 1.0, field=np.linspace(0.0, 1.0, 16)))
