@@ -121,15 +121,15 @@ def torus(temperature: float, field: float, n_steps: int) -> dict[str, Any]:
     )
     limit, known = ep.extrapolate_time_step(scan), make().exact_results()
     row: dict[str, Any] = {"temperature": temperature, "field": field, "n_steps": n_steps}
-    row["ess"] = scan["ess"].sel(method="edg").values.tolist()
+    row["ess"] = ep.at(scan, method="edg")["ess"].values.tolist()
     for method in ("edg", "swendsen_wang"):
-        one = limit.sel(method=method)
+        one = ep.at(limit, method=method)
         row[method] = {
             name: {"value": value, "err": err, "exact": known[name], "z": (value - known[name]) / err}
             for name in ("log_z", *NAMES)
             if np.isfinite(value := float(one[name])) and (err := float(one[f"{name}_err"]))
         }
-    last = scan.sel(method="edg", n_slices=TORUS_SLICES[-1])
+    last = ep.at(scan, method="edg").sel(n_slices=TORUS_SLICES[-1])
     row["z_without_extrapolation"] = (float(last["log_z"]) - known["log_z"]) / float(last["log_z_err"])
     return row
 
