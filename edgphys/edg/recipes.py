@@ -2,7 +2,7 @@
 """Which decoder samples which system: the registry of recipes, by name and by the geometry of the system.
 
 decoder        systems
-refinement     Ising, phi^4, finitely many states and XY on a lattice of any size: the default there
+refinement     Ising, phi^4, finitely many states and angles on a lattice of any size: the default there
 field          on a lattice; equivariant under the space group; the default for other lattice systems
 mixture        any differentiable system of up to some dozens of variables
 hamiltonian    the same, with Hamiltonian dynamics of the energy in the decoder (GHD)
@@ -29,6 +29,7 @@ from edgphys.edg.mixture.recipe import HamiltonianRecipe, MixtureRecipe
 from edgphys.edg.particles.recipe import ParticleRecipe
 from edgphys.edg.refinement.recipe import RefinementRecipe
 from edgphys.errors import ArgumentTypeError, ArgumentValueError, UnknownNameError
+from edgphys.mcmc.algorithms import algorithms_for
 from edgphys.systems.base import AbstractSystem
 
 __all__ = ["RECIPES", "option_names", "reason_for", "recipe_for"]
@@ -90,7 +91,7 @@ def recipe_for(system: AbstractSystem, given: Mapping[str, Any]) -> tuple[Abstra
     if not able:
         reasons = "; ".join(str(recipe.serves(system)) for recipe in defaults)
         raise UnknownNameError(
-            f"system must be one that a decoder serves, got {system!r}: {reasons}", "system"
+            f"system must be one that a decoder serves, got {system!r}: {reasons}{_instead(system)}", "system"
         )
     name = given.pop("decoder", None) or _chosen(system, given, defaults).name
     allowed = ("auto", *(recipe.name for recipe in defaults if recipe.name in able), *able)
@@ -109,6 +110,13 @@ def recipe_for(system: AbstractSystem, given: Mapping[str, Any]) -> tuple[Abstra
         )
     options = recipe.options(**given)
     return recipe, recipe.complete(system, replace(options, conditions=_ranges(system, recipe, options)))
+
+
+def _instead(system: AbstractSystem) -> str:
+    """What serves a system that no decoder does, as the end of a sentence."""
+    chains = algorithms_for(system)
+    ladder = " and ep.free_energy by mbar or ti" if system.has_reference else ""
+    return f"; chains by {', '.join(chains)}{ladder} serve it" if chains else ""
 
 
 def _ranges(system: AbstractSystem, recipe: AbstractRecipe, options: ModelOptions) -> Any:

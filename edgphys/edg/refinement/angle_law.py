@@ -8,10 +8,9 @@ a density with respect to d theta. The harmonics come from a network that turns 
 ``exp(pair <u, s>) / 2 pi I_0(pair |s|)`` with u the unit vector of the angle, s the sum of those of the
 neighbours, and pair = beta J.
 
-The learned density is evaluated on equidistant nodes that turn with the first harmonic, and linear between
-them, so that normaliser, density and inverse distribution function are closed forms and weights exact. The
-sum over the nodes converges exponentially to the integral; the density differs from that of the family by
-the square of the step.
+The learned density is that of `edgphys.edg.refinement.circle_table`, linear between nodes, so that weights
+are exact. The sum over the nodes converges exponentially to the integral; the density differs from that of
+the family by the square of the step.
 """
 
 from __future__ import annotations
@@ -23,15 +22,24 @@ import torch
 from torch import Tensor
 
 from edgphys.edg.refinement.angle_network import AngleNetwork
+from edgphys.edg.refinement.circle_table import CircleTable, circle, harmonics_of, wrapped
 from edgphys.edg.refinement.law import AbstractLaw, spread
 from edgphys.edg.refinement.von_mises import draw_von_mises, log_bessel
 
-__all__ = ["AngleLaw"]
+__all__ = ["N_HARMONICS", "AngleLaw", "node_counts"]
 
 N_HARMONICS = 4
 # Nodes of tables, and values for averages over densities: the fewest, and over the width of the narrowest
 # density, (beta J degree)^(-1/2), so that the trapezoid rule has converged.
 _FEWEST, _PER_WIDTH = (64, 16), (20.0, 8.0)
+
+
+def node_counts(curvature: float) -> tuple[int, int]:
+    """Of tables and of averages, for densities of that second derivative of the logarithm at most."""
+    nodes, grid = (
+        max(n, math.ceil(k * math.sqrt(curvature))) for n, k in zip(_FEWEST, _PER_WIDTH, strict=True)
+    )
+    return nodes, grid
 
 
 @final
@@ -71,16 +79,16 @@ class AngleLaw(AbstractLaw):
         super().__init__()
         self.pair, self.bias = float(reduced_coupling), float(reduced_field)
         self.with_field = self.bias != 0.0 if with_field is None else with_field
-        self.strength, root = strength, math.sqrt(strength)
-        n_nodes, n_grid = (max(n, math.ceil(k * root)) for n, k in zip(_FEWEST, _PER_WIDTH, strict=True))
-        self.register_buffer("nodes", _circle(n_nodes), persistent=False)
+        self.strength = strength
+        n_nodes, n_grid = node_counts(strength)
+        self.register_buffer("nodes", circle(n_nodes), persistent=False)
         self.register_buffer("harmonics", self.moments(self.nodes).T, persistent=False)
-        self.register_buffer("grid", _circle(n_grid), persistent=False)
+        self.register_buffer("grid", circle(n_grid), persistent=False)
         self.register_buffer("powers", self.moments(self.grid).T.float(), persistent=False)
 
     def network(self, n_inputs, n_edges, width, generator, *, n_stacked=None, n_bumps=0):
         """Equivariant under rotations and reflections."""
-        more = {"n_stacked": n_stacked, "n_bumps": n_bumps, "with_field": self.with_field}
+        more = {"n_stacked": n_stacked, "n_bumps": n_bumps, "n_axes": int(self.with_field)}
         return AngleNetwork(n_inputs, n_edges, N_HARMONICS, width, generator, **more)
 
     def seen(self, x: Tensor) -> Tensor:
@@ -100,19 +108,18 @@ class AngleLaw(AbstractLaw):
 
     def log_prob(self, x: Tensor, *coefficients: Tensor) -> Tensor:
         """Log-density of the tabulated law; of cosines and of sines, shape (..., n_harmonics)."""
-        return _Table(self, *(one.to(x.dtype) for one in coefficients)).log_density(x)
+        return self._table(*(one.to(x.dtype) for one in coefficients)).log_density(x)
 
     def draw(self, *coefficients) -> tuple[Tensor, Tensor]:
         """By inversion."""
         *harmonics, generator = coefficients
-        table = _Table(self, *harmonics)
+        table = self._table(*harmonics)
         x = table.draw(generator)
         return x, table.log_density(x)
 
     def moments(self, x: Tensor) -> Tensor:
         """Cosines, then sines, of the first multiples of x."""
-        multiples = x[..., None] * torch.arange(1, N_HARMONICS + 1, device=x.device)
-        return torch.cat([torch.cos(multiples), torch.sin(multiples)], dim=-1)
+        return harmonics_of(x, N_HARMONICS)
 
     def mean_log_prob(self, moments: Tensor, *coefficients: Tensor) -> Tensor:
         """sum_m a_m <cos m theta> + b_m <sin m theta> - log Z, without the interpolation between nodes."""
@@ -143,70 +150,17 @@ class AngleLaw(AbstractLaw):
         """By rejection."""
         along, across = given = self._given(neighbour_sum.double())
         turn = draw_von_mises(torch.linalg.vector_norm(given, dim=0), generator)
-        return _wrapped(torch.atan2(across, along) + turn).to(neighbour_sum.dtype)
+        return wrapped(torch.atan2(across, along) + turn).to(neighbour_sum.dtype)
 
     def _given(self, neighbour_sum: Tensor) -> Tensor:
         """beta (J s + h), the exponent's vector."""
         along, across = spread(self.pair, neighbour_sum[0]) * neighbour_sum
         return torch.stack([along + spread(self.bias, along), across])
 
+    def _table(self, cosines: Tensor, sines: Tensor) -> CircleTable:
+        return CircleTable(self.harmonics, *self._with_bias(cosines, sines))
+
     def _with_bias(self, cosines: Tensor, sines: Tensor) -> tuple[Tensor, Tensor]:
         """Sites without neighbours follow the field alone."""
         bias = spread(self.bias, cosines)
         return torch.cat([cosines[..., :1] + bias, cosines[..., 1:]], dim=-1), sines
-
-
-class _Table:
-    """Densities of a batch of laws by their logarithms at nodes that turn with the first harmonic."""
-
-    def __init__(self, law: AngleLaw, cosines: Tensor, sines: Tensor) -> None:
-        cosines, sines = law._with_bias(cosines, sines)
-        self.centre = torch.atan2(sines[..., 0], cosines[..., 0]).detach()
-        turn = law.moments(self.centre)
-        cos, sin = turn.chunk(2, dim=-1)
-        turned = torch.cat([cosines * cos + sines * sin, sines * cos - cosines * sin], dim=-1)
-        height = turned @ law.harmonics.to(turned)
-        self.n_nodes = height.shape[-1]
-        self.step = 2.0 * math.pi / self.n_nodes
-        self.top = height.detach().amax(dim=-1)
-        self.density = torch.exp(height - self.top[..., None])
-        # The trapezoid rule on the circle.
-        self.log_total = torch.log(self.density.sum(-1)) + self.top + math.log(self.step)
-
-    def log_density(self, x: Tensor) -> Tensor:
-        """At x, shape (...)."""
-        place = (_wrapped(x - self.centre) + math.pi) / self.step
-        piece = place.floor().clamp(0, self.n_nodes - 1)
-        part = (place - piece).clamp(0.0, 1.0)
-        start = self._at(piece.long())
-        end = self._at((piece.long() + 1) % self.n_nodes)
-        return torch.log(start + part * (end - start)) + self.top - self.log_total
-
-    @torch.no_grad()
-    def draw(self, generator: torch.Generator) -> Tensor:
-        """A piece by its mass, then a point in it."""
-        like = {"generator": generator, "dtype": self.density.dtype, "device": self.density.device}
-        cumulative = (self.density + self.density.roll(-1, dims=-1)).cumsum(-1)
-        level = torch.rand((*self.top.shape, 1), **like) * cumulative[..., -1:]
-        piece = torch.searchsorted(cumulative, level, right=True).clamp(max=self.n_nodes - 1)[..., 0]
-        uniform = 1.0 - torch.rand(self.top.shape, **like)  # in (0, 1]
-        start, end = self._at(piece), self._at((piece + 1) % self.n_nodes)
-        # The root of  start t + (end - start) t^2 / 2 = uniform (start + end) / 2  without cancellation.
-        part = uniform * (start + end) / (start + torch.sqrt(start**2 + uniform * (end**2 - start**2)))
-        return _wrapped(self.centre - math.pi + (piece + part) * self.step)
-
-    def _at(self, node: Tensor) -> Tensor:
-        """Unnormalised density at nodes; never 0, so that its logarithm is finite."""
-        return self.density.gather(-1, node[..., None])[..., 0].clamp(min=1e-37)
-
-
-def _circle(n: int) -> Tensor:
-    """n equidistant angles from -pi."""
-    return torch.arange(n, dtype=torch.float64) * (2.0 * math.pi / n) - math.pi
-
-
-def _wrapped(x: Tensor) -> Tensor:
-    """The same angle in [-pi, pi)."""
-    turned = x - 2.0 * math.pi * torch.floor((x + math.pi) / (2.0 * math.pi))
-    # Rounding may give pi itself, or an angle just below -pi.
-    return torch.where((turned >= math.pi) | (turned < -math.pi), turned.new_tensor(-math.pi), turned)

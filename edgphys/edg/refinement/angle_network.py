@@ -11,7 +11,9 @@ reflection changes the sign of Im u and must change that of B alone: with f two 
 
     A = (f(u) + f(conj u)) W + b ,        B = (f(u) - f(conj u)) V .
 
-W, V, L, b start at zero. A field is one more vector, along the axis from which angles are counted.
+W, V, L, b start at zero. Where bonds have harmonics beyond the first, so has L: C_m += sum_k L_mk w_k^m. A
+field is one more vector, along the axis from which angles are counted; with one across it, too, nothing of
+the symmetry is left.
 """
 
 from __future__ import annotations
@@ -38,10 +40,11 @@ class AngleNetwork(AbstractNetwork):
     n_inputs, n_edges, width, generator, n_stacked, n_bumps
         As in `OddEvenNetwork`.
     n_harmonics : int
-    with_field : bool
+    n_axes : int
+        Fixed vectors: none, one along the field, or two.
+    n_linear : int
+        Harmonics with an L.
     """
-
-    by_input = ("first", "first_odd", "linear", "frame")
 
     def __init__(
         self,
@@ -51,12 +54,14 @@ class AngleNetwork(AbstractNetwork):
         width: int,
         generator: torch.Generator,
         *,
-        with_field: bool = False,
+        n_axes: int = 0,
+        n_linear: int = 1,
         n_stacked: int | None = None,
         n_bumps: int = 0,
     ) -> None:
         super().__init__()
-        self.n_bumps, self.n_before = n_bumps, int(with_field)
+        self.n_bumps, self.n_before, self.n_linear = n_bumps, n_axes, n_linear
+        self.by_input = ("first", "first_odd", "linear", "frame", *(("higher",) if n_linear > 1 else ()))
         stack, n_inputs = () if n_stacked is None else (n_stacked,), n_inputs + self.n_before
 
         def normal(n_in: int, n_out: int, size: float) -> nn.Parameter:
@@ -72,6 +77,8 @@ class AngleNetwork(AbstractNetwork):
         self.third, self.third_odd = zeros(width, n_harmonics), zeros(width, n_harmonics)
         self.linear = zeros(n_inputs, max(n_bumps, 1))
         self.bias = zeros(max(n_bumps, 1), n_harmonics)
+        if n_linear > 1:
+            self.higher = zeros(n_inputs, (n_linear - 1) * max(n_bumps, 1))
         # Sites are listed from near to far.
         near = 1.0 / (1.0 + torch.arange(n_inputs))
         self.frame = nn.Parameter((near / near.sum())[:, None].repeat(*stack, 1, 1))
@@ -93,11 +100,11 @@ class AngleNetwork(AbstractNetwork):
         signal = torch.stack([even + odd, even - odd]) + weights["first_bias"]
         if edges is not None:
             signal = signal * (1.0 + edges @ weights["edge"])
-        linear, second, bias = torch.stack([x, y]) @ weights["linear"], 1.0, weights["bias"]
+        second, bias = 1.0, weights["bias"]
+        linear = self._linear(weights, x, y, bump)
         if bump is not None:
             first, second = (1.0 + bump @ weights["modulation"]).chunk(2, dim=-1)
             signal, bias = signal * first, bump @ bias
-            linear = (linear * bump).sum(-1, keepdim=True)
         inner = second * ((torch.sigmoid(signal) - 0.5) @ weights["second"])
         plus, minus = torch.sigmoid(inner + weights["second_bias"])
         even = (plus + minus - 1.0) @ weights["third"] + BIAS_GAIN * bias
@@ -108,21 +115,39 @@ class AngleNetwork(AbstractNetwork):
         """With the direction of the field before all others."""
         if not self.n_before:
             return window
-        unit = window.new_zeros(*window.shape[:-1], 1)
-        unit.select(axis, 0).fill_(1.0)
+        unit = window.new_zeros(*window.shape[:-1], self.n_before)
+        for k in range(self.n_before):
+            unit[..., k].select(axis, k).fill_(1.0)
         return torch.cat([unit, window], dim=-1)
+
+    def _linear(self, weights: dict[str, Tensor], x: Tensor, y: Tensor, bump: Tensor | None) -> Tensor:
+        """sum_k L_mk w_k^m, real and imaginary parts, shape (2, ..., n_linear)."""
+        matrices = [weights["linear"]]
+        if self.n_linear > 1:
+            matrices += weights["higher"].chunk(self.n_linear - 1, dim=-1)
+        sums = [
+            torch.stack(power) @ matrix
+            for power, matrix in zip(_powers(x, y, self.n_linear), matrices, strict=True)
+        ]
+        if bump is not None:
+            sums = [(one * bump).sum(-1, keepdim=True) for one in sums]
+        return sums[0] if len(sums) == 1 else torch.cat(sums, dim=-1)
+
+
+def _powers(x: Tensor, y: Tensor, n: int) -> list[tuple[Tensor, Tensor]]:
+    """(x + i y)^m, m = 1 .. n: real and imaginary parts."""
+    powers = [(x, y)]
+    for _ in range(n - 1):
+        real, imaginary = powers[-1]
+        powers.append((real * x - imaginary * y, real * y + imaginary * x))
+    return powers
 
 
 def _turned(
     even: Tensor, odd: Tensor, along: Tensor, across: Tensor, linear: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """(A_m + i B_m) n^m, and L in the first: real and imaginary parts."""
-    powers = [(along, across)]
-    for _ in range(even.shape[-1] - 1):
-        real, imaginary = powers[-1]
-        powers.append((real * along - imaginary * across, real * across + imaginary * along))
+    """(A_m + i B_m) n^m, and the linear part in the first: real and imaginary parts."""
+    powers = _powers(along, across, even.shape[-1])
     real, imaginary = (torch.cat(parts, dim=-1) for parts in zip(*powers, strict=True))
-    first = torch.zeros(even.shape[-1], device=even.device)
-    first[0] = 1.0
-    x, y = linear
-    return even * real - odd * imaginary + x * first, odd * real + even * imaginary + y * first
+    x, y = nn.functional.pad(linear, (0, even.shape[-1] - linear.shape[-1]))
+    return even * real - odd * imaginary + x, odd * real + even * imaginary + y

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgphys.edg.refinement.angle_law import AngleLaw
+from edgphys.edg.refinement.circle_law import CircleLaw
 from edgphys.edg.refinement.law import AbstractLaw
 from edgphys.edg.refinement.quartic_law import QuarticLaw, field_size
 from edgphys.edg.refinement.spin_law import SpinLaw
@@ -59,6 +60,22 @@ def _angle_form(systems: Sequence[Any]) -> tuple[float, bool]:
     """The largest coupling of a site to its neighbours and the field, and whether there is a field."""
     strengths = [one.beta * (_heaviest(one) * abs(one.coefficients[0]) + abs(one.field)) for one in systems]
     return max(strengths), any(one.field != 0.0 for one in systems)
+
+
+def _circle_law(system: Any, form: float | None) -> CircleLaw:
+    curvature = _steepest([system]) if form is None else form
+    return CircleLaw(system.angle_harmonics, system.beta, system.bond_factor, curvature)
+
+
+def _steepest(systems: Sequence[Any]) -> float:
+    """The largest second derivative of the exponent of an angle given its neighbours."""
+    return max(
+        one.beta * one.angle_harmonics.curvature(_heaviest(one) * abs(one.bond_factor)) for one in systems
+    )
+
+
+def _has_harmonics(system: Any) -> bool:
+    return system.angle_harmonics is not None
 
 
 def _heaviest(system: AbstractLatticeSystem) -> float:
@@ -152,6 +169,7 @@ _LAWS = {
     "ising": _Kind(_spin_law, _any_field, _serves_spins, lambda system: False, _spin_field_weights),
     "phi4": _Kind(_quartic_law, _largest, _declares("sites"), lambda system: False),
     "states": _Kind(_states_law, _same_tables, _has_one_table, lambda system: True),
+    "continuous": _Kind(_circle_law, _steepest, _has_harmonics, lambda system: False),
     "rotor": _Kind(_angle_law, _angle_form, _has_angles, lambda system: system.n_components == 2),
 }
 
@@ -194,8 +212,8 @@ def law_of(system: AbstractLatticeSystem, form: Any = None) -> AbstractLaw:
         If there is none for its family.
     """
     if not has_law(system):
-        *most, last = _LAWS
-        families = f"{', '.join(most)} or {last} of two components"
+        *most, angles, rotors = _LAWS
+        families = f"{', '.join(most)}, {angles} with angles or {rotors} of two components"
         words = f"system must be of family {families}, with one field for all sites; got {system!r}"
         raise UnknownNameError(words, "system")
     return _LAWS[system.family].law(system, form)

@@ -13,7 +13,7 @@ network may serve all sites (weights (n_in, n_out)), or a stack of them, one per
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import ClassVar, final
+from typing import final
 
 import torch
 from torch import Tensor, nn
@@ -45,7 +45,7 @@ class AbstractNetwork(Module, ABC):
         Inputs that the network knows without the window, before those of the window.
     """
 
-    by_input: ClassVar[tuple[str, ...]] = ("first", "linear")
+    by_input: tuple[str, ...] = ("first", "linear")
     n_before: int = 0
 
     def forward(

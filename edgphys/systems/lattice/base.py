@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from edgphys._lazy import LazyModule
 from edgphys.systems.base import AbstractSystem
+from edgphys.systems.lattice.angle_harmonics import AngleHarmonics
 from edgphys.systems.lattice.couplings import are_invariant, coupling_words
 from edgphys.systems.lattice.measurements import DEFINITIONS, LatticeObservables
 from lattices import Lattice
@@ -81,6 +82,11 @@ class AbstractLatticeSystem(AbstractSystem):
     @property
     def pair_weights(self) -> NDArray[np.float64] | None:
         """Weights of the bonds in the energy, shape (n_bonds,), up to a factor; None where all are alike."""
+        return None
+
+    @property
+    def angle_harmonics(self) -> AngleHarmonics | None:
+        """Energies of a site and of a bond of angles, where these are a user's functions and finite sums."""
         return None
 
     @property

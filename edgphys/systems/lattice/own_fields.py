@@ -29,6 +29,7 @@ from edgphys.systems.base import check_finite_integral
 from edgphys.systems.continuous.domain import Domain
 from edgphys.systems.continuous.far_away import why_infinite
 from edgphys.systems.continuous.folded import FoldedVariables
+from edgphys.systems.lattice.angle_harmonics import AngleHarmonics, angle_harmonics
 from edgphys.systems.lattice.own_arguments import AbstractOwnHamiltonian, check_taken
 from edgphys.systems.lattice.own_field_kernels import field_kernel, field_terms_kernel, no_bond, no_site
 from edgphys.systems.lattice.own_function import OwnFunction
@@ -74,6 +75,8 @@ class OwnFields(FoldedVariables, AbstractOwnHamiltonian):
 
     Attributes
     ----------
+    bond_factor : float
+        Of all bonds: J, where it is one number, and `strength`.
     bond_couplings : float64 array, shape (n_bonds,)
         J of each bond, `strength` included.
 
@@ -101,7 +104,7 @@ class OwnFields(FoldedVariables, AbstractOwnHamiltonian):
             lattice, temperature, strength, coupling, (site, bond), parameters
         )
         strength = self.parameters["strength"]
-        self._bond_factor = couplings.given if isinstance(couplings.given, float) else strength
+        self.bond_factor = couplings.given if isinstance(couplings.given, float) else strength
         self._pair_weights = None if couplings.is_number else couplings.values
         self.bond_couplings = couplings.values if couplings.is_number else strength * couplings.values
         self._is_angle = is_angle
@@ -112,6 +115,10 @@ class OwnFields(FoldedVariables, AbstractOwnHamiltonian):
         check_taken(given, [self._site.taken, self._bond.taken])
         self.domain = Domain("torus" if is_angle else "line", self.n_variables, self.width)
         check_finite_integral(self, "site")
+
+    @functools.cached_property
+    def angle_harmonics(self) -> AngleHarmonics | None:  # pyright: ignore[reportIncompatibleVariableOverride]
+        return angle_harmonics(*map(_on_arrays, (self._site, self._bond))) if self._is_angle else None
 
     @property
     def pair_weights(self) -> NDArray[np.float64] | None:
@@ -217,12 +224,12 @@ class OwnFields(FoldedVariables, AbstractOwnHamiltonian):
         weights = np.ones(self.lattice.n_bonds) if self._pair_weights is None else self._pair_weights
         bonds = np.column_stack([self.lattice.bonds, weights])
         values = self._site.parameters.values()
-        return np.array([self._bond_factor, len(values), *values, *bonds.ravel()])
+        return np.array([self.bond_factor, len(values), *values, *bonds.ravel()])
 
     @property
     def action_coefficients(self) -> NDArray[np.float64]:
         """(strength / T, 1 / T), for the terms (sum_<ij> J_ij bond, sum_i site); one J goes to the first."""
-        return self.beta * np.array([self._bond_factor, 1.0])
+        return self.beta * np.array([self.bond_factor, 1.0])
 
     def _action_terms(self, flat: Tensor) -> Tensor:
         # Training asks in float32, but a tensor that a function holds has one dtype.
@@ -235,7 +242,7 @@ class OwnFields(FoldedVariables, AbstractOwnHamiltonian):
 
     def _energy(self, flat: Tensor) -> Tensor:
         pairs, sites = self._action_terms(flat).unbind(1)
-        return self._bond_factor * pairs + sites
+        return self.bond_factor * pairs + sites
 
     def energy_and_gradient(self, x: NDArray[np.float64]) -> tuple[NDArray, NDArray]:
         """E and dE/dx (not divided by T) of a batch, shapes (n_batch,) and (n_batch, n_sites)."""
@@ -255,3 +262,13 @@ class OwnFields(FoldedVariables, AbstractOwnHamiltonian):
     def _rotor_observables(self) -> RotorObservables:
         none = np.zeros(self.lattice.n_bonds)
         return RotorObservables(self.lattice, none, 0, staggered=False, alike=True, vortices=False)
+
+
+def _on_arrays(function: OwnFunction) -> Callable[..., NDArray[np.float64]]:
+    """The function of arrays."""
+
+    def of_arrays(*values: NDArray[np.float64]) -> NDArray[np.float64]:
+        with torch.no_grad():
+            return function(*map(torch.from_numpy, values)).numpy()
+
+    return of_arrays

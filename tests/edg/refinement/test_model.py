@@ -202,8 +202,10 @@ def test_laws_serve_a_larger_lattice(name):
 def test_a_system_without_a_law_is_refused():
     system = ising(*SPINS[0])
     stranger = type("Stranger", (), {"family": "potts", "lattice": system.lattice})()
-    families = "ising, phi4, states or rotor of two components"
-    with pytest.raises(UnknownNameError, match=f"must be of family {families}, the same in all cells; got "):
+    families = "ising, phi4, states, continuous with angles or rotor of two components"
+    with pytest.raises(
+        UnknownNameError, match=f"must be of family {families}, with one field for all sites; got "
+    ):
         LatticeGenerator(stranger)
 
 

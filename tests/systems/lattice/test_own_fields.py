@@ -134,7 +134,9 @@ def test_log_z_by_ladders_from_independent_sites(make, log_z):
 def test_weights_of_an_untrained_field_decoder_are_unbiased(make, log_z):
     lattice = lattices.build("chain", (3,))
     log_z = Phi4(lattice, 0.2, 0.1).exact_results()["log_z"] if log_z is None else log_z
-    edg = ep.EDG(make(lattice), n_path_steps=4).fit(seed=0, n_steps=30, batch_size=64, progress=False)
+    edg = ep.EDG(make(lattice), decoder="field", n_path_steps=4).fit(
+        seed=0, n_steps=30, batch_size=64, progress=False
+    )
     found = ep.estimate(edg.sample(20_000, seed=1, n_views=2, progress=False))
     assert_z(float(found["log_z"]), float(found["log_z_err"]), log_z, n_tests=2, max_err=0.05)
 
