@@ -132,7 +132,8 @@ class ProgressBar:
         """The state in words, such as ``250/1000 bound -43.21, 12.0 s left``."""
         task = self._bar.tasks[0]
         steps = f"{task.completed:.0f}/{task.total:.0f} " if task.total is not None else ""
-        left = task.time_remaining
+        # Of what tells its parts in words these know more: they differ too much for a rate of all.
+        left = None if self._words is not None else task.time_remaining
         return f"{steps}{self._about()}" + (f", {duration(left)} left" if left else "")
 
     def _about(self) -> str:

@@ -11,12 +11,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lattices.build import expand
 from lattices.lattice import Lattice
+from lattices.numbering import site_index
 from lattices.unit_cell import Bond, UnitCell
 
-__all__ = ["TIME", "in_layers"]
+__all__ = ["TIME", "copied_bonds", "in_layers"]
 
 TIME = "time"  # the kind of the bonds between layers
 
@@ -42,6 +44,32 @@ def in_layers(lattice: Lattice, n_layers: int, spacing: float = 0.5) -> Lattice:
         words = f"at most three axes and no bonds of the kind {TIME!r}, and n_layers be at least 2"
         raise ValueError(f"lattice must have {words}, got {lattice.n_axes} axes, {cell.kinds}, {n_layers}")
     return expand(_cell(cell, spacing), (*lattice.extent, n_layers), (*lattice.pbc, True), True)
+
+
+def copied_bonds(lattice: Lattice, layers: Lattice) -> NDArray[np.int64]:
+    """For each bond of the copies `layers` of a lattice the number of the bond that it copies; -1 in time.
+
+    Examples
+    --------
+    >>> import lattices
+    >>> chain = lattices.build("chain", (3,))
+    >>> copied_bonds(chain, in_layers(chain, 2)).tolist()
+    [-1, -1, 0, 1, 0, 1, -1, -1, 2, 2, -1, -1]
+    """
+    places = layers.cells[:, :-1], layers.sublattices, lattice.extent, lattice.n_sites_per_cell
+    ends = site_index(*places)[layers.bonds]
+    inside = np.flatnonzero(layers.bond_kinds != layers.unit_cell.kinds.index(TIME))
+    layer = layers.cells[layers.bonds[inside, 0], -1]
+    bonds = np.full(layers.n_bonds, -1)
+    # The bonds of each layer in one order, that of the bonds of the lattice.
+    order = inside[_sorted(ends[inside], layers.bond_kinds[inside], layer)]
+    bonds[order] = np.tile(_sorted(lattice.bonds, lattice.bond_kinds), layers.extent[-1])
+    return bonds
+
+
+def _sorted(bonds: NDArray, kinds: NDArray, *first: NDArray) -> NDArray[np.intp]:
+    ends = np.sort(bonds, axis=1)
+    return np.lexsort((kinds, ends[:, 1], ends[:, 0], *first))
 
 
 def _cell(cell: UnitCell, spacing: float) -> UnitCell:

@@ -78,7 +78,7 @@ QUICK = {
     "free-energy": "--n-sweeps 300",
 }
 
-CHAINS = {"sample", "temper", "free-energy", "wolff", "mbar"}
+CHAINS = {"sample", "temper", "free-energy", "wolff", "swendsen_wang", "mbar"}
 
 
 def page(name: str) -> str:

@@ -34,7 +34,8 @@ name `observables`, whose averages are estimates, two `basins`, and a `domain`: 
 "interval") and ends of each coordinate, where not all are lines. A scan over sizes has `extents`, JSON text
 of (extent, n_sites, linear_size) by label, in place of these; one of several runs has `runs`, their seeds,
 settings and cells. Where configurations are numbers of states, `order_vectors` has what stands for them,
-see `edgphys.estimators.profiles.order_components`; of rotors `order_field` says "angles" or "vectors".
+see `edgphys.estimators.profiles.order_components`; of rotors `order_field` says "angles" or "vectors";
+`order_axis` names the dimension of imaginary time. `exact_note` says how exact results and draws compare.
 `draws` names by cell the files beside a scan in which it has kept its draws. `constants` are
 observables that are the same in all configurations.
 """

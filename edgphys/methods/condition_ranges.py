@@ -64,7 +64,9 @@ def condition_ranges(systems: Sequence[Any], preferred: Sequence[str] = ()) -> R
             if all(_differ_only_in(first, other, names) for other in systems[1:]):
                 return {name: (min(every[name]), max(every[name])) for name in names}
     allowed = " and ".join(first.conditions)
-    words = "the points differ in more than " + (allowed or f"couplings; {first.name} has no conditions")
+    words = f"the points differ in more than {allowed}"
+    if not allowed:
+        words = f"no parameter of {first.name} can vary within one"
     raise ArgumentValueError(words, "make_system")
 
 

@@ -21,6 +21,7 @@ from edgphys.report.comparison import (
     boundary_words,
     check_scan,
     has_result,
+    looks,
     model_ranges,
     results_of,
     sampled_methods,
@@ -100,8 +101,8 @@ def _content_of(result: xr.Dataset, variables: list[str] | None, exact: dict[str
         curve_table(view, result, variables)
         notes = [check_line(result), _BRACKETS]
     elif kind in ("samples", "estimates"):
-        result, note = _estimates(result, view, exact)
-        notes = [note, _BRACKETS] if note else notes
+        result, about_exact = _estimates(result, view, exact)
+        notes = [*about_exact, _BRACKETS]
     elif kind == "history":
         training_table(view, result)
         log_z = bounded_log_z(result)
@@ -121,15 +122,19 @@ def _mean_bound(result: xr.Dataset) -> xr.Dataset:
     return average(result, "log_weight_reverse", "log_z_bound")
 
 
-def _estimates(result: xr.Dataset, view: Table, exact: dict[str, float] | None) -> tuple[xr.Dataset, str]:
-    """The estimates that fill the table, and why there are no exact results beside them."""
+def _estimates(
+    result: xr.Dataset, view: Table, exact: dict[str, float] | None
+) -> tuple[xr.Dataset, list[str]]:
+    """The estimates that fill the table; why there are no exact results beside them, or what these are."""
     if result.attrs["kind"] == "samples":
         from edgphys.estimators import estimate
 
         result = estimate(result)
     exact, note = exact_of(result) if exact is None else (exact, "")
     estimates_table(view, result, exact)
-    return result, f"No exact results of {note}" if note else ""
+    if note:
+        return result, [f"No exact results of {note}"]
+    return result, _exact_note(result) if exact else []
 
 
 def content_of_scan(table: xr.Dataset, variables: list[str] | None = None) -> Content:
@@ -167,12 +172,20 @@ def _heading(table: xr.Dataset) -> tuple[str, str]:
     return words, f"{fixed}  seed {attrs.get('seed', 'unknown')}"
 
 
+def _exact_note(result: xr.Dataset) -> list[str]:
+    """How exact results are to be read, with a capital and a full stop; nothing as a rule."""
+    note = str(result.attrs.get("exact_note", ""))
+    return [f"{note[:1].upper()}{note[1:]}."] if note else []
+
+
 def _notes(table: xr.Dataset) -> list[str]:
     notes = [f"{_BRACKETS} z: (value - reference) / error of both."]
     if has_result(table, "ess"):
         notes.append(
             "ess and max_weight are of the joint space of x and z, not of x alone; elbo bounds log_z."
         )
+    if any(look.is_exact for look in looks(table).values()):
+        notes += _exact_note(table)
     for method in sampled_methods(table):
         ranges = model_ranges(table, method)
         if ranges:

@@ -79,6 +79,8 @@ class AbstractSystem(Final, AbstractObserving):
         Length over which the density varies: the scale of broad starts and of the first steps of a chain.
     has_reference : bool
         Whether `reference` gives a path.
+    exact_note : str
+        How exact results and draws are to be compared, if they are not of the same thing; tables say it.
     domain : Domain or None
         Where the coordinates live, if not on lines, of a class that inherits from
         `edgphys.systems.continuous.folded.FoldedVariables`.
@@ -95,6 +97,7 @@ class AbstractSystem(Final, AbstractObserving):
     basins: tuple[str, ...] = ()
     width: float = 1.0
     domain: Domain | None = None
+    exact_note: ClassVar[str] = ""
 
     # ------------------------------------------------------------------------------------- what it is
 
@@ -188,6 +191,7 @@ class AbstractSystem(Final, AbstractObserving):
             "definitions": json.dumps(self.definitions | self._own_definitions()),
             **({"constants": json.dumps(self.constants)} if self.constants else {}),
             **({} if self.weighs_energy else {"weighs_energy": 0}),
+            **({"exact_note": self.exact_note} if self.exact_note else {}),
             **self._own_attrs(self._geometry_attrs()),
         }
 

@@ -17,7 +17,7 @@ class Parameter:
 
     A default that is text says that all values are: names, which cannot be scanned. `takes_names` says that
     some values have names beside numbers, `takes_several` that one value may be a number for each kind of
-    bond, each bond or each site.
+    bond, each bond or each site. `label` is for axes, where the usual words for the name are not right.
     """
 
     name: str
@@ -25,6 +25,7 @@ class Parameter:
     default: float | str | None = None
     takes_names: bool = False
     takes_several: bool = False
+    label: str = ""
 
 
 @dataclass(frozen=True)

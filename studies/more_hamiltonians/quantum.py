@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: MIT
-"""The quantum chain of 12 against exact diagonalisation (netket) after extrapolation in the time step.
+"""The quantum chain of 12 and the 3 x 3 torus against exact diagonalisation after extrapolation in the step.
 
     python -m studies.more_hamiltonians.quantum chains    # Swendsen-Wang, five fields, two temperatures
     python -m studies.more_hamiltonians.quantum edg       # log Z by EDG at the same points
     python -m studies.more_hamiltonians.quantum steps     # the error of the time step, without noise
+    python -m studies.more_hamiltonians.quantum torus     # Swendsen-Wang and EDG on the square lattice
     python -m studies.more_hamiltonians.quantum table     # what is stored, as Markdown
 
-Results are kept in `quantum.json` beside this file. Ten CPU minutes for the chains.
+Results are kept in `quantum.json` beside this file. Ten CPU minutes for the chains, three for the torus. The
+chain is diagonalised by netket, the torus by `edgphys.exact.diagonalisation`, which agrees with it.
 """
 
 from __future__ import annotations
@@ -29,6 +31,7 @@ FIELDS = (0.5, 0.75, 1.0, 1.25, 1.5)
 SLICES = {1.0: (6, 8, 12, 16, 24), 0.2: (30, 40, 60, 96)}
 NAMES = ("energy", "transverse_magnetization", "equal_time_magnetization_2", "susceptibility")
 CHAIN = lattices.build("chain", (12,))
+TORUS, TORUS_FIELDS, TORUS_SLICES = lattices.build("square", (3, 3)), (2.0, 3.0), (12, 24)
 
 
 @functools.cache
@@ -104,6 +107,33 @@ def by_edg(temperature: float, field: float, n_steps: int) -> dict[str, Any]:
     return row | {"log_z": value, "log_z_err": err, "exact": known, "z": (value - known) / err}
 
 
+def torus(temperature: float, field: float, n_steps: int) -> dict[str, Any]:
+    """All estimates by both methods at two steps, extrapolated, and log Z as it is at the shorter step."""
+    make = functools.partial(ep.TransverseIsing, TORUS, temperature, field)
+    scan = ep.scan(
+        lambda n_slices: make(n_slices=n_slices),
+        n_slices=list(TORUS_SLICES),
+        methods=["edg", "swendsen_wang"],
+        seed=round(100 * field),
+        edg={"n_steps": n_steps, "n_samples": 4000, "n_views": 1},
+        mcmc={"n_sweeps": 10_000},
+        progress=False,
+    )
+    limit, known = ep.extrapolate_time_step(scan), make().exact_results()
+    row: dict[str, Any] = {"temperature": temperature, "field": field, "n_steps": n_steps}
+    row["ess"] = ep.at(scan, method="edg")["ess"].values.tolist()
+    for method in ("edg", "swendsen_wang"):
+        one = ep.at(limit, method=method)
+        row[method] = {
+            name: {"value": value, "err": err, "exact": known[name], "z": (value - known[name]) / err}
+            for name in ("log_z", *NAMES)
+            if np.isfinite(value := float(one[name])) and (err := float(one[f"{name}_err"]))
+        }
+    last = ep.at(scan, method="edg").sel(n_slices=TORUS_SLICES[-1])
+    row["z_without_extrapolation"] = (float(last["log_z"]) - known["log_z"]) / float(last["log_z_err"])
+    return row
+
+
 def steps(temperature: float, field: float) -> dict[str, Any]:
     """Error of log Z at halved steps, without noise, and its slope in the logarithm of the step."""
     n = np.array([8, 16, 32, 64]) * (1 if temperature == 1.0 else 5)
@@ -158,6 +188,24 @@ def shown(results: dict[str, list]) -> str:
             for row in rows
         ]
         parts.append(table(header, lines))
+    if rows := results.get("torus"):
+        header = ["Gamma", "method", *("log Z", "energy", "<sx>", "<M^2>/N^2", "susceptibility")]
+        lines = []
+        for row in rows:
+            for method in ("edg", "swendsen_wang"):
+                found = [row[method].get(name) for name in ("log_z", *NAMES)]
+                words = [one and f"{pm(one['value'], one['err'])}, {one['z']:+.1f}" for one in found]
+                lines.append([f"{row['field']}", method, *(word or "" for word in words)])
+            exact = [f"{row['edg'][name]['exact']:.5f}" for name in ("log_z", *NAMES)]
+            lines.append([f"{row['field']}", "exact", *exact])
+        parts.append(table(header, lines))
+        z = np.array([one["z"] for row in rows for m in ("edg", "swendsen_wang") for one in row[m].values()])
+        plain = ", ".join(f"{row['z_without_extrapolation']:+.0f}" for row in rows)
+        ess = ", ".join(f"{x:.3f}" for row in rows for x in row["ess"])
+        parts.append(
+            f"{len(z)} z-scores: largest {np.abs(z).max():.1f}, mean square {np.mean(z**2):.2f}. z of log Z "
+            f"at the shorter step, not extrapolated: {plain}. ESS: {ess}.\n"
+        )
     if rows := results.get("steps"):
         header = ["T", "Gamma", *(f"step {k}" for k in ("1", "1/2", "1/4", "1/8")), "slope"]
         lines = [
@@ -175,11 +223,11 @@ def shown(results: dict[str, list]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=("chains", "edg", "steps", "table"))
+    parser.add_argument("what", choices=("chains", "edg", "steps", "torus", "table"))
     parser.add_argument("--n-sweeps", type=int, default=40_000)
     parser.add_argument("--n-steps", type=int, default=400)
-    parser.add_argument("--temperature", type=float, nargs="+", default=[1.0, 0.2])
-    parser.add_argument("--field", type=float, nargs="+", default=list(FIELDS))
+    parser.add_argument("--temperature", type=float, nargs="+")
+    parser.add_argument("--field", type=float, nargs="+")
     given = parser.parse_args()
     results = json.loads(OUT.read_text())["results"] if OUT.exists() else {}
     if given.what == "table":
@@ -189,9 +237,11 @@ def main() -> None:
         "chains": lambda t, g: chains(t, g, given.n_sweeps),
         "edg": lambda t, g: by_edg(t, g, given.n_steps),
         "steps": steps,
+        "torus": lambda t, g: torus(t, g, given.n_steps),
     }[given.what]
-    for temperature in given.temperature:
-        for field in given.field:
+    temperatures, fields = ((1.0,), TORUS_FIELDS) if given.what == "torus" else ((1.0, 0.2), FIELDS)
+    for temperature in given.temperature or temperatures:
+        for field in given.field or fields:
             row = work(temperature, field)
             print(row, flush=True)
             others = [

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 
 import numpy as np
@@ -90,6 +91,30 @@ def test_moments_of_two_spins_are_those_of_linear_algebra():
     assert found["susceptibility"] == pytest.approx(kubo, rel=1e-6)
     square = np.einsum("a,ia,ia->", p, states, m @ m @ states)
     assert found["equal_time_magnetization_2"] == pytest.approx(square / 4)
+
+
+def test_longitudinal_fields_are_those_of_linear_algebra():
+    """On a triangle: <M> and the susceptibility of Kubo as derivatives of log Z, which is of matrices."""
+    lattice, bonds = lattices.build("chain", (3,)), np.array([0.9, -0.4, 0.7])
+    x, z, one = np.array([[0.0, 1.0], [1.0, 0.0]]), np.diag([1.0, -1.0]), np.eye(2)
+
+    def at(matrix, site):
+        return functools.reduce(np.kron, [matrix if k == site else one for k in range(3)])
+
+    def log_z(longitudinal):
+        pairs = zip(bonds, lattice.bonds, strict=True)
+        h = -sum(j * at(z, a) @ at(z, b) for j, (a, b) in pairs)
+        h = h - sum(0.6 * at(x, k) + longitudinal * at(z, k) for k in range(3))
+        return np.logaddexp.reduce(-np.linalg.eigvalsh(h) / 0.8)
+
+    found = diagonalisation.transverse_ising(lattice, 0.8, 0.6, bonds, 0.3)
+    low, here, high = (log_z(0.3 + step) for step in (-1e-4, 0.0, 1e-4))
+    assert found["log_z"] == pytest.approx(here, abs=1e-12)
+    assert found["magnetization"] == pytest.approx(0.8 * (high - low) / 2e-4 / 3, rel=1e-7)
+    assert found["susceptibility"] == pytest.approx(0.8 * (high - 2 * here + low) / 1e-8 / 3, rel=1e-5)
+    without = diagonalisation.transverse_ising(lattice, 0.8, 0.6, bonds)
+    tiny = diagonalisation.transverse_ising(lattice, 0.8, 0.6, bonds, 1e-9)  # in one sector, not two
+    assert all(without[name] == pytest.approx(tiny[name], abs=1e-8) for name in without)
 
 
 @pytest.mark.slow

@@ -57,6 +57,12 @@ def test_every_number_is_in_its_cell_whatever_the_order_of_dims(order):
         ]
 
 
+def test_what_exact_results_lack_is_said_where_there_are_any():
+    scan = table().assign_attrs(exact_note="exact: without time step")
+    assert "Exact: without time step.\n" in printed_text(scan)
+    assert "time step" not in printed_text(scan.isel(method=[1, 2]))
+
+
 def test_a_cell_without_a_number_is_a_dash_and_has_no_z():
     scan = table()
     scan["energy"][1, 0, 0] = np.nan

@@ -29,7 +29,7 @@ from edgphys.dataset.padding import drawn, flat, pooled, scattered
 from edgphys.estimators.chains.autocorrelation import gamma_method
 from edgphys.estimators.diagnosis import Diagnosis, diagnose
 from edgphys.estimators.draws import draw_dims
-from edgphys.estimators.profiles.order_components import order_components
+from edgphys.estimators.profiles.order_components import order_components, sites_first
 from edgphys.estimators.resampling import weighted_averages
 from edgphys.recording.record import recorded
 
@@ -192,7 +192,7 @@ def _from_configurations(samples: xr.Dataset, dims: tuple[str, ...]) -> np.ndarr
     extent = tuple(int(length) for length in np.atleast_1d(samples.attrs["extent"]))
     if not np.all(samples.attrs["pbc"]):
         raise ValueError(f"pbc must be true along all axes, got {samples.attrs['pbc']}")
-    variable = samples["configurations"].transpose(*dims, ...)
+    variable = sites_first(samples["configurations"], dims, samples.attrs)
     shape, n_draw_dims = variable.shape, len(dims)
     if shape[n_draw_dims : n_draw_dims + len(extent)] != extent:
         raise ValueError(f"configurations must have the site shape {extent}, got {shape[n_draw_dims:]}")

@@ -4,7 +4,8 @@
 Spins and fields are their own. Numbers of states stand for vectors e(s), which datasets hold as the attribute
 ``order_vectors`` (JSON): a list of q vectors, or ``{"simplex": q}``, e(s) . e(s') = (q delta - 1) / (q - 1).
 Of rotors the attribute ``order_field`` says what they are: "angles", for (cos, sin), or "vectors", with the
-components along the last axis.
+components along the last axis. The attribute ``order_axis`` names a dimension, such as imaginary time, over
+which products are averaged: its n entries over sqrt(n) are the components.
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
+import xarray as xr
 
-__all__ = ["n_order_axes", "n_order_states", "order_components"]
+__all__ = ["n_order_axes", "n_order_states", "order_components", "sites_first"]
 
 _FIELDS = {
     "angles": lambda angles: (np.cos(angles), np.sin(angles)),
@@ -32,6 +34,9 @@ def order_components(configurations: np.ndarray, attrs: Mapping[str, Any]) -> It
     >>> [field.tolist() for field in order_components(np.array([0, 1, 1]), attrs)]
     [[1.0, 0.0, 0.0], [0.0, 1.0, 1.0]]
     """
+    if "order_axis" in attrs:
+        yield from np.moveaxis(configurations, -1, 0) / np.sqrt(configurations.shape[-1])
+        return
     if "order_field" in attrs:
         yield from _FIELDS[attrs["order_field"]](configurations)
         return
@@ -48,8 +53,18 @@ def order_components(configurations: np.ndarray, attrs: Mapping[str, Any]) -> It
 
 
 def n_order_axes(attrs: Mapping[str, Any]) -> int:
-    """Axes of configurations behind those of the sites: 1 for vectors, else 0."""
-    return int(attrs.get("order_field") == "vectors")
+    """Axes of configurations behind those of the sites: 1 for vectors or of a dimension, else 0."""
+    return int(attrs.get("order_field") == "vectors" or "order_axis" in attrs)
+
+
+def sites_first(
+    configurations: xr.DataArray, dims: tuple[str, ...], attrs: Mapping[str, Any]
+) -> xr.DataArray:
+    """With the dims of draws in front, those of sites behind them, and what is averaged over at the end."""
+    last = [str(attrs["order_axis"])] if "order_axis" in attrs else []
+    if not set(last) <= set(configurations.dims):
+        raise ValueError(f"configurations must have the dim {', '.join(last)}, got {configurations.dims}")
+    return configurations.transpose(*dims, ..., *last)
 
 
 def n_order_states(attrs: Mapping[str, Any]) -> int:

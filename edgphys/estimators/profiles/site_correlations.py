@@ -10,7 +10,7 @@ distances agree are one class, whichever sublattices they are on. Per draw, all 
 transforms: along an open axis in twice the length, with zeros, so that nothing wraps.
 
 Where the order parameter has several components products are scalar products, see
-`edgphys.estimators.profiles.order_components`.
+`edgphys.estimators.profiles.order_components`; of a path integral they are of equal times, averaged over all.
 
 <s_x> is averaged over the translations that there are; it is 0 where the system is Z2 symmetric. From the
 draws themselves it makes G_c too small by its own variance, of the order of G_c(0) / (n_sites n_eff).
@@ -36,7 +36,7 @@ from edgphys.estimators.profiles.correlation import (
     draw_means,
     first_and_last,
 )
-from edgphys.estimators.profiles.order_components import n_order_axes, order_components
+from edgphys.estimators.profiles.order_components import n_order_axes, order_components, sites_first
 from edgphys.estimators.profiles.profile_dataset import profile_dataset
 from edgphys.recording.record import recorded
 from lattices import Lattice, build
@@ -231,7 +231,7 @@ def _sites(samples: xr.Dataset, lattice: Lattice | None) -> tuple[Lattice, np.nd
         lattice = _lattice_of(samples.attrs)
     elif not isinstance(lattice, Lattice):
         raise TypeError(f"lattice must be made by lattices.build, got {type(lattice).__name__}")
-    values = samples["configurations"].transpose(*dims, ...).values
+    values = sites_first(samples["configurations"], dims, samples.attrs).values
     shape, there = values.shape[len(dims) :], drawn(samples, dims)
     end = len(shape) - n_order_axes(samples.attrs)
     sites, components = shape[:end], shape[end:]

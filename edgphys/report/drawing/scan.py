@@ -28,6 +28,7 @@ from edgphys.report.comparison import (
 from edgphys.report.curve_results import as_scan
 from edgphys.report.drawing.numbers import draw_methods
 from edgphys.report.drawing.sheet import Sheet
+from edgphys.report.drawing.words import coupling_symbol
 from edgphys.report.panel import Curve, curves_of, draw_panel, method_style, passed
 
 if TYPE_CHECKING:
@@ -139,20 +140,13 @@ def _heading(table: xr.Dataset, curves: list[Curve]) -> str:
     system = str(table.attrs.get("system", "scan"))
     system = {each.name: each.title for each in available()}.get(system) or system.replace("$", r"\$")
     extent = r"$\times$".join(str(length) for length in np.atleast_1d(table.attrs.get("extent", [])))
-    symbols = {
-        "coupling": "J",
-        "field": "h",
-        "kappa": r"\kappa",
-        "lam": r"\lambda",
-        "m2": "m^2",
-        "temperature": "T",
-    }
     fixed = json.loads(table.attrs.get("parameters", "{}")) | (curves[0].fixed if len(curves) == 1 else {})
     named = [value.replace("$", r"\$") for value in fixed.values() if isinstance(value, str)]
     numbers = {name: value for name, value in fixed.items() if is_number(value) and value != 0}
+    symbols = {name: coupling_symbol(name, table.attrs).strip("$") for name in numbers}
     # A name that is no symbol stays text: formulas would take its underscore for an index.
     words = named + [
-        f"${symbols[name]} = {value:g}$" if name in symbols else f"{name} = {value:g}"
+        f"${symbols[name]} = {value:g}$" if symbols[name] else f"{name} = {value:g}"
         for name, value in numbers.items()
     ]
     boundary = boundary_words(table.attrs)

@@ -9,7 +9,7 @@ from typing import Any
 
 from edgphys.observables import record
 
-__all__ = ["coupling_label", "density_label", "energy_unit", "label", "with_unit"]
+__all__ = ["coupling_label", "coupling_symbol", "density_label", "energy_unit", "label", "with_unit"]
 
 _COUPLINGS = {
     "extent": r"size $L$",
@@ -112,8 +112,31 @@ def coupling_label(name: str, attrs: Mapping[str, Any]) -> str:
     ...                                "couplings": '["temperature"]'})
     'temperature $T$ [$J/k_\\\\mathrm{B}$]'
     """
-    words = _COUPLINGS.get(name, name)
+    words = _own_label(name, attrs) or _COUPLINGS.get(name, name)
     unit = energy_unit(attrs)
     if name == "temperature":
         return with_unit(words, r"$J/k_\mathrm{B}$" if unit == "$J$" else r"$k_\mathrm{B}=1$")
-    return with_unit(words, unit) if name == "field" else words
+    return with_unit(words, unit) if name in ("field", "longitudinal_field") else words
+
+
+def coupling_symbol(name: str, attrs: Mapping[str, Any]) -> str:
+    """The symbol of a coupling, as a formula; "" if it has none.
+
+    Examples
+    --------
+    >>> coupling_symbol("field", {"system": "ising"}), coupling_symbol("n_slices", {})
+    ('$h$', '')
+    >>> coupling_symbol("field", {"system": "transverse_ising"})
+    '$\\\\Gamma$'
+    """
+    words = _own_label(name, attrs) or _COUPLINGS.get(name, name)
+    return "$" + words.split("$")[1] + "$" if "$" in words else ""
+
+
+def _own_label(name: str, attrs: Mapping[str, Any]) -> str:
+    """What the system calls it, if it is one that ships and the usual words are not right."""
+    from edgphys.systems.registry import available
+
+    records = [one for one in available() if one.name == attrs.get("system")]
+    labels = {each.name: each.label for one in records for each in one.parameters}
+    return labels.get(name, "")

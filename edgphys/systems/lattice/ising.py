@@ -86,10 +86,12 @@ def log_2cosh(x: Tensor) -> Tensor:
 class AbstractIsing(AbstractCoupledSystem):
     """Spins on a lattice with the weight exp(beta (sum_<ij> J_ij s_i s_j + sum_i h_i s_i)).
 
-    What follows from couplings of bonds and sites alone; a class says what its energy is.
+    What follows from couplings of bonds and sites alone; a class says what its energy is, and which parameter
+    is the field on the sites.
     """
 
     family: ClassVar[str] = "ising"
+    field_name: ClassVar[str] = "field"
     has_reference: ClassVar[bool] = True
 
     # The continuous form, for those who ask: chains do without it, and on large open lattices it takes long.

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
 r"""Quantum Ising model in a transverse field, as a classical one with imaginary time for one more dimension.
 
-    H = -sum_<ij> J_ij sz_i sz_j - Gamma sum_i sx_i,     Z = Tr exp(-beta H)
+    H = -sum_<ij> J_ij sz_i sz_j - Gamma sum_i sx_i - h sum_i sz_i,     Z = Tr exp(-beta H)
 
 By the formula of Trotter, with n slices and the time step tau = beta / n,
 
-    Z_n = Tr (exp(tau sum J sz sz) exp(tau Gamma sum sx))^n
-        = C sum_s exp(sum_t [ sum_<ij> tau J_ij s_it s_jt + K sum_i s_it s_i,t+1 ]),
+    Z_n = Tr (exp(tau sum J sz sz + tau h sum sz) exp(tau Gamma sum sx))^n
+        = C sum_s exp(sum_t [ sum_<ij> tau J_ij s_it s_jt + sum_i (tau h s_it + K s_it s_i,t+1) ]),
     K = -log(tanh(tau Gamma)) / 2,     log C = (N n / 2) log(sinh(2 tau Gamma) / 2)
 
 over Ising spins s_it on n copies of the lattice, periodic in t; Z_n = Z + O(tau^2). A configuration is that
@@ -15,13 +15,16 @@ of an Ising model with couplings by kind of bond, and all that moves or draws th
 Estimators, of one configuration, with x = tau Gamma and S the sum of s_it s_i,t+1:
 
     transverse_magnetization   coth 2x - S / (N n sinh 2x)     average <sx>: a bond adds tanh x or coth x
-    energy                     -N Gamma sx - sum_t sum_<ij> J_ij s_it s_jt / n,  average -d log Z_n / d beta
+    energy                     -N Gamma sx - sum_t [ sum_<ij> J_ij s_it s_jt + h sum_i s_it ] / n,
+                               average -d log Z_n / d beta
     energy_slope               its derivative by beta: C = beta^2 (<E^2> - <E>^2 - <energy_slope>)
-    magnetization              m, mean of s over sites and time; <m^2> beta N is the susceptibility of Kubo
+    magnetization              m, mean of s over sites and time; the variance times beta N is the
+                               susceptibility of Kubo
     equal_time_magnetization_2 mean over t of m_t^2, average <(sum_i sz_i)^2> / N^2; and _4, of m_t^4
 
 `log_z`, with all constants, is that of Z_n. Exactly known, without time step: log_z, energy, specific heat
-and <sx> of the chain of any length (free fermions); everything up to 10 sites (diagonalisation).
+and <sx> of the chain of any length with one J and without h (free fermions); everything up to 10 sites
+(diagonalisation).
 
 References
 ----------
@@ -31,6 +34,7 @@ Suzuki, Prog. Theor. Phys. 56, 1454 (1976), doi:10.1143/PTP.56.1454. Trotter, Pr
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import math
 from typing import TYPE_CHECKING, Any, ClassVar, Self, final
@@ -42,17 +46,17 @@ from edgphys import _checks
 from edgphys._checks import temperature_of
 from edgphys._lazy import LazyModule
 from edgphys.errors import ArgumentValueError
-from edgphys.formulas import exact_entropy
 from edgphys.systems.lattice.base import check_lattice
 from edgphys.systems.lattice.couplings import bond_couplings
 from edgphys.systems.lattice.hopping import BondSums
 from edgphys.systems.lattice.ising import AbstractIsing, Ising
 from edgphys.systems.lattice.measurements import LatticeObservables
+from edgphys.systems.lattice.transverse_exact import exact_names, exact_values
 from edgphys.systems.own_observables import OwnObservable
 from edgphys.systems.records import Parameter, SystemRecord
 from edgphys.systems.reference_path import ReferencePath
 from lattices import Lattice
-from lattices.layers import TIME, in_layers
+from lattices.layers import copied_bonds, in_layers
 
 if TYPE_CHECKING:
     import torch
@@ -62,15 +66,19 @@ else:
 
 __all__ = ["TransverseIsing"]
 
-_MOMENTS = ("log_z", "free_energy", "energy", "entropy", "specific_heat", "transverse_magnetization")
-_ORDER = ("magnetization", "susceptibility", "equal_time_magnetization_2", "equal_time_magnetization_4")
 _MOST_SLICES = 1 << 16
+_STEPS = 1e-100, 100.0  # of tau Gamma: what hyperbolic functions and their squares can hold
+_EXACT_NOTE = (
+    "exact: without time step; all else at time_step, which shifts it by the order of its square "
+    "(ep.extrapolate_time_step)"
+)
 _WORDS = {
     "energy": "thermal estimator of <H>, total; units of J; average -d log_z / d beta at fixed n_slices",
     "log_z": "log of Z_n, natural logarithm: Tr exp(-beta H) up to the square of the time step",
     "magnetization": "mean of sz over sites and imaginary time; average <sz>; dimensionless",
     "abs_magnetization": "|m| per draw, m the mean of sz over sites and imaginary time; dimensionless",
-    "susceptibility": "beta n_sites <m^2>, m the mean over sites and imaginary time: of Kubo; 1/energy",
+    "susceptibility": "beta n_sites (<m^2> - <m>^2), <m> = 0 when Z2 symmetric, m the mean over sites and "
+    "imaginary time: of Kubo; 1/energy",
     "binder_cumulant": "1 - <m^4> / (3 <m^2>^2), m the mean over sites and imaginary time; dimensionless",
     "specific_heat": "beta^2 (<E^2> - <E>^2 - <energy_slope>) / n_sites; units of k_B",
     "correlator_zero": "n_sites n_slices m^2 per draw",
@@ -104,14 +112,16 @@ class TransverseIsing(AbstractIsing):
         Positive, in the units of `coupling` (k_B = 1).
     field : float
         Gamma, positive.
-    coupling : float or dict, default 1.0
-        J, of either sign, or J of each kind of bond.
+    coupling : float, dict or array, default 1.0
+        J, of either sign, J of each kind of bond, or of each bond of `lattice`, as `Ising` takes them.
     n_slices : int, default 0
         Copies of the lattice along imaginary time, 2 or more; 0: as many as `time_step` asks for.
     time_step : float, default 0.025
         tau is at most this, in the units of 1 / J; `n_slices` goes before it.
     strength : float, default 1.0
         Factor of all couplings of the classical model: what ladders from free spins change.
+    longitudinal_field : float, default 0.0
+        h. Without it the system is Z2 symmetric.
 
     Attributes
     ----------
@@ -119,6 +129,8 @@ class TransverseIsing(AbstractIsing):
         The copies, with the kind of bonds "time" between them.
     built_on : Lattice
         That of the quantum spins.
+    quantum_bonds : float64 array
+        J of each of its bonds.
     time_step : float
         tau itself.
     log_constant : float
@@ -127,7 +139,8 @@ class TransverseIsing(AbstractIsing):
     Raises
     ------
     TypeError, ValueError
-        If `lattice` is none or has too many axes, or a number is not one that is allowed.
+        If `lattice` is none or has too many axes, a number is not one that is allowed, or the time step is
+        too short for `_MOST_SLICES` slices or far too long for the field.
 
     Examples
     --------
@@ -139,18 +152,19 @@ class TransverseIsing(AbstractIsing):
 
     name: ClassVar[str] = "transverse_ising"
     record: ClassVar[SystemRecord] = SystemRecord(
-        energy="H = -J sum_<ij> sz_i sz_j - Gamma sum_i sx_i, quantum spins by Trotter's formula",
+        energy="H = -J sum_<ij> sz_i sz_j - Gamma sum_i sx_i - h sum_i sz_i, by Trotter's formula",
         parameters=(
             Parameter("temperature", "T, positive, in units of J (k_B = 1)", 1.0),
-            Parameter("field", "Gamma, positive", 1.0),
-            Parameter("coupling", "J; one, or by kind of bond", 1.0, takes_several=True),
+            Parameter("field", "Gamma, positive", 1.0, label=r"transverse field $\Gamma$"),
+            Parameter("coupling", "J; one, by kind or by bond", 1.0, takes_several=True),
             Parameter("n_slices", "copies along imaginary time; 0: by time_step", 0.0),
             Parameter("time_step", "longest step of imaginary time", 0.025),
+            Parameter("longitudinal_field", "h", 0.0, label=r"longitudinal field $h$"),
         ),
         lattices="any lattice of up to three axes, periodic or open; a chain of 12 by default",
         exact=(
-            "without time step: chains up to 4096 sites: log_z, free_energy, energy, entropy, specific_heat, "
-            "transverse_magnetization (free fermions)",
+            "without time step: chains up to 4096 sites, one J, h = 0: log_z, free_energy, energy, entropy, "
+            "specific_heat, transverse_magnetization (free fermions)",
             "without time step: any lattice up to 10 sites, all estimates but |m| and its cumulant",
         ),
         title="quantum Ising model",
@@ -158,6 +172,8 @@ class TransverseIsing(AbstractIsing):
         default_extent="12",
     )
     weighs_energy: ClassVar[bool] = False
+    field_name: ClassVar[str] = "longitudinal_field"
+    exact_note: ClassVar[str] = _EXACT_NOTE
 
     def __init__(
         self,
@@ -168,19 +184,18 @@ class TransverseIsing(AbstractIsing):
         n_slices: int = 0,
         time_step: float = 0.025,
         strength: float = 1.0,
+        longitudinal_field: float = 0.0,
     ) -> None:
         self._built_on = check_lattice(lattice)
         self.temperature = temperature_of(temperature)
         self.field = _checks.positive(field, "field")
+        self.longitudinal_field = _checks.finite(longitudinal_field, "longitudinal_field")
         strength = _checks.finite(strength, "strength")
         given = bond_couplings(lattice, coupling)
-        if isinstance(given.given, list):
-            raise ArgumentValueError(
-                "coupling must be a number, or one by kind of bond, got an array", "coupling"
-            )
-        self.coupling, self._quantum_bonds = given.given, given.values
+        self.coupling, self.quantum_bonds = given.given, given.values
         n = self._count(n_slices, _checks.positive(time_step, "time_step"))
         self.n_slices, self.time_step = n, self.beta / n
+        self._x = self._checked_step()
         self.parameters = {
             "temperature": self.temperature,
             "field": self.field,
@@ -188,21 +203,13 @@ class TransverseIsing(AbstractIsing):
             "n_slices": n,
             "time_step": self.time_step,
             "strength": strength,
+            "longitudinal_field": self.longitudinal_field,
         }
         try:
             self.lattice = in_layers(lattice, n, self._spacing)
         except ValueError as error:
             raise ArgumentValueError(str(error), "lattice") from error
-        kinds = self.lattice.unit_cell.kinds
-        by_kind = self.coupling if isinstance(self.coupling, dict) else dict.fromkeys(kinds, self.coupling)
-        self._j = np.array([by_kind.get(kind, 0.0) for kind in kinds if kind != TIME])
-        self._x = self.time_step * self.field
-        reduced = np.append(self.time_step * self._j, -0.5 * math.log(math.tanh(self._x)))
-        # Of the energy: -sum of these over bonds, and a constant.
-        estimator = np.append(self._j / n, -self.field / (n * math.sinh(2.0 * self._x)))
-        self._set_couplings(self.temperature * reduced[self.lattice.bond_kinds], strength)
-        self._reduced = reduced
-        self._estimator = estimator[self.lattice.bond_kinds]
+        self._set_couplings(strength)
         self._beside = tuple(OwnObservable(*one) for one in self._functions())
 
     def _count(self, n_slices: Any, time_step: float) -> int:
@@ -210,20 +217,52 @@ class TransverseIsing(AbstractIsing):
         if n == 1:
             raise ArgumentValueError("n_slices must be 0 or an integer >= 2, got 1", "n_slices")
         # A step that divides beta but for rounding is taken.
-        return n or _halvable(math.ceil(min(self.beta / time_step, _MOST_SLICES) * (1.0 - 1e-12)))
+        least = 0 if n else math.ceil(min(self.beta / time_step, 2.0 * _MOST_SLICES) * (1.0 - 1e-12))
+        if least > _MOST_SLICES:
+            words = f"at least {self.beta / _MOST_SLICES:.3g} at temperature {self.temperature:g}"
+            raise ArgumentValueError(
+                f"time_step must be {words}, for {_MOST_SLICES} slices, got {time_step:g}", "time_step"
+            )
+        return n or _halvable(least)
+
+    def _checked_step(self) -> float:
+        """tau Gamma."""
+        x, (low, high) = self.time_step * self.field, _STEPS
+        if not low <= x <= high:
+            words = f"time_step * field between {low:g} and {high:g}, got {x:.3g}: {self.n_slices} slices"
+            raise ArgumentValueError(f"n_slices and field must give {words}", "n_slices")
+        return x
 
     @property
     def _spacing(self) -> float:
         """Of the layers: how far an excitation comes in a time step, to a power of 2."""
-        way = 2.0 * self.time_step * max(self.field, *np.abs(self._quantum_bonds))
+        way = 2.0 * self.time_step * max(self.field, *np.abs(self.quantum_bonds))
         return 2.0 ** max(-20, min(-1, math.floor(math.log2(way))))
 
-    def _set_couplings(self, bonds: NDArray[np.float64], strength: float) -> None:
+    def _set_couplings(self, strength: float) -> None:
+        n, copies = self.n_slices, copied_bonds(self._built_on, self.lattice)
+        reduced = self.time_step * self.quantum_bonds, -0.5 * math.log(math.tanh(self._x))
+        # Of the energy: -sum of these over bonds and spins, and a constant.
+        estimator = self.quantum_bonds / n, -self.field / (n * math.sinh(2.0 * self._x))
+        bonds, self._estimator = (np.append(*one)[copies] for one in (reduced, estimator))
+        self._terms = [*self._quantum_terms(copies), (reduced[1], (copies < 0).astype(float))]
         self.is_uniform, self.one_coupling, self.one_field = False, False, True
-        self.coefficients = strength, 0.0
-        self.bond_weights, self.site_weights = bonds, np.ones(self.n_sites)
-        self.bond_couplings, self.site_fields = strength * bonds, np.zeros(self.n_sites)
-        self._bonds = BondSums(self.lattice, bonds)
+        self.coefficients = strength, self.longitudinal_field / n
+        self.bond_weights, self.site_weights = self.temperature * bonds, np.ones(self.n_sites)
+        self.bond_couplings = strength * self.bond_weights
+        self.site_fields = self.coefficients[1] * self.site_weights
+        self._bonds = BondSums(self.lattice, self.bond_weights)
+
+    def _quantum_terms(self, copies: NDArray[np.int64]) -> list[tuple[float, NDArray[np.float64]]]:
+        """Coefficients, and weights of bonds, of the terms of the action in a layer."""
+        values, kinds, tau = self.quantum_bonds, self._built_on.bond_kinds, self.time_step
+        if isinstance(self.coupling, list):
+            return [(tau, np.append(values, 0.0)[copies])]
+        of_kind = dict(zip(kinds.tolist(), values.tolist(), strict=True))
+        return [
+            (tau * of_kind.get(kind, 0.0), np.append(kinds == kind, False)[copies].astype(float))
+            for kind in range(len(self._built_on.unit_cell.kinds))
+        ]
 
     @property
     def built_on(self) -> Lattice:
@@ -245,35 +284,43 @@ class TransverseIsing(AbstractIsing):
     @property
     def classical(self) -> Ising:
         """The Ising model of the same weights, up to C, at the same temperature."""
-        kinds = self.lattice.unit_cell.kinds
-        by_kind = dict(zip(kinds, (self.temperature * self._reduced).tolist(), strict=True))
-        return Ising(self.lattice, self.temperature, by_kind, strength=self.coefficients[0])
+        (strength, field), couplings = self.coefficients, self.bond_weights
+        if not isinstance(self.coupling, list):
+            each = zip(self.lattice.unit_cell.kinds, self._terms, strict=True)
+            couplings = {kind: self.temperature * one for kind, (one, _) in each}
+        return Ising(self.lattice, self.temperature, couplings, field, strength)
 
     @property
     def _constant(self) -> float:
         return super()._constant - self.log_constant
 
     def _action(self, flat: Tensor) -> Tensor:
-        return -self.beta * self.coefficients[0] * self._bonds.pair_sum(flat) - self.log_constant
+        strength, field = self.coefficients
+        along = strength * self._bonds.pair_sum(flat) + field * flat.sum(1)
+        return -self.beta * along - self.log_constant
 
     @property
     def action_coefficients(self) -> NDArray[np.float64]:
-        """Minus tau J of each kind of bond, -K and -log C, for the sums over bonds of each kind, and 1."""
-        return -np.append(self.coefficients[0] * self._reduced, self.log_constant)
+        """Of the sums over bonds of each kind, minus tau J and -K; of the spins, -tau h; of 1, -log C.
+
+        Where each bond has its J, one sum over them with weights J, and -tau.
+        """
+        strength, field = self.coefficients
+        bonds = [strength * coefficient for coefficient, _ in self._terms]
+        return -np.array([*bonds, self.beta * field, self.log_constant])
 
     def _action_terms(self, flat: Tensor) -> Tensor:
-        sums = [bonds.pair_sum(flat) for bonds in self._sums_by_kind]
-        return torch.stack([*sums, torch.ones_like(sums[0])], dim=1)
+        sums = [bonds.pair_sum(flat) for bonds in self._sums]
+        return torch.stack([*sums, flat.sum(1), torch.ones_like(sums[0])], dim=1)
 
     @functools.cached_property
-    def _sums_by_kind(self) -> list[BondSums]:
-        kinds = self.lattice.bond_kinds
-        return [BondSums(self.lattice, (kinds == k).astype(float)) for k in range(len(self._reduced))]
+    def _sums(self) -> list[BondSums]:
+        return [BondSums(self.lattice, weights) for _, weights in self._terms]
 
     def reference(self) -> ReferencePath:
-        """The strength of all couplings from 0: free spins, log Z = N n log 2 + log C."""
-        log_z = self.n_sites * math.log(2.0) + self.log_constant
-        return ReferencePath("strength", 0.0, self.coefficients[0], log_z, draw=self._draw_free)
+        """The strength of all couplings from 0: free spins, log Z = N n log(2 cosh(tau h)) + log C."""
+        path = super().reference()
+        return dataclasses.replace(path, log_z=path.log_z + self.log_constant)
 
     @property
     def conditions(self) -> tuple[str, ...]:
@@ -292,7 +339,8 @@ class TransverseIsing(AbstractIsing):
         return BondSums(self.lattice, self._estimator)
 
     def _energy(self, flat: Tensor) -> Tensor:
-        return self.energy_weights[2] - self._energy_sums.pair_sum(flat)
+        along = self._energy_sums.pair_sum(flat)
+        return self.energy_weights[2] - along - self.coefficients[1] * flat.sum(1)
 
     @functools.cached_property
     def _observables(self) -> LatticeObservables:
@@ -304,11 +352,11 @@ class TransverseIsing(AbstractIsing):
 
         def transverse(s: NDArray[np.float64]) -> NDArray[np.float64]:
             along = (s * np.roll(s, -1, axis)).mean(tuple(range(1, s.ndim)))
-            return 1.0 / math.tanh(2.0 * x) - along / math.sinh(2.0 * x)
+            return math.tanh(x) + (1.0 - along) / math.sinh(2.0 * x)  # no difference of large numbers
 
         def slope(s: NDArray[np.float64]) -> NDArray[np.float64]:
             along = (s * np.roll(s, -1, axis)).mean(tuple(range(1, s.ndim)))
-            scale = 2.0 * self.field**2 * self._built_on.n_sites / (n * math.sinh(2.0 * x) ** 2)
+            scale = 2.0 * self._built_on.n_sites / n * (self.field / math.sinh(2.0 * x)) ** 2
             return scale * (1.0 - math.cosh(2.0 * x) * along)
 
         def power(s: NDArray[np.float64], exponent: int) -> NDArray[np.float64]:
@@ -337,41 +385,16 @@ class TransverseIsing(AbstractIsing):
         basis = ("basis",) * (len(self.lattice.shape) - n_axes - 1)
         return (*("x", "y", "z")[:n_axes], "slice", *basis)
 
+    def _geometry_attrs(self) -> dict[str, Any]:
+        return super()._geometry_attrs() | {"order_axis": "slice"}
+
     # ------------------------------------------------------------------------------------------ exact results
-
-    @property
-    def _known(self) -> tuple[bool, bool]:
-        """Whether free fermions, and whether diagonalisation gives results."""
-        from edgphys.exact import diagonalisation, transverse_chain
-
-        lattice = self._built_on
-        is_chain = lattice.unit_cell.name == "chain" and lattice.n_sites <= transverse_chain.MOST_SITES
-        is_itself = self.coefficients[0] == 1.0
-        double = lattice.n_sites == 2 and all(lattice.pbc)
-        return (
-            is_itself and is_chain and not double,
-            is_itself and lattice.n_sites <= diagonalisation.MOST_SITES,
-        )
 
     @property
     def exact(self) -> tuple[str, ...]:
         """Names of the estimates known exactly for this instance; the module docstring says when."""
-        fermions, diagonal = self._known
-        return (*_MOMENTS, *(_ORDER if diagonal else ())) if fermions or diagonal else ()
+        return exact_names(self)
 
     def exact_results(self) -> dict[str, float]:
         """Exact values, without time step, of the estimates named in `exact`."""
-        from edgphys.exact import diagonalisation, transverse_chain
-
-        fermions, diagonal = self._known
-        results: dict[str, float] = {}
-        if diagonal:
-            about = self._built_on, self.temperature, self.field, self._quantum_bonds
-            results |= diagonalisation.transverse_ising(*about)
-        if fermions:
-            ring = all(self._built_on.pbc)
-            about = self._built_on.n_sites, self.temperature, self.field, float(self._j[0])
-            results |= transverse_chain.estimates(*about, ring=ring)
-        if results:
-            results["entropy"] = exact_entropy(results["log_z"], self.beta * results["energy"])
-        return {name: float(results[name]) for name in self.exact}
+        return exact_values(self)

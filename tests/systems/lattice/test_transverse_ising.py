@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 
 import numpy as np
 import pytest
 import torch
+import xarray as xr
 from helpers.stats import assert_off, assert_z
 
 import edgphys as ep
@@ -28,6 +30,67 @@ def enumerated(system):
     action = system.action(states)
     log_z = float(np.logaddexp.reduce(-action))
     return log_z, np.exp(-action - log_z), system.measure(states)
+
+
+def trace_of_steps(lattice, bonds, field, longitudinal, beta, n_slices):
+    """log of the trace of (exp(tau sum J sz sz + tau h sum sz) exp(tau Gamma sum sx))^n, by matrices."""
+    tau = beta / n_slices
+    spins = np.array(list(itertools.product((1.0, -1.0), repeat=lattice.n_sites)))
+    along = (spins[:, lattice.bonds[:, 0]] * spins[:, lattice.bonds[:, 1]]) @ bonds
+    one = np.array([[math.cosh(tau * field), math.sinh(tau * field)]] * 2)
+    one[1] = one[1, ::-1]
+    across = functools.reduce(np.kron, [one] * lattice.n_sites)
+    step = np.exp(tau * (along + longitudinal * spins.sum(1)))[:, None] * across
+    return math.log(np.trace(np.linalg.matrix_power(step, n_slices)))
+
+
+@pytest.mark.parametrize(
+    ("coupling", "longitudinal"), [([1.0, -0.5, 0.3], 0.0), ([1.0, -0.5, 0.3], 0.4), (0.8, -0.7)]
+)
+def test_couplings_of_bonds_and_longitudinal_fields(coupling, longitudinal):
+    """Weights of all configurations against matrices; magnetization and energy as derivatives of log Z."""
+    lattice = lattices.build("chain", (3,))
+    about = {"field": 0.8, "coupling": coupling, "n_slices": 4}
+    system = ep.TransverseIsing(lattice, 0.7, **about, longitudinal_field=longitudinal)
+    log_z, p, seen = enumerated(system)
+    bonds = np.broadcast_to(coupling, 3)
+
+    def known(beta=1 / 0.7, h=longitudinal, couplings=bonds):
+        return trace_of_steps(lattice, couplings, 0.8, h, beta, 4)
+
+    assert log_z == pytest.approx(known(), abs=1e-11)
+    assert abs(log_z - known(couplings=np.roll(bonds, 1) + 0.1)) > 1e-2
+    h, beta = 1e-4, 1 / 0.7
+    along_h = (known(h=longitudinal + h) - known(h=longitudinal - h)) / (2 * h)
+    assert p @ seen["magnetization"] == pytest.approx(along_h / (3 * beta), abs=1e-7)
+    energy = (known(beta - h) - known(beta + h)) / (2 * h)
+    assert p @ seen["energy"] == pytest.approx(energy, abs=1e-6)
+    spins = np.random.default_rng(0).choice([-1.0, 1.0], (5, 12))
+    action = system.action(spins)
+    np.testing.assert_allclose(system.action_terms(spins) @ system.action_coefficients, action)
+    np.testing.assert_allclose(system.beta * system.classical.energy(spins) - system.log_constant, action)
+    free = 12 * math.log(2 * math.cosh(system.time_step * longitudinal)) + system.log_constant
+    assert system.reference().log_z == pytest.approx(free)
+    assert ("z2" in system.symmetries) == (longitudinal == 0.0)
+
+
+def test_correlations_of_a_path_integral_are_of_equal_times():
+    system = ep.TransverseIsing(lattices.build("honeycomb", (2, 2)), 0.8, 0.9, n_slices=4)
+    some = np.random.default_rng(0).choice([-1.0, 1.0], (2, 40, *system.event_shape))
+    dims = "chain", "draw", *system.configuration_dims()
+    chains = xr.Dataset({"configurations": (dims, some)}, attrs=system.attrs())
+    seen = system.measure(some.reshape(80, -1))
+    zero, wave = (ep.structure_factor(chains, k)["structure_factor"] for k in ([0.0, 0.0], [0.3, 1.1]))
+    assert float(zero) == pytest.approx(8 * seen["equal_time_magnetization_2"].mean())
+    assert abs(float(zero) - 8 * seen["magnetization_2"].mean()) > 0.1  # of all times together
+    spins = chains["configurations"].transpose("chain", "draw", "slice", ...).values
+    phase = np.exp(1j * system.built_on.positions @ [0.3, 1.1])
+    assert float(wave) == pytest.approx((np.abs(spins.reshape(-1, 8) @ phase) ** 2).mean() / 8)
+    near = ep.correlations(chains, max_distance=1.0)["correlation"].values
+    ends = spins.reshape(-1, 8)[:, system.built_on.bonds]
+    assert near == pytest.approx([1.0, ends.prod(axis=-1).mean()])
+    with pytest.raises(ValueError, match="imaginary time"):
+        mcmc.run(system, "wolff", n_sweeps=40, seed=2, options={"correlation": True})
 
 
 @pytest.mark.parametrize("coupling", [1.0, -0.6])
@@ -108,33 +171,55 @@ def _slope(f, x, h=1e-4):
 
 @pytest.mark.slow
 @pytest.mark.statistical
+@pytest.mark.parametrize("longitudinal", [0.0, 0.3])
 @pytest.mark.parametrize("coupling", [1.0, -0.8])
-def test_free_energies_of_ladders_annealing_and_tempering(coupling):
-    system = ep.TransverseIsing(CHAIN, 0.8, 0.9, coupling, n_slices=6)
-    known = transverse_chain.log_z(4, 0.8, 0.9, coupling, ring=True, n_slices=6)
+def test_free_energies_of_ladders_annealing_and_tempering(coupling, longitudinal):
+    system = ep.TransverseIsing(CHAIN, 0.8, 0.9, coupling, n_slices=6, longitudinal_field=longitudinal)
+
+    def log_z_of(beta, field=0.9):
+        return trace_of_steps(CHAIN, np.full(4, coupling), field, longitudinal, beta, 6)
+
+    known = log_z_of(1.25)
     for table in (
         ep.free_energy(system, method="mbar", seed=1, n_sweeps=2000),
         ep.free_energy(system, method="ti", seed=2, n_sweeps=2000),
         ep.estimate(mcmc.anneal(system, 4000, seed=3, n_rungs=20)),
     ):
         log_z, err = float(table["log_z"]), float(table["log_z_err"])
-        assert_z(log_z, err, known, n_tests=6, max_err=0.1)
+        assert_z(log_z, err, known, n_tests=12, max_err=0.1)
         assert_off(log_z, err, known - system.log_constant, least=20, max_err=0.1)
     ladder = mcmc.temper(system, {"field": [0.9, 1.5]}, "heat_bath", n_sweeps=4000, seed=4)
     for field in (0.9, 1.5):
         rung = ep.estimate(mcmc.rung(ladder, field=field))
-        f = lambda b, g=field: transverse_chain.log_z(4, 1 / b, g, coupling, ring=True, n_slices=6)  # noqa: E731
-        assert_z(float(rung["energy"]), float(rung["energy_err"]), -_slope(f, 1.25), n_tests=4, max_err=0.1)
+        exact = -_slope(functools.partial(log_z_of, field=field), 1.25)
+        assert_z(float(rung["energy"]), float(rung["energy_err"]), exact, n_tests=8, max_err=0.1)
 
 
 @pytest.mark.slow
 @pytest.mark.statistical
-def test_edg_has_all_constants_and_serves_short_steps():
-    system = ep.TransverseIsing(lattices.build("chain", (6,)), 1.0, 1.0, n_slices=24)
+@pytest.mark.parametrize("algorithm", ["swendsen_wang", "heat_bath", "metropolis"])
+def test_chains_in_a_longitudinal_field(algorithm):
+    system = ep.TransverseIsing(CHAIN, 0.8, 0.9, n_slices=6, longitudinal_field=0.3)
+    table = ep.estimate(mcmc.run(system, algorithm, n_chains=4, n_sweeps=4000, seed=3))
+    f = lambda h: trace_of_steps(CHAIN, np.ones(4), 0.9, h, 1.25, 6)  # noqa: E731
+    value, err = float(table["magnetization"]), float(table["magnetization_err"])
+    assert_z(value, err, _slope(f, 0.3) / 5, n_tests=6, max_err=0.02)
+    assert_off(value, err, _slope(f, 0.2) / 5, least=4, max_err=0.02)
+    second = (f(0.31) - 2 * f(0.3) + f(0.29)) / 1e-4
+    kubo = float(table["susceptibility"]), float(table["susceptibility_err"])
+    assert_z(*kubo, second / 5, n_tests=6, max_err=0.1)
+
+
+@pytest.mark.slow
+@pytest.mark.statistical
+@pytest.mark.parametrize("longitudinal", [0.0, 0.3])
+def test_edg_has_all_constants_and_serves_short_steps(longitudinal):
+    chain = lattices.build("chain", (6,))
+    system = ep.TransverseIsing(chain, 1.0, 1.0, n_slices=24, longitudinal_field=longitudinal)
     draws = ep.EDG(system).fit(seed=0, n_steps=300).sample(2000, seed=1)
     table = ep.estimate(draws)
-    known = transverse_chain.log_z(6, 1.0, 1.0, 1.0, ring=True, n_slices=24)
-    assert_z(float(table["log_z"]), float(table["log_z_err"]), known, max_err=0.02)
+    known = trace_of_steps(chain, np.ones(6), 1.0, longitudinal, 1.0, 24)
+    assert_z(float(table["log_z"]), float(table["log_z_err"]), known, n_tests=2, max_err=0.02)
     assert float(table["ess"]) > 0.9
     np.testing.assert_allclose(draws["reduced_energy"].values.mean(), -known, atol=25)
 
@@ -167,7 +252,19 @@ def test_layers_are_copies_joined_to_their_next():
         ({"n_slices": 1}, ArgumentValueError, "n_slices must be 0 or an integer >= 2, got 1"),
         ({"n_slices": 2.5}, ArgumentTypeError, "n_slices must be an integer"),
         ({"time_step": -1.0}, ArgumentValueError, "time_step must be positive"),
-        ({"coupling": [1.0, 1.0, 1.0, 1.0]}, ArgumentValueError, "coupling must be a number, or one by kind"),
+        ({"field": -1.0}, ArgumentValueError, "field must be positive and finite, got -1"),
+        ({"field": math.nan}, ArgumentValueError, "field must be positive and finite, got nan"),
+        ({"field": 1e-150}, ArgumentValueError, "n_slices and field must give time_step . field between"),
+        (
+            {"field": 1e3, "n_slices": 2},
+            ArgumentValueError,
+            "field between 1e-100 and 100, got 500: 2 slices",
+        ),
+        ({"temperature": 0.0}, ArgumentValueError, "temperature must be positive"),
+        ({"temperature": 1e-4}, ArgumentValueError, "time_step must be at least 0.153 at temperature 0.0001"),
+        ({"longitudinal_field": math.nan}, ArgumentValueError, "longitudinal_field must be finite, got nan"),
+        ({"longitudinal_field": [0.1]}, ArgumentTypeError, "longitudinal_field must be a"),
+        ({"coupling": [1.0, 1.0, 1.0]}, ArgumentValueError, "an array of 4 finite numbers"),
         ({"coupling": {"second": 1.0}}, EdgphysError, "coupling must be numbers for kinds of bonds"),
         (
             {"lattice": lattices.build("hypercubic", (2, 2, 2, 2), False)},
@@ -184,5 +281,7 @@ def test_bad_input(given, kind, words):
 def test_what_words_of_bits_and_frustration_refuse():
     with pytest.raises(NotExactError, match="multispin"):
         mcmc.run(ep.TransverseIsing(CHAIN, 1.0, 1.0, n_slices=4), "multispin", n_sweeps=10, seed=0)
+    with pytest.raises(NotExactError, match=r"wolff needs longitudinal_field = 0 .* got 0\.1"):
+        mcmc.run(ep.TransverseIsing(CHAIN, n_slices=4, longitudinal_field=0.1), "wolff", n_sweeps=9, seed=0)
     frustrated = ep.TransverseIsing(lattices.build("triangular", (3, 3)), 1.0, 1.0, -1.0, n_slices=4)
     assert set(mcmc.algorithms_for(frustrated)) == {"metropolis", "heat_bath"}

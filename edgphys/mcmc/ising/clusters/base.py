@@ -36,6 +36,11 @@ class AbstractClusterSampler(AbstractIsingSampler):
             raise ValueError(
                 f"correlation must be False on a lattice with an open axis, got pbc {self.system.lattice.pbc}"
             )
+        if self.options["correlation"] and self.system.lattice is not self.system.built_on:
+            raise ValueError(
+                "correlation must be False where imaginary time is an axis, got True: "
+                "ep.correlations takes kept configurations"
+            )
 
     def _prepare_columns(self, better: tuple[str, ...]) -> None:
         """Layout and columns; `better` are those that clusters improve, besides the correlators."""

@@ -54,9 +54,9 @@ _ZERO, _ONE = np.uint64(0), np.uint64(1)
 def why_not_wolff(system) -> str | None:
     """Why Wolff clusters do not apply to this Ising system; None if they do."""
     if system.site_fields.any():
+        came = coupling_words(system.parameters[system.field_name])
         return (
-            "wolff needs field = 0 (a flip would change the field energy), got "
-            f"{system.field if isinstance(system.field, float) else coupling_words(system.field)}; "
+            f"wolff needs {system.field_name} = 0 (a flip would change the field energy), got {came}; "
             "use 'metropolis' or 'swendsen_wang'"
         )
     return why_no_clusters(system, "wolff")
