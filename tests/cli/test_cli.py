@@ -467,5 +467,5 @@ def test_parameters_of_systems_on_a_lattice_have_options():
 
     declared = [one for one in systems.available() if one.lattices != "none"]
     names = [each.name for one in declared for each in (*one.parameters, *one.by_convention)]
-    by_p = {"n_slices", "time_step"}
+    by_p = {"n_slices", "time_step", "longitudinal_field"}
     assert tuple(name for name in dict.fromkeys(names) if name not in by_p) == COUPLINGS
