@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["builder", "exact_curve"]
 
 _MOST, _LEAST = 200, 20  # points of a line
-_SECONDS = 5.0  # that one may take
+_SECONDS, _WANTED = 5.0, 1.0  # that one may take with the fewest points, and that more of them may take
 _MOST_SITES = 10**6  # building a lattice of more takes longer than reading a result
 _TOLERANCE = 1e-8  # relative: what a library of another version may change
 
@@ -76,9 +76,10 @@ def _rows(known: xr.Dataset, x_name: str, build: Callable[..., Any]) -> dict[flo
         last = time.perf_counter()
         rows[value], _ = known_exactly(build(**{x_name: value}))
     now = time.perf_counter()
-    n_more = min(_MOST, int((_SECONDS - (now - begin)) / max(now - last, 1e-9)))
-    if n_more < _LEAST or not _agree(known, x_name, rows):
+    each = max(now - last, 1e-9)
+    if now - begin + _LEAST * each > _SECONDS or not _agree(known, x_name, rows):
         return {}
+    n_more = min(_MOST, max(_LEAST, int(_WANTED / each)))
     more = set(np.linspace(min(rows), max(rows), n_more).tolist()) - set(rows)
     return rows | {value: known_exactly(build(**{x_name: value}))[0] for value in more}
 

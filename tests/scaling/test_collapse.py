@@ -23,6 +23,7 @@ def test_critical_coupling_and_nu_of_a_cumulant():
     ep.dataset.validate(found)
 
 
+@pytest.mark.slow
 def test_gamma_over_nu_of_a_susceptibility():
     tables = by_law(1, peaked, GAMMA, quantity="susceptibility")
     found = ep.scaling.collapse(tables, "susceptibility", critical_coupling=T_C, nu=NU, n_resamples=8)

@@ -207,7 +207,12 @@ def packed_counts(system, rule, n_repeats):
 @pytest.mark.statistical
 @pytest.mark.parametrize(
     ("rule", "coupling", "field"),
-    [("metropolis", 1.0, 0.0), ("metropolis", -0.8, 0.5), ("heat_bath", 0.9, 0.0), ("heat_bath", 1.0, -0.4)],
+    [
+        pytest.param("metropolis", 1.0, 0.0, marks=pytest.mark.slow),
+        ("metropolis", -0.8, 0.5),
+        pytest.param("heat_bath", 0.9, 0.0, marks=pytest.mark.slow),
+        ("heat_bath", 1.0, -0.4),
+    ],
 )
 def test_packed_sweep_follows_its_matrix(rule, coupling, field):
     """8 sites, 2 bits per word; wrong temperature, and eager flips at dE <= 0, are seen."""

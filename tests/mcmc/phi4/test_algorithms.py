@@ -172,7 +172,9 @@ def test_schwinger_dyson(algorithm):
 
 
 @pytest.mark.statistical
-@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize(
+    "algorithm", ["metropolis", *(pytest.param(name, marks=pytest.mark.slow) for name in ALGORITHMS[1:])]
+)
 def test_wrong_coupling_in_the_kernel_is_caught(monkeypatch, algorithm):
     """The chain follows a hopping 5 percent too large; the observables are measured with the right one."""
     system = Phi4(lattices.build("chain", (6,)), **CHAIN)

@@ -144,7 +144,9 @@ def test_averages_of_every_rung_agree_with_enumeration(ladder, algorithm, swap_e
 
 
 @pytest.mark.statistical
-@pytest.mark.parametrize("algorithm", ["metropolis", "hmc", "embedded_wolff"])
+@pytest.mark.parametrize(
+    "algorithm", [pytest.param("metropolis", marks=pytest.mark.slow), "hmc", "embedded_wolff"]
+)
 def test_averages_of_a_field_agree_with_the_transfer_matrix(algorithm):
     values = [0.0, 0.2, 0.4]
     samples = temper(RING, {"kappa": values}, algorithm, 16, 1500, 11, n_warmup=300)

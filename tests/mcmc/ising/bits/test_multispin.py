@@ -79,7 +79,7 @@ def test_energy_and_specific_heat_of_the_torus():
     [
         ("square_half_open", 4),
         ("triangular_frustrated", 4),
-        ("square", 1),
+        pytest.param("square", 1, marks=pytest.mark.slow),
         pytest.param("square", 8, marks=pytest.mark.slow),
     ],
 )

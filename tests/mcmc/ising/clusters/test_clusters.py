@@ -147,7 +147,13 @@ def test_swendsen_wang_obeys_detailed_balance_and_its_matrix(name, extent, coupl
 
 
 @pytest.mark.statistical
-@pytest.mark.parametrize("numbers, wrong", [(TINY[0], {"scale": 1.01}), (TINY[3], {"field_scale": 0.95})])
+@pytest.mark.parametrize(
+    "numbers, wrong",
+    [
+        (TINY[0], {"scale": 1.01}),
+        pytest.param(TINY[3], {"field_scale": 0.95}, marks=pytest.mark.slow),
+    ],
+)
 def test_probabilities_slightly_off_are_seen_in_the_matrix(numbers, wrong):
     system = tiny(*numbers)
     matrix = swendsen_wang_matrix(system)
