@@ -200,7 +200,7 @@ def test_free_energies_of_ladders_annealing_and_tempering(coupling, longitudinal
 @pytest.mark.parametrize("algorithm", ["swendsen_wang", "heat_bath", "metropolis"])
 def test_chains_in_a_longitudinal_field(algorithm):
     system = ep.TransverseIsing(CHAIN, 0.8, 0.9, n_slices=6, longitudinal_field=0.3)
-    table = ep.estimate(mcmc.run(system, algorithm, n_chains=4, n_sweeps=4000, seed=3))
+    table = ep.estimate(mcmc.run(system, algorithm, n_chains=4, n_sweeps=80_000, seed=3))
     f = lambda h: trace_of_steps(CHAIN, np.ones(4), 0.9, h, 1.25, 6)  # noqa: E731
     value, err = float(table["magnetization"]), float(table["magnetization_err"])
     assert_z(value, err, _slope(f, 0.3) / 5, n_tests=6, max_err=0.02)
