@@ -64,6 +64,7 @@ def test_flow_weights_give_the_same_log_z(name):
     assert_z(float(found["log_z"]), float(found["log_z_err"]), exact(name)["log_z"], n_tests=3, max_err=0.1)
 
 
+@pytest.mark.slow
 def test_flow_weights_reach_every_gradient():
     """Closed forms, autograd, lattices: finite, and near the path weights of the same draws."""
     potential = Potential(lambda x: (x**2 - 1.0).square().sum(1), n_dims=2, centres=[(1, 1), (-1, -1)])

@@ -102,6 +102,7 @@ def test_answer_moves_with_the_coupling(monkeypatch):
     assert_off(*difference("log_z"), exact[1]["log_z"] - exact[0]["log_z"], least=20.0, max_err=0.1)
 
 
+@pytest.mark.slow
 @pytest.mark.statistical
 def test_chain_is_exact_and_the_upper_bound_is_one_everywhere():
     for temperature in (0.5, 2.0):

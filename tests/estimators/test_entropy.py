@@ -156,6 +156,7 @@ def test_entropy_of_a_frozen_rung_has_no_error():
     assert float(table["log_z_err"]) == 0.1
 
 
+@pytest.mark.slow
 @pytest.mark.statistical
 def test_ladder_methods_and_reweighting_agree_with_enumeration():
     system = square(2.5)

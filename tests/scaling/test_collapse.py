@@ -43,6 +43,7 @@ def test_two_sizes_do_not_slip_past_each_other():
     assert collapse._overlap(sizes, at[NU]) and not collapse._overlap(sizes, at[0.15])
 
 
+@pytest.mark.slow
 def test_scaled_values_lie_on_the_function():
     found = ep.scaling.collapse(by_law(2, falling), critical_coupling=T_C, exponent=0.0, n_resamples=2)
     x = (falling_x := found["x"].values) * found["length"].values ** (1.0 / NU - 1.0 / float(found["nu"]))

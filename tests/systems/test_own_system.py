@@ -190,6 +190,7 @@ def test_saved_generators_want_their_system_back(kind, system, trained, tmp_path
         ep.EDG.load(tmp_path / "model.pt", system=system.replace(temperature=9.0))
 
 
+@pytest.mark.slow
 @pytest.mark.statistical
 def test_free_energies(kind, system):
     options = {**TINY, "n_steps": 30}
@@ -203,6 +204,7 @@ def test_free_energies(kind, system):
             ep.free_energy(system, "mbar", seed=5)
 
 
+@pytest.mark.slow
 def test_scan_show_plot(kind, system, tmp_path, capsys):
     out = tmp_path / "scan.nc"
     table = ep.scan(

@@ -54,6 +54,7 @@ def test_mean_weight_is_z(name, n_steps, scale, device):
         assert elbo - 4.0 * err < log_z
 
 
+@pytest.mark.slow
 @pytest.mark.statistical
 def test_many_seeds_together(device):
     """20 random networks, one z-score each: their mean is zero, not only each of them small."""

@@ -130,6 +130,7 @@ def test_density_of_a_draw_is_found_again():
     assert momenta.abs().min() > 1e-6
 
 
+@pytest.mark.slow
 @pytest.mark.statistical
 def test_reference_draws_bound_log_z_from_above():
     model = make_model(PAIR, 2)

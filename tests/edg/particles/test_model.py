@@ -165,6 +165,7 @@ def test_bounds_agree():
                 assert_off(estimate + 2.5, float(np.hypot(err, mean_error)), mean, least=5.0, max_err=0.5)
 
 
+@pytest.mark.slow
 def test_training_approaches_the_exact_log_z():
     """Two particles: the decoder is flexible enough for nearly even weights."""
     target = ContinuousTarget(PAIR)

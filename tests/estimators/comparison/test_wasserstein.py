@@ -29,6 +29,7 @@ def test_wasserstein_of_shifted_normals_is_the_shift():
     assert abs(float(table.distance) - 0.5) > 5 * float(table.distance_err)
 
 
+@pytest.mark.slow
 @pytest.mark.statistical
 def test_wasserstein_of_scaled_normals():
     """int |F - G| = (s - 1) sqrt(2/pi) for the widths s and 1."""

@@ -60,6 +60,7 @@ def test_small_overlap_is_named(monkeypatch):
     assert re.match(r"overlap of rungs \d and \d is 0\.\d+, below 0.5", mbar(ladder).attrs["warning"])
 
 
+@pytest.mark.slow
 def test_a_dense_ladder_overlaps():
     """Of 40 rungs almost alike each draw might have come from any: a row of the matrix is spread thin."""
     dense = np.linspace(PATH[0], PATH[0] + 0.05 * (PATH[1] - PATH[0]), 40)

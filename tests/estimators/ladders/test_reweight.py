@@ -119,6 +119,7 @@ def test_other_couplings_of_which_the_action_is_linear():
     )
 
 
+@pytest.mark.slow
 @pytest.mark.statistical
 def test_a_system_without_a_lattice():
     well = DoubleWell(tilt=0.5)

@@ -128,6 +128,7 @@ def test_wrong_names_are_one_line(command, message, folder, capsys):
     assert message in err and err.count("\n") == 1 and not list(folder.iterdir())
 
 
+@pytest.mark.slow
 def test_free_energy_of_a_well_stands_beside_the_exact_one(capsys):
     command = "free-energy double-well --temperature 1 -p tilt=0.5 --n-sweeps 600 --quiet --out f.nc"
     assert main(command.split()) == 0

@@ -128,7 +128,7 @@ def test_a_batch_of_spins_moves_as_single_chains_do(algorithm):
     assert_same_moves(ep.Ising(lattices.build("square", (4, 8)), temperature=2.4), algorithm)
 
 
-@pytest.mark.parametrize("algorithm", ["embedded_wolff", "hmc"])
+@pytest.mark.parametrize("algorithm", ["embedded_wolff", pytest.param("hmc", marks=pytest.mark.slow)])
 def test_a_batch_of_fields_moves_as_single_chains_do(algorithm):
     assert_same_moves(FIELD, algorithm)
 

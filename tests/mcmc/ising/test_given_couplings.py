@@ -61,6 +61,14 @@ SERVED = {
     "mattis_field": (*LOCAL, "swendsen_wang"),
 }
 RUNS = [(case, algorithm) for case, names in SERVED.items() for algorithm in names]
+# Those that others are like, with more to compile.
+SLOW = {
+    ("pm_open", "multispin"),
+    ("random_fields", "swendsen_wang"),
+    ("mattis", "swendsen_wang"),
+    ("mattis_field", "swendsen_wang"),
+    ("anisotropic", "wolff"),
+}
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -71,7 +79,10 @@ def test_algorithms_are_those_that_are_right(case):
 
 
 @pytest.mark.statistical
-@pytest.mark.parametrize(("case", "algorithm"), RUNS)
+@pytest.mark.parametrize(
+    ("case", "algorithm"),
+    [pytest.param(*run, marks=pytest.mark.slow) if run in SLOW else run for run in RUNS],
+)
 def test_averages_are_those_of_the_enumeration(case, algorithm):
     system = CASES[case]()
     many = algorithm == "multispin"
@@ -200,6 +211,7 @@ def test_words_of_turned_spins_lead_over_negative_bonds():
     np.testing.assert_allclose(energy, system.energy(tables.unpack(state.configuration)))
 
 
+@pytest.mark.slow
 @pytest.mark.statistical
 def test_free_energies_of_a_glass():
     system = CASES["glass_in_random_fields"]()

@@ -187,6 +187,7 @@ def test_wrong_coupling_in_the_kernel_is_caught(monkeypatch, algorithm):
     assert_chains_off(samples, exact, max_err=0.05, least=8.0)
 
 
+@pytest.mark.slow
 @pytest.mark.statistical
 def test_trajectories_without_the_metropolis_test_are_caught():
     """Leapfrog alone has a step-size bias; the same averages must see it."""

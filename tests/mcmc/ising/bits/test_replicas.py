@@ -18,6 +18,7 @@ from edgphys.mcmc.ising.bits.multispin import IsingMultispin, MultispinReplicas
 from edgphys.mcmc.ising.bits.simd import shift_right, static
 
 
+@pytest.mark.slow
 @pytest.mark.statistical
 def test_each_replica_at_its_own_temperature():
     """Energies and magnetizations at eight temperatures, before and after all of them change places."""

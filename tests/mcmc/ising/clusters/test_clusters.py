@@ -367,6 +367,7 @@ def test_energy_and_specific_heat_near_the_critical_point():
     assert abs(energy - kaufman.energy(extent, extent, 1.01 * temperature)) > 6 * err
 
 
+@pytest.mark.slow
 @pytest.mark.statistical
 def test_algorithms_agree_on_binder_cumulant_susceptibility_and_correlation():
     lattice = lattices.build("triangular", (12, 12))
