@@ -247,6 +247,7 @@ def test_training_at_a_higher_temperature_leaves_the_weights_exact():
     assert hot > 1.1 * cold
 
 
+@pytest.mark.slow
 def test_training_raises_the_bound():
     """One component for two overlapping wells: the networks must bend it."""
     system = DoubleWell(n_dims=1, barrier=1.5)

@@ -216,6 +216,7 @@ def test_numpy_numbers_are_numbers():
     assert edg.sample(5, seed=np.int64(3), n_anneal=0, progress=False).attrs["seed"] == 3
 
 
+@pytest.mark.slow
 def test_models_live_where_they_are_put(device):
     """Everything a draw, a weight and a training step touch is on the model's device."""
     for options in ({}, {"decoder": "hamiltonian", "n_leapfrog": 1}):

@@ -188,6 +188,7 @@ def test_bad_arguments_are_one_line(case):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("target", target_names(square()))
 @pytest.mark.statistical
 def test_both_signs_are_equally_likely(target):

@@ -151,7 +151,7 @@ FILES = {
 }
 
 
-@pytest.mark.parametrize("fitted", [False, True])
+@pytest.mark.parametrize("fitted", [pytest.param(False, marks=pytest.mark.slow), True])
 @pytest.mark.parametrize("name", FILES)
 def test_saved_and_loaded_sampler_of_a_continuous_system_draws_the_same(name, fitted, tmp_path):
     system, options = FILES[name]()

@@ -81,7 +81,9 @@ def test_a_wrong_density_of_trials_is_seen(monkeypatch):
 
 
 @pytest.mark.statistical
-@pytest.mark.parametrize("wrong", ["the best of eight sets of trials", "no symmetry"])
+@pytest.mark.parametrize(
+    "wrong", [pytest.param("the best of eight sets of trials", marks=pytest.mark.slow), "no symmetry"]
+)
 def test_wrong_views_are_caught(wrong, monkeypatch):
     edg = untrained("three in the plane", n_trials=4, n_picks=2)
     edg.fit(seed=0, n_steps=20, batch_size=32, progress=False)
@@ -130,6 +132,7 @@ def test_the_energy_alone_teaches(training):
     assert edg._training["training"] == training
 
 
+@pytest.mark.slow
 def test_annealed_from_a_hotter_system():
     system = ep.DoubleWellParticles(3, 2)
     edg = ep.EDG(system, **SMALL | {"train_at": {"temperature": 3.0}})

@@ -192,6 +192,7 @@ def test_search_describes_one_block_of_many():
     assert mixture.weights[order[1]] == pytest.approx(log_z[1] / sum(log_z), abs=0.04)
 
 
+@pytest.mark.slow
 def test_search_takes_no_more_components_than_allowed_and_no_more_than_it_needs():
     assert len(search(Planar("ring"), 1).weights) == 1
     assert len(search(Harmonic(n_dims=2), 64).weights) <= 4

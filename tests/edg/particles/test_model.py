@@ -148,6 +148,7 @@ def test_drive_is_exact_for_a_linear_decoder():
         torch.testing.assert_close(log_w, -gaussian, rtol=1e-9, atol=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.statistical
 def test_bounds_agree():
     """Minus the path bound is the mean log weight; with carried noise of width s the closed form is near."""

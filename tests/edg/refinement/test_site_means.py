@@ -70,7 +70,7 @@ def test_mean_of_a_spin_given_all_others(name):
 
 
 @pytest.mark.parametrize(("kappa", "lam"), [(0.25, 0.022), (0.4, 1.0), (-0.3, 0.5)])
-@pytest.mark.parametrize("pbc", [True, False])
+@pytest.mark.parametrize("pbc", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_moments_of_a_field_given_all_others(kappa, lam, pbc):
     """Powers of a site of a chain of six with its two exact neighbours integrated out, on a fine grid."""
     system = Phi4(lattices.build("chain", (6,), pbc), kappa=kappa, lam=lam)

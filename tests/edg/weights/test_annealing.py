@@ -9,6 +9,7 @@ from helpers.stats import assert_z
 import edgphys as ep
 
 
+@pytest.mark.slow
 def test_sampler_trained_hot_gives_the_cold_partition_function():
     system = ep.DoubleWell(temperature=0.4)
     edg = ep.EDG(system, train_at={"temperature": 2.0}, n_components=4).fit(0, 20, progress=False)

@@ -144,6 +144,7 @@ def other_views(model, samples, seed, options):
 UPPER_BOUND = weights_bridge.upper_bound
 
 
+@pytest.mark.slow
 @pytest.mark.statistical
 def test_another_number_of_views_on_one_side_is_wrong(monkeypatch):
     monkeypatch.setattr(weights_bridge, "upper_bound", other_views)

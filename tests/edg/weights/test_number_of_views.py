@@ -91,6 +91,7 @@ def drawn(n_views, **options):
     return trained_square().sample(N_SAMPLES, 1, n_views=n_views, keep=True, progress=False, **options)
 
 
+@pytest.mark.slow
 def test_a_small_model_of_a_lattice_takes_many_views_and_the_same_number_every_time():
     one, auto = drawn(1), drawn("auto")
     n_views = settings(auto)["n_views"]

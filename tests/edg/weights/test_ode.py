@@ -104,6 +104,7 @@ def test_ode_weights_of_hartree_start_equal_gaussian_marginal():
     torch.testing.assert_close(weights, expected, rtol=0.0, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_ode_weights_of_nonlinear_model_agree_between_solvers():
     model = _lattice_model(head=0.2)
     draw, log_density, generator = _lattice_batch(model, 8)

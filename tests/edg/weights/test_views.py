@@ -245,7 +245,14 @@ def trained():
 
 
 @pytest.mark.statistical
-@pytest.mark.parametrize("name", ["lattice", "mixture", "annealed", "hamiltonian"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "lattice",
+        "annealed",
+        *(pytest.param(one, marks=pytest.mark.slow) for one in ("mixture", "hamiltonian")),
+    ],
+)
 def test_sampler_weighs_from_many_sides(trained, name):
     edg = trained[name]
     options = {"n_anneal": 10} if name == "annealed" else {}
