@@ -60,7 +60,7 @@ def of_the_system(model: AbstractEDGModel, draw: Draw, generator: torch.Generato
 
 def of_the_start(model: AbstractEDGModel, draw: Draw, generator: torch.Generator) -> tuple[Tensor, Back]:
     """The same for the system trained on."""
-    x, log_density = model.target.start(draw.x)
+    x, log_density = model.target.start(draw.x, generator)
     return log_density, lambda: model.target.lower_start(x.to(draw.x), generator)
 
 
