@@ -156,9 +156,9 @@ class AbstractSystem(Final, AbstractObserving):
     def partial_sums(self) -> tuple[str, ...]:
         """Exact sums over part of a configuration whose formulas hold for this energy.
 
-        "spins": all spins, given a Gaussian field; "equal_spins": those of one sublattice too, all in one
-        field and with one coupling; "single_spins": a spin given its neighbours; "sites": the field at one
-        site, given its neighbours.
+        "spins": all spins, given a Gaussian field, and one given its neighbours; "equal_spins": those of one
+        sublattice too, all in one field and with one coupling; "sites": the field at one site, given its
+        neighbours.
         """
         return ()
 

@@ -13,6 +13,7 @@ from edgphys.edg.refinement.network import BIAS_GAIN
 
 __all__ = [
     "all_spins",
+    "assert_means_on_grid",
     "boltzmann",
     "boltzmann_spins",
     "decimated_log_density",
@@ -142,3 +143,16 @@ def jackknife_log_mean(log_values, n_blocks=100):
     estimate = n_blocks * full - (n_blocks - 1) * float(left_out.mean())
     err = math.sqrt((n_blocks - 1) * float(left_out.var(unbiased=False)))
     return estimate + float(top), err
+
+
+def assert_means_on_grid(refinement, x, n_grid, atol):
+    """Mean moments of the angles that are not exact, given all others, against sums over a fine grid."""
+    sites = np.setdiff1d(np.arange(x.shape[1]), refinement.classes.exact)
+    found = refinement.means.moments(refinement.law, x, refinement._around_exact(x), torch.from_numpy(sites))
+    grid = torch.arange(n_grid, dtype=torch.float64) * (2 * math.pi / n_grid)
+    for k, site in enumerate(sites):
+        for row in range(len(x)):
+            moved = x[row].expand(n_grid, x.shape[1]).clone()
+            moved[:, site] = grid
+            p = torch.softmax(refinement.log_marginal(moved), 0)
+            np.testing.assert_allclose(found[row, k], p @ refinement.law.moments(grid), atol=atol)

@@ -178,7 +178,7 @@ class Refinement(Module):
 
     def complete(self, configurations: Tensor, generator: torch.Generator) -> Tensor:
         """A copy with the exact sites drawn from their density given all others."""
-        x = self.law.draw_exact(self._around_exact(configurations, self.law), generator)
+        x = self.law.draw_exact(self._around_exact(configurations), generator)
         return configurations.index_copy(1, self.exact, x.to(configurations.dtype))
 
     def draw_learned(

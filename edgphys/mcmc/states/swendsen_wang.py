@@ -33,7 +33,15 @@ from numba import njit, uint64
 from edgphys import _checks
 from edgphys.mcmc.core.sampler import CLUSTERS, VISITED, ChainState
 from edgphys.mcmc.ising.clusters.improved import wave_table
-from edgphys.mcmc.ising.clusters.labelling import bonds_of, find_roots, label_sites, link, make_runs, run_from
+from edgphys.mcmc.ising.clusters.labelling import (
+    begins_at,
+    bonds_of,
+    find_roots,
+    label_sites,
+    link,
+    make_runs,
+    run_from,
+)
 from edgphys.mcmc.ising.clusters.sweep_length import mean_size
 from edgphys.mcmc.ising.clusters.swendsen_wang import measure_clusters
 from edgphys.mcmc.ising.clusters.words import make_words
@@ -117,7 +125,7 @@ def _draw_colours(rng, runs, n_runs, sites, colours):
     if sites.shape[0] > 0:
         run = np.int64(-1)
         for i in range(runs.parent.size):
-            run += np.int64((runs.starts[(i >> 6) + 1] >> uint64(i & 63)) & _ONE)
+            run += begins_at(runs, i)
             for a in range(q):
                 costs[runs.parent[run], a] += sites[i if sites.shape[0] > 1 else 0, a]
     for run in range(n_runs):
@@ -184,7 +192,7 @@ def _colour_sweeps(states, rng, counts, rule, scratch, n_sweeps):
     if n_sweeps > 0:
         run = -1
         for i in range(runs.parent.size):
-            run += np.int64((runs.starts[(i >> 6) + 1] >> uint64(i & 63)) & _ONE)
+            run += begins_at(runs, i)
             states[i] = colours[run]
     return n_clusters
 

@@ -159,9 +159,7 @@ class AbstractIsing(AbstractCoupledSystem):
 
     @property
     def partial_sums(self) -> tuple[str, ...]:
-        if self.is_uniform:
-            return ("spins", "equal_spins", "single_spins")
-        return ("spins", "single_spins")
+        return ("spins", "equal_spins") if self.is_uniform else ("spins",)
 
     def reduced_energy(self, x: Tensor) -> Tensor:
         """U(y) at y = `x`; integrates to Z over R^N, so that -log E[w] needs no further constant.

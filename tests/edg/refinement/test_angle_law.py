@@ -14,7 +14,7 @@ import pytest
 import scipy.special
 import scipy.stats
 import torch
-from helpers.edg import jackknife_log_mean, mean_err, perturb
+from helpers.edg import assert_means_on_grid, jackknife_log_mean, mean_err, perturb
 from helpers.stats import assert_off, assert_z
 
 import edgphys as ep
@@ -192,18 +192,8 @@ def test_marginal_is_the_integral_over_exact_sites():
 def test_mean_of_an_angle_given_all_others():
     """Moments of a site of a ring of six with its two exact neighbours integrated out, on a fine grid."""
     system = xy("chain", (6,), field=0.4)
-    refinement = laws_of(system).refinement
-    sites = np.setdiff1d(np.arange(6), refinement.classes.exact)
     x = 6.0 * torch.rand(4, 6, dtype=torch.float64, generator=torch.Generator().manual_seed(3)) - 3.0
-    around = refinement._around_exact(x)
-    found = refinement.means.moments(refinement.law, x, around, torch.from_numpy(sites))
-    grid = torch.arange(200, dtype=torch.float64) * (2 * math.pi / 200)
-    for k, site in enumerate(sites):
-        for row in range(4):
-            moved = x[row].expand(200, 6).clone()
-            moved[:, site] = grid
-            p = torch.softmax(refinement.log_marginal(moved), 0)
-            np.testing.assert_allclose(found[row, k], p @ refinement.law.moments(grid), atol=1e-6)
+    assert_means_on_grid(laws_of(system).refinement, x, 200, atol=1e-6)
 
 
 def test_three_components_and_fields_of_each_site_have_no_law():

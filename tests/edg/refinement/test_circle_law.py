@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import scipy.stats
 import torch
-from helpers.edg import jackknife_log_mean, perturb
+from helpers.edg import assert_means_on_grid, jackknife_log_mean, perturb
 from helpers.stats import assert_off, assert_z
 
 import edgphys as ep
@@ -200,17 +200,8 @@ def test_marginal_is_the_integral_over_exact_sites(system):
 def test_mean_of_an_angle_given_all_others(name):
     """Moments of a site with the exact ones integrated out, on a fine grid."""
     system = SYSTEMS[name]()
-    refinement = laws_of(system).refinement
-    sites = np.setdiff1d(np.arange(8), refinement.classes.exact)
     x = 6.0 * torch.rand(3, 8, dtype=torch.float64, generator=torch.Generator().manual_seed(3)) - 3.0
-    found = refinement.means.moments(refinement.law, x, refinement._around_exact(x), torch.from_numpy(sites))
-    grid = torch.arange(100, dtype=torch.float64) * (2 * math.pi / 100)
-    for k, site in enumerate(sites):
-        for row in range(3):
-            moved = x[row].expand(100, 8).clone()
-            moved[:, site] = grid
-            p = torch.softmax(refinement.log_marginal(moved), 0)
-            np.testing.assert_allclose(found[row, k], p @ refinement.law.moments(grid), atol=1e-5)
+    assert_means_on_grid(laws_of(system).refinement, x, 100, atol=1e-5)
 
 
 def test_laws_of_several_temperatures_are_those_of_each():

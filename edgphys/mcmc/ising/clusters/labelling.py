@@ -28,7 +28,17 @@ from edgphys.mcmc.ising.clusters.growth import make_weighed_links
 from edgphys.mcmc.ising.clusters.words import PLACE, SHIFT, draw_bonds, make_word_bonds, make_words, shifted
 from edgphys.mcmc.random.xoshiro import next_word
 
-__all__ = ["Runs", "bonds_of", "find_roots", "join", "label_sites", "link", "make_runs", "run_from"]
+__all__ = [
+    "Runs",
+    "begins_at",
+    "bonds_of",
+    "find_roots",
+    "join",
+    "label_sites",
+    "link",
+    "make_runs",
+    "run_from",
+]
 
 _ZERO, _ONE, _TWO = np.uint64(0), np.uint64(1), np.uint64(2)
 _S6, _LAST = np.uint64(6), np.uint64(63)
@@ -174,6 +184,12 @@ def run_from(first, later):
     return (later & (_ZERO - later)) - first
 
 
+@njit(nogil=True, cache=True, inline="always")
+def begins_at(runs, site):
+    """1 if a run begins at a site, else 0: the sum up to a site is 1 more than the number of its run."""
+    return np.int64((runs.starts[(site >> 6) + 1] >> uint64(site & 63)) & _ONE)
+
+
 @njit(nogil=True, cache=True)
 def label_sites(runs, labels):
     """Number the clusters 0, 1, ... in the order of their first sites: `labels`, uint32, shape (n_sites,).
@@ -182,7 +198,7 @@ def label_sites(runs, labels):
     """
     n_clusters, run, label = uint32(0), np.int64(-1), uint32(0)
     for i in range(labels.size):
-        if (runs.starts[(i >> 6) + 1] >> uint64(i & 63)) & _ONE:
+        if begins_at(runs, i):
             run += 1
             root = runs.parent[run]
             is_first = root == run

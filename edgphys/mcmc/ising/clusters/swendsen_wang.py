@@ -42,7 +42,15 @@ from edgphys.mcmc.ising.bits.waves import count_bits
 from edgphys.mcmc.ising.clusters.base import AbstractClusterSampler
 from edgphys.mcmc.ising.clusters.growth import why_no_clusters
 from edgphys.mcmc.ising.clusters.improved import add_wave_power, correlate, label_sums
-from edgphys.mcmc.ising.clusters.labelling import bonds_of, find_roots, label_sites, link, make_runs, run_from
+from edgphys.mcmc.ising.clusters.labelling import (
+    begins_at,
+    bonds_of,
+    find_roots,
+    label_sites,
+    link,
+    make_runs,
+    run_from,
+)
 from edgphys.mcmc.ising.clusters.words import make_words, pack_spins, unpack_spins
 from edgphys.mcmc.random.xoshiro import next_word, uniform
 
@@ -113,7 +121,7 @@ def _draw_turns_by_site(words, rng, runs, n_runs, turns, fields):
     costs, run = np.zeros(n_runs), np.int64(-1)
     for i in range(fields.size):
         place, bit = (i >> 6) + 1, uint64(i & 63)
-        run += np.int64((runs.starts[place] >> bit) & _ONE)
+        run += begins_at(runs, i)
         costs[runs.parent[run]] += fields[i] if (words[place] >> bit) & _ONE else -fields[i]
     _turn_at(rng, runs, turns, costs)
 
