@@ -19,11 +19,11 @@ import math
 from typing import ClassVar, final
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from edgphys.edg.refinement.angle_network import AngleNetwork
 from edgphys.edg.refinement.circle_table import CircleTable, circle, harmonics_of, wrapped
-from edgphys.edg.refinement.law import AbstractLaw, spread
+from edgphys.edg.refinement.law import AbstractVectorLaw, spread
 from edgphys.edg.refinement.von_mises import draw_von_mises, log_bessel
 
 __all__ = ["N_HARMONICS", "AngleLaw", "node_counts"]
@@ -43,7 +43,7 @@ def node_counts(curvature: float) -> tuple[int, int]:
 
 
 @final
-class AngleLaw(AbstractLaw):
+class AngleLaw(AbstractVectorLaw):
     """Angles of one system, in [-pi, pi); see the module docstring.
 
     Parameters
@@ -64,6 +64,7 @@ class AngleLaw(AbstractLaw):
     """
 
     by_coupling: ClassVar[tuple[str, ...]] = ("pair", "bias")
+    n_components: ClassVar[int] = 2  # pyright: ignore[reportIncompatibleVariableOverride]
     grid: Tensor
     nodes: Tensor
     harmonics: Tensor
@@ -151,6 +152,19 @@ class AngleLaw(AbstractLaw):
         along, across = given = self._given(neighbour_sum.double())
         turn = draw_von_mises(torch.linalg.vector_norm(given, dim=0), generator)
         return wrapped(torch.atan2(across, along) + turn).to(neighbour_sum.dtype)
+
+    def vector(self, x: Tensor) -> Tensor:
+        """The unit vector, shape (2, ...)."""
+        return self.message(x)
+
+    def seen_field(self, field: Tensor) -> Tensor:
+        return field.float()
+
+    def in_field(self, coefficients, field, shift):
+        return tuple(
+            nn.functional.pad(along[..., None], (0, N_HARMONICS - 1)) + one
+            for one, along in zip(coefficients, field, strict=True)
+        )
 
     def _given(self, neighbour_sum: Tensor) -> Tensor:
         """beta (J s + h), the exponent's vector."""

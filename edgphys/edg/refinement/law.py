@@ -32,7 +32,7 @@ from torch import Tensor
 from edgphys.edg.core.module import Module
 from edgphys.edg.refinement.network import AbstractNetwork, OddEvenNetwork
 
-__all__ = ["AbstractLaw", "spread"]
+__all__ = ["AbstractLaw", "AbstractVectorLaw", "spread"]
 
 
 def spread(parameter: float | Tensor, x: Tensor) -> float | Tensor:
@@ -168,3 +168,41 @@ class AbstractLaw(Module, ABC):
     def exact_log_prob(self, x: Tensor, neighbour_sum: Tensor) -> Tensor:
         """Log-density of x given all neighbours, shape (...)."""
         return self.local(x) + self.coupled(x, neighbour_sum) - self.log_normaliser(neighbour_sum)
+
+
+class AbstractVectorLaw(AbstractLaw):
+    """Declaration of a law of sites whose bonds are scalar products of vectors: what a relaxation needs.
+
+    Attributes
+    ----------
+    n_components : int
+        Of the vectors v(x): 1 for spins, q - 1 for Potts states, 2 for angles. 0 where the bonds of a system
+        of the family are no such products.
+    """
+
+    n_components: int
+
+    @abstractmethod
+    def vector(self, x: Tensor) -> Tensor:
+        """v(x), shape (...) -> (n_components, ...), in the dtype of x."""
+
+    @property
+    def vector_grid(self) -> Tensor:
+        """v of all values of the grid, float64, shape (n_components, n_grid)."""
+        return self.vector(self.grid)
+
+    @abstractmethod
+    def seen_field(self, field: Tensor) -> Tensor:
+        """What networks see of a field on the vectors, (n_components, ...) -> the shape of `seen`."""
+
+    @abstractmethod
+    def in_field(self, coefficients: tuple[Tensor, ...], field: Tensor, shift: float) -> tuple[Tensor, ...]:
+        """Coefficients of the density times ``exp(field . v(x) - shift |v(x)|^2 / 2)``.
+
+        Parameters
+        ----------
+        coefficients : tuple of tensors, shape (..., n_k)
+        field : tensor, shape (n_components, ...)
+            Gives its dtype to the result.
+        shift : float
+        """

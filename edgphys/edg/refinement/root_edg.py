@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """An EDG as the root: its target for the system at hand, and its training once the laws are learned.
 
-Spins need a continuous form first, with a learned law p_0 of its own (`CoarseRelaxation`); coarse spins to
-learn it from are drawn by the autoregressive root that was trained with the laws.
+Spins, states and angles need a continuous form first, with a learned law p_0 of its own (`CoarseRelaxation`);
+coarse sites to learn it from are drawn by the autoregressive root that was trained with the laws.
 """
 
 from __future__ import annotations
@@ -20,9 +20,11 @@ from edgphys.edg.core.training import History, Stage, TrainingSettings, saved_we
 from edgphys.edg.field.model import EDGModel
 from edgphys.edg.refinement.generative_model import RefinementModel
 from edgphys.edg.refinement.generator import LatticeGenerator
+from edgphys.edg.refinement.law import AbstractVectorLaw
 from edgphys.edg.refinement.law_stages import law_stages
-from edgphys.edg.targets.refinement import IsingRefinementTarget, Phi4RefinementTarget, fit_relaxation
-from edgphys.systems.base import AbstractSystem
+from edgphys.edg.refinement.laws_of import law_of
+from edgphys.edg.refinement.phase_frame import frame_of
+from edgphys.edg.targets.refinement import Phi4RefinementTarget, RelaxedRefinementTarget, fit_relaxation
 
 __all__ = ["fit_with_root", "has_edg_root", "laws_among", "root_model", "root_target"]
 
@@ -32,45 +34,48 @@ _LAWS, _SOFTENING = 1.0 / 3.0, 0.1
 _SOFT = {"batch_size": 512, "learning_rate": 1e-2, "path_share": 0.0, "annealing": 0.0}
 _ROOT = {"batch_size": 256, "learning_rate": 3e-3, "max_gradient": 5.0, "annealing": 0.0}
 
-RootTarget = IsingRefinementTarget | Phi4RefinementTarget
+# Draws of the coarse sites from which M and the Gaussian start are fitted.
+_N_FIT = 8192
+
+RootTarget = RelaxedRefinementTarget | Phi4RefinementTarget
 Weights = Mapping[str, Tensor]
 
 
 def root_target(
     laws: LatticeGenerator, *, width: int, seed: int, weights: Weights | None = None
 ) -> RootTarget:
-    """The target of the root, by the family of the system.
+    """The target of the root: the field itself, or the relaxation of spins, states, angles.
 
     Parameters
     ----------
     laws : LatticeGenerator
         Trained, or with the weights that are to be loaded.
     width : int
-        Hidden units of p_0 for each spin.
+        Hidden units of p_0 for each site.
     seed : int
     weights : mapping, optional
         Of the whole model, or of the target, where they are to be loaded.
     """
-    return _TARGETS[laws.system.family](laws, width, seed, weights)
+    if laws.system.family == "phi4":
+        return Phi4RefinementTarget(laws)
+    source = torch.Generator(device=laws.device).manual_seed(seed)
+    coarse, _ = laws.root.draw(_N_FIT, source)
+    relaxation = fit_relaxation(laws, coarse, width, seed).to(laws.device)
+    frame = frame_of(relaxation, laws.system.symmetries)
+    target = RelaxedRefinementTarget(laws, relaxation, frame).to(laws.device)
+    if weights is None:
+        target.fit_start(coarse, source)
+    else:
+        target.load_state_dict({name: weights.get(f"target.{name}", weights.get(name)) for name in target.state_dict()})
+    return target
 
 
-def _of_spins(laws: LatticeGenerator, width: int, seed: int, weights: Weights | None) -> RootTarget:
-    relaxation = fit_relaxation(laws, width, seed)
-    if weights is not None:
-        relaxation.load_state_dict(_part_of_target(weights, "relaxation."))
-    return IsingRefinementTarget(laws, relaxation.to(laws.device))
-
-
-def _of_fields(laws: LatticeGenerator, width: int, seed: int, weights: Weights | None) -> RootTarget:
-    return Phi4RefinementTarget(laws)
-
-
-_TARGETS: dict[str, Callable[..., RootTarget]] = {"ising": _of_spins, "phi4": _of_fields}
-
-
-def has_edg_root(system: AbstractSystem) -> bool:
-    """Whether the coarse sites of `system` have a continuous form that an EDG can draw, by its family."""
-    return system.family in _TARGETS
+def has_edg_root(system: Any) -> bool:
+    """Whether the coarse sites of `system`, which has laws, have a continuous form that an EDG can draw."""
+    if system.family == "phi4":
+        return True
+    law = law_of(system)
+    return isinstance(law, AbstractVectorLaw) and law.n_components > 0
 
 
 def root_model(target: RootTarget, options: Any, seed: int) -> EDGModel:

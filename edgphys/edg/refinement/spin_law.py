@@ -12,14 +12,14 @@ from typing import ClassVar, final
 import torch
 from torch import Tensor, nn
 
-from edgphys.edg.refinement.law import AbstractLaw, spread
+from edgphys.edg.refinement.law import AbstractVectorLaw, spread
 from edgphys.systems.lattice.ising import log_2cosh
 
 __all__ = ["SpinLaw"]
 
 
 @final
-class SpinLaw(AbstractLaw):
+class SpinLaw(AbstractVectorLaw):
     """Spins of one system; see the module docstring.
 
     Parameters
@@ -41,6 +41,7 @@ class SpinLaw(AbstractLaw):
     """
 
     scale: ClassVar[float] = 1.0
+    n_components: ClassVar[int] = 1  # pyright: ignore[reportIncompatibleVariableOverride]
     by_coupling: ClassVar[tuple[str, ...]] = ("pair", "bias", "ghost")
     grid: Tensor
 
@@ -87,6 +88,17 @@ class SpinLaw(AbstractLaw):
     def draw_exact(self, neighbour_sum: Tensor, generator: torch.Generator) -> Tensor:
         """The heat bath."""
         return _spins(self._given(neighbour_sum), generator)
+
+    def vector(self, x: Tensor) -> Tensor:
+        """s itself, shape (1, ...)."""
+        return x[None]
+
+    def seen_field(self, field: Tensor) -> Tensor:
+        return field[0].float()
+
+    def in_field(self, coefficients, field, shift):
+        odd, even = coefficients
+        return odd + field[0][..., None], even.to(field)
 
     def _given(self, neighbour_sum: Tensor) -> Tensor:
         return spread(self.pair, neighbour_sum) * neighbour_sum + spread(self.bias, neighbour_sum)

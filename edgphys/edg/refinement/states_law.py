@@ -4,6 +4,13 @@
 The log-weights a_k are learned, or exact, with a_k = pair sum_j w_ij E(k, s_j), E the table of the energies
 of one bond and pair = -beta, the heat bath. The message of a state s is the column E(., s) of the table.
 
+Where the table of bonds is a scalar product, up to the sign and energies of single states,
+
+    E(k, l) = a_k + a_l -+ c v_k . v_l ,      sum_k v_k = 0 ,      max |v_k| = 1 ,
+
+states have the vectors v: the corners of a simplex for Potts, of a polygon for clocks, the values for
+Blume-Capel.
+
 States are numbers 0 .. q-1. The network is equivariant under all permutations of states that the tables
 allow, see `edgphys.edg.refinement.states_network`.
 """
@@ -17,14 +24,40 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from edgphys.edg.refinement.law import AbstractLaw, spread
+from edgphys.edg.refinement.law import AbstractVectorLaw, spread
 from edgphys.edg.refinement.states_network import StatesNetwork, kinds_of_pairs
 
-__all__ = ["StatesLaw"]
+__all__ = ["StatesLaw", "vectors_of"]
+
+
+def vectors_of(bonds: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The vectors v of the module docstring, shape (n_components, q), that of state 0 along the first axis.
+
+    None of them, shape (0, q), where the table is no scalar product.
+
+    Examples
+    --------
+    >>> vectors_of(-np.eye(3)).round(6).T.tolist()[0], vectors_of(np.diag([1.0, -1.0, 0.0])).shape
+    ([1.0, 0.0], (0, 3))
+    """
+    centred = bonds - bonds.mean(0) - bonds.mean(1)[:, None] + bonds.mean()
+    sizes, axes = np.linalg.eigh(centred)
+    there = np.abs(sizes) > 1e-10 * max(float(np.abs(bonds).max()), 1e-300)
+    if not there.any() or np.ptp(np.sign(sizes[there])) > 0.0:
+        return np.zeros((0, len(bonds)))
+    vectors = np.sqrt(np.abs(sizes[there]))[:, None] * axes[:, there].T
+    vectors /= np.linalg.norm(vectors, axis=0).max()
+    if not vectors[:, 0].any():
+        return vectors
+    # The reflection that takes the first vector to the first axis.
+    unit = np.eye(len(vectors))[0]
+    normal = vectors[:, 0] - np.linalg.norm(vectors[:, 0]) * unit
+    square = float(normal @ normal)
+    return vectors if square < 1e-24 else vectors - 2.0 / square * np.outer(normal, normal @ vectors)
 
 
 @final
-class StatesLaw(AbstractLaw):
+class StatesLaw(AbstractVectorLaw):
     """States of one system; see the module docstring.
 
     Parameters
@@ -46,12 +79,20 @@ class StatesLaw(AbstractLaw):
     by_coupling: ClassVar[tuple[str, ...]] = ("pair",)
     bonds: Tensor
     sites: Tensor
+    vectors: Tensor
 
     def __init__(self, beta: float, bonds: NDArray[np.float64], sites: NDArray[np.float64]) -> None:
         super().__init__()
         self.pair, self.n_states, self.kinds = -float(beta), len(sites), kinds_of_pairs(bonds, sites)
         grid = torch.arange(self.n_states, dtype=torch.float64)
-        values = {"bonds": torch.from_numpy(bonds), "sites": torch.from_numpy(sites), "grid": grid}
+        vectors = vectors_of(bonds)
+        self.n_components = len(vectors)
+        values = {
+            "bonds": torch.from_numpy(bonds),
+            "sites": torch.from_numpy(sites),
+            "vectors": torch.from_numpy(vectors),
+            "grid": grid,
+        }
         for name, value in values.items():
             self.register_buffer(name, value, persistent=False)
 
@@ -116,6 +157,20 @@ class StatesLaw(AbstractLaw):
         """The heat bath."""
         given = self._given(neighbour_sum).movedim(0, -1)
         return _states(nn.functional.log_softmax(given, -1), generator)
+
+    def vector(self, x: Tensor) -> Tensor:
+        """v, shape (n_components, ...)."""
+        return self.vectors.to(x.dtype).index_select(1, x.long().reshape(-1)).unflatten(1, x.shape)
+
+    def seen_field(self, field: Tensor) -> Tensor:
+        """Log-weights of the states, whose sum is 0, shape (q, ...)."""
+        return torch.einsum("ck,c...->k...", self.vectors.to(field), field).float()
+
+    def in_field(self, coefficients, field, shift):
+        (logits,) = coefficients
+        vectors = self.vectors.to(field)
+        own = 0.5 * shift * vectors.square().sum(0)
+        return (torch.einsum("ck,c...->...k", vectors, field) - own + logits,)
 
     def _given(self, neighbour_sum: Tensor) -> Tensor:
         """Log-weights of the states, along the first dimension as the sum of the messages."""
