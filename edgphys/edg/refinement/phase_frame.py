@@ -128,7 +128,7 @@ class CircleFrame(AbstractPhaseFrame):
 
 
 def frame_of(relaxation: CoarseRelaxation, symmetries: tuple[str, ...]) -> AbstractPhaseFrame | None:
-    """The frame of a system with these symmetries; None where it has no phases alike but two of opposite sign."""
+    """Of a system with these symmetries; None where no phases are alike, or two of opposite sign."""
     law: AbstractVectorLaw = relaxation.law
     if law.n_components < 2:
         return None

@@ -66,7 +66,9 @@ def root_target(
     if weights is None:
         target.fit_start(coarse, source)
     else:
-        target.load_state_dict({name: weights.get(f"target.{name}", weights.get(name)) for name in target.state_dict()})
+        target.load_state_dict(
+            {name: weights.get(f"target.{name}", weights.get(name)) for name in target.state_dict()}
+        )
     return target
 
 

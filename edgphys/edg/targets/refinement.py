@@ -197,7 +197,9 @@ class RelaxedRefinementTarget(_RootTarget):
             y = self.frame.turn(y, generator)
         self.start_mean.copy_(torch.from_numpy(self.pattern).to(y) * y.mean(0))
         off = y - self.start_mean
-        self.start_covariance.copy_(_averaged(off.T @ off / len(y), self.orbits, self.relaxation.law.n_components))
+        self.start_covariance.copy_(
+            _averaged(off.T @ off / len(y), self.orbits, self.relaxation.law.n_components)
+        )
 
     def energy(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
         """At coarse sites drawn and held."""

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Coarse spins and their continuous form: couplings found again, p_0 normalised, densities exact."""
+"""Coarse sites and their continuous form: couplings found again, p_0 normalised, densities exact."""
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 import pytest
@@ -21,8 +23,10 @@ import lattices
 from edgphys.edg.core.training import TrainingSettings, train
 from edgphys.edg.refinement.coarse_relaxation import CoarseRelaxation, fit_pair_couplings
 from edgphys.edg.refinement.generator import LatticeGenerator
-from edgphys.edg.targets.refinement import IsingRefinementTarget
-from edgphys.systems import Ising
+from edgphys.edg.refinement.laws_of import law_of
+from edgphys.edg.refinement.spin_law import SpinLaw
+from edgphys.edg.targets.refinement import RelaxedRefinementTarget
+from edgphys.systems import XY, Clock, Ising, LatticePotential, Potts
 
 
 @pytest.mark.statistical
@@ -32,17 +36,59 @@ def test_couplings_are_found_again(field):
     system = Ising(lattices.build("square", (3, 3)), temperature=3.0, field=field)
     spins = boltzmann_spins(system, 40000, torch.Generator().manual_seed(1))
     orbits = system.lattice.pair_orbits()
-    couplings, bias = fit_pair_couplings(spins, orbits, with_field=field != 0.0)
+    couplings, bias = fit_pair_couplings(SpinLaw(0.0, 0.0), spins, orbits, with_field=field != 0.0)
     np.testing.assert_allclose(couplings, system.beta * system.lattice.adjacency, atol=0.02)
-    assert bias == pytest.approx(system.beta * field, abs=0.02)
+    assert bias[0] == pytest.approx(system.beta * field, abs=0.02)
     assert np.abs(couplings - 1.2 * system.beta * system.lattice.adjacency).max() > 0.05
 
 
-def relaxation_of(n=3, field=0.0, scale=0.3):
+def ring_of(kind, n=4, **couplings):
+    ring = lattices.build("chain", (n,))
+    kinds = {
+        "potts": lambda: Potts(ring, **{"temperature": 1.2, "q": 3} | couplings),
+        "clock": lambda: Clock(ring, **{"temperature": 1.0, "q": 5} | couplings),
+        "xy": lambda: XY(ring, **{"temperature": 1.1} | couplings),
+        "values": lambda: LatticePotential(
+            ring,
+            site=lambda s: 0.3 * s**2,
+            bond=lambda s, t: -s * t,
+            states=(-1.0, 0.0, 1.0),
+            **{"temperature": 1.0} | couplings,
+        ),
+    }
+    return kinds[kind]()
+
+
+def values_of(system, n=40):
+    """All values of a site: its states, or n angles."""
+    if system.family == "rotor":
+        return torch.linspace(-np.pi, np.pi, n + 1, dtype=torch.float64)[:-1]
+    return law_of(system).grid
+
+
+# M of a bond: beta J times the factor between the energy and the scalar product.
+FACTORS = {"potts": 2 / 3, "clock": 1.0, "xy": 1.0, "values": 1.0}
+
+
+@pytest.mark.statistical
+@pytest.mark.parametrize("kind", FACTORS)
+def test_couplings_of_vectors_are_found_again(kind):
+    """Independent configurations of a ring of four, by enumeration: nothing between opposite sites."""
+    system = ring_of(kind)
+    states = torch.cartesian_prod(*[values_of(system, 12)] * 4)
+    weights = torch.softmax(-system.action(states), 0)
+    x = states[torch.multinomial(weights, 10000, True, generator=torch.Generator().manual_seed(1))]
+    couplings, _ = fit_pair_couplings(law_of(system), x, system.lattice.pair_orbits(), with_field=False)
+    expected = FACTORS[kind] * system.beta * system.lattice.adjacency
+    np.testing.assert_allclose(couplings, expected, atol=0.05)
+    assert np.abs(couplings - 1.2 * expected).max() > 0.08
+
+
+def relaxation_of(n=3, field=0.0, scale=0.3, law=None):
     couplings = 0.4 * (np.ones((n, n)) - np.eye(n))
-    return perturb(
-        CoarseRelaxation(couplings, field, with_field=field != 0.0, width=6, seed=1), scale, seed=2
-    )
+    law = SpinLaw(0.0, 0.0, field != 0.0) if law is None else law
+    field = field * np.eye(law.n_components)[0]
+    return perturb(CoarseRelaxation(law, couplings, field, width=6, seed=1), scale, seed=2)
 
 
 @pytest.mark.parametrize("field", [0.0, 0.2])
@@ -55,6 +101,29 @@ def test_law_of_the_coarse_spins_is_normalised(field):
         if field == 0.0:
             mirrored = relaxation.log_prob(-all_spins(4), -row.expand(16, 4))
             np.testing.assert_allclose(mirrored.detach(), log_prob.detach(), atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", FACTORS)
+def test_law_of_coarse_vectors_is_normalised_and_starts_as_the_exact_law(kind):
+    """Two sites with random couplings of all networks, and with none: those of M alone, on all values."""
+    system = ring_of(kind)
+    law, values = law_of(system), values_of(system)
+    pairs = torch.cartesian_prod(values, values)
+    generator = torch.Generator().manual_seed(3)
+    for scale in (0.3, 0.0):
+        relaxation = relaxation_of(2, scale=scale, law=law)
+        for y in torch.randn(2, 2 * law.n_components, dtype=torch.float64, generator=generator):
+            y = y.expand(len(pairs), -1)
+            log_prob = relaxation.log_prob(pairs, y).detach()
+            log_cell = 2 * math.log(2 * math.pi / len(values)) if system.family == "rotor" else 0.0
+            assert float(torch.logsumexp(log_prob, 0) + log_cell) == pytest.approx(0.0, abs=2e-3)
+            if scale == 0.0:
+                square = 0.4 * (law.vector(pairs[:, 0]) * law.vector(pairs[:, 1])).sum(0)
+                joint = relaxation.log_prob_soft(y, pairs) + square + law.local(pairs).sum(1)
+                expected = torch.log_softmax(joint, 0) - log_cell
+                np.testing.assert_allclose(
+                    log_prob, expected, atol=0.02 if system.family == "rotor" else 1e-6
+                )
 
 
 def test_starts_as_the_exact_law_of_pair_couplings():
@@ -90,7 +159,9 @@ def test_learned_from_pairs():
     def draw(n, generator):
         return states[torch.multinomial(probabilities, n, True, generator=generator)]
 
-    relaxation = CoarseRelaxation(0.3 * (np.ones((3, 3)) - np.eye(3)), 0.1, with_field=True, width=12)
+    relaxation = CoarseRelaxation(
+        SpinLaw(0.0, 0.0, True), 0.3 * (np.ones((3, 3)) - np.eye(3)), np.array([0.1]), width=12
+    )
     settings = TrainingSettings(150, 256, 1e-2, 0.0, 5.0, averaging=0.9, patience=1000, seed=0)
     bound = relaxation.bound(draw)
     losses = train(relaxation, settings, bound, bound).losses
@@ -104,7 +175,8 @@ SYSTEMS = [("chain", (12,), 0.0), ("chain", (12,), 0.3)]
 def target_of(name, extent, field, temperature=2.5):
     system = Ising(lattices.build(name, extent), temperature=temperature, field=field)
     laws = perturb(LatticeGenerator(system, width=6, root_width=6, seed=1), 0.1, seed=2)
-    return IsingRefinementTarget(laws, relaxation_of(laws.root.n_root, field, scale=0.1))
+    relaxation = relaxation_of(laws.root.n_root, field, scale=0.1, law=laws.refinement.law)
+    return RelaxedRefinementTarget(laws, relaxation)
 
 
 @pytest.mark.statistical
