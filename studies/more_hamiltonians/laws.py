@@ -2,6 +2,7 @@
 """States and angles by learned laws: effective sample sizes, log Z against MBAR, averages against chains.
 
     python -m studies.more_hamiltonians.laws --case potts-16 xy-16 --seed 0 1 2
+    python -m studies.more_hamiltonians.laws --case potts-16-edg xy-16-edg
     python -m studies.more_hamiltonians.laws --references
     python -m studies.more_hamiltonians.laws --table --readme
 
@@ -67,7 +68,11 @@ CASES: dict[str, tuple[Callable[[int], Any], int, dict[str, Any]]] = {
     "blume-capel-16": (_blume_capel, 16, {}),
     "potts-8-energy": (_potts, 8, {"training": "energy"}),
     "xy-8-energy": (_xy, 8, {"training": "energy"}),
+    "potts-16-edg": (_potts, 16, {}),
+    "xy-16-edg": (_xy, 16, {}),
 }
+# Cases with an EDG root in place of the autoregressive one.
+EDG_ROOT = "-edg"
 # Averages that are compared, where the system has them.
 AVERAGES = ("energy", "abs_magnetization", "helicity_modulus")
 
@@ -81,7 +86,8 @@ def train(case: str, seed: int) -> dict:
     """One training and its draws."""
     make, length, fit = CASES[case]
     begin = time.process_time()
-    edg = ep.EDG(make(length)).fit(seed=seed, progress=False, **fit)
+    root = "edg" if case.endswith(EDG_ROOT) else "autoregressive"
+    edg = ep.EDG(make(length), root=root).fit(seed=seed, progress=False, **fit)
     record: dict[str, Any] = {"case": case, "seed": seed, "training_cpu_s": time.process_time() - begin}
     told = json.loads(edg.history.attrs["settings"])["training"]
     record |= {name: told[name] for name in ("training", "n_steps", "batch_size")}
@@ -113,7 +119,8 @@ def rows(records: list[dict]) -> str:
     lines = []
     for case in CASES:
         mine = [one for one in records if one["case"] == case]
-        truth = next((one for one in records if one["case"] == REFERENCE + case), {})
+        reference = REFERENCE + case.removesuffix(EDG_ROOT)
+        truth = next((one for one in records if one["case"] == reference), {})
         if mine:
             lines.append(_row(case, mine, truth))
     head = ["case", "trainings", "training, CPU s", "ESS", "8 views", "log Z, MBAR", "z of log Z"]

@@ -107,9 +107,7 @@ class RefinementRecipe(AbstractRecipe):
         if options.train_at is not None:
             options = replace(options, train_at=_eased(system, options))
         if options.root == "edg" and not has_edg_root(system):
-            words = (
-                f"must be 'autoregressive' for {system.name}, whose bonds are no scalar products of vectors"
-            )
+            words = f"must be 'autoregressive' for {system.name}, whose bonds are no products of vectors"
             raise ArgumentValueError(f"root {words}, got 'edg'", "root")
         if options.root == "edg" and not are_alike(cast(AbstractLatticeSystem, system)):
             words = "must be 'autoregressive' for couplings or fields that differ from cell to cell"

@@ -7,7 +7,7 @@ coarse sites to learn it from are drawn by the autoregressive root that was trai
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -66,9 +66,7 @@ def root_target(
     if weights is None:
         target.fit_start(coarse, source)
     else:
-        target.load_state_dict(
-            {name: weights.get(f"target.{name}", weights.get(name)) for name in target.state_dict()}
-        )
+        target.load_state_dict(_of_target(weights, target.state_dict()))
     return target
 
 
@@ -90,12 +88,15 @@ def root_model(target: RootTarget, options: Any, seed: int) -> EDGModel:
 
 def laws_among(weights: Weights) -> dict[str, Tensor]:
     """Root and laws among the weights of a model with an EDG root, or of its target alone."""
-    return _part_of_target(weights, "laws.")
+    return {
+        name.removeprefix("laws."): w for name, w in _of_target(weights).items() if name.startswith("laws.")
+    }
 
 
-def _part_of_target(weights: Weights, prefix: str) -> dict[str, Tensor]:
+def _of_target(weights: Weights, names: Iterable[str] | None = None) -> dict[str, Tensor]:
+    """All weights, or those of some names, without the prefix that those of a model's target have."""
     of_target = {name.removeprefix("target."): weight for name, weight in weights.items()}
-    return {name.removeprefix(prefix): w for name, w in of_target.items() if name.startswith(prefix)}
+    return of_target if names is None else {name: of_target[name] for name in names}
 
 
 def fit_with_root(

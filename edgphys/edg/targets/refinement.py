@@ -7,8 +7,8 @@ For phi^4 the variables are the coarse field itself,
 
 with p the law of a `Refinement`, whose last class is exact. `lift` draws x_f: the exponential of its
 log-density averages to pi(x_c) for any laws. For spins, states and angles the variables are y of
-`CoarseRelaxation`, and the coarse sites x_c are filled in first. Where many phases are alike, y is that of one
-of them (`edgphys.edg.refinement.phase_frame`), which multiplies the density by |G| p(1 | y).
+`CoarseRelaxation`, and the coarse sites x_c are filled in first. Where many phases are alike, y is that of
+one of them (`edgphys.edg.refinement.phase_frame`), which multiplies the density by |G| p(1 | y).
 
 Training sees a stand-in without the rest of the lattice, the learned density p_r of the coarse sites alone
 (an autoregressive root, as accurate as the laws), so that a step costs the same on every lattice:
@@ -190,16 +190,15 @@ class RelaxedRefinementTarget(_RootTarget):
 
     @torch.no_grad()
     def fit_start(self, coarse: Tensor, generator: torch.Generator) -> None:
-        """Sharpness of the frame, and the Gaussian start of several components, from draws of the coarse sites."""
+        """Sharpness of the frame, and the Gaussian start of several components, from coarse draws."""
         y = self.relaxation.soften(coarse.double(), generator)
         if self.frame is not None:
             self.frame.fit(y)
             y = self.frame.turn(y, generator)
         self.start_mean.copy_(torch.from_numpy(self.pattern).to(y) * y.mean(0))
         off = y - self.start_mean
-        self.start_covariance.copy_(
-            _averaged(off.T @ off / len(y), self.orbits, self.relaxation.law.n_components)
-        )
+        n_components = self.relaxation.law.n_components
+        self.start_covariance.copy_(_averaged(off.T @ off / len(y), self.orbits, n_components))
 
     def energy(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
         """At coarse sites drawn and held."""
@@ -258,7 +257,7 @@ class RelaxedRefinementTarget(_RootTarget):
 
 
 def _orbits_of_components(orbits: NDArray[np.int64], n_components: int) -> NDArray[np.int64]:
-    """Pairs of components on pairs of sites: the first, along the order, is unlike all others, which are alike."""
+    """Pairs of components on pairs of sites: the first, along the order, is unlike all others."""
     first, same = np.arange(n_components) == 0, np.eye(n_components, dtype=np.int64)
     kinds = same + 2 * (first[:, None].astype(np.int64) + first)
     labels = kinds[:, None, :, None] * (int(orbits.max()) + 1) + orbits[None, :, None, :]

@@ -24,9 +24,8 @@ SYSTEMS = {"potts": Potts(RING, 1.0, q=4), "clock": Clock(RING, 1.0, q=5), "xy":
 
 def frame_and_fields(name, n=6):
     law = law_of(SYSTEMS[name])
-    relaxation = CoarseRelaxation(
-        law, 0.4 * (np.ones((N, N)) - np.eye(N)), np.zeros(law.n_components), width=4
-    )
+    couplings = 0.4 * (np.ones((N, N)) - np.eye(N))
+    relaxation = CoarseRelaxation(law, couplings, np.zeros(law.n_components), width=4)
     frame = frame_of(relaxation, SYSTEMS[name].symmetries)
     frame.sharpness.fill_(0.7)
     y = torch.randn(n, N * law.n_components, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
@@ -34,19 +33,15 @@ def frame_and_fields(name, n=6):
 
 
 def turns(name):
-    """Matrices of elements of the group, from the vectors alone: those that shift the states, or rotations."""
+    """Matrices of elements of the group, from the vectors alone: shifts of the states, or rotations."""
     law = law_of(SYSTEMS[name])
     if name == "xy":
         angles = 2 * math.pi / 64 * torch.arange(64, dtype=torch.float64)
         cos, sin = torch.cos(angles), torch.sin(angles)
         return torch.stack([torch.stack([cos, -sin]), torch.stack([sin, cos])]).permute(2, 0, 1)
-    vectors = law.vectors
-    return torch.stack(
-        [
-            torch.linalg.lstsq(vectors.T, torch.roll(vectors, -k, 1).T).solution.T
-            for k in range(vectors.shape[1])
-        ]
-    )
+    vectors = law.vectors.T
+    shifted = [torch.roll(vectors, -k, 0) for k in range(len(vectors))]
+    return torch.stack([torch.linalg.lstsq(vectors, one).solution.T for one in shifted])
 
 
 def moved(relaxation, matrix, y):

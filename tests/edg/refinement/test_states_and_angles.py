@@ -143,8 +143,20 @@ def test_gradient_of_the_bound_is_finite_from_free_sites():
 
 
 def test_refused_in_one_line():
-    with pytest.raises(ValueError, match=r"root must be 'autoregressive' for potts, .* got 'edg'"):
-        ep.EDG(potts(), root="edg")
+    table = {(0, 0): 1.0, (1, 1): -1.0}
+    own = ep.LatticePotential(
+        potts().lattice, site=None, bond=lambda a, b: table.get((a, b), 0.0), states=3, temperature=1.0
+    )
+    angles = ep.LatticePotential(
+        potts().lattice, site=None, bond=lambda a, b: -torch.cos(a - b), field="angle", temperature=1.0
+    )
+    for system in (own, angles):
+        with pytest.raises(
+            ValueError, match=r"root must be 'autoregressive' for .* no products .* got 'edg'"
+        ):
+            ep.EDG(system, root="edg")
+    with pytest.raises(ValueError, match=r"root must be 'autoregressive' for couplings .* differ"):
+        ep.EDG(glass(), root="edg")
     with pytest.raises(ValueError, match="conditions must be temperature alone for potts"):
         ep.EDG(potts(), conditions={"field": (0.0, 1.0)}).fit(seed=0, n_steps=1)
     heisenberg = ep.Heisenberg(lattices.build("square", (4, 4)), temperature=1.0)
