@@ -15,9 +15,7 @@ import scipy.stats
 from helpers.stats import assert_z
 
 import edgphys as ep
-import lattices
 from studies.common import merge, pm, table, z_score
-from studies.lattice_records.site_sums import log_z_by_sites, log_z_by_triangles
 from studies.lattice_records.table import judge
 from studies.lattice_records.tables import describe, put
 from studies.molecular.growth_references import costs, together
@@ -129,30 +127,6 @@ def test_cost_of_an_error_and_the_mean_of_seeds():
     spent = costs([], [learned])
     assert spent["EDG, log_z"] == pytest.approx((4e6, 27.0))  # the training once
     assert spent["tempering, energy"][0] == pytest.approx(3e6)
-
-
-SMALL = {
-    "triangular": {"extent": (3, 4), "coupling": -1.0},
-    "square": {"extent": (3, 5), "pbc": False, "field": 0.3},
-    "honeycomb": {"extent": (3, 3)},
-    "kagome": {"extent": (2, 3), "pbc": False, "field": -0.2},
-    "cubic": {"extent": (2, 3, 3), "pbc": False},
-}
-
-
-@pytest.mark.parametrize("name", SMALL)
-def test_sum_over_sites_is_that_of_enumeration(name):
-    options = dict(SMALL[name])
-    lattice = lattices.build(name, options.pop("extent"), options.pop("pbc", True))
-    system = ep.Ising(lattice, temperature=1.3, **options)
-    assert log_z_by_sites(system) == pytest.approx(system.exact_results()["log_z"], rel=1e-12)
-
-
-@pytest.mark.parametrize("name", ["honeycomb", "kagome"])
-def test_sum_by_triangles_is_the_sum_over_sites(name):
-    system = ep.Ising(lattices.build(name, (3, 3)), temperature=1.7)
-    assert log_z_by_triangles(system) == pytest.approx(log_z_by_sites(system), rel=1e-12)
-    assert abs(log_z_by_triangles(system.replace(temperature=1.71)) - log_z_by_sites(system)) > 1e-2
 
 
 def record(seed, log_z, elbo=-0.1, **more):

@@ -2,6 +2,7 @@
 """Exact results: plain float64 functions of a few numbers, or of a lattice.
 
 * `kaufman`: Ising on finite square tori: ln Z, energy, specific heat;
+* `planar`: Ising without field, any couplings, on lattices whose bonds do not cross, open or periodic;
 * `onsager`: Ising on the infinite square lattice, per site;
 * `enumeration`: Ising on any lattice up to 20 spins, any field;
 * `transfer`: Ising ring, phi^4 ring, small phi^4 tori;
@@ -25,6 +26,7 @@ from edgphys.exact import (
     gaussian,
     kaufman,
     onsager,
+    planar,
     potts,
     states,
     strips,
@@ -40,6 +42,7 @@ __all__ = [
     "gaussian",
     "kaufman",
     "onsager",
+    "planar",
     "potts",
     "states",
     "strips",

@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""log Z of the cases of which the package knows none: by sums over the sites, and by MBAR.
+"""log Z of the cases by MBAR, and exactly where it is known.
 
     python -m studies.lattice_records.references [--case NAME ...] [--seconds 120] [--error 0.003]
 
-Where the lattice is narrow enough the sum over all states is done, one site after the other (`site_sums`):
-exact, and MBAR stands beside it as a check. Elsewhere MBAR is the reference, from tempered chains on the way
-from free sites.
+Where bonds do not cross and there is no field, log Z is exact (`edgphys.exact.planar`), and MBAR stands
+beside it as a check. Elsewhere MBAR is the reference, from tempered chains on the way from free sites.
 
 The path is that of `edgphys.free_energy`: the coupling J of the Ising model, or the hopping term of phi^4,
 from 0 to its value, with swaps between the rungs, so that no rung hangs in one phase. Independent runs are
@@ -24,21 +23,22 @@ from typing import Any
 import edgphys as ep
 from studies.common import hardware, pm, table, z_score
 from studies.lattice_records.run import CASES
-from studies.lattice_records.site_sums import log_z_by_sites, log_z_by_triangles
 from studies.lattice_records.tables import FOLDER, put
 
 FILE = FOLDER / "references.json"
 NAMES = [name for name, case in CASES.items() if case.reference == "mbar"]
-SUMS = dict.fromkeys(("open", "triangular", "triangular-frustrated"), log_z_by_sites)
-SUMS |= dict.fromkeys(("honeycomb", "kagome"), log_z_by_triangles)
 _N_CHAINS, _N_SWEEPS = 4, 5000
 
 
-def by_sum(name: str) -> dict[str, float]:
-    """log Z of one case, exact."""
+def exactly(name: str) -> dict[str, float]:
+    """log Z of one case; empty where it is not known."""
     begin = time.process_time()
-    log_z = SUMS[name](CASES[name].system())
-    return {"log_z": log_z, "log_z_err": 0.0, "sum_cpu_s": time.process_time() - begin}
+    known = CASES[name].system().exact_results()
+    return (
+        {"log_z": known["log_z"], "log_z_err": 0.0, "exact_cpu_s": time.process_time() - begin}
+        if known
+        else {}
+    )
 
 
 def by_mbar(name: str, seconds: float, error: float, n_sweeps: int = _N_SWEEPS) -> dict[str, Any]:
@@ -101,13 +101,13 @@ def reference_table(there: dict[str, Any]) -> str:
     rows = []
     for name in NAMES:
         if name in there:
-            rows.append([name, *_of_sum(there[name]), *_of_mbar(there[name])])
-    header = ["case", "sum", "CPU s", "MBAR", "z", "runs x chains x sweeps", "rungs", "CPU s"]
+            rows.append([name, *_of_exact(there[name]), *_of_mbar(there[name])])
+    header = ["case", "exact", "CPU s", "MBAR", "z", "runs x chains x sweeps", "rungs", "CPU s"]
     return table(header, rows)
 
 
-def _of_sum(one: dict[str, Any]) -> list[str]:
-    return [f"{one['log_z']:.8g}", f"{one['sum_cpu_s']:.0f}"] if "sum_cpu_s" in one else ["", ""]
+def _of_exact(one: dict[str, Any]) -> list[str]:
+    return [f"{one['log_z']:.8g}", f"{one['exact_cpu_s']:.1f}"] if "exact_cpu_s" in one else ["", ""]
 
 
 def _of_mbar(one: dict[str, Any]) -> list[str]:
@@ -116,7 +116,7 @@ def _of_mbar(one: dict[str, Any]) -> list[str]:
     mbar = one["mbar"]
     z = z_score(mbar["log_z"], mbar["log_z_err"], one["log_z"])
     size = f"{mbar['n_runs']} x {mbar['n_chains']} x {mbar['n_sweeps']}"
-    pull = f"{z:+.1f}" if "sum_cpu_s" in one else ""
+    pull = f"{z:+.1f}" if "exact_cpu_s" in one else ""
     return [
         pm(mbar["log_z"], mbar["log_z_err"]),
         pull,
@@ -130,7 +130,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--case", nargs="+", choices=NAMES, default=NAMES, help="default: all")
     parser.add_argument(
-        "--seconds", type=float, default=120.0, help="CPU time of MBAR for a case, about; 0: only sums"
+        "--seconds",
+        type=float,
+        default=120.0,
+        help="CPU time of MBAR for a case, about; 0: none",
     )
     parser.add_argument("--error", type=float, default=0.003, help="of log Z, at which runs end")
     parser.add_argument("--table", action="store_true", help="no runs, only the table")
@@ -139,8 +142,8 @@ def main() -> None:
     for name in () if arguments.table else arguments.case:
         there = json.loads(FILE.read_text()) if FILE.exists() else {}
         found = dict(there.get(name, {}))
-        if name in SUMS and "sum_cpu_s" not in found:
-            found |= by_sum(name)
+        if "exact_cpu_s" not in found:
+            found |= exactly(name)
         if arguments.seconds > 0.0 and "mbar" not in found:
             mbar = by_mbar(name, arguments.seconds, arguments.error)
             found = {"log_z": mbar["log_z"], "log_z_err": mbar["log_z_err"]} | found | {"mbar": mbar}

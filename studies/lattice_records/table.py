@@ -194,7 +194,7 @@ def true_value(group: list[Record], references: dict[str, Any]) -> str:
     known = references.get(first["case"]) if CASES[first["case"]].reference else None
     if known is None:
         return "other seeds"
-    way = "sum" if known["log_z_err"] == 0.0 else "MBAR"
+    way = "exact" if known["log_z_err"] == 0.0 else "MBAR"
     return (
         f"{pm(known['log_z'], known['log_z_err']) if way == 'MBAR' else format(known['log_z'], '.5f')}, {way}"
     )

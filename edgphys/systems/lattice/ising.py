@@ -350,6 +350,9 @@ class Ising(AbstractIsing):
             "all estimates by enumeration up to 20 sites",
             "strips with rows of up to 8 sites, in a field too: all estimates by transfer matrix",
             "square torus without field: log_z, free_energy, energy, specific_heat (Kaufman)",
+            "lattices whose bonds do not cross (triangular, honeycomb, kagome, your own), periodic or open, "
+            "without field: log_z, free_energy, energy, specific_heat (Kac and Ward); couplings by bond on "
+            "tori of up to 16 x 16",
             "periodic chain up to 4096 sites: all estimates",
             "couplings by kind or bond, fields by site: all estimates on open strips of up to 16 sites "
             "across, and on tori with rows of up to 8",

@@ -9,16 +9,23 @@ frontier      couplings by kind or bond, fields by site: up to 19   all estimate
               spins between what is summed and what is not
 kaufman       the square torus without field; J < 0 if even         log_z, free_energy, energy, entropy,
                                                                     specific_heat
+planar        no field, two axes, no bonds that cross: repeating    the same; refused far below the couplings
+              couplings up to 512^2 cells, others up to 16^2 on     where these are frustrated
+              a torus, 23^2 if open
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from edgphys.formulas import exact_entropy
 from edgphys.observables import STAGGERED
 from edgphys.systems.lattice.hopping import is_hypercubic
+from lattices import Lattice
 from lattices.rows import can_contract
 
 if TYPE_CHECKING:
@@ -67,22 +74,35 @@ def _calculation(system: Ising) -> tuple[Callable[[Ising], dict] | None, tuple[s
     # An antiferromagnet is frustrated on an odd torus, where the sign of J cannot be turned.
     if can_contract(lattice):
         return _strip, order if system.field == 0.0 else _ORDER
+    if system.field != 0.0:
+        return None, ()
     turnable = system.coupling >= 0.0 or not any(length % 2 for length in lattice.extent)
-    return (_kaufman if torus and n_axes == 2 and system.field == 0.0 and turnable else None), ()
+    if torus and n_axes == 2 and turnable:
+        return _kaufman, ()
+    return (_planar if _is_planar(lattice) else None), ()
 
 
 def _calculation_of_couplings(system: Ising) -> tuple[Callable[[Ising], dict] | None, tuple[str, ...]]:
     """The same where bonds or sites have couplings of their own."""
-    from edgphys.exact import frontier
+    from edgphys.exact import frontier, planar
 
     order = (*_ORDER, *STAGGERED) if system.antiferromagnetic else _ORDER
     if system.n_sites <= _ENUMERATED:
         return _enumeration_of_couplings, order
     if not frontier.can_sum(system.lattice):
-        return None, ()
+        free = not system.site_fields.any()
+        return (_planar if free and planar.can_sum(system.lattice, system.bond_couplings) else None), ()
     if not frontier.has_law(system.lattice):
         order = tuple(name for name in order if not name.endswith(("abs_magnetization", "binder_cumulant")))
     return _frontier, order
+
+
+@functools.lru_cache(maxsize=64)
+def _is_planar(lattice: Lattice) -> bool:
+    """Whether `planar` can sum it, all couplings alike."""
+    from edgphys.exact import planar
+
+    return planar.can_sum(lattice, np.ones(lattice.n_bonds))
 
 
 # The exact package is imported where it is used: it brings numba, which training and sampling do without.
@@ -147,3 +167,9 @@ def _kaufman(system: Ising) -> dict[str, float]:
     log_z = kaufman.log_z(*torus)
     results = {"log_z": log_z, "free_energy": -system.temperature * log_z}
     return results | {"energy": kaufman.energy(*torus), "specific_heat": kaufman.specific_heat(*torus)}
+
+
+def _planar(system: Ising) -> dict[str, float]:
+    from edgphys.exact import planar
+
+    return planar.ising(system.lattice, system.temperature, system.bond_couplings)
