@@ -2,7 +2,7 @@
 r"""A continuous form of the coarse sites: y | x ~ N(M^{1/2} v(x), 1), and a learned law of x given y.
 
 v(x) are the vectors of the bonds: a spin itself (n = 1), a corner of a simplex for a Potts state (n = q - 1),
-a unit vector for an angle (n = 2). y has as many components on each site, and M^{1/2} acts on each. M is the
+a unit vector in the plane or in space (n = 2, 3). y has as many components on each site, and M^{1/2} acts on each. M is the
 pair coupling that fits the coarse sites best, by pseudo-likelihood,
 
     p(x_i | rest)  ~  exp(local(x_i) + v(x_i) . f_i),     f_i = b + sum_{j != i} M_ij v(x_j) ,
@@ -12,7 +12,7 @@ definite. If the coarse sites had these couplings alone, p(x | y) would be the p
 
     exp(local(x_i) + v(x_i) . (h_i + b) - a |v(x_i)|^2 / 2) / Z(h_i) ,     h = M^{1/2} y :
 
-the heat bath of spins and states, the law of von Mises for angles. The law that is learned,
+the heat bath of spins and states, the laws of von Mises and Fisher for unit vectors. The law that is learned,
 
     p_0(x | y) = prod_k p(x_k | y, x_1 ... x_{k-1}),
 
@@ -164,13 +164,13 @@ class CoarseRelaxation(Module):
         mask = self.mask.reshape(self.n, *[1] * (seen.dim() - 1), self.n)
         windows = torch.cat([known.expand(self.n, *known.shape), mask * seen], dim=-1)
         coefficients = self.law.in_field(self.network(windows), local.transpose(1, 2), float(self.shift))
-        return self.law.log_prob(x.to(y.dtype).T, *coefficients).sum(0)
+        return self.law.log_prob(x.to(y.dtype).transpose(0, 1), *coefficients).sum(0)
 
     @torch.no_grad()
     def draw(self, y: Tensor, generator: torch.Generator) -> Tensor:
         """Values from p_0(x | y), in the dtype of y, shape (n_batch, n)."""
         local, shift = self._local(y), float(self.shift)
-        known, x = self.law.seen_field(local), y.new_zeros(len(y), self.n)
+        known, x = self.law.seen_field(local), self.law.zeros(len(y), self.n, y)
         for k in range(self.n):
             window = torch.cat([known, self.law.seen(x[:, :k])], dim=-1)
             coefficients = self.law.in_field(self.network.one(k, window), local[..., k], shift)

@@ -47,7 +47,7 @@ class RefinementTarget(AbstractTarget):
     def __init__(self, generator: LatticeGenerator) -> None:
         super().__init__()
         self._laws = [generator]  # the model's own module, not a second copy in the state
-        self.system, self.n_dims = generator.system, generator.refinement.n_sites
+        self.system, self.n_dims = generator.system, generator.system.n_variables
 
     @property
     def laws(self) -> LatticeGenerator:
@@ -66,19 +66,22 @@ class RefinementTarget(AbstractTarget):
         """Minus the log-weight of x; a condition is the number of a node of the range, for each sample."""
         every = self.laws.range
         couplings = None if condition is None or every is None else every.at(condition[:, 0])
-        return -self.refinement.log_marginal(x, couplings=couplings)
+        return -self.refinement.log_marginal(self._by_site(x), couplings=couplings)
 
     @torch.no_grad()
     def lift(self, x: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Draw the exact sites."""
-        x = x.double()
-        return self.refinement.log_marginal(x), self.refinement.complete(x, generator)
+        x = self._by_site(x.double())
+        return self.refinement.log_marginal(x), self.refinement.complete(x, generator).flatten(1)
 
     @torch.no_grad()
     def lower(self, configurations: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Leave the exact sites out."""
-        x = configurations.double().index_fill(1, self.refinement.exact, 0.0)
-        return x, self.refinement.log_marginal(x)
+        x = self._by_site(configurations.double()).index_fill(1, self.refinement.exact, 0.0)
+        return x.flatten(1), self.refinement.log_marginal(x)
+
+    def _by_site(self, x: Tensor) -> Tensor:
+        return self.refinement.law.by_site(x)
 
 
 @final
@@ -109,7 +112,7 @@ class RefinementModel(AbstractDensityModel):
     def draw(self, n_samples: int, generator: torch.Generator) -> Draw:
         coarse, log_root = self.generator.root.draw(n_samples, generator)
         x, log_rest = self.generator.refinement.draw_learned(coarse, generator)
-        return Draw(*self._nothing(n_samples), x, log_root + log_rest)
+        return Draw(*self._nothing(n_samples), x.flatten(1), log_root + log_rest)
 
     def at(self, condition: Tensor | None) -> RefinementModel:
         """Itself: there are no latents to infer, at no coupling."""
@@ -144,5 +147,6 @@ class RefinementModel(AbstractDensityModel):
 
     def log_prob_given(self, x: Tensor, z: Tensor, label: Tensor) -> Tensor:
         root, refinement = self.generator.root, self.generator.refinement
+        x = refinement.law.by_site(x)
         rest = refinement.learned_log_density(x, range(refinement.n_classes))
         return root.log_prob(refinement.restrict(x)) + rest

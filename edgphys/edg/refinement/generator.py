@@ -42,7 +42,7 @@ class LatticeGenerator(Module):
     Attributes
     ----------
     range : CouplingRange or None
-    witnesses : tensor, shape (n_witnesses, n_sites)
+    witnesses : tensor, shape (n_witnesses, n_variables)
         Configurations of chains, kept with the weights to show what the laws have lost; none at first. Of a
         range, as many from each of its nodes in turn.
 
@@ -79,7 +79,7 @@ class LatticeGenerator(Module):
             self.refinement.classes, self.refinement.law, width=root_width, n_bumps=n_bumps, seed=seed + 1
         )
 
-        self.register_buffer("witnesses", torch.zeros(0, system.lattice.n_sites))
+        self.register_buffer("witnesses", torch.zeros(0, system.n_variables))
 
     def at_couplings(self, couplings: Mapping[str, float]) -> LatticeGenerator:
         """An ordinary generator at one set of couplings of the range; it shares the weights."""
@@ -114,24 +114,25 @@ class LatticeGenerator(Module):
     def sample(
         self, n_samples: int, generator: torch.Generator, couplings: Couplings | None = None
     ) -> tuple[Tensor, Tensor]:
-        """Configurations, float64, shape (n_samples, n_sites), and log q."""
+        """Configurations, float64, shape (n_samples, n_variables), and log q."""
         coarse, log_root = self.root.draw(n_samples, generator, couplings)
-        configurations, log_rest = self.refinement.sample(coarse, generator, couplings)
-        return configurations, log_root + log_rest
+        x, log_rest = self.refinement.sample(coarse, generator, couplings)
+        return x.flatten(1), log_root + log_rest
 
     def draw_learned(
         self, n_samples: int, generator: torch.Generator, couplings: Couplings | None = None
     ) -> tuple[Tensor, Tensor]:
         """All but the exact sites, float32, and log q with the gradient of the laws: what training needs."""
         coarse, _ = self.root.draw(n_samples, generator, couplings, dtype=torch.float32)
-        configurations, log_rest = self.refinement.draw_learned(coarse, generator, couplings)
+        x, log_rest = self.refinement.draw_learned(coarse, generator, couplings)
         # One parallel evaluation has a shorter way back than the sequence of draws.
-        return configurations, self.root.log_prob(coarse, couplings) + log_rest
+        return x.flatten(1), self.root.log_prob(coarse, couplings) + log_rest
 
     def log_prob(self, configurations: Tensor, couplings: Couplings | None = None) -> Tensor:
         """log q of given configurations, in their dtype, shape (n_batch,)."""
-        coarse = self.refinement.restrict(configurations)
-        return self.root.log_prob(coarse, couplings) + self.refinement.log_density(configurations, couplings)
+        x = self.refinement.law.by_site(configurations)
+        coarse = self.refinement.restrict(x)
+        return self.root.log_prob(coarse, couplings) + self.refinement.log_density(x, couplings)
 
     def log_weight(self, configurations: Tensor, log_prob: Tensor) -> Tensor:
         """log w of configurations whose log q is known, shape (n_batch,)."""

@@ -58,11 +58,14 @@ class AbstractLaw(Module, ABC):
         What the weight of the field of a site is multiplied by, to stand in the sum of messages.
     grid : float64 tensor, shape (n_grid,)
         All values of a variable, or equidistant ones on which its density is summed.
+    n_numbers : int
+        Of a value; more than one run along the last dimension of x.
     by_coupling : tuple of str
         Names of the attributes that depend on the coupling.
     """
 
     by_coupling: ClassVar[tuple[str, ...]]
+    n_numbers: ClassVar[int] = 1
     n_odd: int
     n_even: int
     scale: float
@@ -97,6 +100,15 @@ class AbstractLaw(Module, ABC):
         """The network that gives coefficients of this law; parameters as those of `OddEvenNetwork`."""
         more = {"n_stacked": n_stacked, "n_bumps": n_bumps}
         return OddEvenNetwork(n_inputs, n_edges, self.n_odd, self.n_even, width, generator, **more)
+
+    def zeros(self, n_batch: int, n_sites: int, like: Tensor) -> Tensor:
+        """Values of sites that are not known yet, shape (n_batch, n_sites) or (n_batch, n_sites, n_numbers)."""
+        shape = (n_batch, n_sites) if self.n_numbers == 1 else (n_batch, n_sites, self.n_numbers)
+        return like.new_zeros(shape)
+
+    def by_site(self, configurations: Tensor) -> Tensor:
+        """Flat configurations (n_batch, n_variables) as values of sites, the shape of `zeros`."""
+        return configurations if self.n_numbers == 1 else configurations.unflatten(1, (-1, self.n_numbers))
 
     def seen(self, x: Tensor) -> Tensor:
         """What networks see of x, float32, shape (...) or (n_components, ...); 0 means unknown."""
@@ -176,7 +188,7 @@ class AbstractVectorLaw(AbstractLaw):
     Attributes
     ----------
     n_components : int
-        Of the vectors v(x): 1 for spins, q - 1 for Potts states, 2 for angles. 0 where the bonds of a system
+        Of the vectors v(x): 1 for spins, q - 1 for Potts states, 2 for angles, 3 in space. 0 where the bonds of a system
         of the family are no such products.
     """
 

@@ -19,6 +19,7 @@ from edgphys.edg.refinement.angle_law import AngleLaw
 from edgphys.edg.refinement.circle_law import CircleLaw
 from edgphys.edg.refinement.law import AbstractLaw
 from edgphys.edg.refinement.quartic_law import QuarticLaw, field_size
+from edgphys.edg.refinement.sphere_law import SphereLaw
 from edgphys.edg.refinement.spin_law import SpinLaw
 from edgphys.edg.refinement.states_law import StatesLaw
 from edgphys.edg.targets.base import partial_sums
@@ -50,13 +51,14 @@ def _states_law(system: Any, form: None) -> StatesLaw:
     return StatesLaw(system.beta, system.bond_table, system.site_table)
 
 
-def _angle_law(system: Any, form: tuple[float, bool] | None) -> AngleLaw:
-    strength, with_field = _angle_form([system]) if form is None else form
+def _rotor_law(system: Any, form: tuple[float, bool] | None) -> AngleLaw | SphereLaw:
+    strength, with_field = _rotor_form([system]) if form is None else form
     pair, field = system.beta * system.coefficients[0], system.beta * system.field
-    return AngleLaw(pair, field, strength, with_field)
+    kind = AngleLaw if system.n_components == 2 else SphereLaw
+    return kind(pair, field, strength, with_field)
 
 
-def _angle_form(systems: Sequence[Any]) -> tuple[float, bool]:
+def _rotor_form(systems: Sequence[Any]) -> tuple[float, bool]:
     """The largest coupling of a site to its neighbours and the field, and whether there is a field."""
     strengths = [one.beta * (_heaviest(one) * abs(one.coefficients[0]) + abs(one.field)) for one in systems]
     return max(strengths), any(one.field != 0.0 for one in systems)
@@ -161,8 +163,8 @@ def _has_one_table(system: Any) -> bool:
     return np.ndim(system.site_table) == 1
 
 
-def _has_angles(system: Any) -> bool:
-    return system.n_components == 2 and np.ndim(system.field) == 0
+def _has_one_field(system: Any) -> bool:
+    return np.ndim(system.field) == 0
 
 
 _LAWS = {
@@ -170,7 +172,7 @@ _LAWS = {
     "phi4": _Kind(_quartic_law, _largest, _declares("sites"), lambda system: False),
     "states": _Kind(_states_law, _same_tables, _has_one_table, lambda system: True),
     "continuous": _Kind(_circle_law, _steepest, _has_harmonics, lambda system: False),
-    "rotor": _Kind(_angle_law, _angle_form, _has_angles, lambda system: system.n_components == 2),
+    "rotor": _Kind(_rotor_law, _rotor_form, _has_one_field, lambda system: True),
 }
 
 
@@ -213,7 +215,7 @@ def law_of(system: AbstractLatticeSystem, form: Any = None) -> AbstractLaw:
     """
     if not has_law(system):
         *most, angles, rotors = _LAWS
-        families = f"{', '.join(most)}, {angles} with angles or {rotors} of two components"
+        families = f"{', '.join(most)}, {rotors} or {angles} with angles"
         words = f"system must be of family {families}, with one field for all sites; got {system!r}"
         raise UnknownNameError(words, "system")
     return _LAWS[system.family].law(system, form)

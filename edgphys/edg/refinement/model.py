@@ -6,6 +6,9 @@
 The classes and their order are those of `split_sites`, the windows those of `windows_of`; each class has one
 network for all its sites, so that parameters do not depend on the size of the lattice. Drawing goes class by
 class; the density of a given configuration takes no order and is one parallel evaluation.
+
+Configurations are those of the sites, shape (n_batch, n_sites), and with a last dimension of three where each
+holds a vector.
 """
 
 from __future__ import annotations
@@ -189,7 +192,7 @@ class Refinement(Module):
         In the dtype of `coarse`; log_density carries the gradient of the laws, at fixed configurations.
         """
         given = couplings or self.couplings
-        configurations = coarse.new_zeros(len(coarse), self.n_sites)
+        configurations = self.law.zeros(len(coarse), self.n_sites, coarse)
         configurations[:, self.root] = coarse
         seen, total = self._seen(configurations), coarse.new_zeros(len(coarse))
         for number in range(self.n_classes):

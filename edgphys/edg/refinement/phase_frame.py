@@ -29,8 +29,9 @@ from edgphys.edg.refinement.coarse_relaxation import CoarseRelaxation
 from edgphys.edg.refinement.law import AbstractVectorLaw
 from edgphys.edg.refinement.states_law import StatesLaw
 from edgphys.edg.refinement.von_mises import draw_von_mises, log_bessel
+from edgphys.edg.refinement.von_mises_fisher import draw_von_mises_fisher, log_sphere
 
-__all__ = ["AbstractPhaseFrame", "CircleFrame", "StatesFrame", "frame_of"]
+__all__ = ["AbstractPhaseFrame", "CircleFrame", "SphereFrame", "StatesFrame", "frame_of"]
 
 
 class AbstractPhaseFrame(Module, ABC):
@@ -127,6 +128,23 @@ class CircleFrame(AbstractPhaseFrame):
         return self._moved(back, y)
 
 
+@final
+class SphereFrame(AbstractPhaseFrame):
+    """The directions of vectors in space."""
+
+    def log_prob(self, y: Tensor) -> Tensor:
+        scaled = self.sharpness.to(y.dtype) * self.order(y)
+        return scaled[0] - log_sphere(scaled.square().sum(0)) + math.log(4.0 * math.pi)
+
+    def turn(self, y: Tensor, generator: torch.Generator) -> Tensor:
+        direction = draw_von_mises_fisher(self.sharpness * self.order(y).double().T, generator)
+        # The reflection that takes it to the first axis.
+        normal = direction - torch.eye(3).to(direction)[0]
+        normal = normal / torch.linalg.vector_norm(normal, dim=1, keepdim=True).clamp(min=1e-300)
+        mirror = torch.eye(3).to(direction) - 2.0 * normal[:, :, None] * normal[:, None, :]
+        return self._moved(mirror, y)
+
+
 def frame_of(relaxation: CoarseRelaxation, symmetries: tuple[str, ...]) -> AbstractPhaseFrame | None:
     """Of a system with these symmetries; None where no phases are alike, or two of opposite sign."""
     law: AbstractVectorLaw = relaxation.law
@@ -134,4 +152,6 @@ def frame_of(relaxation: CoarseRelaxation, symmetries: tuple[str, ...]) -> Abstr
         return None
     if isinstance(law, StatesLaw):
         return StatesFrame(relaxation) if {"permutation", "dihedral"} & set(symmetries) else None
-    return CircleFrame(relaxation) if "orthogonal" in symmetries else None
+    if "orthogonal" not in symmetries:
+        return None
+    return CircleFrame(relaxation) if law.n_components == 2 else SphereFrame(relaxation)

@@ -133,13 +133,13 @@ class RefinementRecipe(AbstractRecipe):
         return root_model(target, options, seed)
 
     def default_steps(self, system, options):
-        n_laws = round(1000 * max(1.0, system.n_variables / 256) ** 0.25)
+        n_laws = round(1000 * max(1.0, system.n_sites / 256) ** 0.25)
         if options.conditions:
             n_laws = round(_RANGE_TIMES * n_laws)
         return n_laws if options.root == "autoregressive" else 3 * n_laws
 
     def default_batch_size(self, system, training):
-        return batch_size_for(system.n_variables, training)
+        return batch_size_for(system.n_sites, training)
 
     def bounds_log_z(self, options, training):
         whole = options["root"] == "autoregressive" and training != "chains"

@@ -31,12 +31,13 @@ class ReferenceBound:
     ----------
     generator : LatticeGenerator
         What is trained, on its device.
-    configurations : tensor, shape (n_configurations, n_sites)
+    configurations : tensor, shape (n_configurations, n_variables)
         Any dtype. For a range of couplings, as many from each of its nodes in turn.
     """
 
     def __init__(self, generator: LatticeGenerator, configurations: Tensor) -> None:
-        self._laws, self._reference = generator, configurations.to(generator.device)
+        by_site = generator.refinement.law.by_site(configurations)
+        self._laws, self._reference = generator, by_site.to(generator.device)
         names = set(generator.system.symmetries)
         group = SpaceGroup(
             generator.system.lattice,

@@ -95,7 +95,8 @@ class AutoregressiveRoot(Module):
     ) -> tuple[Tensor, Tensor]:
         """Root values, shape (n_samples, n_root), and their log-density."""
         like = {"dtype": dtype, "device": self.mask.device}
-        x, total = torch.zeros(n_samples, self.n_root, **like), torch.zeros(n_samples, **like)
+        total = torch.zeros(n_samples, **like)
+        x = self.law.zeros(n_samples, self.n_root, total)
         given = couplings or self.couplings
         for k in range(self.n_root):
             coefficients = self.network.one(k, self.law.seen(x[:, :k]), given.bump)

@@ -215,9 +215,9 @@ class RelaxedRefinementTarget(_RootTarget):
         """Draw the coarse sites, then the rest."""
         y = x.double()
         coarse = self.relaxation.draw(y, generator)
-        configurations, log_prob = self.refinement.sample(coarse, generator)
-        log_density = self._log_density(y, configurations, log_prob) + self._log_frame(y)
-        return log_density, configurations.to(x.dtype)
+        sites, log_prob = self.refinement.sample(coarse, generator)
+        log_density = self._log_density(y, sites, log_prob) + self._log_frame(y)
+        return log_density, sites.flatten(1).to(x.dtype)
 
     @torch.no_grad()
     def lower(self, configurations: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -225,9 +225,9 @@ class RelaxedRefinementTarget(_RootTarget):
 
         The density is that of configuration and y before they are turned together: no part of it changes.
         """
-        given = configurations.double()
-        y = self.relaxation.soften(self.refinement.restrict(given), generator)
-        log_density = self._log_density(y, given, self.refinement.log_density(given))
+        sites = self.relaxation.law.by_site(configurations.double())
+        y = self.relaxation.soften(self.refinement.restrict(sites), generator)
+        log_density = self._log_density(y, sites, self.refinement.log_density(sites))
         if self.frame is not None:
             y = self.frame.turn(y, generator)
         return y.to(configurations.dtype), log_density + self._log_frame(y)
@@ -235,10 +235,10 @@ class RelaxedRefinementTarget(_RootTarget):
     def _log_frame(self, y: Tensor) -> Tensor | float:
         return 0.0 if self.frame is None else self.frame.log_prob(y)
 
-    def _log_density(self, y: Tensor, configurations: Tensor, log_prob: Tensor) -> Tensor:
-        coarse = self.refinement.restrict(configurations)
+    def _log_density(self, y: Tensor, sites: Tensor, log_prob: Tensor) -> Tensor:
+        coarse = self.refinement.restrict(sites)
         given = self.relaxation.log_prob_soft(y, coarse) - self.relaxation.log_prob(coarse, y)
-        return given - self.system.action(configurations) - log_prob
+        return given - self.system.action(sites.flatten(1)) - log_prob
 
     def gaussian_start(self) -> GaussianStart:
         """Of one component the better self-consistent Gaussian, else that of draws in the frame.

@@ -70,5 +70,9 @@ class SpaceGroup(nn.Module):
         return index.long()
 
     def move(self, configurations: Tensor, generator: torch.Generator) -> Tensor:
-        """Each configuration, shape (n_batch, n_sites), under an element of its own."""
-        return configurations.gather(1, self.draw(len(configurations), generator))
+        """Each configuration, shape (n_batch, n_sites, ...), under an element of its own."""
+        index = self.draw(len(configurations), generator)
+        more = configurations.shape[2:]
+        if more:
+            index = index.reshape(*index.shape, *[1] * len(more)).expand(*index.shape, *more)
+        return configurations.gather(1, index)
