@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""States and angles by learned laws: effective sample sizes, log Z against MBAR, averages against chains.
+"""States and unit vectors by learned laws: effective sample sizes, log Z against MBAR, averages against chains.
 
     python -m studies.more_hamiltonians.laws --case potts-16 xy-16 --seed 0 1 2
-    python -m studies.more_hamiltonians.laws --case potts-16-edg xy-16-edg
+    python -m studies.more_hamiltonians.laws --case potts-16-edg xy-16-edg heisenberg-8
     python -m studies.more_hamiltonians.laws --references
     python -m studies.more_hamiltonians.laws --table --readme
 
@@ -48,6 +48,10 @@ def _xy(length: int) -> ep.XY:
     return ep.XY(lattices.build("square", (length, length)), temperature=0.9)
 
 
+def _heisenberg(length: int) -> ep.Heisenberg:
+    return ep.Heisenberg(lattices.build("square", (length, length)), temperature=1.0)
+
+
 def _blume_capel(length: int) -> ep.LatticePotential:
     """Close to the transition at this crystal field."""
     return ep.LatticePotential(
@@ -68,6 +72,9 @@ CASES: dict[str, tuple[Callable[[int], Any], int, dict[str, Any]]] = {
     "blume-capel-16": (_blume_capel, 16, {}),
     "potts-8-energy": (_potts, 8, {"training": "energy"}),
     "xy-8-energy": (_xy, 8, {"training": "energy"}),
+    "heisenberg-8": (_heisenberg, 8, {}),
+    "heisenberg-16": (_heisenberg, 16, {}),
+    "heisenberg-8-edg": (_heisenberg, 8, {}),
     "potts-16-edg": (_potts, 16, {}),
     "xy-16-edg": (_xy, 16, {}),
 }

@@ -2,8 +2,8 @@
 r"""A continuous form of the coarse sites: y | x ~ N(M^{1/2} v(x), 1), and a learned law of x given y.
 
 v(x) are the vectors of the bonds: a spin itself (n = 1), a corner of a simplex for a Potts state (n = q - 1),
-a unit vector in the plane or in space (n = 2, 3). y has as many components on each site, and M^{1/2} acts on each. M is the
-pair coupling that fits the coarse sites best, by pseudo-likelihood,
+a unit vector in the plane or in space (n = 2, 3). y has as many components on each site, and M^{1/2} acts on
+each. M is the pair coupling that fits the coarse sites best, by pseudo-likelihood,
 
     p(x_i | rest)  ~  exp(local(x_i) + v(x_i) . f_i),     f_i = b + sum_{j != i} M_ij v(x_j) ,
 

@@ -102,7 +102,7 @@ class AbstractLaw(Module, ABC):
         return OddEvenNetwork(n_inputs, n_edges, self.n_odd, self.n_even, width, generator, **more)
 
     def zeros(self, n_batch: int, n_sites: int, like: Tensor) -> Tensor:
-        """Values of sites that are not known yet, shape (n_batch, n_sites) or (n_batch, n_sites, n_numbers)."""
+        """Values not known yet, shape (n_batch, n_sites) or (n_batch, n_sites, n_numbers)."""
         shape = (n_batch, n_sites) if self.n_numbers == 1 else (n_batch, n_sites, self.n_numbers)
         return like.new_zeros(shape)
 
@@ -188,8 +188,8 @@ class AbstractVectorLaw(AbstractLaw):
     Attributes
     ----------
     n_components : int
-        Of the vectors v(x): 1 for spins, q - 1 for Potts states, 2 for angles, 3 in space. 0 where the bonds of a system
-        of the family are no such products.
+        Of the vectors v(x): 1 for spins, q - 1 for Potts states, 2 for angles, 3 in space. 0 where the bonds
+        of a system of the family are no such products.
     """
 
     n_components: int

@@ -11,7 +11,7 @@ so that y' alone need be drawn, from one phase with what lies between the phases
     p(g | y)  ~  exp(kappa m . g e) ,     m = sum_i u_i y_i ,
 
 with y_i the vector of site i, u the strongest mode of M^{1/2}, e the direction of the first phase: a softmax
-over the q phases of states, the law of von Mises over the directions of rotors.
+over the q phases of states, the laws of von Mises and Fisher over the directions of rotors.
 """
 
 from __future__ import annotations

@@ -3,10 +3,11 @@ r"""The law of one unit vector in space given what is known: a few densities of 
 
     p(s) = sum_k w_k exp(h_k . s) kappa_k / 4 pi sinh kappa_k ,     kappa_k = |h_k| ,     k = 1 .. 4,
 
-with respect to the area of the sphere. Fields h_k and shares w_k come from a network that rotates and reflects
-with what it sees (`edgphys.edg.refinement.sphere_network`). Fields h + d and h - d alike in share make the
-exponent h . s + (d . s)^2 / 2 + ..., so that four components have the freedom of a quadratic form, and their
-normaliser and draws are closed forms. Given all neighbours the law is exact, with one field beta (J s + h).
+with respect to the area of the sphere. Fields h_k and shares w_k come from a network that rotates and
+reflects with what it sees (`edgphys.edg.refinement.sphere_network`). Fields h + d and h - d of equal weight
+make the exponent h . s + (d . s)^2 / 2 + ..., so that four components have the freedom of a quadratic form,
+and their normaliser and draws are closed forms. Given all neighbours the law is exact, with one field
+beta (J s + h).
 
 A unit vector has three numbers: values have the shape (..., 3).
 """

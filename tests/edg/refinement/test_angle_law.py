@@ -196,9 +196,8 @@ def test_mean_of_an_angle_given_all_others():
     assert_means_on_grid(laws_of(system).refinement, x, 200, atol=1e-6)
 
 
-def test_three_components_and_fields_of_each_site_have_no_law():
+def test_fields_of_each_site_have_no_law():
     lattice = lattices.build("square", (4, 4))
     assert has_law(ep.XY(lattice, 1.0))
-    assert not has_law(ep.Heisenberg(lattice, 1.0))
     assert has_law(ep.XY(lattice, 1.0, coupling=lattices.random_bonds(lattice, seed=0)))
     assert not has_law(ep.XY(lattice, 1.0, field=np.linspace(0.0, 1.0, 16)))
