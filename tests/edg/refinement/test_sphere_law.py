@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Laws of unit vectors with random weights: normalised, drawn as evaluated, equivariant under O(3), E[w] = Z.
 
-Rings are judged by the expansion in waves (`edgphys.exact.rotor_chains`), densities by a product of Gauss' and
-the trapezoid rule. A wrong normaliser of the exact class must be seen.
+Rings are judged by the expansion in waves (`edgphys.exact.rotor_chains`), densities by a product of Gauss'
+and the trapezoid rule. A wrong normaliser of the exact class must be seen.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """EDG of states and vectors from end to end: views, training, ranges of couplings, files; what is refused.
 
-Potts by enumeration, XY by the sum of Bessel functions of a ring, Heisenberg by that over waves. The answer of
-another temperature must be told from that of the weights.
+Potts by enumeration, XY by the sum of Bessel functions of a ring, Heisenberg by that over waves. The answer
+of another temperature must be told from that of the weights.
 """
 
 from __future__ import annotations
