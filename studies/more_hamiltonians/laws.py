@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""States, angles, vectors by learned laws: effective sample sizes, log Z against MBAR, averages against chains.
+"""States, angles, vectors by learned laws: effective sample sizes, log Z by MBAR, averages by chains.
 
     python -m studies.more_hamiltonians.laws --case potts-16 xy-16 --seed 0 1 2
     python -m studies.more_hamiltonians.laws --case potts-16-edg xy-16-edg heisenberg-8

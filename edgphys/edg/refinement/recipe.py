@@ -21,6 +21,7 @@ from edgphys.edg.refinement.laws_of import are_alike, has_law, why_no_law
 from edgphys.edg.refinement.root_edg import fit_with_root, has_edg_root, laws_among, root_model, root_target
 from edgphys.edg.targets.continuous import eased
 from edgphys.errors import ArgumentValueError
+from edgphys.systems.base import AbstractSystem
 from edgphys.systems.lattice.base import AbstractLatticeSystem
 
 __all__ = ["RefinementOptions", "RefinementRecipe"]
@@ -133,13 +134,13 @@ class RefinementRecipe(AbstractRecipe):
         return root_model(target, options, seed)
 
     def default_steps(self, system, options):
-        n_laws = round(1000 * max(1.0, system.n_sites / 256) ** 0.25)
+        n_laws = round(1000 * max(1.0, _n_sites(system) / 256) ** 0.25)
         if options.conditions:
             n_laws = round(_RANGE_TIMES * n_laws)
         return n_laws if options.root == "autoregressive" else 3 * n_laws
 
     def default_batch_size(self, system, training):
-        return batch_size_for(system.n_sites, training)
+        return batch_size_for(_n_sites(system), training)
 
     def bounds_log_z(self, options, training):
         whole = options["root"] == "autoregressive" and training != "chains"
@@ -164,6 +165,10 @@ class RefinementRecipe(AbstractRecipe):
             model, history = fit_with_root(job, laws, reference)
         laws.witnesses = reference.witnesses().to(job.device)
         return model, history, {"training": job.training, **reference.told}
+
+
+def _n_sites(system: AbstractSystem) -> int:
+    return cast(AbstractLatticeSystem, system).n_sites
 
 
 def _eased(system: Any, options: RefinementOptions) -> dict[str, float]:

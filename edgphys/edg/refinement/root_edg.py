@@ -24,6 +24,7 @@ from edgphys.edg.refinement.law import AbstractVectorLaw
 from edgphys.edg.refinement.law_stages import law_stages
 from edgphys.edg.refinement.laws_of import law_of
 from edgphys.edg.refinement.phase_frame import frame_of
+from edgphys.edg.refinement.quartic_law import QuarticLaw
 from edgphys.edg.targets.refinement import Phi4RefinementTarget, RelaxedRefinementTarget, fit_relaxation
 
 __all__ = ["fit_with_root", "has_edg_root", "laws_among", "root_model", "root_target"]
@@ -56,7 +57,7 @@ def root_target(
     weights : mapping, optional
         Of the whole model, or of the target, where they are to be loaded.
     """
-    if laws.system.family == "phi4":
+    if isinstance(laws.refinement.law, QuarticLaw):
         return Phi4RefinementTarget(laws)
     source = torch.Generator(device=laws.device).manual_seed(seed)
     coarse, _ = laws.root.draw(_N_FIT, source)
@@ -72,10 +73,8 @@ def root_target(
 
 def has_edg_root(system: Any) -> bool:
     """Whether the coarse sites of `system`, which has laws, have a continuous form that an EDG can draw."""
-    if system.family == "phi4":
-        return True
     law = law_of(system)
-    return isinstance(law, AbstractVectorLaw) and law.n_components > 0
+    return isinstance(law, QuarticLaw) or (isinstance(law, AbstractVectorLaw) and law.n_components > 0)
 
 
 def root_model(target: RootTarget, options: Any, seed: int) -> EDGModel:

@@ -202,7 +202,7 @@ def test_laws_serve_a_larger_lattice(name):
 def test_a_system_without_a_law_is_refused():
     system = ising(*SPINS[0])
     stranger = type("Stranger", (), {"family": "potts", "lattice": system.lattice})()
-    families = "ising, phi4, states, continuous with angles or rotor of two components"
+    families = "ising, phi4, states, rotor or continuous with angles"
     with pytest.raises(
         UnknownNameError, match=f"must be of family {families}, with one field for all sites; got "
     ):
