@@ -154,14 +154,16 @@ def _chosen(
     return next((recipe for recipe in fitting if set(given) <= set(_names(recipe))), able[-1])
 
 
-def reason_for(system: AbstractSystem, given: Mapping[str, Any], recipe: AbstractRecipe) -> str:
-    """Why the decoder is that of `recipe`, where several are there to choose from; else empty."""
+def reason_for(
+    system: AbstractSystem, given: Mapping[str, Any], recipe: AbstractRecipe, options: ModelOptions
+) -> str:
+    """Why the decoder is that of `recipe`, with its completed `options`, where there was a choice; else empty."""
     given = _asked(given)
     defaults = [one for one in RECIPES.values() if one.default_of == system.geometry]
     if "decoder" in given or len(defaults) < 2:
         return ""
     if recipe is defaults[0]:
-        return f"{recipe.name}: {recipe.strength}"
+        return f"{recipe.name}: {recipe.reason(options)}"
     own = [name for name in given if name not in _names(defaults[0]) or name == "target"]
     if own:
         return f"{recipe.name}: {own[0]}={given[own[0]]!r} is an option of it"

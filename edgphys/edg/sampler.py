@@ -103,6 +103,10 @@ class EDG:
         "growth" hidden units of the laws and their layers, (64, 2), the second have no meaning.
     radius : float, default 4
         "refinement": of the window that the law of a site sees, in units of the spacing of its level.
+    levels : {"halved", "one"}
+        "refinement": sites drawn from coarse to fine, or, up to 256 of them, one after the other, each from
+        a network of its own. Default: "one" where couplings differ from cell to cell and, of Ising spins,
+        where bonds of several kinds compete (J1-J2); else "halved".
     root : {"autoregressive", "edg"}
         "refinement": how the coarsest sites are drawn, one after the other or by an EDG of their own.
     n_trials, n_picks : int, default 256 and 32
@@ -178,7 +182,7 @@ class EDG:
     ) -> None:
         self.system, self.n_threads = check_system(system), _checks.count(n_threads, "n_threads", 1)
         self._recipe, self._options = recipe_for(system, {"decoder": decoder, **options})
-        self._reason = reason_for(system, {"decoder": decoder, **options}, self._recipe)
+        self._reason = reason_for(system, {"decoder": decoder, **options}, self._recipe, self._options)
         self._start = None if start is None else _start_of(start, self._recipe)
         self.options = self._recipe.described(self._options)
         self._conditions = Conditions(self._options.conditions or {})

@@ -122,6 +122,10 @@ class AbstractRecipe(ABC):
         """The options with the defaults that depend on the system, checked against it."""
         return options
 
+    def reason(self, options: Any) -> str:
+        """Why it was chosen with these options, where it is the first choice."""
+        return self.strength
+
     def trained_system(self, system: AbstractSystem, options: Any) -> AbstractSystem:
         """Whose configurations the model draws, and a reference has: the system itself unless it is eased."""
         return system

@@ -34,7 +34,7 @@ class LatticeGenerator(Module):
     system : AbstractLatticeSystem
     conditions : Conditions, optional
         The range.
-    radius, width, n_colours, seed
+    radius, width, n_colours, halved, seed
         As in `Refinement`.
     root_width : int
         Hidden units for each root site.
@@ -66,6 +66,7 @@ class LatticeGenerator(Module):
         width: int = 48,
         root_width: int = 64,
         n_colours: int = 2,
+        halved: bool | None = None,
         conditions: Conditions | None = None,
         seed: int = 0,
     ) -> None:
@@ -73,7 +74,14 @@ class LatticeGenerator(Module):
         self.range = CouplingRange(system, conditions) if conditions else None
         form, n_bumps = (self.range.form, self.range.n_bumps) if self.range else (None, 0)
         self.refinement = Refinement(
-            system, radius=radius, width=width, n_colours=n_colours, form=form, n_bumps=n_bumps, seed=seed
+            system,
+            radius=radius,
+            width=width,
+            n_colours=n_colours,
+            halved=halved,
+            form=form,
+            n_bumps=n_bumps,
+            seed=seed,
         )
         self.root = AutoregressiveRoot(
             self.refinement.classes, self.refinement.law, width=root_width, n_bumps=n_bumps, seed=seed + 1

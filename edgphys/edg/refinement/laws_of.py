@@ -29,11 +29,11 @@ from edgphys.systems.base import AbstractSystem
 from edgphys.systems.lattice.base import AbstractLatticeSystem
 from edgphys.systems.lattice.ising import AbstractIsing
 
-__all__ = ["are_alike", "common_form", "field_weights", "has_law", "law_of", "why_no_law"]
+__all__ = ["MOST_OF_ONE_LEVEL", "are_alike", "common_form", "field_weights", "has_law", "law_of", "why_no_law"]
 
 # Sites of a lattice whose couplings or fields differ from cell to cell: each has a network of its own, and
 # those that are not exact are drawn one after the other.
-_MOST_UNLIKE = 256
+MOST_OF_ONE_LEVEL = 256
 
 
 def _spin_law(system: AbstractIsing, with_field: bool | None) -> SpinLaw:
@@ -186,7 +186,7 @@ def has_law(system: AbstractSystem) -> bool:
 
 
 def _is_small_or_alike(system: Any) -> bool:
-    return system.lattice.n_sites <= _MOST_UNLIKE or are_alike(system)
+    return system.lattice.n_sites <= MOST_OF_ONE_LEVEL or are_alike(system)
 
 
 def why_no_law(system: AbstractSystem) -> str:
@@ -195,7 +195,7 @@ def why_no_law(system: AbstractSystem) -> str:
     if of_law is None:
         return ""
     if of_law.serves(system) and not _is_small_or_alike(system):
-        return f", more than {_MOST_UNLIKE} whose couplings or fields differ"
+        return f", more than {MOST_OF_ONE_LEVEL} whose couplings or fields differ"
     return " whose fields differ from site to site" if of_law.differs(system) else ""
 
 

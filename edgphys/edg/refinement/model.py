@@ -45,6 +45,8 @@ class Refinement(Module):
         Hidden units of the networks.
     n_colours : int
         Along each axis, see `split_sites`.
+    halved : bool, optional
+        Whether there are coarser levels, see `split_sites`; default: where all cells are alike.
     form : optional
         Of the laws, see `law_of`.
     n_bumps : int
@@ -81,6 +83,7 @@ class Refinement(Module):
         radius: float = 4.0,
         width: int = 48,
         n_colours: int = 2,
+        halved: bool | None = None,
         form: Any = None,
         n_bumps: int = 0,
         seed: int = 0,
@@ -89,7 +92,8 @@ class Refinement(Module):
         self.system, self.radius = system, float(radius)
         self.law: AbstractLaw = law_of(system, form)
         self.bump: Tensor | None = None
-        self.classes = split_sites(system.lattice, n_colours, halved=are_alike(system))
+        halved = are_alike(system) if halved is None else halved
+        self.classes = split_sites(system.lattice, n_colours, halved=halved)
         fields = field_weights(system)
         self.means = SiteMeans(self.classes, system.pair_weights, fields)
         generator = torch.Generator().manual_seed(seed)

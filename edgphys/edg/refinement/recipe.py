@@ -18,6 +18,7 @@ from edgphys.edg.refinement.generative_model import RefinementModel
 from edgphys.edg.refinement.generator import LatticeGenerator
 from edgphys.edg.refinement.law_stages import batch_size_for, law_stages
 from edgphys.edg.refinement.laws_of import are_alike, has_law, why_no_law
+from edgphys.edg.refinement.levels import LEVELS, REASON, levels_of
 from edgphys.edg.refinement.root_edg import fit_with_root, has_edg_root, laws_among, root_model, root_target
 from edgphys.edg.targets.continuous import eased
 from edgphys.errors import ArgumentValueError
@@ -42,6 +43,9 @@ class RefinementOptions(ModelOptions):
     target : {"refinement"}
     root : {"autoregressive", "edg"}
         How the coarsest sites are drawn.
+    levels : {"halved", "one"} or None
+        Whether there are levels from coarse to fine, or one with all sites that are not exact; None for the
+        only possible or usual one, see `edgphys.edg.refinement.levels`.
     radius : float
         Of the window that a law sees, in units of the spacing of its level.
     train_at : dict of str to float, or None
@@ -57,6 +61,7 @@ class RefinementOptions(ModelOptions):
     encoder_size: tuple[int, int] = option((16, 2), "channels and blocks of an EDG root")
     target: str = option("refinement", "learned partial sums from coarse to fine")
     root: str = option("autoregressive", "how the coarsest sites are drawn: autoregressive or edg")
+    levels: str | None = option(None, "halved: from coarse to fine; one: site after site")
     radius: float = option(4.0, "of the window of a law, in units of the spacing of its level")
     train_at: Mapping[str, float] | None = option(None, "parameters at which training sees the system")
 
@@ -64,6 +69,8 @@ class RefinementOptions(ModelOptions):
         super().__post_init__()
         choice(self.target, "target", ("refinement",))
         choice(self.root, "root", _ROOTS)
+        if self.levels is not None:
+            choice(self.levels, "levels", LEVELS)
         set_fields(self, radius=number(self.radius, "radius", least=1.0))
 
     def _n_weights(self, name: str, size: tuple[int, ...]) -> float:
@@ -98,6 +105,9 @@ class RefinementRecipe(AbstractRecipe):
     patience = 1_000_000
     objective = "log q averaged over configurations of a reference, or a lower bound on log_z up to its noise"
 
+    def reason(self, options):
+        return f"{self.strength}; {REASON}" if options.levels == "one" else self.strength
+
     def serves(self, system):
         why_not = super().serves(system)
         if why_not is None and not has_law(system):
@@ -117,6 +127,7 @@ class RefinementRecipe(AbstractRecipe):
             raise ArgumentValueError(
                 f"root must be 'autoregressive' for a sampler with conditions, got {options.root!r}", "root"
             )
+        options = replace(options, levels=levels_of(system, options.levels, options.root))
         if options.root == "autoregressive":
             return replace(options, n_path_steps=1, encoder_size=(1, 1))
         return options
@@ -183,14 +194,15 @@ def _eased(system: Any, options: RefinementOptions) -> dict[str, float]:
 def _take_over(laws: LatticeGenerator, other: LatticeGenerator) -> None:
     """Start from the laws of another sampler, if at least one of them fits, and from its root if it does."""
     kept = laws.refinement.start_from(other.refinement)
-    if kept and len(kept) == laws.refinement.n_classes:
+    mine, its = laws.root.network, other.root.network
+    same_root = mine.shapes == its.shapes
+    if len(kept) == laws.refinement.n_classes and (kept or not same_root):
         raise ArgumentValueError(
             "start must have laws of the shapes of this EDG (family, lattice, radius, decoder_size), "
             f"got none that fits, of {other.system!r}",
             "start",
         )
-    mine, its = laws.root.network, other.root.network
-    if mine.shapes == its.shapes:
+    if same_root:
         mine.load_state_dict(its.state_dict())
 
 
@@ -200,6 +212,7 @@ def _laws(system: Any, options: RefinementOptions, seed: int) -> LatticeGenerato
         cast(AbstractLatticeSystem, system),
         radius=options.radius,
         width=width,
+        halved=None if options.levels is None else options.levels == "halved",
         root_width=root_width,
         conditions=Conditions(options.conditions or {}),
         seed=seed,
