@@ -157,7 +157,7 @@ def _chosen(
 def reason_for(
     system: AbstractSystem, given: Mapping[str, Any], recipe: AbstractRecipe, options: ModelOptions
 ) -> str:
-    """Why the decoder is that of `recipe`, with its completed `options`, where there was a choice; else empty."""
+    """Why the decoder is that of `recipe`, with its completed options, if there was a choice; else empty."""
     given = _asked(given)
     defaults = [one for one in RECIPES.values() if one.default_of == system.geometry]
     if "decoder" in given or len(defaults) < 2:

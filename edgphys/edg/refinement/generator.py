@@ -18,6 +18,7 @@ from torch import Tensor
 from edgphys.edg.core.conditions import Conditions
 from edgphys.edg.core.module import Module
 from edgphys.edg.refinement.couplings import CouplingRange, Couplings
+from edgphys.edg.refinement.laws_of import are_alike
 from edgphys.edg.refinement.model import Refinement
 from edgphys.edg.refinement.root_autoregressive import AutoregressiveRoot
 from edgphys.systems.lattice.base import AbstractLatticeSystem
@@ -84,9 +85,13 @@ class LatticeGenerator(Module):
             seed=seed,
         )
         self.root = AutoregressiveRoot(
-            self.refinement.classes, self.refinement.law, width=root_width, n_bumps=n_bumps, seed=seed + 1
+            self.refinement.classes,
+            self.refinement.law,
+            width=root_width,
+            by_rows=halved is False and are_alike(system),
+            n_bumps=n_bumps,
+            seed=seed + 1,
         )
-
         self.register_buffer("witnesses", torch.zeros(0, system.n_variables))
 
     def at_couplings(self, couplings: Mapping[str, float]) -> LatticeGenerator:

@@ -29,7 +29,15 @@ from edgphys.systems.base import AbstractSystem
 from edgphys.systems.lattice.base import AbstractLatticeSystem
 from edgphys.systems.lattice.ising import AbstractIsing
 
-__all__ = ["MOST_OF_ONE_LEVEL", "are_alike", "common_form", "field_weights", "has_law", "law_of", "why_no_law"]
+__all__ = [
+    "MOST_OF_ONE_LEVEL",
+    "are_alike",
+    "common_form",
+    "field_weights",
+    "has_law",
+    "law_of",
+    "why_no_law",
+]
 
 # Sites of a lattice whose couplings or fields differ from cell to cell: each has a network of its own, and
 # those that are not exact are drawn one after the other.

@@ -18,7 +18,7 @@ from edgphys.edg.refinement.generative_model import RefinementModel
 from edgphys.edg.refinement.generator import LatticeGenerator
 from edgphys.edg.refinement.law_stages import batch_size_for, law_stages
 from edgphys.edg.refinement.laws_of import are_alike, has_law, why_no_law
-from edgphys.edg.refinement.levels import LEVELS, REASON, levels_of
+from edgphys.edg.refinement.levels import LEVELS, REASON, is_frustrated, levels_of
 from edgphys.edg.refinement.root_edg import fit_with_root, has_edg_root, laws_among, root_model, root_target
 from edgphys.edg.targets.continuous import eased
 from edgphys.errors import ArgumentValueError
@@ -151,7 +151,9 @@ class RefinementRecipe(AbstractRecipe):
         return n_laws if options.root == "autoregressive" else 3 * n_laws
 
     def default_batch_size(self, system, training):
-        return batch_size_for(_n_sites(system), training)
+        # Local laws of a frustrated lattice differ by little more than the noise of small batches.
+        like = "energy" if is_frustrated(system) else training
+        return batch_size_for(_n_sites(system), like)
 
     def bounds_log_z(self, options, training):
         whole = options["root"] == "autoregressive" and training != "chains"

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
 """The root drawn one site after the other: p(x_1) p(x_2 | x_1) ..., each law with a small network of its own.
 
-The order visits sites far apart first: by the parities of the root's cells, all even coordinates first. The
-networks are stacked, so that the density of given values is one parallel evaluation in which site k sees
-the first k - 1 only.
+The order visits sites far apart first: by the parities of the root's cells, all even coordinates first. A
+root of all sites of a uniform lattice goes row by row: a site then depends on few others, those at the rim of
+what is known, and views average over where the rows begin. The networks are stacked, so that the density of
+given values is one parallel evaluation in which site k sees the first k - 1 only.
 """
 
 from __future__ import annotations
@@ -33,6 +34,8 @@ class AutoregressiveRoot(Module):
     law : AbstractLaw
     width : int
         Hidden units for each site.
+    by_rows : bool
+        Whether sites are visited in the order of their numbers; see the module docstring.
     n_bumps : int
         As in `Refinement`.
     seed : int
@@ -44,12 +47,19 @@ class AutoregressiveRoot(Module):
     mask: Tensor
 
     def __init__(
-        self, classes: Classes, law: AbstractLaw, *, width: int = 64, n_bumps: int = 0, seed: int = 0
+        self,
+        classes: Classes,
+        law: AbstractLaw,
+        *,
+        width: int = 64,
+        by_rows: bool = False,
+        n_bumps: int = 0,
+        seed: int = 0,
     ) -> None:
         super().__init__()
         self.law, self.n_root = law, len(classes.root)
         self.bump: Tensor | None = None
-        order = _far_apart(classes)
+        order = np.arange(self.n_root) if by_rows else _far_apart(classes)
         self.register_buffer("order", torch.from_numpy(order), persistent=False)
         self.register_buffer("back", torch.from_numpy(np.argsort(order)), persistent=False)
         mask = torch.ones(self.n_root, self.n_root).tril(-1)

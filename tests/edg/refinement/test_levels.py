@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Where bonds of several kinds compete all sites are of one level, unless told otherwise, and weights stay right."""
+"""Where bonds of several kinds compete all sites are of one level; weights are right on one or several."""
 
 from __future__ import annotations
 
@@ -52,14 +52,23 @@ def test_what_is_chosen():
     assert levels(ising("square", (4, 4), 1.0)) is None
     edg = ep.EDG(ising("square", (8, 8), 1.0), levels="one", **SMALL)
     assert len(edg.model.generator.refinement.restrict(torch.zeros(1, 64))[0]) == 32
+    assert edg.model.generator.root.order.tolist() == list(range(32))
     reason = ep.EDG(second_neighbours(), **SMALL).sample(2, 0, n_views=1, progress=False).attrs
     assert "levels='one'" in reason["decoder_reason"]
+
+
+def test_frustrated_spins_have_larger_batches():
+    recipe = ep.EDG(second_neighbours())._recipe
+    found = {j: recipe.default_batch_size(ising("triangular", (12, 12), j), "chains") for j in (1.0, -1.0)}
+    assert found == {1.0: 85, -1.0: 256}
+    glass = ep.Ising(square := lattices.build("square", (12, 12)), 1.0, lattices.random_bonds(square, seed=0))
+    assert recipe.default_batch_size(glass, "chains") == 85
 
 
 def test_what_does_not_serve_is_refused():
     lattice = lattices.build("square", (4, 4))
     glass = ep.Ising(lattice, 1.0, coupling=lattices.random_bonds(lattice, seed=0))
-    with pytest.raises(ValueError, match="levels must be 'one' for couplings .*, got 'halved'"):
+    with pytest.raises(ValueError, match=r"levels must be 'one' for couplings .*, got 'halved'"):
         ep.EDG(glass, levels="halved")
     with pytest.raises(ValueError, match="levels must be 'halved' above 256 sites, got 'one' for 324"):
         ep.EDG(second_neighbours((18, 18)), levels="one")
