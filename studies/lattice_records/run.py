@@ -109,6 +109,11 @@ CASES: dict[str, Case] = {
     "triangular-frustrated": Case(
         ising("triangular", (12, 12), coupling=-1.0, temperature=1.0), fit=FREE, reference="mbar"
     ),
+    "triangular-frustrated-chains": Case(
+        ising("triangular", (12, 12), coupling=-1.0, temperature=1.0),
+        fit={"n_steps": 2000},
+        reference="mbar",
+    ),
     "honeycomb": Case(ising("honeycomb", (12, 12)), fit=FREE, reference="mbar"),
     "kagome": Case(ising("kagome", (12, 12)), fit=FREE, reference="mbar"),
     "cubic": Case(ising("cubic", (8, 8, 8)), fit=FREE, reference="mbar", batch_size=250),
