@@ -127,7 +127,8 @@ class RefinementRecipe(AbstractRecipe):
             raise ArgumentValueError(
                 f"root must be 'autoregressive' for a sampler with conditions, got {options.root!r}", "root"
             )
-        options = replace(options, levels=levels_of(system, options.levels, options.root))
+        levels = levels_of(cast(AbstractLatticeSystem, system), options.levels, options.root)
+        options = replace(options, levels=levels)
         if options.root == "autoregressive":
             return replace(options, n_path_steps=1, encoder_size=(1, 1))
         return options
