@@ -117,6 +117,7 @@ CASES: dict[str, Case] = {
     "honeycomb": Case(ising("honeycomb", (12, 12)), fit=FREE, reference="mbar"),
     "kagome": Case(ising("kagome", (12, 12)), fit=FREE, reference="mbar"),
     "cubic": Case(ising("cubic", (8, 8, 8)), fit=FREE, reference="mbar", batch_size=250),
+    "cubic-chains": Case(ising("cubic", (8, 8, 8)), reference="mbar", batch_size=250),
     "open": Case(ising(pbc=False), fit=FREE, reference="mbar"),
     "field": Case(ising(field=0.1), fit=FREE, reference="mbar"),
     "ising-16-energy": Case(ising(), fit={"training": "energy"}),

@@ -53,6 +53,7 @@ _FREE = (
     "honeycomb",
     "kagome",
     "cubic",
+    "cubic-chains",
     "open",
     "field",
 )
