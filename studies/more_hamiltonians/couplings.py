@@ -100,7 +100,7 @@ def j1j2_table(rows: list[dict]) -> str:
                 "" if mbar is None else pm(*mbar),
                 "" if mbar is None else f"{z_score(*mbar, exact):+.1f}",
                 f"{exact:.4f}",
-                row["warning"] or "yes",
+                f"no: {row['warning']}" if row["warning"] else "yes",
             ]
         )
     header = ["J2", "seed", "training, CPU s", "ESS, 1 view", "default", "EDG", "z", "MBAR", "z", "exact"]
