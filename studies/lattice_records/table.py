@@ -74,6 +74,11 @@ GOALS: dict[str, Goal] = {
 # -------------------------------------------------------------------------------------------- the true log Z
 
 
+def reference_of(name: str, references: dict[str, Any]) -> dict[str, Any] | None:
+    """The reference of a case, which it shares with the case of the same system in another training."""
+    return references.get(name.removesuffix("-chains")) if CASES[name].reference else None
+
+
 def truth(
     record: Record, others: list[Record], references: dict[str, Any], k: int
 ) -> tuple[float, float] | None:
@@ -81,9 +86,9 @@ def truth(
     if "log_z_true" in record:
         return record["log_z_true"], record["log_z_true_err"]
     name = record["case"]
-    name = name.removesuffix("-chains")  # the same system
-    if CASES[name].reference and name in references:
-        return references[name]["log_z"], references[name]["log_z_err"]
+    known = reference_of(name, references)
+    if known is not None:
+        return known["log_z"], known["log_z_err"]
     weights = [one[f"log_z_err_{k}"] ** -2 for one in others]
     if not weights:
         return None
@@ -202,7 +207,7 @@ def true_value(group: list[Record], references: dict[str, Any]) -> str:
     first = group[0]
     if "log_z_true" in first:
         return f"{first['log_z_true']:.5f}"
-    known = references.get(first["case"]) if CASES[first["case"]].reference else None
+    known = reference_of(first["case"], references)
     if known is None:
         return "other seeds"
     way = "exact" if known["log_z_err"] == 0.0 else "MBAR"
