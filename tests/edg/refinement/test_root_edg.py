@@ -4,17 +4,20 @@
 from __future__ import annotations
 
 import itertools
+import math
 
 import numpy as np
 import pytest
 import torch
-from helpers.edg import jackknife_log_mean, perturb
+from helpers.edg import jackknife_log_mean, mean_err, perturb
 from helpers.stats import assert_off, assert_z
 
 import edgphys as ep
 import lattices
 from edgphys.edg.core import training
+from edgphys.edg.core.path import log_weights as log_weights_of
 from edgphys.edg.refinement.root_edg import _split
+from edgphys.edg.weights.views import redraw
 from edgphys.errors import TrainingError
 
 SIZES = {"decoder_size": (4, 4), "encoder_size": (4, 1), "n_path_steps": 3}
@@ -94,6 +97,34 @@ def test_weights_of_any_path_are_exact(name, n_path_steps):
     edg = root_edg(name).fit(0, 10, training="energy", **QUICK)
     log_w = log_weights(edg, 4, n_path_steps=n_path_steps)
     assert_z(*jackknife_log_mean(log_w), edg.system.exact_results()["log_z"], n_tests=8, max_err=0.15)
+
+
+@pytest.mark.slow
+@pytest.mark.statistical
+@pytest.mark.parametrize("name", ["potts", "xy", "heisenberg"])
+def test_draws_and_configurations_of_chains_are_weighed_alike(name):
+    """<sigma(log w / Z)> over draws is <sigma(-log w / Z)> over chains seen through `lower`: random weights.
+
+    Both are bounded; another Z, by a tenth, is told apart.
+    """
+    edg = root_edg(name)
+    perturb(edg.model, 0.05, seed=1)
+    log_z = edg.system.exact_results()["log_z"]
+    chains = ep.mcmc.run(edg.system, "heat_bath", n_chains=400, n_sweeps=160, n_warmup=20, seed=3, keep=True)
+    kept = chains["configurations"].to_numpy()[:, ::8].reshape(-1, edg.system.n_variables)
+    generator = torch.Generator().manual_seed(5)
+    backward = redraw(edg.model, torch.from_numpy(kept).float(), 1, 3, generator)[0]
+    draw = edg.model.draw(len(kept), generator)
+    log_density, _ = edg.model.target.lift(draw.x, generator)
+    forward = log_weights_of(edg.model, draw, log_density, 3, generator)
+
+    def difference(log_z):
+        pairs = (torch.sigmoid(forward - log_z), torch.sigmoid(log_z - backward))
+        (mean, err), (other, other_err) = (mean_err(one.detach()) for one in pairs)
+        return mean - other, math.hypot(err, other_err)
+
+    assert_z(*difference(log_z), 0.0, n_tests=3, max_err=0.006)
+    assert_off(*difference(log_z + 0.1), 0.0, least=5.0, max_err=0.006)
 
 
 @pytest.mark.parametrize("name", SYSTEMS)
