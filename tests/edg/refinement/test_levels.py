@@ -12,6 +12,7 @@ import edgphys as ep
 import lattices
 from edgphys.edg.refinement.generator import LatticeGenerator
 from edgphys.edg.refinement.levels import compete
+from edgphys.edg.refinement.recipe import _take_over
 
 SMALL = {"decoder_size": (4, 4)}
 
@@ -76,10 +77,9 @@ def test_what_does_not_serve_is_refused():
         ep.EDG(second_neighbours(), levels="one", root="edg")
     with pytest.raises(ValueError, match="levels must be one of halved, one, got 'two'"):
         ep.EDG(second_neighbours(), levels="two")
-    start = ep.EDG(second_neighbours(), **SMALL).fit(0, 1, batch_size=4, training="energy", progress=False)
-    larger = ep.EDG(second_neighbours((6, 6)), start=start, **SMALL)
+    small, large = (LatticeGenerator(second_neighbours(extent), halved=False) for extent in ((4, 4), (6, 6)))
     with pytest.raises(ValueError, match="start must have laws of the shapes of this EDG"):
-        larger.fit(0, 1, batch_size=4, training="energy", progress=False)
+        _take_over(large, small)
 
 
 @pytest.mark.parametrize("halved", [True, False])
