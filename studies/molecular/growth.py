@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: MIT
 """Clusters grown particle by particle at their own temperature: DW4, LJ13, LJ55, without annealing.
 
-    python -m studies.molecular.growth [--case NAME ...] [--seed 0 1 2] [--n-views 8]
+    python -m studies.molecular.growth [--case NAME ...] [--seed 0 1 2] [--n-views 8] [--n-draws 1000]
     python -m studies.molecular.growth --table
+    python -m studies.molecular.growth --compare
 
 Every line of ``growth.jsonl`` is one training, drawn from once: the K views of a draw are the first K of all,
 so that one set of draws gives all K. A case and seed that are there already are not run again. Averages are
 those of draws weighed from 8 sides. "energies" are evaluations of the energy of a whole cluster, or as many
-pairs, chains of the training and trials included.
+pairs, chains of the training and trials included. "LJ55 once, annealed" is trained at a higher temperature.
+`--compare` sets log_z, averages and g(r) against the references of `growth_references`.
 """
 
 from __future__ import annotations
@@ -30,12 +32,20 @@ import edgphys as ep
 from edgphys.edg.core.model import AbstractEDGModel
 from edgphys.edg.weights.views import ViewSpread, harmonic_mean
 from studies.common import hardware, pm, table, weighed_draws, z_score
-from studies.lattice_records.tables import describe, figures, measured
+from studies.lattice_records.tables import describe, figures, measured, read_lines
+from studies.molecular.growth_references import EDGES, FILE
 
 VIEWS = (1, 8, 32)
 # Errors that costs are stated for.
 WANTED = {"log_z_err_8": 0.005, "energy_err": 0.02}
 RESULTS = Path(__file__).with_name("growth.jsonl")
+COMPARED = (
+    ("mbar", "log_z", "log_z_8", "log_z_err_8"),
+    ("tempering", "energy", "energy", "energy_err"),
+    ("tempering", "radius_of_gyration", "radius_of_gyration", "radius_of_gyration_err"),
+)
+# Bins of g(r) with a density of less than this, over the largest, are left out.
+SEEN = 1e-3
 
 
 @dataclass(frozen=True)
@@ -49,6 +59,8 @@ class Case:
         Of a reference, with its error.
     options, fit : dict
     n_draws, batch_size : int
+    n_anneal : int
+        Rungs from where it is trained.
     """
 
     system: Callable[[], Any]
@@ -57,6 +69,7 @@ class Case:
     fit: dict[str, Any] = field(default_factory=dict)
     n_draws: int = 10_000
     batch_size: int = 500
+    n_anneal: int = 0
 
 
 CASES = {
@@ -64,18 +77,43 @@ CASES = {
     "LJ13 once": Case(lambda: ep.LennardJones(pair_count="once"), (39.240, 0.010)),
     "LJ13 twice": Case(lambda: ep.LennardJones(pair_count="twice"), (59.854, 0.018)),
     "LJ55 once": Case(lambda: ep.LennardJones(55), (203.880, 0.086), n_draws=1000, batch_size=100),
+    "LJ55 once, annealed": Case(
+        lambda: ep.LennardJones(55),
+        (203.880, 0.086),
+        {"train_at": {"temperature": 1.25}},
+        n_draws=500,
+        batch_size=100,
+        n_anneal=1000,
+    ),
 }
 
 
-def draw(edg: ep.EDG, case: Case, n_views: int, seed: int, spread: ViewSpread) -> tuple[Tensor, Tensor]:
+def draw(
+    edg: ep.EDG, case: Case, n_draws: int, n_views: int, seed: int, spread: ViewSpread
+) -> tuple[Tensor, Tensor]:
     """log w of single views, float64, (n_views, n_draws), and the positions."""
     model = cast(AbstractEDGModel, edg.model)
     generator = torch.Generator(device=model.device).manual_seed(seed)
     parts = [
         weighed_draws(model, case.batch_size, n_views, generator, spread)
-        for _ in range(case.n_draws // case.batch_size)
+        for _ in range(n_draws // case.batch_size)
     ]
     return torch.cat([log_w for log_w, _ in parts], 1), torch.cat([flat for _, flat in parts])
+
+
+def trained_with(edg: ep.EDG) -> int:
+    """Energies and gradients."""
+    return edg._training["n_energy_calls"] + edg._training["n_gradient_calls"]
+
+
+def annealed(edg: ep.EDG, case: Case, n_draws: int, n_views: int, seed: int) -> tuple[Tensor, Tensor, int]:
+    """log w of draws weighed from all sides and then annealed, the positions, and energies."""
+    samples = edg.sample(
+        n_draws, seed, n_views=n_views, n_anneal=case.n_anneal, keep=True, batch_size=case.batch_size
+    )
+    n_energies = samples.attrs["n_energy_calls"] - trained_with(edg)
+    positions = torch.from_numpy(samples["configurations"].to_numpy()).flatten(1)
+    return torch.from_numpy(samples["log_weight_joint"].to_numpy()), positions, int(n_energies)
 
 
 def weighted(values: np.ndarray, w: np.ndarray) -> tuple[float, float]:
@@ -85,16 +123,33 @@ def weighted(values: np.ndarray, w: np.ndarray) -> tuple[float, float]:
     return mean, float(np.sqrt((share**2 * (values - mean) ** 2).sum()))
 
 
-def run(name: str, seed: int, n_views: int) -> dict[str, Any]:
+def pair_density(positions: np.ndarray, w: np.ndarray, edges: np.ndarray) -> dict[str, list[float]]:
+    """p(r) of weighted draws, as `ep.pair_distances` defines it, with its error."""
+    first, second = np.triu_indices(positions.shape[1], 1)
+    share = np.empty((len(positions), len(edges) - 1))
+    for row, one in zip(share, positions, strict=True):
+        row[:] = np.histogram(np.linalg.norm(one[first] - one[second], axis=1), edges)[0]
+    share /= len(first) * np.diff(edges)
+    found = [weighted(column, w) for column in share.T]
+    return {"density": [value for value, _ in found], "density_err": [err for _, err in found]}
+
+
+def run(name: str, seed: int, n_views: int, n_draws: int | None) -> dict[str, Any]:
     """One training and its draws."""
-    case = CASES[name]
+    case, n_draws = CASES[name], n_draws or CASES[name].n_draws
     begin = time.process_time()
     edg = ep.EDG(case.system(), target="growth", **case.options).fit(seed, progress=False, **case.fit)
     middle, spread = time.process_time(), ViewSpread()
-    log_w, positions = draw(edg, case, n_views, 1000 + seed, spread)
-    end = time.process_time()
     told, system = edg._training, edg.system
-    n_clusters = log_w.numel()
+    if case.n_anneal:
+        weights, positions, n_energies = annealed(edg, case, n_draws, n_views, 1000 + seed)
+        found = {n_views: weights}
+    else:
+        log_w, positions = draw(edg, case, n_draws, n_views, 1000 + seed, spread)
+        n_energies = round(log_w.numel() * (1.0 + edg.model.laws.n_pairs / system.n_pairs))
+        found = {k: harmonic_mean(log_w[:k]) for k in VIEWS if k <= n_views}
+        weights = found[8]
+    end = time.process_time()
     record = {
         "case": name,
         "seed": seed,
@@ -103,53 +158,56 @@ def run(name: str, seed: int, n_views: int) -> dict[str, Any]:
         "batch_size": told["batch_size"],
         "n_trials": edg.options["n_trials"],
         "n_picks": edg.options["n_picks"],
+        "n_anneal": case.n_anneal,
         "training_cpu_s": middle - begin,
         "drawing_cpu_s": end - middle,
-        "n_energy_calls_training": told["n_energy_calls"] + told["n_gradient_calls"],
-        "n_energy_calls_drawing": round(n_clusters * (1.0 + edg.model.laws.n_pairs / system.n_pairs)),
-        "n_draws": log_w.shape[1],
-        "n_views": log_w.shape[0],
+        "n_energy_calls_training": trained_with(edg),
+        "n_energy_calls_drawing": n_energies,
+        "n_draws": len(positions),
+        "n_views": n_views,
         "peak_memory_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         "hardware": hardware(),
         **spread.attrs(),
     }
-    for k in (k for k in VIEWS if k <= n_views):
-        record |= {f"{key}_{k}": value for key, value in figures(harmonic_mean(log_w[:k])).items()}
-    weights = harmonic_mean(log_w[:8])
+    for k, log_w in found.items():
+        record |= {f"{key}_{k}": value for key, value in figures(log_w).items()}
     w = torch.exp(weights - weights.max()).numpy()
-    for key, values in system.measure(positions.reshape(-1, *system.event_shape)).items():
+    configurations = positions.reshape(-1, *system.event_shape)
+    for key, values in system.measure(configurations).items():
         record[key], record[f"{key}_err"] = weighted(np.asarray(values), w)
-    return record
+    edges = EDGES[name.removesuffix(", annealed")]
+    return record | {"g": pair_density(system.to_configurations(configurations).double().numpy(), w, edges)}
 
 
 def cost_of(record: dict[str, Any], key: str, err: float) -> float:
     """Energies of the training, and of as many draws from 8 sides as bring an error down to `err`."""
-    n_energies = record["n_energy_calls_drawing"] * 8 / record["n_views"]
+    n_energies = record["n_energy_calls_drawing"] * min(1.0, 8 / record["n_views"])
     return record["n_energy_calls_training"] + n_energies * (record[key] / err) ** 2
 
 
 def rows_of(records: list[dict[str, Any]]) -> list[list[str]]:
-    """One row per case, means of the seeds with the spread."""
+    """One row per case and length of training, means of the seeds with the spread."""
     rows = []
-    for name, case in CASES.items():
-        found = [one for one in records if one["case"] == name]
-        if not found:
-            continue
-        pulls = [z_score(r["log_z_8"], r["log_z_err_8"], *case.log_z) for r in found]
+    for name, n_steps in sorted(
+        {(r["case"], r["n_steps"]) for r in records}, key=lambda one: (list(CASES).index(one[0]), one[1])
+    ):
+        found = [r for r in records if (r["case"], r["n_steps"]) == (name, n_steps)]
         ess = [describe([r[f"ess_{k}"] for r in found if f"ess_{k}" in r], 3) for k in VIEWS]
         seconds = [
             f"{min(r[k] for r in found):.0f} to {max(r[k] for r in found):.0f}"
             for k in ("training_cpu_s", "drawing_cpu_s")
         ]
         costs = [np.mean([cost_of(r, key, err) for r in found]) for key, err in WANTED.items()]
-        log_z = ", ".join(pm(r["log_z_8"], r["log_z_err_8"]) for r in found)
+        log_z = [(r["log_z_8"], r["log_z_err_8"]) for r in found]
         rows.append(
             [
                 name,
+                str(n_steps),
                 str(len(found)),
+                str(found[0]["n_draws"]),
                 *ess,
-                log_z,
-                ", ".join(f"{z:+.1f}" for z in pulls),
+                ", ".join(pm(*one) for one in log_z),
+                ", ".join(f"{z_score(*one, *CASES[name].log_z):+.1f}" for one in log_z),
                 *seconds,
                 *(f"{cost / 1e6:.0f}" for cost in costs),
             ]
@@ -159,7 +217,9 @@ def rows_of(records: list[dict[str, Any]]) -> list[list[str]]:
 
 HEADER = (
     "case",
+    "steps",
     "seeds",
+    "draws",
     "ESS, K = 1",
     "8",
     "32",
@@ -172,18 +232,66 @@ HEADER = (
 )
 
 
+def averaged(values: list[Any], errors: list[Any]) -> tuple[np.ndarray, np.ndarray]:
+    """Mean over the first axis weighted by the errors, and its error."""
+    weights = np.array(errors) ** -2.0
+    return (weights * np.array(values)).sum(0) / weights.sum(0), weights.sum(0) ** -0.5
+
+
+def compared(records: list[dict[str, Any]]) -> list[list[str]]:
+    """z of log_z and averages against chains, and the largest z of g(r) with the number of its bins."""
+    known = json.loads(FILE.read_text())["results"]
+    rows = []
+    for record in records:
+        name = record["case"].removesuffix(", annealed")
+        chains = [row for key, row in known.items() if key.startswith(f"{name}, seed")]
+        if not chains or "g" not in record:
+            continue
+        row = [record["case"], str(record["seed"]), str(len(chains))]
+        for kind, key, mine, err in COMPARED:
+            reference = averaged(*([one[kind][key + end] for one in chains] for end in ("", "_err")))
+            row.append(f"{z_score(record[mine], record[err], *map(float, reference)):+.1f}")
+        found, found_err = (np.array(record["g"][key]) for key in ("density", "density_err"))
+        # Where neither has any distances there is no error to divide by.
+        seen = np.all(
+            [found > SEEN * found.max()] + [np.array(one["g"]["density_err"]) > 0 for one in chains], 0
+        )
+        g, g_err = averaged(
+            *([np.array(one["g"][key])[seen] for one in chains] for key in ("density", "density_err"))
+        )
+        pulls = (found[seen] - g) / np.hypot(found_err[seen], g_err)
+        rows.append([*row, f"{np.abs(pulls).max():.1f}", str(seen.sum()), f"{(pulls**2).mean():.2f}"])
+    return rows
+
+
+AGAINST = (
+    "case",
+    "seed",
+    "seeds of the chains",
+    "log_z",
+    "energy",
+    "radius of gyration",
+    "g(r), largest z",
+    "of bins",
+    "mean z^2",
+)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--case", nargs="+", choices=list(CASES), default=list(CASES), help="default: all")
     parser.add_argument("--seed", nargs="+", type=int, default=[0, 1, 2], help="of the training")
     parser.add_argument("--n-views", type=int, default=32, choices=VIEWS, help="from which draws are weighed")
+    parser.add_argument("--n-draws", type=int, help="default: that of the case")
     parser.add_argument("--table", action="store_true", help="of what is there")
+    parser.add_argument("--compare", action="store_true", help="what is there with long chains")
     arguments = parser.parse_args()
-    if arguments.table:
-        print(table(HEADER, rows_of([json.loads(line) for line in RESULTS.read_text().splitlines()])))
+    if arguments.table or arguments.compare:
+        header, rows = (HEADER, rows_of) if arguments.table else (AGAINST, compared)
+        print(table(header, rows(read_lines(RESULTS))))
         return
     torch.set_num_threads(1)
-    run_all = functools.partial(run, n_views=arguments.n_views)
+    run_all = functools.partial(run, n_views=arguments.n_views, n_draws=arguments.n_draws)
     measured(RESULTS, arguments.case, arguments.seed, run_all)
 
 

@@ -65,6 +65,8 @@ class Reference:
     ----------
     told : dict
         What datasets say of it.
+    n_gradient_calls : int
+        Of the chains.
     """
 
     def __init__(
@@ -78,6 +80,7 @@ class Reference:
         most = min(self._plan.most, max(_FEWEST, _MOST_SITES // job.system.n_variables))
         self._n_draws = min(max(wanted, _FEWEST), most)
         self.told: dict[str, Any] = {"n_energy_calls": 0}
+        self.n_gradient_calls = 0
 
     def __call__(self) -> Tensor:
         if self._configurations is None:
@@ -113,5 +116,6 @@ class Reference:
                 keep=True,
             )
             self.told["n_energy_calls"] += int(samples.attrs["n_energy_calls"])
+            self.n_gradient_calls += int(samples.attrs["n_gradient_calls"])
             parts.append(samples["configurations"].to_numpy().reshape(n_draws // n_chains * n_chains, -1))
         return torch.from_numpy(np.concatenate(parts))

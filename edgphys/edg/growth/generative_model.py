@@ -123,11 +123,11 @@ class GrowthTarget(AbstractTarget):
         x = self._around_any(self.system.to_configurations(x.double()), generator)
         return x, self._log_density(self.training_system, x)
 
-    def trials_as_energies(self, n: int) -> int:
+    def trials_as_energies(self, n: float) -> int:
         """As many energies as have the number of pairs of the trials of n clusters."""
         return round(n * self.laws.n_pairs / self.system.n_pairs)
 
-    def count_trials(self, n: int) -> None:
+    def count_trials(self, n: float) -> None:
         """Those of n clusters."""
         self.n_energy_calls += self.trials_as_energies(n)
 
@@ -168,10 +168,17 @@ class GrowthModel(AbstractDensityModel):
             self.no_latents(n_batch), value, grown.detach().flatten(1), share, (share * value).mean()
         )
 
-    def log_terms(self, x: Tensor, generator: torch.Generator) -> Tensor:
+    def log_terms(self, x: Tensor, generator: torch.Generator, effort: float = 1.0) -> Tensor:
         """log q of every particle, (n_batch, n_particles - 1), with trials drawn anew."""
-        self.target.count_trials(len(x))
-        return self.laws.log_terms(x.unflatten(1, (-1, self.target.system.n_axes)), generator)
+        self.target.count_trials(effort * len(x))
+        return self.laws.log_terms(x.unflatten(1, (-1, self.target.system.n_axes)), generator, effort)
+
+    def set_invariants(self, configurations: Tensor, seed: int) -> int:
+        """Scale what the network sees by configurations, (n, n_variables); energies it took."""
+        generator = torch.Generator(device=self.device).manual_seed(seed)
+        x, _ = self.target.lower(configurations, generator)
+        self.laws.set_invariants(x.unflatten(1, (-1, self.target.system.n_axes)), generator)
+        return self.target.trials_as_energies(len(x))
 
     @torch.no_grad()
     def draw_label(self, x: Tensor, generator: torch.Generator) -> Tensor:

@@ -34,6 +34,7 @@ from torch import Tensor, nn
 
 from edgphys.edg.core.module import Module
 from edgphys.edg.growth.features import N_FEATURES, fill_features
+from edgphys.edg.growth.radial_law import log_prob_of_steps, piecewise
 from edgphys.edg.growth.scales import N_STEPS, Scales, pair_table
 from edgphys.edg.growth.trials import draw_trials
 from edgphys.mcmc.random.xoshiro import new_state
@@ -43,8 +44,10 @@ __all__ = ["GrowthLaws"]
 
 # Rows of picks whose invariants are held at a time.
 _MOST_ROWS = 8192
-# Range of rho beyond its last edge, in units of that.
-_TAIL = 0.25
+# Rows of weights that the particles of a large cluster blend: neighbours have nearly the same law.
+_N_BLENDED = 10
+# Size that invariants are given, over that of their scatter, and what is added for those that hardly scatter.
+_SIZES, _LEAST_SIZE = 2.0, 0.1
 
 
 @final
@@ -76,6 +79,9 @@ class GrowthLaws(Module):
     contact_bins: Tensor
     n_trials: Tensor
     witnesses: Tensor
+    blend: Tensor
+    middle: Tensor
+    size: Tensor
 
     def __init__(
         self,
@@ -99,17 +105,23 @@ class GrowthLaws(Module):
                 layer.bias.zero_()
             return layer
 
-        def table(n_out: int) -> nn.Parameter:
-            return nn.Parameter(torch.zeros(self.n_grown, n_out))
+        blend = _blend(self.n_grown)
+
+        def table(n_out: int, n_rows: int = self.n_grown) -> nn.Parameter:
+            return nn.Parameter(torch.zeros(n_rows, n_out))
 
         self.radial = nn.ModuleList([linear(3, width), linear(width, width), linear(width, N_STEPS, 0.0)])
         self.radial_start, self.radial_table = table(width), table(N_STEPS)
         sizes = [N_FEATURES, *[width] * depth]
         self.hidden = nn.ModuleList([linear(a, b) for a, b in pairwise(sizes)])
         self.hidden.append(linear(width, 1, 0.0))
-        self.hidden_start, self.direct, self.taken_back = table(width), table(N_FEATURES), table(1)
+        self.hidden_start, self.direct = (table(n, blend.shape[1]) for n in (width, N_FEATURES))
+        self.taken_back = table(1)
+        self.register_buffer("blend", blend, persistent=False)
         self.register_buffer("n_trials", torch.full((self.n_grown,), n_trials, dtype=torch.int64))
         self.register_buffer("witnesses", torch.zeros(0, system.n_particles * system.n_axes))
+        self.register_buffer("middle", torch.zeros(self.n_grown, N_FEATURES))
+        self.register_buffer("size", torch.ones(self.n_grown, N_FEATURES))
         for name in ("ranges", "maps", "edges", "contact", "contact_bins"):
             self.register_buffer(name, torch.zeros(0, dtype=torch.float64))
         start = system.random_configurations(256, np.random.default_rng(seed))
@@ -122,6 +134,20 @@ class GrowthLaws(Module):
         for name in ("ranges", "maps", "edges", "contact", "contact_bins"):
             setattr(self, name, torch.from_numpy(getattr(scales, name)).to(device))
         self._forget_table()
+
+    @torch.no_grad()
+    def set_invariants(self, grown: Tensor, generator: torch.Generator) -> None:
+        """Measure invariants from the middle of those at picks around given clusters, in units of their size.
+
+        They are sums over all that is placed, of which most is common to all picks of a particle.
+        """
+        self.middle.zero_(), self.size.fill_(1.0)
+        placed, k, given = _histories(grown.double())
+        radial = self.radial_law(k, self._previous(placed, k))
+        *_, seen = self._pick(placed, k, radial, generator, given, 1.0)
+        seen = seen.view(len(grown), self.n_grown, -1, N_FEATURES)
+        self.middle.copy_(seen.mean((0, 2)))
+        self.size.copy_(_SIZES * (seen.std((0, 2)) + _LEAST_SIZE))
 
     def _forget_table(self) -> None:
         self._table: tuple | None = None
@@ -170,38 +196,25 @@ class GrowthLaws(Module):
         seen = torch.stack([x, x * x, torch.sqrt(x.clamp_min(0.0))], 1)
         h = nn.functional.silu(self.radial[0](seen) + self.radial_start[k])
         h = nn.functional.silu(self.radial[1](h))
-        heights = (self.radial[2](h) + self.radial_table[k]).double()
-        slopes = heights.diff(dim=1)
-        # Masses of log-linear pieces, (exp(s) - 1) / s of each.
-        safe = torch.where(slopes.abs() > 1e-6, slopes, torch.ones_like(slopes))
-        shape = torch.where(slopes.abs() > 1e-6, torch.expm1(safe) / safe, 1.0 + 0.5 * slopes)
-        edges = self.edges[k]
-        masses = torch.exp(heights[:, :-1]) * shape * edges.diff(dim=1)
-        beyond = torch.exp(heights[:, -1:]) * _TAIL * edges[:, -1:]
-        whole = masses.sum(1, keepdim=True) + beyond
-        return nn.functional.pad(torch.cumsum(masses / whole, 1), (1, 0)), heights - torch.log(whole)
-
-    def radial_log_prob(self, k: Tensor, log_density: Tensor, step: Tensor) -> Tensor:
-        """log rho of steps, shape (n_rows, n_steps), float64."""
-        edges, step = self.edges[k], step.contiguous()
-        bins = torch.searchsorted(edges, step.detach(), right=True).sub(1).clamp(0, N_STEPS - 2)
-        low, high = log_density.gather(1, bins), log_density.gather(1, bins + 1)
-        first, last = edges.gather(1, bins), edges[:, -1:]
-        t = (step - first) / (edges.gather(1, bins + 1) - first)
-        beyond = log_density[:, -1:] - (step - last) / (_TAIL * last)
-        return torch.where(step < last, low + t * (high - low), beyond)
+        return piecewise((self.radial[2](h) + self.radial_table[k]).double(), self.edges[k])
 
     def network(self, k: Tensor, features: Tensor, log_base: Tensor) -> Tensor:
         """v, float64, shape (n_rows, n_picks), from invariants and log of rho / r^{D-1}."""
-        h = nn.functional.silu(self.hidden[0](features) + self.hidden_start[k][:, None])
+        start, direct = (self.blend[k] @ rows for rows in (self.hidden_start, self.direct))
+        h = nn.functional.silu(self.hidden[0](features) + start[:, None])
         for layer in list(self.hidden)[1:-1]:
             h = nn.functional.silu(layer(h))
-        value = self.hidden[-1](h)[..., 0] + torch.einsum("pmf,pf->pm", features, self.direct[k])
+        value = self.hidden[-1](h)[..., 0] + torch.einsum("pmf,pf->pm", features, direct)
         value = value.double() + self.taken_back[k].double() * log_base
         return torch.where((k < self.n_grown - 1)[:, None], value, log_base)
 
     def place(
-        self, placed: Tensor, k: Tensor, generator: torch.Generator, given: Tensor | None = None
+        self,
+        placed: Tensor,
+        k: Tensor,
+        generator: torch.Generator,
+        given: Tensor | None = None,
+        effort: float = 1.0,
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Picks of the next particle of every row.
 
@@ -214,6 +227,8 @@ class GrowthLaws(Module):
         generator : torch.Generator
         given : float64 tensor, shape (n_rows, n_axes), optional
             Its position, then the first pick.
+        effort : float
+            Part of the trials, and its root of the picks.
 
         Returns
         -------
@@ -223,23 +238,47 @@ class GrowthLaws(Module):
         log_prob : float64 tensor, shape (n_rows, n_picks)
             Of the density of each, with the trials that there are.
         """
+        previous = self._previous(placed, k)
+        radial = self.radial_law(k, previous)
+        points, energy, log_a, features = self._pick(placed, k, radial, generator, given, effort)
+        radius = points.norm(dim=2)
+        log_radial = log_prob_of_steps(self.edges[k], radial[1], radius - previous[:, None])
+        if given is None:  # A knows of rho too: only where the position is given is this the whole gradient
+            log_radial = log_radial.detach()
+        log_base = log_radial - (self.n_axes - 1) * torch.log(radius)
+        values = self.network(k, features, log_base.detach())
+        log_b = torch.logsumexp(-values, 1) - math.log(values.shape[1])
+        return points, values, log_base - energy - values - (log_a + log_b)[:, None]
+
+    def _previous(self, placed: Tensor, k: Tensor) -> Tensor:
+        """Distance of the last placed one from the centre."""
+        return placed[torch.arange(len(k), device=k.device), k].norm(dim=1)
+
+    def _pick(
+        self,
+        placed: Tensor,
+        k: Tensor,
+        radial: tuple[Tensor, Tensor],
+        generator: torch.Generator,
+        given: Tensor | None,
+        effort: float,
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Picks, their e, log A, and their invariants in units of their size."""
         law, contact, edges, ranges, maps = self._tables()
-        previous = placed[torch.arange(len(k), device=k.device), k].norm(dim=1)
-        cumulative, log_density = self.radial_law(k, previous)
-        radial = cumulative.detach().cpu().numpy(), log_density.detach().cpu().numpy()
+        at, n_placed = placed.cpu().numpy(), (k + 1).cpu().numpy()
+        previous = self._previous(placed, k).cpu().numpy()
         seed = int(torch.randint(2**62, (), generator=generator, device=generator.device))
-        at, n_placed, before = placed.cpu().numpy(), (k + 1).cpu().numpy(), previous.cpu().numpy()
-        picks = np.empty((len(k), self.n_picks, self.n_axes))
+        picks = np.empty((len(k), max(2, round(math.sqrt(effort) * self.n_picks)), self.n_axes))
         if given is not None:
             picks[:, 0] = given.cpu().numpy()
         energies = np.empty(picks.shape[:2])
         log_a = draw_trials(
             at,
             n_placed,
-            before,
-            radial,
+            previous,
+            (radial[0].detach().cpu().numpy(), radial[1].detach().cpu().numpy()),
             edges,
-            self.n_trials[k].cpu().numpy(),
+            (effort * self.n_trials[k]).long().clamp_min(2).cpu().numpy(),
             law,
             contact,
             given is not None,
@@ -248,16 +287,11 @@ class GrowthLaws(Module):
             energies,
         )
         features = np.empty((*energies.shape, N_FEATURES), dtype=np.float32)
-        fill_features(at, n_placed, before, picks, energies, ranges, maps, features)
-        points, energy, log_a = (torch.from_numpy(v).to(self.device) for v in (picks, energies, log_a))
-        radius = points.norm(dim=2)
-        log_radial = self.radial_log_prob(k, log_density, radius - previous[:, None])
-        if given is None:  # A knows of rho too: only where the position is given is this the whole gradient
-            log_radial = log_radial.detach()
-        log_base = log_radial - (self.n_axes - 1) * torch.log(radius)
-        values = self.network(k, torch.from_numpy(features).to(self.device), log_base.detach())
-        log_b = torch.logsumexp(-values, 1) - math.log(self.n_picks)
-        return points, values, log_base - energy - values - (log_a + log_b)[:, None]
+        fill_features(at, n_placed, previous, picks, energies, ranges, maps, features)
+        points, energy, log_a, seen = (
+            torch.from_numpy(v).to(self.device) for v in (picks, energies, log_a, features)
+        )
+        return points, energy, log_a, seen.sub_(self.middle[k][:, None]).div_(self.size[k][:, None])
 
     def draw(self, n_samples: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Positions relative to the centre, in order, (n_samples, n_particles - 1, n_axes), and log q."""
@@ -278,18 +312,36 @@ class GrowthLaws(Module):
         radii = nn.functional.pad(grown.double().norm(dim=2), (1, 0))
         k = torch.arange(self.n_grown, device=grown.device).repeat(len(grown))
         _, log_density = self.radial_law(k, radii[:, :-1].reshape(-1))
-        return self.radial_log_prob(k, log_density, radii.diff(dim=1).reshape(-1, 1)).view(-1, self.n_grown)
+        steps = radii.diff(dim=1).reshape(-1, 1)
+        return log_prob_of_steps(self.edges[k], log_density, steps).view(-1, self.n_grown)
 
-    def log_terms(self, grown: Tensor, generator: torch.Generator) -> Tensor:
+    def log_terms(self, grown: Tensor, generator: torch.Generator, effort: float = 1.0) -> Tensor:
         """log q of every particle of given clusters, with trials drawn anew, (n_batch, n_particles - 1)."""
         # Without a gradient to keep, few clusters at a time: all invariants of all picks are large.
         at_once = max(1, len(grown)) if torch.is_grad_enabled() else max(1, _MOST_ROWS // self.n_grown)
-        return torch.cat([self._log_terms(part, generator) for part in grown.double().split(at_once)])
+        terms = []
+        for part in grown.double().split(at_once):
+            placed, k, given = _histories(part)
+            log_prob = self.place(placed, k, generator, given, effort)[2]
+            terms.append(log_prob[:, 0].view(-1, self.n_grown))
+        return torch.cat(terms)
 
-    def _log_terms(self, grown: Tensor, generator: torch.Generator) -> Tensor:
-        n_batch, n_grown, n_axes = grown.shape
-        placed = nn.functional.pad(grown, (0, 0, 1, 0))
-        placed = placed[:, None].expand(-1, n_grown, -1, -1).reshape(-1, n_grown + 1, n_axes)
-        k = torch.arange(n_grown, device=grown.device).repeat(n_batch)
-        _, _, log_prob = self.place(placed, k, generator, grown.reshape(-1, n_axes))
-        return log_prob[:, 0].view(n_batch, n_grown)
+
+def _blend(n_grown: int) -> Tensor:
+    """Shares of the rows that particles have together, (n_grown, n_rows), by linear interpolation.
+
+    Finer for the inner ones, whose laws differ most; a row of its own for each of a few.
+    """
+    if n_grown <= 2 * _N_BLENDED:
+        return torch.eye(n_grown)
+    at = torch.sqrt(torch.arange(n_grown) / (n_grown - 1.0)) * (_N_BLENDED - 1)
+    return (1.0 - (at[:, None] - torch.arange(_N_BLENDED)).abs()).clamp_min(0.0)
+
+
+def _histories(grown: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Of every particle of every cluster: what is placed, its number, its position."""
+    n_batch, n_grown, n_axes = grown.shape
+    placed = nn.functional.pad(grown, (0, 0, 1, 0))
+    placed = placed[:, None].expand(-1, n_grown, -1, -1).reshape(-1, n_grown + 1, n_axes)
+    k = torch.arange(n_grown, device=grown.device).repeat(n_batch)
+    return placed, k, grown.reshape(-1, n_axes)

@@ -21,7 +21,7 @@ from edgphys.edg.core.training import History, Stage, train_stages
 from edgphys.edg.growth.features import N_FEATURES
 from edgphys.edg.growth.generative_model import GrowthModel
 from edgphys.edg.growth.laws import GrowthLaws
-from edgphys.edg.growth.reference_bound import RadialBound, ReferenceBound
+from edgphys.edg.growth.reference_bound import EFFORT, RadialBound, ReferenceBound
 from edgphys.edg.growth.share_trials import share_trials
 from edgphys.edg.targets.continuous import eased
 from edgphys.errors import ArgumentValueError
@@ -32,8 +32,8 @@ __all__ = ["GrowthOptions", "GrowthRecipe"]
 
 # Steps for the law of the radii alone, and configurations in each, before a training on the energy.
 _N_RADIAL_STEPS, _RADIAL_BATCH = 200, 256
-# Configurations that lengths are taken from, and that trials are shared out by.
-_N_FOR_SCALES, _N_FOR_TRIALS = 2048, 64
+# Configurations that lengths are taken from, scales of invariants, and that trials are shared out by.
+_N_FOR_SCALES, _N_FOR_INVARIANTS, _N_FOR_TRIALS = 2048, 64, 64
 # Chains of clusters: from a gas and from the solid, long enough to leave both.
 _CHAINS = ChainPlan(n_chains=16, n_warmup=2000, most=16384)
 
@@ -121,7 +121,7 @@ class GrowthRecipe(AbstractRecipe):
         return GrowthModel(GrowthLaws(trained, **sizes, seed=seed), system, options.n_path_steps)
 
     def default_steps(self, system, options):
-        return 1500
+        return 4000
 
     def default_batch_size(self, system, training):
         # All pairs of all trials of a step: about the same for clusters of all sizes.
@@ -140,15 +140,17 @@ class GrowthRecipe(AbstractRecipe):
         trained = replace(job, system=model.target.training_system)
         reference = Reference(trained, [trained.system], _CHAINS)
         model.laws.set_scales(_positions(job.system, reference()[:_N_FOR_SCALES]))
+        seen = _some(reference(), _N_FOR_INVARIANTS).to(job.device)
+        n_energy_calls = model.set_invariants(seen, job.settings.seed)
         stages = _stages(job, reference)
         history = train_stages(model, stages, on_step=job.on_step, checkpoint=job.checkpoint, begin=job.begin)
-        n_energy_calls = _n_energy_calls(model, stages)
+        n_energy_calls += _n_energy_calls(model, stages)
         with torch.no_grad():
             n_energy_calls += share_trials(
                 model, _some(reference(), _N_FOR_TRIALS).to(job.device), job.settings.seed
             )
         model.laws.witnesses = reference.witnesses().to(job.device)
-        told = {"training": job.training, "n_gradient_calls": 0, **reference.told}
+        told = {"training": job.training, "n_gradient_calls": reference.n_gradient_calls, **reference.told}
         told["n_energy_calls"] += n_energy_calls
         model.target.n_energy_calls = 0  # told already
         return model, history, told
@@ -159,11 +161,13 @@ def _n_energy_calls(model: GrowthModel, stages: list[Stage]) -> int:
 
     The law of the radii has no trials; a cluster that the model draws itself has an energy of its own.
     """
-    n_grown = n_own = 0
+    n_grown, n_own = 0.0, 0
     for stage in stages:
         n = stage.settings.n_steps * stage.settings.batch_size
-        n_grown += 0 if isinstance(stage.first, RadialBound) else n
-        n_own += n if stage.first is path_bound else 0
+        if stage.first is path_bound:
+            n_grown, n_own = n_grown + n, n_own + n
+        elif isinstance(stage.first, ReferenceBound):
+            n_grown += EFFORT * n
     return n_own + model.target.trials_as_energies(n_grown)
 
 

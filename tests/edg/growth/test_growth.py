@@ -12,6 +12,7 @@ from helpers.stats import assert_off, assert_z
 import edgphys as ep
 from edgphys.edg.growth import laws as laws_module
 from edgphys.edg.growth import trials
+from edgphys.edg.growth.reference_bound import EFFORT
 from edgphys.errors import UnknownNameError
 
 # Small networks and few trials: the weights are exact with any.
@@ -209,3 +210,36 @@ def test_refused_in_one_line():
         ep.EDG(SYSTEMS["two in space"](), target="growth", n_picks=10**12)
     with pytest.raises(ValueError, match=r"conditions must be left out for decoder='growth'"):
         ep.EDG(SYSTEMS["two in space"](), target="growth", conditions={"temperature": (1.0, 2.0)})
+
+
+def test_particles_of_a_large_cluster_blend_rows():
+    np.testing.assert_array_equal(laws_module._blend(12), np.eye(12))
+    blend = laws_module._blend(54)
+    assert blend.shape == (54, 10) and (blend >= 0.0).all()
+    np.testing.assert_allclose(blend.sum(1), 1.0, rtol=1e-6)
+    np.testing.assert_array_equal(blend[[0, -1]], np.eye(10)[[0, -1]])
+
+
+def test_training_takes_a_part_of_the_trials():
+    system = SYSTEMS["three in the plane"]()
+    reference = ep.mcmc.run(system, "hmc", n_chains=2, n_sweeps=40, seed=3, keep=True)
+    spent = [
+        ep.EDG(system, **SMALL)
+        .fit(seed=0, n_steps=n_steps, batch_size=32, reference=reference, progress=False)
+        ._training["n_energy_calls"]
+        for n_steps in (2, 5)
+    ]
+    # 24 trials of pairs with one and with two others, over three pairs of a cluster.
+    assert spent[1] - spent[0] == 3 * 32 * EFFORT * 24
+
+
+def test_invariants_in_units_of_their_scatter():
+    edg = untrained("four in the plane")
+    laws, generator = edg.model.laws, torch.Generator().manual_seed(1)
+    grown = edg.model.draw(200, generator).x.unflatten(1, (-1, 2))
+    laws.set_invariants(grown, generator)
+    placed, k, given = laws_module._histories(grown)
+    radial = laws.radial_law(k, laws._previous(placed, k))
+    *_, seen = laws._pick(placed, k, radial, generator, given, 1.0)
+    assert seen.mean((0, 1)).abs().max() < 0.15
+    assert 0.1 < seen.std((0, 1)).max() < 1.0
