@@ -2,9 +2,9 @@
 r"""A growing cluster as a generative model: a decoder without latents, whose trials are internal.
 
 x are the positions of all others relative to a centre particle, in the order of their distances, flat.
-With the uniform choice of the centre and the (n - 1)! orders of the others,
+With the choice of the centre c (`edgphys.edg.growth.centre`) and the n! numbers of particles in their order,
 
-    log pi(x) = -U(x) + log (n - 1)! - (D / 2) log n,      int dx pi(x) = Z,
+    log pi(x) = -U(x) + log c(centre | x) + log n! - (D / 2) log n,      int dx pi(x) = Z,
 
 where n^{-D/2} leads from relative positions to orthonormal coordinates of the mean-free subspace. The trials
 are the label c of the interface. Its density is taken relative to that of the way back,
@@ -25,8 +25,8 @@ from torch import Tensor
 
 from edgphys.edg.core.known_density import AbstractDensityModel, score_shares
 from edgphys.edg.core.model import Decoded, Draw, check_no_condition
+from edgphys.edg.growth.centre import around_any, log_choice
 from edgphys.edg.growth.laws import GrowthLaws
-from edgphys.edg.growth.scales import sorted_around
 from edgphys.edg.targets.base import AbstractTarget
 from edgphys.systems.particles.base import AbstractParticleSystem
 
@@ -76,8 +76,9 @@ class GrowthTarget(AbstractTarget):
 
     def _log_density(self, system: AbstractParticleSystem, x: Tensor) -> Tensor:
         """log pi of positions in order, float64."""
-        constant = math.lgamma(system.n_particles) - 0.5 * system.n_axes * math.log(system.n_particles)
-        return constant - system.reduced_energy(self._positions(x.double()))
+        n, positions = system.n_particles, self._positions(x.double())
+        constant = math.lgamma(n + 1) - 0.5 * system.n_axes * math.log(n)
+        return constant + log_choice(positions)[:, 0] - system.reduced_energy(positions)
 
     def _positions(self, x: Tensor) -> Tensor:
         """With the centre, at the origin, first: (n_batch, n_particles, n_axes)."""
@@ -97,12 +98,6 @@ class GrowthTarget(AbstractTarget):
         points = configurations.double().reshape(len(configurations), *self.system.event_shape)
         return self.system.from_configurations(points).flatten(1)
 
-    def _around_any(self, positions: Tensor, generator: torch.Generator) -> Tensor:
-        """The cluster seen from a particle chosen at random."""
-        like = {"generator": generator, "device": positions.device}
-        centre = torch.randint(positions.shape[1], (len(positions),), **like)
-        return sorted_around(positions, centre).flatten(1)
-
     @torch.no_grad()
     def lift(self, x: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         return self._log_density(self.system, x), self._numbered(x, generator).flatten(1)
@@ -110,7 +105,7 @@ class GrowthTarget(AbstractTarget):
     @torch.no_grad()
     def lower(self, configurations: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         positions = configurations.double().reshape(len(configurations), *self.system.event_shape)
-        x = self._around_any(positions, generator)
+        x = around_any(positions, generator).flatten(1)
         return x, self._log_density(self.system, x)
 
     @torch.no_grad()
@@ -120,7 +115,7 @@ class GrowthTarget(AbstractTarget):
 
     @torch.no_grad()
     def lower_start(self, x: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        x = self._around_any(self.system.to_configurations(x.double()), generator)
+        x = around_any(self.system.to_configurations(x.double()), generator).flatten(1)
         return x, self._log_density(self.training_system, x)
 
     def trials_as_energies(self, n: float) -> int:

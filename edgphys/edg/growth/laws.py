@@ -6,10 +6,10 @@ The others are drawn in the order of their distances r_1 <= r_2 <= .. from the c
     q(x | placed) = rho(r | k, r_{k-1}) / r^{D-1} exp(-e(x) - v(x)) / N,
 
 rho a tabulated law of the radius beyond r_{k-1}, e the pair energy with what is placed, v a network of
-invariants (`edgphys.edg.growth.features`) and of log rho; for the last, whose law is exp(-e) itself, v takes
-rho and the power of r back. The normaliser is that of trials in two stages:
-A the mean of exp(-e) / g over trials from rho g (`edgphys.edg.growth.trials`), B that of exp(-v) over picks
-among them, of which one is taken with probability exp(-v) / sum exp(-v):
+invariants (`edgphys.edg.growth.features`) and of log rho; for the last, whose law is exp(-e) times the choice
+of the centre (`edgphys.edg.growth.centre`), v takes rho and the power of r back. The normaliser is that of
+trials in two stages: A the mean of exp(-e) / g over trials from rho g (`edgphys.edg.growth.trials`), B that
+of exp(-v) over picks among them, of which one is taken with probability exp(-v) / sum exp(-v):
 
     log q = sum_k [ log rho - (D - 1) log r - e - v - log A - log B ] .
 
@@ -33,6 +33,7 @@ import torch
 from torch import Tensor, nn
 
 from edgphys.edg.core.module import Module
+from edgphys.edg.growth.centre import log_choice
 from edgphys.edg.growth.features import N_FEATURES, fill_features
 from edgphys.edg.growth.radial_law import log_prob_of_steps, piecewise
 from edgphys.edg.growth.scales import N_STEPS, Scales, pair_table
@@ -198,15 +199,15 @@ class GrowthLaws(Module):
         h = nn.functional.silu(self.radial[1](h))
         return piecewise((self.radial[2](h) + self.radial_table[k]).double(), self.edges[k])
 
-    def network(self, k: Tensor, features: Tensor, log_base: Tensor) -> Tensor:
-        """v, float64, shape (n_rows, n_picks), from invariants and log of rho / r^{D-1}."""
+    def network(self, k: Tensor, features: Tensor, log_base: Tensor, exact: Tensor) -> Tensor:
+        """v, float64, (n_rows, n_picks), from invariants and log of rho / r^{D-1}; of the last `exact`."""
         start, direct = (self.blend[k] @ rows for rows in (self.hidden_start, self.direct))
         h = nn.functional.silu(self.hidden[0](features) + start[:, None])
         for layer in list(self.hidden)[1:-1]:
             h = nn.functional.silu(layer(h))
         value = self.hidden[-1](h)[..., 0] + torch.einsum("pmf,pf->pm", features, direct)
         value = value.double() + self.taken_back[k].double() * log_base
-        return torch.where((k < self.n_grown - 1)[:, None], value, log_base)
+        return torch.where((k < self.n_grown - 1)[:, None], value, exact)
 
     def place(
         self,
@@ -246,9 +247,18 @@ class GrowthLaws(Module):
         if given is None:  # A knows of rho too: only where the position is given is this the whole gradient
             log_radial = log_radial.detach()
         log_base = log_radial - (self.n_axes - 1) * torch.log(radius)
-        values = self.network(k, features, log_base.detach())
+        exact = log_base.detach() - self._log_choice_by_last(placed, k, points)
+        values = self.network(k, features, log_base.detach(), exact)
         log_b = torch.logsumexp(-values, 1) - math.log(values.shape[1])
         return points, values, log_base - energy - values - (log_a + log_b)[:, None]
+
+    def _log_choice_by_last(self, placed: Tensor, k: Tensor, points: Tensor) -> Tensor:
+        """log of the choice of the centre once the last particle is there, (n_rows, n_picks); else 0."""
+        found, last = torch.zeros_like(points[..., 0]), k == self.n_grown - 1
+        points = points[last]
+        before = placed[last, None, :-1].expand(-1, points.shape[1], -1, -1)
+        found[last] = log_choice(torch.cat([before, points[:, :, None]], 2))[..., 0]
+        return found
 
     def _previous(self, placed: Tensor, k: Tensor) -> Tensor:
         """Distance of the last placed one from the centre."""

@@ -121,7 +121,7 @@ class GrowthRecipe(AbstractRecipe):
         return GrowthModel(GrowthLaws(trained, **sizes, seed=seed), system, options.n_path_steps)
 
     def default_steps(self, system, options):
-        return 4000
+        return 3000
 
     def default_batch_size(self, system, training):
         # All pairs of all trials of a step: about the same for clusters of all sizes.

@@ -12,12 +12,12 @@ from typing import cast
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
+from edgphys.edg.growth.centre import around_any
 from edgphys.systems.particles.base import AbstractParticleSystem
 from edgphys.systems.particles.pair_law import PairLaw
 
-__all__ = ["N_MAP", "N_STEPS", "Scales", "pair_table", "sorted_around"]
+__all__ = ["N_MAP", "N_STEPS", "Scales", "pair_table"]
 
 N_STEPS, N_MAP = 48, 513
 _N_CONTACT, _N_KNOTS = 96, 8192
@@ -25,26 +25,6 @@ _N_CONTACT, _N_KNOTS = 96, 8192
 _EVEN = 0.3
 # Room beyond what was seen, and pair energies, in units of T, that are as good as infinite.
 _ROOM, _HARD = 1.5, 1e3
-
-
-def sorted_around(positions: Tensor, centre: Tensor) -> Tensor:
-    """Positions of the others relative to a centre particle of each row, in the order of their distances.
-
-    Parameters
-    ----------
-    positions : tensor, shape (n_batch, n_particles, n_axes)
-    centre : int64 tensor, shape (n_batch,)
-
-    Returns
-    -------
-    Tensor, shape (n_batch, n_particles - 1, n_axes)
-    """
-    rows = torch.arange(len(positions), device=positions.device)
-    relative = positions - positions[rows, centre][:, None]
-    squares = relative.square().sum(-1)
-    squares[rows, centre] = -1.0  # first, even where another lies on top of it
-    order = squares.argsort(1)[:, 1:, None]
-    return relative.gather(1, order.expand(-1, -1, positions.shape[2]))
 
 
 @dataclass(frozen=True)
@@ -74,10 +54,9 @@ class Scales:
 
     @classmethod
     def of(cls, positions: NDArray[np.float64]) -> Scales:
-        """From configurations, shape (n, n_particles, n_axes), each seen from every particle in turn."""
-        n, n_particles, _ = positions.shape
-        centre = torch.arange(n) % n_particles
-        relative = sorted_around(torch.from_numpy(positions), centre).numpy()
+        """From configurations, shape (n, n_particles, n_axes), each seen from a centre."""
+        n_particles = positions.shape[1]
+        relative = around_any(torch.from_numpy(positions), torch.Generator().manual_seed(0)).numpy()
         radii = np.linalg.norm(relative, axis=2)
         steps = np.diff(radii, axis=1, prepend=0.0)
         pairs = np.linalg.norm(positions[:, :, None] - positions[:, None], axis=3)

@@ -10,8 +10,8 @@ from helpers.edg import jackknife_log_mean, perturb
 from helpers.stats import assert_off, assert_z
 
 import edgphys as ep
+from edgphys.edg.growth import centre, generative_model, trials
 from edgphys.edg.growth import laws as laws_module
-from edgphys.edg.growth import trials
 from edgphys.edg.growth.reference_bound import EFFORT
 from edgphys.errors import UnknownNameError
 
@@ -90,10 +90,10 @@ def test_wrong_views_are_caught(wrong, monkeypatch):
     edg.fit(seed=0, n_steps=20, batch_size=32, progress=False)
     exact, args = exact_log_z(edg.system), (8000, 3, 4)
     assert_z(*log_mean(edg, *args), exact, max_err=0.3)
-    model, target = edg.model, edg.model.target
-    right, around = model.draw_label, target._around_any
+    model = edg.model
+    right, around = model.draw_label, generative_model.around_any
     if wrong == "no symmetry":
-        monkeypatch.setattr(target, "_around_any", lambda x, generator: 1.2 * around(x, generator))
+        monkeypatch.setattr(generative_model, "around_any", lambda x, generator: 1.2 * around(x, generator))
     else:
 
         def best(x, generator):
@@ -101,6 +101,17 @@ def test_wrong_views_are_caught(wrong, monkeypatch):
 
         monkeypatch.setattr(model, "draw_label", best)
     assert_off(*log_mean(edg, *args), exact, least=5.0, max_err=0.3)
+
+
+@pytest.mark.statistical
+def test_any_choice_of_the_centre(monkeypatch):
+    """Kappa > 0 for three particles; a density that takes the choice for uniform fails."""
+    monkeypatch.setattr(centre, "_FEW", 0.5)
+    edg = untrained("three in the plane")
+    exact, args = exact_log_z(edg.system), (3000, 3, 3)
+    assert_z(*log_mean(edg, *args), exact, max_err=0.15)
+    monkeypatch.setattr(generative_model, "log_choice", lambda x: torch.full(x.shape[:2], -np.log(3.0)))
+    assert_off(*log_mean(edg, *args), exact, least=5.0, max_err=0.15)
 
 
 def test_views_close_the_gap():
