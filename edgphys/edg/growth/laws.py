@@ -142,7 +142,8 @@ class GrowthLaws(Module):
 
         They are sums over all that is placed, of which most is common to all picks of a particle.
         """
-        self.middle.zero_(), self.size.fill_(1.0)
+        self.middle.zero_()
+        self.size.fill_(1.0)
         placed, k, given = _histories(grown.double())
         radial = self.radial_law(k, self._previous(placed, k))
         *_, seen = self._pick(placed, k, radial, generator, given, 1.0)
