@@ -50,7 +50,9 @@ def measure(n_particles: int) -> dict[str, float]:
     return {
         "n_particles": n_particles,
         "training_ms": 1e3 / n * seconds(lambda: bound(model, n, generator).total.backward()),
-        "drawing_ms": 1e3 / (n * N_VIEWS) * seconds(lambda: weighed_draws(model, n, N_VIEWS, generator, ViewSpread())),
+        "drawing_ms": 1e3
+        / (n * N_VIEWS)
+        * seconds(lambda: weighed_draws(model, n, N_VIEWS, generator, ViewSpread())),
     }
 
 
