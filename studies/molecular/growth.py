@@ -39,6 +39,8 @@ VIEWS = (1, 8, 32)
 # Errors that costs are stated for.
 WANTED = {"log_z_err_8": 0.005, "energy_err": 0.02}
 RESULTS = Path(__file__).with_name("growth.jsonl")
+# Of an earlier default: centres chosen uniformly, all trials in every step of the training.
+BEFORE = Path(__file__).with_name("growth_before.jsonl")
 COMPARED = (
     ("mbar", "log_z", "log_z_8", "log_z_err_8"),
     ("tempering", "energy", "energy", "energy_err"),
@@ -288,7 +290,7 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.table or arguments.compare:
         header, rows = (HEADER, rows_of) if arguments.table else (AGAINST, compared)
-        print(table(header, rows(read_lines(RESULTS))))
+        print(table(header, rows(read_lines(BEFORE) + read_lines(RESULTS))))
         return
     torch.set_num_threads(1)
     run_all = functools.partial(run, n_views=arguments.n_views, n_draws=arguments.n_draws)
