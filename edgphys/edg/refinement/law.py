@@ -196,7 +196,7 @@ class AbstractVectorLaw(AbstractLaw):
 
     @abstractmethod
     def vector(self, x: Tensor) -> Tensor:
-        """v(x), shape (...) -> (n_components, ...), in the dtype of x."""
+        """v(x), shape (...) -> (n_components, ...), in the dtype of x; the first along a field."""
 
     @property
     def vector_grid(self) -> Tensor:

@@ -142,16 +142,16 @@ class SphereLaw(AbstractVectorLaw):
         return draw_von_mises_fisher(given, generator).to(neighbour_sum.dtype)
 
     def vector(self, x: Tensor) -> Tensor:
-        """The unit vector, shape (3, ...)."""
-        return self.message(x)
+        """The unit vector with its third component first, shape (3, ...)."""
+        return self.message(x).roll(1, 0)
 
     def seen_field(self, field: Tensor) -> Tensor:
-        return field.float()
+        return field.roll(-1, 0).float()
 
     def in_field(self, coefficients, field, shift):
         """Every component in the field: the product of the densities where all fields are one."""
         fields, shares = coefficients
-        return fields + field.movedim(0, -1)[..., None, :], shares.to(field)
+        return fields + field.roll(-1, 0).movedim(0, -1)[..., None, :], shares.to(field)
 
     def _given(self, neighbour_sum: Tensor) -> Tensor:
         """beta (J s + h), the exponent's vector."""

@@ -142,7 +142,8 @@ def test_law_in_a_field():
     one = fields[:1].expand(4, 3), shares
     field = torch.tensor([0.4, -1.0, 2.0], dtype=torch.float64)
     found = LAW.log_prob(POINTS, *LAW.in_field(one, field, 0.3))
-    height = LAW.log_prob(POINTS, *one) + POINTS @ field
+    height = LAW.log_prob(POINTS, *one) + field @ LAW.vector(POINTS)
+    assert float(LAW.vector(torch.eye(3)[2])[0]) == 1.0  # the axis of a field is the first
     np.testing.assert_allclose(found, height - torch.logsumexp(height + torch.log(WEIGHTS), 0), atol=1e-9)
 
 
