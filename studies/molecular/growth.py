@@ -46,8 +46,8 @@ COMPARED = (
     ("tempering", "energy", "energy", "energy_err"),
     ("tempering", "radius_of_gyration", "radius_of_gyration", "radius_of_gyration_err"),
 )
-# Bins of g(r) with a density of less than this, over the largest, are left out.
-SEEN = 1e-3
+# Bins of g(r) where chains have less than this, over the largest, are left out: few draws, no error to trust.
+SEEN = 1e-2
 
 
 @dataclass(frozen=True)
@@ -254,13 +254,10 @@ def compared(records: list[dict[str, Any]]) -> list[list[str]]:
             reference = averaged(*([one[kind][key + end] for one in chains] for end in ("", "_err")))
             row.append(f"{z_score(record[mine], record[err], *map(float, reference)):+.1f}")
         found, found_err = (np.array(record["g"][key]) for key in ("density", "density_err"))
-        # Where neither has any distances there is no error to divide by.
-        seen = np.all(
-            [found > SEEN * found.max()] + [np.array(one["g"]["density_err"]) > 0 for one in chains], 0
-        )
-        g, g_err = averaged(
-            *([np.array(one["g"][key])[seen] for one in chains] for key in ("density", "density_err"))
-        )
+        errors = np.array([one["g"]["density_err"] for one in chains])
+        densities = np.array([one["g"]["density"] for one in chains])
+        seen = (densities > SEEN * densities.max()).all(0) & (errors > 0.0).all(0)
+        g, g_err = averaged(list(densities[:, seen]), list(errors[:, seen]))
         pulls = (found[seen] - g) / np.hypot(found_err[seen], g_err)
         rows.append([*row, f"{np.abs(pulls).max():.1f}", str(seen.sum()), f"{(pulls**2).mean():.2f}"])
     return rows
