@@ -62,9 +62,12 @@ class AbstractLaw(Module, ABC):
         Of a value; more than one run along the last dimension of x.
     by_coupling : tuple of str
         Names of the attributes that depend on the coupling.
+    is_bounded : bool
+        Whether the values of a site fill a finite range.
     """
 
     by_coupling: ClassVar[tuple[str, ...]]
+    is_bounded: ClassVar[bool] = True
     n_numbers: ClassVar[int] = 1
     n_odd: int
     n_even: int

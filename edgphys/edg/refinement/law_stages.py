@@ -2,13 +2,15 @@
 """How root and laws are trained: from reference configurations, from the energy alone, or both in turn.
 
 chains    maximum likelihood on configurations of the package's chains, or on those that are given
-energy    reverse Kullback-Leibler divergence on the model's own draws, the coupling rising at first
+energy    reverse Kullback-Leibler divergence on the model's own draws; of spins, states and rotors the energy
+          counts less at first
 both      the first, then a short run of the second
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -49,6 +51,9 @@ def law_stages(
     if training == "chains":
         return [by_chains]
     if training == "energy":
+        # With less of the energy, fields spread out so far that no later step leads them back.
+        bounded = laws.refinement.law.is_bounded
+        settings = settings if bounded else replace(settings, annealing=0.0)
         return [Stage(settings, path_bound, path_bound)]
     usual = batch_size_for(laws.system.n_sites, "energy")
     return chains_then_energy(by_chains, max(settings.batch_size, usual))

@@ -62,6 +62,7 @@ class QuarticLaw(AbstractLaw):
     """
 
     by_coupling: ClassVar[tuple[str, ...]] = ("pair", "quadratic", "quartic")
+    is_bounded: ClassVar[bool] = False
     quadratic: float | Tensor
     quartic: float | Tensor
     sites: Any

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from edgphys.edg.core.training import TrainingSettings, train_stages
 from edgphys.edg.refinement.generative_model import RefinementModel
 from edgphys.edg.refinement.generator import LatticeGenerator
 from edgphys.edg.refinement.law_stages import batch_size_for, law_stages
+from edgphys.edg.refinement.quartic_law import QuarticLaw
 from edgphys.edg.refinement.reference_bound import ReferenceBound
 from edgphys.errors import TrainingError
 from edgphys.systems import Ising, Phi4
@@ -212,3 +214,14 @@ def test_batches_shrink_with_the_lattice():
         sizes = [batch_size_for(n * n, training) for n in (4, 16, 64, 256)]
         assert sizes == sorted(sizes, reverse=True) and sizes[0] > sizes[-1]
     assert np.all([batch_size_for(n, "both") == batch_size_for(n, "chains") for n in (16, 4096)])
+
+
+def test_fields_learn_from_the_energy_at_the_default_rate(monkeypatch):
+    field = Phi4.from_mass(lattices.build("square", (8, 8)), m2=-4.0, lam=5.276, convention="flow")
+    settings = replace(FREE_RUN, n_steps=60, batch_size=64, learning_rate=0.02)
+    _, losses = trained(field, width=48, settings=settings)
+    assert max(losses) < losses[0] + 1.0 and np.mean(losses[-10:]) < losses[0] - 1.5
+    # The control: with less of the energy at first, as spins learn, they spread out.
+    monkeypatch.setattr(QuarticLaw, "is_bounded", True)
+    _, losses = trained(field, width=48, settings=settings)
+    assert max(losses) > losses[0] + 5.0
