@@ -186,7 +186,7 @@ def test_training_approaches_the_exact_log_z():
 @pytest.mark.slow
 def test_layers_do_not_fold_where_few_latents_go():
     # The encoder would put mass on the other side of a fold, which no draw meets, and log_z would be low.
-    edg = EDG(LennardJones(2, n_axes=2, pair_count=2)).fit(0, 100, progress=False)
+    edg = EDG(LennardJones(2, n_axes=2, pair_count=2), decoder="particles").fit(0, 100, progress=False)
     line = torch.linspace(0.0, 3.8, 381)[:, None] * torch.tensor(
         [[1.0, 0.0]]
     )  # one latent of 1400 lies beyond
