@@ -196,7 +196,7 @@ def test_a_wrong_gaussian_is_seen(monkeypatch):
     monkeypatch.setattr(GaussianPath, "log_z_reference", wrong)
     make, known, max_err = CASES["mueller_brown"]
     system = make()
-    table = ep.free_energy(system, "mbar", seed=5, n_sweeps=2000)
+    table = ep.free_energy(system, "mbar", seed=5, n_sweeps=4000)
     exact = known() if known else system.exact_results()["log_z"]
     assert_off(float(table["log_z"]), float(table["log_z_err"]), exact, least=50.0, max_err=max_err)
 
