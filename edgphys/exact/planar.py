@@ -212,10 +212,10 @@ def _block(lattice: Lattice, bonds: NDArray[np.float64], beta: float) -> _Block:
     along = _axes_alike(lattice, oriented, bonds)
     cells = lattice.cells.astype(np.int64)
     steps, site = oriented.beyond // np.array(lattice.extent), lattice.sublattices.astype(np.int64)
+    steps[:, along] = _cell_steps(lattice, oriented)[:, along]
     here = np.ones(lattice.n_bonds, bool)
     for axis, length in enumerate(lattice.extent):
         if axis in along:
-            steps[:, axis] = _cell_steps(lattice, oriented)[:, axis]
             here &= cells[oriented.first, axis] == 0
         else:
             site = site * length + cells[:, axis]
