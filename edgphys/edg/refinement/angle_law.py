@@ -23,7 +23,8 @@ from torch import Tensor, nn
 
 from edgphys.edg.refinement.angle_network import AngleNetwork
 from edgphys.edg.refinement.circle_table import CircleTable, circle, harmonics_of, wrapped
-from edgphys.edg.refinement.law import AbstractVectorLaw, spread
+from edgphys.edg.refinement.law import spread
+from edgphys.edg.refinement.rotor_law import AbstractRotorLaw
 from edgphys.edg.refinement.von_mises import draw_von_mises, log_bessel
 
 __all__ = ["N_HARMONICS", "AngleLaw", "node_counts"]
@@ -43,7 +44,7 @@ def node_counts(curvature: float) -> tuple[int, int]:
 
 
 @final
-class AngleLaw(AbstractVectorLaw):
+class AngleLaw(AbstractRotorLaw):
     """Angles of one system, in [-pi, pi); see the module docstring.
 
     Parameters
@@ -63,7 +64,6 @@ class AngleLaw(AbstractVectorLaw):
     -1.837877
     """
 
-    by_coupling: ClassVar[tuple[str, ...]] = ("pair", "bias")
     n_components: ClassVar[int] = 2  # pyright: ignore[reportIncompatibleVariableOverride]
     grid: Tensor
     nodes: Tensor
@@ -77,9 +77,7 @@ class AngleLaw(AbstractVectorLaw):
         strength: float,
         with_field: bool | None = None,
     ) -> None:
-        super().__init__()
-        self.pair, self.bias = float(reduced_coupling), float(reduced_field)
-        self.with_field = self.bias != 0.0 if with_field is None else with_field
+        super().__init__(reduced_coupling, reduced_field, with_field)
         self.strength = strength
         n_nodes, n_grid = node_counts(strength)
         self.register_buffer("nodes", circle(n_nodes), persistent=False)
@@ -136,17 +134,6 @@ class AngleLaw(AbstractVectorLaw):
         """log 2 pi I_0."""
         return log_bessel(torch.linalg.vector_norm(self._given(neighbour_sum), dim=0))
 
-    def log_normaliser_on_grid(self, neighbour_sum: Tensor, times: Tensor) -> Tensor:
-        """From the squares of the sums."""
-        given, unit = self._given(neighbour_sum), self.message(self.grid.to(neighbour_sum))
-        more = spread(self.pair, given[0]) * times.to(given)
-        along = torch.einsum("c...,cg->...g", given, unit)
-        square = (given.square().sum(0) + more.square())[..., None] + 2.0 * more[..., None] * along
-        return log_bessel(square.clamp(min=0.0).sqrt())
-
-    def log_weight_on_grid(self, field: Tensor) -> Tensor:
-        return torch.einsum("c...,cg->...g", self._given(field), self.message(self.grid.to(field)))
-
     def draw_exact(self, neighbour_sum: Tensor, generator: torch.Generator) -> Tensor:
         """By rejection."""
         along, across = given = self._given(neighbour_sum.double())
@@ -165,6 +152,9 @@ class AngleLaw(AbstractVectorLaw):
             nn.functional.pad(along[..., None], (0, N_HARMONICS - 1)) + one
             for one, along in zip(coefficients, field, strict=True)
         )
+
+    def _log_normaliser_of(self, square: Tensor) -> Tensor:
+        return log_bessel(square.sqrt())
 
     def _given(self, neighbour_sum: Tensor) -> Tensor:
         """beta (J s + h), the exponent's vector."""

@@ -20,7 +20,8 @@ from typing import ClassVar, final
 import torch
 from torch import Tensor, nn
 
-from edgphys.edg.refinement.law import AbstractVectorLaw, spread
+from edgphys.edg.refinement.law import spread
+from edgphys.edg.refinement.rotor_law import AbstractRotorLaw
 from edgphys.edg.refinement.sphere_network import SphereNetwork
 from edgphys.edg.refinement.von_mises_fisher import draw_von_mises_fisher, log_sphere, sphere
 
@@ -32,7 +33,7 @@ _FEWEST, _PER_FIELD = 128, 24.0
 
 
 @final
-class SphereLaw(AbstractVectorLaw):
+class SphereLaw(AbstractRotorLaw):
     """Unit vectors of one system; see the module docstring.
 
     Parameters
@@ -51,7 +52,6 @@ class SphereLaw(AbstractVectorLaw):
     -2.531024
     """
 
-    by_coupling: ClassVar[tuple[str, ...]] = ("pair", "bias")
     n_components: ClassVar[int] = 3  # pyright: ignore[reportIncompatibleVariableOverride]
     n_numbers: ClassVar[int] = 3
     grid: Tensor
@@ -63,9 +63,7 @@ class SphereLaw(AbstractVectorLaw):
         strength: float,
         with_field: bool | None = None,
     ) -> None:
-        super().__init__()
-        self.pair, self.bias = float(reduced_coupling), float(reduced_field)
-        self.with_field = self.bias != 0.0 if with_field is None else with_field
+        super().__init__(reduced_coupling, reduced_field, with_field)
         points = sphere(max(_FEWEST, math.ceil(_PER_FIELD * strength)))
         self.register_buffer("grid", points, persistent=False)
 
@@ -125,17 +123,6 @@ class SphereLaw(AbstractVectorLaw):
         """log 4 pi sinh(kappa) / kappa."""
         return log_sphere(self._given(neighbour_sum).square().sum(0))
 
-    def log_normaliser_on_grid(self, neighbour_sum: Tensor, times: Tensor) -> Tensor:
-        """From the squares of the sums."""
-        given, unit = self._given(neighbour_sum), self.message(self.grid.to(neighbour_sum))
-        more = spread(self.pair, given[0]) * times.to(given)
-        along = torch.einsum("c...,cg->...g", given, unit)
-        square = (given.square().sum(0) + more.square())[..., None] + 2.0 * more[..., None] * along
-        return log_sphere(square.clamp(min=0.0))
-
-    def log_weight_on_grid(self, field: Tensor) -> Tensor:
-        return torch.einsum("c...,cg->...g", self._given(field), self.message(self.grid.to(field)))
-
     def draw_exact(self, neighbour_sum: Tensor, generator: torch.Generator) -> Tensor:
         """By inversion."""
         given = self._given(neighbour_sum.double()).movedim(0, -1)
@@ -152,6 +139,9 @@ class SphereLaw(AbstractVectorLaw):
         """Every component in the field: the product of the densities where all fields are one."""
         fields, shares = coefficients
         return fields + field.roll(-1, 0).movedim(0, -1)[..., None, :], shares.to(field)
+
+    def _log_normaliser_of(self, square: Tensor) -> Tensor:
+        return log_sphere(square)
 
     def _given(self, neighbour_sum: Tensor) -> Tensor:
         """beta (J s + h), the exponent's vector."""
