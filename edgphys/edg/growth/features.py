@@ -58,85 +58,71 @@ def _add_spline(row, t, n_basis, factor):
 
 
 @njit(nogil=True, cache=True, error_model="numpy", fastmath=ANY_ORDER)
-def _context(placed, n_placed, ranges, maps, around, row):
-    """c_j, s_j and S_j of the placed ones, a row of `around` each, and invariants of all of them."""
+def _add_context(i, at, ranges, maps, around, row):
+    """Add placed particle i to c_j, s_j and S_j of those before it, and to invariants of all of them.
+
+    A row of `around` holds c, s (three axes), and xx, xy, xz, yy, yz, zz of S.
+    """
     largest, first_shell = ranges[1], ranges[2]
-    n_axes = placed.shape[1]
-    around[:n_placed] = 0.0
-    towards = np.empty(n_axes)
-    for i in range(n_placed):
-        for j in range(i):
-            square = 0.0
-            for a in range(n_axes):
-                towards[a] = placed[i, a] - placed[j, a]
-                square += towards[a] * towards[a]
-            d = math.sqrt(square)
-            near = min(max((1.15 * first_shell - d) / (0.3 * first_shell), 0.0), 1.0)
-            if near > 0.0:
-                around[i, 0] += near
-                around[j, 0] += near
-                for a in range(n_axes):
-                    around[i, 1 + a] -= near * towards[a] / d
-                    around[j, 1 + a] += near * towards[a] / d
-                    for c in range(n_axes):
-                        part = near * towards[a] * towards[c] / square
-                        around[i, 1 + n_axes + a * n_axes + c] += part
-                        around[j, 1 + n_axes + a * n_axes + c] += part
-            if j == 0:
-                _add_spline(row[:_N_OWN], _mapped(maps[1], d, largest), _N_OWN, 1.0)
-            else:
-                _add_spline(row[_N_OWN:], _mapped(maps[0], d, largest), _N_OWN, 0.25)
-
-
-@njit(nogil=True, cache=True, error_model="numpy", fastmath=ANY_ORDER)
-def _angular(moments, row):
-    """|m|^2, m . n, |Q|^2, n . Q n of every basis function; moments hold 1, then m, then sum of u u."""
-    direction = moments[_N_ANGULAR, : moments.shape[1]]
-    n_axes = int(direction[0])
-    for b in range(_N_ANGULAR):
-        size, along, square, twice = 0.0, 0.0, 0.0, 0.0
-        for a in range(n_axes):
-            m = moments[b, 1 + a]
-            size += m * m
-            along += m * direction[1 + a]
-            for c in range(n_axes):
-                q = moments[b, 1 + n_axes + a * n_axes + c]
-                if a == c:
-                    q -= moments[b, 0] / n_axes
-                square += q * q
-                twice += q * direction[1 + a] * direction[1 + c]
-        row[4 * b], row[4 * b + 1], row[4 * b + 2], row[4 * b + 3] = 0.25 * size, along, 0.25 * square, twice
-
-
-@njit(nogil=True, cache=True, error_model="numpy", fastmath=ANY_ORDER)
-def _angles(directions, shells, n_placed, point, r, placed, row):
-    """Angles between pairs of directions from a position, and at the centre."""
-    n_axes = len(point)
-    for i in range(1, n_placed):
-        near = shells[i, 0]
+    around[:, i] = 0.0
+    for j in range(i):
+        x, y, z = at[0, i] - at[0, j], at[1, i] - at[1, j], at[2, i] - at[2, j]
+        d = math.sqrt(x * x + y * y + z * z)
+        near = min(max((1.15 * first_shell - d) / (0.3 * first_shell), 0.0), 1.0)
         if near > 0.0:
-            for j in range(1, n_placed):
-                first = near * shells[j, 0] if j < i else 0.0
-                second = 0.25 * near * shells[j, 1]
-                if first > 0.0 or second > 0.0:
-                    cosine = 0.0
-                    for a in range(n_axes):
-                        cosine += directions[i, a] * directions[j, a]
-                    if first > 0.0:
-                        _add_spline(row[:_N_COSINE], 0.5 + 0.5 * cosine, _N_COSINE, first)
-                    if second > 0.0:
-                        _add_spline(row[_N_COSINE : 2 * _N_COSINE], 0.5 + 0.5 * cosine, _N_COSINE, second)
-        cosine, square = 0.0, 0.0
-        for a in range(n_axes):
-            cosine += point[a] * placed[i, a]
-            square += placed[i, a] * placed[i, a]
-        cosine /= r * math.sqrt(square)
-        _add_spline(row[2 * _N_COSINE :], 0.5 + 0.5 * cosine, _N_COSINE, 0.5)
+            x, y, z = x / d, y / d, z / d
+            around[0, i] += near
+            around[0, j] += near
+            for a, part in enumerate((x, y, z)):
+                around[1 + a, i] -= near * part
+                around[1 + a, j] += near * part
+            for a, part in enumerate((x * x, x * y, x * z, y * y, y * z, z * z)):
+                around[4 + a, i] += near * part
+                around[4 + a, j] += near * part
+        if j == 0:
+            _add_spline(row[:_N_OWN], _mapped(maps[1], d, largest), _N_OWN, 1.0)
+        else:
+            _add_spline(row[_N_OWN:], _mapped(maps[0], d, largest), _N_OWN, 0.25)
 
 
 @njit(nogil=True, cache=True, error_model="numpy", fastmath=ANY_ORDER)
-def fill_features(placed, n_placed, previous, points, energies, ranges, maps, out):
-    """Invariants of every position of every row.
+def _angular(moments, x, y, z, n_axes, row):
+    """|m|^2, m . n, |Q|^2, n . Q n of every basis function; moments hold 1, then m, then sum of u u."""
+    for b in range(_N_ANGULAR):
+        count, a, c, d, xx, xy, xz, yy, yz, zz = moments[b]
+        third = count / n_axes
+        xx -= third
+        if n_axes > 1:
+            yy -= third
+        if n_axes > 2:
+            zz -= third
+        row[4 * b] = 0.25 * (a * a + c * c + d * d)
+        row[4 * b + 1] = a * x + c * y + d * z
+        row[4 * b + 2] = 0.25 * (xx * xx + yy * yy + zz * zz + 2.0 * (xy * xy + xz * xz + yz * yz))
+        row[4 * b + 3] = xx * x * x + yy * y * y + zz * z * z + 2.0 * (xy * x * y + xz * x * z + yz * y * z)
+
+
+@njit(nogil=True, cache=True, error_model="numpy", fastmath=ANY_ORDER)
+def _angles(near, n_near, far, n_far, row):
+    """Angles between pairs of directions from a position; (factor, direction) of each in a column."""
+    for i in range(n_near):
+        factor, x, y, z = near[0, i], near[1, i], near[2, i], near[3, i]
+        for j in range(i):
+            cosine = x * near[1, j] + y * near[2, j] + z * near[3, j]
+            _add_spline(row[:_N_COSINE], 0.5 + 0.5 * cosine, _N_COSINE, factor * near[0, j])
+        factor *= 0.25
+        for j in range(n_far):
+            cosine = x * far[1, j] + y * far[2, j] + z * far[3, j]
+            _add_spline(
+                row[_N_COSINE : 2 * _N_COSINE], 0.5 + 0.5 * cosine, _N_COSINE, factor * far[0, j]
+            )
+
+
+@njit(nogil=True, cache=True, error_model="numpy", fastmath=ANY_ORDER)
+def fill_features(placed, n_placed, previous, points, energies, ranges, maps, middle, scale, out):
+    """Invariants of every position of every row, less their middle, times a scale.
+
+    Rows that add one particle to the row before share the sums over what is placed.
 
     Parameters
     ----------
@@ -147,74 +133,94 @@ def fill_features(placed, n_placed, previous, points, energies, ranges, maps, ou
         e of each.
     ranges, maps : float64 array
         See `edgphys.edg.growth.scales.Scales`.
+    middle, scale : float32 array, shape (n_particles - 1, N_FEATURES)
+        By the number of those placed but one.
     out : float32 array, shape (n_rows, n_points, N_FEATURES)
     """
     n_rows, n_points, n_axes = points.shape
+    n_particles = placed.shape[1]
     low, largest, first_shell = ranges
     reach = min(largest, 2.5 * first_shell) - low
-    width = 1 + n_axes + n_axes * n_axes
-    around, shared = np.zeros((placed.shape[1], width)), np.zeros(2 * _N_OWN)
-    moments = np.zeros((_N_ANGULAR + 1, width))
-    towards = np.zeros(n_axes)
-    row = np.zeros(N_FEATURES)
+    at, radii, n_before = np.zeros((3, n_particles)), np.zeros(n_particles), 0
+    around, shared = np.zeros((10, n_particles)), np.zeros(2 * _N_OWN)
+    moments, row, towards = np.zeros((_N_ANGULAR, 10)), np.zeros(N_FEATURES), np.zeros(10)
     second, angular = _N_RADIAL, 2 * _N_RADIAL
     sides = angular + 4 * _N_ANGULAR
     cosines = sides + 2 * _N_ANGULAR
+    centre = cosines + 2 * _N_COSINE
     own = cosines + 3 * _N_COSINE
-    directions, shells = np.zeros((placed.shape[1], n_axes)), np.zeros((placed.shape[1], 2))
+    near, far = np.zeros((4, n_particles)), np.zeros((4, n_particles))
+    towards[0] = 1.0
     for p in range(n_rows):
-        shared[:] = 0.0
-        _context(placed[p], n_placed[p], ranges, maps, around, shared)
+        n_here = n_placed[p]
+        same = n_before if n_before <= n_here else 0
+        for i in range(same):
+            for a in range(n_axes):
+                if at[a, i] != placed[p, i, a]:
+                    same = 0
+        if same == 0:
+            shared[:] = 0.0
+        for i in range(same, n_here):
+            for a in range(n_axes):
+                at[a, i] = placed[p, i, a]
+            radii[i] = math.sqrt(at[0, i] ** 2 + at[1, i] ** 2 + at[2, i] ** 2)
+            _add_context(i, at, ranges, maps, around, shared)
+        n_before = n_here
         for m in range(n_points):
-            point = points[p, m]
+            px = points[p, m, 0]
+            py = points[p, m, 1] if n_axes > 1 else 0.0
+            pz = points[p, m, 2] if n_axes > 2 else 0.0
+            r = math.sqrt(px * px + py * py + pz * pz)
             row[:] = 0.0
             moments[:] = 0.0
-            for j in range(1, n_placed[p]):
-                square = 0.0
-                for a in range(n_axes):
-                    towards[a] = placed[p, j, a] - point[a]
-                    square += towards[a] * towards[a]
-                d = math.sqrt(square)
-                i, x, y, z = _spline(_mapped(maps[0], d, largest), _N_RADIAL)
-                near = min(max((1.15 * first_shell - d) / (0.3 * first_shell), 0.0), 1.0)
-                beyond = min(max((2.1 * first_shell - d) / (0.3 * first_shell), 0.0), 1.0)
-                shells[j, 0], shells[j, 1] = near, beyond - near
-                about = 0.25 * around[j, 0]
-                row[i] += x
-                row[i + 1] += y
-                row[i + 2] += z
-                row[second + i] += about * x
-                row[second + i + 1] += about * y
-                row[second + i + 2] += about * z
-                side, across = 0.0, 0.0
-                for a in range(n_axes):
-                    towards[a] /= max(d, 1e-300)
-                    directions[j, a] = towards[a]
-                    side += towards[a] * around[j, 1 + a]
-                for a in range(n_axes):
-                    for c in range(n_axes):
-                        across += towards[a] * towards[c] * around[j, 1 + n_axes + a * n_axes + c]
-                i, x, y, z = _spline((d - low) / reach, _N_ANGULAR)
-                for b in range(3):
-                    psi = x if b == 0 else (y if b == 1 else z)
-                    part = moments[i + b]
-                    part[0] += psi
-                    row[sides + i + b] += 0.25 * psi * side
-                    row[sides + _N_ANGULAR + i + b] += 0.25 * psi * across
-                    for a in range(n_axes):
-                        part[1 + a] += psi * towards[a]
-                        for c in range(n_axes):
-                            part[1 + n_axes + a * n_axes + c] += psi * towards[a] * towards[c]
-            r = math.sqrt((point * point).sum())
-            moments[_N_ANGULAR, 0] = n_axes
-            for a in range(n_axes):
-                moments[_N_ANGULAR, 1 + a] = point[a] / r
-            _angles(directions, shells, n_placed[p], point, r, placed[p], row[cosines:own])
-            _angular(moments, row[angular:sides])
+            n_near, n_far = 0, 0
+            for j in range(1, n_here):
+                x, y, z = at[0, j] - px, at[1, j] - py, at[2, j] - pz
+                d = math.sqrt(x * x + y * y + z * z)
+                per = 1.0 / max(d, 1e-300)
+                x, y, z = x * per, y * per, z * per
+                i, a, b, c = _spline(_mapped(maps[0], d, largest), _N_RADIAL)
+                about = 0.25 * around[0, j]
+                row[i] += a
+                row[i + 1] += b
+                row[i + 2] += c
+                row[second + i] += about * a
+                row[second + i + 1] += about * b
+                row[second + i + 2] += about * c
+                inner = min(max((1.15 * first_shell - d) / (0.3 * first_shell), 0.0), 1.0)
+                beyond = min(max((2.1 * first_shell - d) / (0.3 * first_shell), 0.0), 1.0) - inner
+                if inner > 0.0:
+                    near[0, n_near], near[1, n_near], near[2, n_near], near[3, n_near] = inner, x, y, z
+                    n_near += 1
+                if beyond > 0.0:
+                    far[0, n_far], far[1, n_far], far[2, n_far], far[3, n_far] = beyond, x, y, z
+                    n_far += 1
+                xx, xy, xz, yy, yz, zz = x * x, x * y, x * z, y * y, y * z, z * z
+                towards[1], towards[2], towards[3] = x, y, z
+                towards[4], towards[5], towards[6] = xx, xy, xz
+                towards[7], towards[8], towards[9] = yy, yz, zz
+                side = 0.25 * (x * around[1, j] + y * around[2, j] + z * around[3, j])
+                across = xx * around[4, j] + yy * around[7, j] + zz * around[9, j]
+                across = 0.25 * across + 0.5 * (xy * around[5, j] + xz * around[6, j] + yz * around[8, j])
+                i, a, b, c = _spline((d - low) / reach, _N_ANGULAR)
+                for k in range(10):
+                    moments[i, k] += a * towards[k]
+                    moments[i + 1, k] += b * towards[k]
+                    moments[i + 2, k] += c * towards[k]
+                row[sides + i] += a * side
+                row[sides + i + 1] += b * side
+                row[sides + i + 2] += c * side
+                row[sides + _N_ANGULAR + i] += a * across
+                row[sides + _N_ANGULAR + i + 1] += b * across
+                row[sides + _N_ANGULAR + i + 2] += c * across
+                cosine = (px * at[0, j] + py * at[1, j] + pz * at[2, j]) / (r * radii[j])
+                _add_spline(row[centre:own], 0.5 + 0.5 * cosine, _N_COSINE, 0.5)
+            _angles(near, n_near, far, n_far, row[cosines:centre])
+            _angular(moments, px / r, py / r, pz / r, n_axes, row[angular:sides])
             _add_spline(row[own : own + _N_OWN], _mapped(maps[1], r, largest), _N_OWN, 1.0)
             step = _mapped(maps[2], r - previous[p], largest)
             _add_spline(row[own + _N_OWN : own + 2 * _N_OWN], step, _N_OWN, 1.0)
             row[own + 2 * _N_OWN : own + 4 * _N_OWN] = shared
             row[-1] = 0.1 * min(max(energies[p, m], _LOWEST), _HIGHEST)
             for f in range(N_FEATURES):
-                out[p, m, f] = row[f]
+                out[p, m, f] = (row[f] - middle[n_here - 1, f]) * scale[n_here - 1, f]

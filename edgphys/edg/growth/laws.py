@@ -44,7 +44,7 @@ from edgphys.systems.particles.base import AbstractParticleSystem
 __all__ = ["GrowthLaws"]
 
 # Rows of picks whose invariants are held at a time.
-_MOST_ROWS = 8192
+_MOST_ROWS = 512
 # Rows of weights that the particles of a large cluster blend: neighbours have nearly the same law.
 _N_BLENDED = 10
 # Size that invariants are given, over that of their scatter, and what is added for those that hardly scatter.
@@ -298,11 +298,12 @@ class GrowthLaws(Module):
             energies,
         )
         features = np.empty((*energies.shape, N_FEATURES), dtype=np.float32)
-        fill_features(at, n_placed, previous, picks, energies, ranges, maps, features)
+        middle, scale = self.middle.cpu().numpy(), (1.0 / self.size).cpu().numpy()
+        fill_features(at, n_placed, previous, picks, energies, ranges, maps, middle, scale, features)
         points, energy, log_a, seen = (
             torch.from_numpy(v).to(self.device) for v in (picks, energies, log_a, features)
         )
-        return points, energy, log_a, seen.sub_(self.middle[k][:, None]).div_(self.size[k][:, None])
+        return points, energy, log_a, seen
 
     def draw(self, n_samples: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Positions relative to the centre, in order, (n_samples, n_particles - 1, n_axes), and log q."""

@@ -9,10 +9,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-__all__ = ["log_prob_of_steps", "piecewise"]
+__all__ = ["TAIL", "log_prob_of_steps", "piecewise"]
 
 # Range beyond the last edge, in units of that.
-_TAIL = 0.25
+TAIL = 0.25
 
 
 def piecewise(heights: Tensor, edges: Tensor) -> tuple[Tensor, Tensor]:
@@ -31,7 +31,7 @@ def piecewise(heights: Tensor, edges: Tensor) -> tuple[Tensor, Tensor]:
     safe = torch.where(slopes.abs() > 1e-6, slopes, torch.ones_like(slopes))
     shape = torch.where(slopes.abs() > 1e-6, torch.expm1(safe) / safe, 1.0 + 0.5 * slopes)
     masses = torch.exp(heights[:, :-1]) * shape * edges.diff(dim=1)
-    beyond = torch.exp(heights[:, -1:]) * _TAIL * edges[:, -1:]
+    beyond = torch.exp(heights[:, -1:]) * TAIL * edges[:, -1:]
     whole = masses.sum(1, keepdim=True) + beyond
     cumulative = torch.nn.functional.pad(torch.cumsum(masses / whole, 1), (1, 0))
     return cumulative, heights - torch.log(whole)
@@ -44,5 +44,5 @@ def log_prob_of_steps(edges: Tensor, log_density: Tensor, steps: Tensor) -> Tens
     low, high = log_density.gather(1, bins), log_density.gather(1, bins + 1)
     first, last = edges.gather(1, bins), edges[:, -1:]
     t = (steps - first) / (edges.gather(1, bins + 1) - first)
-    beyond = log_density[:, -1:] - (steps - last) / (_TAIL * last)
+    beyond = log_density[:, -1:] - (steps - last) / (TAIL * last)
     return torch.where(steps < last, low + t * (high - low), beyond)

@@ -28,6 +28,7 @@ import math
 import numpy as np
 from numba import njit
 
+from edgphys.edg.growth.radial_law import TAIL
 from edgphys.mcmc.random.xoshiro import uniform
 from edgphys.systems.particles.mean_free import ANY_ORDER
 
@@ -38,14 +39,8 @@ UNIFORM_SHARE = 0.2
 # Trials so far below the best in log a do not change a sum of float64.
 _NEGLIGIBLE = 45.0
 _LEAST_MASS = 1e-6
-
-
-@njit(nogil=True, cache=True, inline="always", error_model="numpy")
-def _law(table, per_length, r):
-    """w(r) of the pair law, linear between knots and beyond the last."""
-    t = r * per_length
-    i = min(int(t), len(table) - 2)
-    return table[i] + (t - i) * (table[i + 1] - table[i])
+# Placed particles whose energies are summed before it is looked whether a trial still counts.
+_BLOCK = 16
 
 
 @njit(nogil=True, cache=True, inline="always", error_model="numpy")
@@ -53,85 +48,87 @@ def _cumulative(contact, low, per_length, d):
     """H(d), from the cumulative values at the edges of the bins."""
     n = len(contact) - 1
     t = min(max((d - low) * per_length, 0.0), float(n))
-    i = min(int(t), n - 1)
+    i = min(np.int32(t), np.int32(n - 1))
     return contact[i] + (t - i) * (contact[i + 1] - contact[i])
 
 
 @njit(nogil=True, cache=True, inline="always", error_model="numpy")
 def _bin_of(cumulative, u):
     """Largest i with cumulative[i] <= u, at most the last bin; `cumulative` starts at 0."""
-    low, high = 0, len(cumulative) - 1
-    while high - low > 1:
-        middle = (low + high) // 2
-        if cumulative[middle] <= u:
-            low = middle
-        else:
-            high = middle
+    low, n = 0, len(cumulative) - 1
+    while n > 1:  # without a branch that depends on u
+        half = n // 2
+        low += half * (cumulative[low + half] <= u)
+        n -= half
     return low
 
 
 @njit(nogil=True, cache=True, error_model="numpy", fastmath=ANY_ORDER)
-def _radius(cumulative, log_density, edges, previous, rng):
-    """r_k plus a step from the law of a row: log-linear between edges, exponential beyond the last."""
-    u = uniform(rng)
+def _radius(cumulative, log_density, edges, previous, u):
+    """r_k plus the step below which a part u of a row lies: log-linear, exponential beyond the last edge."""
     if u >= cumulative[-1]:
-        return previous + edges[-1] - 0.25 * edges[-1] * math.log(1.0 - uniform(rng))
+        beyond = max((1.0 - u) / (1.0 - cumulative[-1]), 1e-300)
+        return previous + edges[-1] - TAIL * edges[-1] * math.log(beyond)
     b = _bin_of(cumulative, u)
-    slope, t = log_density[b + 1] - log_density[b], uniform(rng)
+    slope = log_density[b + 1] - log_density[b]
+    t = (u - cumulative[b]) / max(cumulative[b + 1] - cumulative[b], 1e-300)
     if abs(slope) > 1e-6:
         t = math.log1p(t * math.expm1(slope)) / slope
     return previous + edges[b] + (edges[b + 1] - edges[b]) * t
 
 
 @njit(nogil=True, cache=True, error_model="numpy", fastmath=ANY_ORDER)
-def _normal_pair(rng):
-    size = math.sqrt(-2.0 * math.log(1.0 - uniform(rng)))
-    angle = 2.0 * math.pi * uniform(rng)
-    return size * math.cos(angle), size * math.sin(angle)
+def _part_below(cumulative, log_density, edges, step):
+    """The part of a row below a step: inverse of `_radius`."""
+    if step >= edges[-1]:
+        return 1.0 - (1.0 - cumulative[-1]) * math.exp((edges[-1] - step) / (TAIL * edges[-1]))
+    b = _bin_of(edges, step)
+    slope = log_density[b + 1] - log_density[b]
+    t = max(step - edges[b], 0.0) / (edges[b + 1] - edges[b])
+    if abs(slope) > 1e-6:
+        t = math.expm1(slope * t) / math.expm1(slope)
+    return cumulative[b] + (cumulative[b + 1] - cumulative[b]) * t
 
 
 @njit(nogil=True, cache=True, error_model="numpy", fastmath=ANY_ORDER)
-def _uniform_direction(direction, rng):
-    n_axes = len(direction)
+def _uniform_direction(n_axes, rng):
+    u = uniform(rng)
     if n_axes == 1:
-        direction[0] = 1.0 if uniform(rng) < 0.5 else -1.0
-    elif n_axes == 2:
-        angle = 2.0 * math.pi * uniform(rng)
-        direction[0], direction[1] = math.cos(angle), math.sin(angle)
-    else:
-        angle, height = 2.0 * math.pi * uniform(rng), 2.0 * uniform(rng) - 1.0
-        across = math.sqrt(max(0.0, 1.0 - height * height))
-        direction[0], direction[1], direction[2] = across * math.cos(angle), across * math.sin(angle), height
+        return (1.0 if u < 0.5 else -1.0), 0.0, 0.0
+    angle = 2.0 * math.pi * u
+    if n_axes == 2:
+        return math.cos(angle), math.sin(angle), 0.0
+    height = 2.0 * uniform(rng) - 1.0
+    across = math.sqrt(max(0.0, 1.0 - height * height))
+    return across * math.cos(angle), across * math.sin(angle), height
 
 
 @njit(nogil=True, cache=True, error_model="numpy", fastmath=ANY_ORDER)
-def _around(direction, axis, length, cosine, rng):
-    """A direction at a given angle from `axis`, of norm `length`, uniform otherwise."""
+def _around(x, y, z, cosine, n_axes, rng):
+    """A direction at a given angle from the direction (x, y, z), uniform otherwise."""
     sine = math.sqrt(max(0.0, 1.0 - cosine * cosine))
-    if len(direction) == 2:
+    if n_axes == 2:
         if uniform(rng) < 0.5:
             sine = -sine
-        x, y = axis[0] / length, axis[1] / length
-        direction[0], direction[1] = cosine * x - sine * y, cosine * y + sine * x
-        return
-    x, y, z = axis[0] / length, axis[1] / length, axis[2] / length
-    a, b = _normal_pair(rng)
-    c, _ = _normal_pair(rng)
-    along = a * x + b * y + c * z
-    a, b, c = a - along * x, b - along * y, c - along * z
-    norm = sine / max(math.sqrt(a * a + b * b + c * c), 1e-300)
-    direction[0], direction[1], direction[2] = (
-        cosine * x + a * norm,
-        cosine * y + b * norm,
-        cosine * z + c * norm,
+        return cosine * x - sine * y, cosine * y + sine * x, 0.0
+    # Two directions across, of a basis that is smooth but at one pole.
+    sign = 1.0 if z >= 0.0 else -1.0
+    a = -1.0 / (sign + z)
+    b = x * y * a
+    angle = 2.0 * math.pi * uniform(rng)
+    first, second = sine * math.cos(angle), sine * math.sin(angle)
+    return (
+        cosine * x + first * (1.0 + sign * x * x * a) + second * b,
+        cosine * y + first * sign * b + second * (sign + y * y * a),
+        cosine * z - first * sign * x - second * y,
     )
 
 
 @njit(nogil=True, cache=True, error_model="numpy", fastmath=ANY_ORDER)
-def _masses(r, radii, n_placed, contact, low, per_length, lows, masses):
-    """H(r + r_j) - H(|r - r_j|) of the placed ones but the centre; their sum."""
+def _masses(r, radii, n_reach, contact, low, per_length, lows, masses):
+    """H(r + r_j) - H(|r - r_j|) of those in reach; their sum."""
     total = 0.0
-    for j in range(1, n_placed):
+    for j in range(n_reach):
         below = _cumulative(contact, low, per_length, abs(r - radii[j]))
         mass = _cumulative(contact, low, per_length, r + radii[j]) - below
         lows[j], masses[j] = below, mass
@@ -140,56 +137,54 @@ def _masses(r, radii, n_placed, contact, low, per_length, lows, masses):
 
 
 @njit(nogil=True, cache=True, error_model="numpy", fastmath=ANY_ORDER)
-def _touch(direction, r, placed, p, radii, n_placed, contact, low, per_length, lows, masses, total, rng):
+def _touch(r, at, radii, n_reach, contact, low, per_length, lows, masses, total, n_axes, rng):
     """A direction by contact."""
-    u, j = uniform(rng) * total, 1
-    while j < n_placed - 1 and u >= masses[j]:
+    u, j = uniform(rng) * total, 0
+    while j < n_reach - 1 and u >= masses[j]:
         u -= masses[j]
         j += 1
     h = lows[j] + min(u, masses[j])
     b = _bin_of(contact, h)
     d = low + (b + min(1.0, (h - contact[b]) / max(contact[b + 1] - contact[b], 1e-300))) / per_length
-    cosine = (r * r + radii[j] * radii[j] - d * d) / (2.0 * r * radii[j])
-    _around(direction, placed[p, j], radii[j], min(1.0, max(-1.0, cosine)), rng)
+    r_j = radii[j]
+    cosine = min(1.0, max(-1.0, (r * r + r_j * r_j - d * d) / (2.0 * r * r_j)))
+    return _around(at[0, j] / r_j, at[1, j] / r_j, at[2, j] / r_j, cosine, n_axes, rng)
 
 
 @njit(nogil=True, cache=True, error_model="numpy", fastmath=ANY_ORDER)
-def _log_a(
-    points, m, r, placed, p, radii, n_placed, law, per_length, least, contact, low, per_width, total, enough
-):
-    """(log a, e) of a trial; (-inf, .) of one whose log a is certain to lie below `enough`."""
-    n_axes = points.shape[1]
-    solid = 2.0 if n_axes == 1 else (2.0 * math.pi if n_axes == 2 else 4.0 * math.pi)
-    touching = total > _LEAST_MASS and n_axes > 1
-    # The largest log a that is still possible, given the energies that are yet to come.
-    hope = (math.log(solid / UNIFORM_SHARE) if touching else math.log(solid)) - least * n_placed
-    n_bins = len(contact) - 1
-    energy, met = 0.0, 0.0
-    for back in range(n_placed):
-        j = n_placed - 1 - back  # the outermost first: they are the likeliest to be in the way
-        square, along = 0.0, 0.0
-        for a in range(n_axes):
-            step = points[m, a] - placed[p, j, a]
-            square += step * step
-            along += points[m, a] * placed[p, j, a]
-        d = math.sqrt(square)
-        value = _law(law, per_length, d)
-        energy += value
-        hope -= value - least
-        if hope < enough:
-            return -np.inf, energy
-        t = (d - low) * per_width
-        if touching and j > 0 and 0.0 <= t < n_bins:
-            i = int(t)
-            density = (contact[i + 1] - contact[i]) * radii[j] / d
-            if n_axes == 2:
-                cosine = along / (r * radii[j])
-                density *= math.sqrt(max(0.0, 1.0 - cosine * cosine))
-            met += density
-    if not touching:
-        return math.log(solid) - energy, energy
-    met *= (1.0 - UNIFORM_SHARE) * per_width * r / total / (2.0 * math.pi if n_axes == 3 else 2.0)
-    return -energy - math.log(met + UNIFORM_SHARE / solid), energy
+def _energy(x, y, z, at, n_placed, law, allowed, distances):
+    """Pair energies of a position, whose distances are kept; inf where they are certain to pass `allowed`."""
+    table, per_length, least = law
+    last, energy, start = np.int32(len(table) - 2), 0.0, 0
+    while start < n_placed:
+        stop = min(start + _BLOCK, n_placed)
+        for j in range(start, stop):
+            a, b, c = x - at[0, j], y - at[1, j], z - at[2, j]
+            d = math.sqrt(a * a + b * b + c * c)
+            distances[j] = d
+            t = d * per_length
+            i = min(np.int32(t), last)
+            energy += table[i] + (t - i) * (table[i + 1] - table[i])
+        if energy + least * (n_placed - stop) > allowed:
+            return np.inf
+        start = stop
+    return energy
+
+
+@njit(nogil=True, cache=True, error_model="numpy", fastmath=ANY_ORDER)
+def _met(r, radii, n_reach, distances, contact, low, per_length, n_axes):
+    """sum_j h(d_j) r_j / d_j of those in reach, in a plane times |sin theta_j|."""
+    n_bins, met = np.int32(len(contact) - 1), 0.0
+    for j in range(n_reach):
+        d, r_j = distances[j], radii[j]
+        t = (d - low) * per_length
+        i = min(max(np.int32(t), np.int32(0)), n_bins - np.int32(1))
+        density = (contact[i + 1] - contact[i]) * r_j / d
+        if n_axes == 2:
+            cosine = (r * r + r_j * r_j - d * d) / (2.0 * r * r_j)
+            density *= math.sqrt(max(0.0, 1.0 - cosine * cosine))
+        met += density if 0.0 <= t < n_bins else 0.0
+    return met * per_length
 
 
 @njit(nogil=True, cache=True, error_model="numpy", fastmath=ANY_ORDER)
@@ -201,7 +196,7 @@ def draw_trials(
     Parameters
     ----------
     placed : float64 array, shape (n_rows, n_particles, n_axes)
-        The centre, at the origin, first.
+        The centre, at the origin, first, the others in the order of their distances.
     n_placed, n_trials : int64 array, shape (n_rows,)
         Particles placed, the centre among them, and trials.
     previous : float64 array, shape (n_rows,)
@@ -215,7 +210,7 @@ def draw_trials(
     contact : tuple of (float64 array, float, float)
         Cumulative law of contact distances at the edges of bins, the first edge, and bins per length.
     given : bool
-        Whether the first pick of every row is a position that is given: it is then the first trial too.
+        Whether the first pick of every row is a position that is given: it is then one of the trials too.
     rng : uint64 array, shape (4,)
     picks : float64 array, shape (n_rows, n_picks, n_axes)
         Overwritten but for what is given.
@@ -223,78 +218,84 @@ def draw_trials(
         e of the picks; overwritten.
     """
     n_rows, n_picks, n_axes = picks.shape
-    most = n_trials.max()
-    table, per_length, least = law
+    most, n_particles = n_trials.max(), placed.shape[1]
     contacts, low, per_width = contact
+    reach, least = low + (len(contacts) - 1) / per_width, law[2]
     cumulative, log_density = radial
-    points, log_a, all_energies = np.empty((most, n_axes)), np.empty(most), np.empty(most)
-    sums, log_means, direction = np.empty(most), np.empty(n_rows), np.empty(n_axes)
-    n_particles = placed.shape[1]
-    radii, lows, masses = np.empty(n_particles), np.empty(n_particles), np.empty(n_particles)
+    points, log_a, all_energies = np.empty((most, 3)), np.empty(most), np.empty(most)
+    sums, log_means, at = np.empty(most), np.empty(n_rows), np.zeros((3, n_particles))
+    radii, distances = np.empty(n_particles), np.empty(n_particles)
+    lows, masses = np.empty(n_particles), np.empty(n_particles)
+    solid = 2.0 if n_axes == 1 else (2.0 * math.pi if n_axes == 2 else 4.0 * math.pi)
+    across = (1.0 - UNIFORM_SHARE) / (2.0 * math.pi if n_axes == 3 else 2.0)
     for p in range(n_rows):
-        n, n_here, best = n_trials[p], n_placed[p], -np.inf
+        n, n_here, best, n_reach = n_trials[p], n_placed[p], -np.inf, 0
+        # The outermost first: they are the likeliest to be in the way, and in reach of contacts.
         for j in range(n_here):
-            radii[j] = math.sqrt((placed[p, j] * placed[p, j]).sum())
+            square = 0.0
+            for a in range(n_axes):
+                at[a, j] = placed[p, n_here - 1 - j, a]
+                square += at[a, j] * at[a, j]
+            radii[j] = math.sqrt(square)
+            n_reach += j < n_here - 1 and radii[j] + reach > previous[p]
+        row = cumulative[p], log_density[p], edges[n_here - 1]
+        x, y, z, r, given_one = 0.0, 0.0, 0.0, 0.0, -1
+        if given:
+            x = picks[p, 0, 0]
+            y = picks[p, 0, 1] if n_axes > 1 else 0.0
+            z = picks[p, 0, 2] if n_axes > 2 else 0.0
+            r = math.sqrt(x * x + y * y + z * z)
+            given_one = min(int(n * _part_below(*row, r - previous[p])), n - 1)
         for m in range(n):
-            is_given = given and m == 0
-            if is_given:
-                square = 0.0
-                for a in range(n_axes):
-                    points[0, a] = picks[p, 0, a]
-                    square += points[0, a] * points[0, a]
-                r = math.sqrt(square)
+            if m == given_one:
+                x, y, z = picks[p, 0, 0], 0.0, 0.0
+                if n_axes > 1:
+                    y = picks[p, 0, 1]
+                if n_axes > 2:
+                    z = picks[p, 0, 2]
+                r = math.sqrt(x * x + y * y + z * z)
             else:
-                r = _radius(cumulative[p], log_density[p], edges[n_here - 1], previous[p], rng)
-            total = _masses(r, radii, n_here, contacts, low, per_width, lows, masses)
-            if not is_given:
-                if total > _LEAST_MASS and n_axes > 1 and uniform(rng) >= UNIFORM_SHARE:
-                    _touch(
-                        direction,
-                        r,
-                        placed,
-                        p,
-                        radii,
-                        n_here,
-                        contacts,
-                        low,
-                        per_width,
-                        lows,
-                        masses,
-                        total,
-                        rng,
+                r = _radius(*row, previous[p], (m + uniform(rng)) / n)
+            total = _masses(r, radii, n_reach, contacts, low, per_width, lows, masses)
+            touching = total > _LEAST_MASS and n_axes > 1
+            if m != given_one:
+                if touching and uniform(rng) >= UNIFORM_SHARE:
+                    x, y, z = _touch(
+                        r, at, radii, n_reach, contacts, low, per_width, lows, masses, total, n_axes, rng
                     )
                 else:
-                    _uniform_direction(direction, rng)
-                for a in range(n_axes):
-                    points[m, a] = r * direction[a]
-            enough = -np.inf if is_given else best - _NEGLIGIBLE
-            log_a[m], all_energies[m] = _log_a(
-                points,
-                m,
-                r,
-                placed,
-                p,
-                radii,
-                n_here,
-                table,
-                per_length,
-                least,
-                contacts,
-                low,
-                per_width,
-                total,
-                enough,
-            )
+                    x, y, z = _uniform_direction(n_axes, rng)
+                x, y, z = r * x, r * y, r * z
+            # The largest e that still gives a share of the sum.
+            allowed = math.log(solid / UNIFORM_SHARE) - best + _NEGLIGIBLE if m != given_one else np.inf
+            energy = _energy(x, y, z, at, n_here, law, allowed, distances)
+            density = 1.0 / solid
+            if touching and energy < np.inf:
+                met = _met(r, radii, n_reach, distances, contacts, low, per_width, n_axes)
+                density = across * met * r / total + UNIFORM_SHARE / solid
+            points[m, 0], points[m, 1], points[m, 2] = x, y, z
+            log_a[m], all_energies[m] = -energy - math.log(density), energy
             best = max(best, log_a[m])
         running = 0.0
         for m in range(n):
             running += math.exp(log_a[m] - best)
             sums[m] = running
         log_means[p] = best + math.log(running / n)
+        own = -1
+        if given:
+            below = sums[given_one - 1] if given_one > 0 else 0.0
+            u = below + uniform(rng) * (sums[given_one] - below)
+            own = min(int(u / running * n_picks), n_picks - 1)
+        chosen = 0
         for m in range(n_picks):
-            chosen = 0
-            if m > 0 or not given:
-                u = uniform(rng) * running
-                chosen = min(np.searchsorted(sums[:n], u, side="right"), n - 1)
-            picks[p, m], energies[p, m] = points[chosen], all_energies[chosen]
+            if m == own:
+                energies[p, 0] = all_energies[given_one]
+                continue
+            u = (m + uniform(rng)) / n_picks * running
+            while chosen < n - 1 and sums[chosen] <= u:
+                chosen += 1
+            to = m + 1 if m < own else m
+            for a in range(n_axes):
+                picks[p, to, a] = points[chosen, a]
+            energies[p, to] = all_energies[chosen]
     return log_means
