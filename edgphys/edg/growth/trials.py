@@ -41,15 +41,37 @@ _NEGLIGIBLE = 45.0
 _LEAST_MASS = 1e-6
 # Placed particles whose energies are summed before it is looked whether a trial still counts.
 _BLOCK = 16
+_N_GUIDE = 256
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _padded(contact):
+    """H at the edges of bins and its rise in each, with one more bin, where it is even, on either side."""
+    n = len(contact) - 1
+    padded = np.zeros((2, n + 2))
+    padded[0, 1 : n + 2] = contact
+    padded[1, 1 : n + 1] = np.diff(contact)
+    return padded
 
 
 @njit(nogil=True, cache=True, inline="always", error_model="numpy")
-def _cumulative(contact, low, per_length, d):
-    """H(d), from the cumulative values at the edges of the bins."""
-    n = len(contact) - 1
-    t = min(max((d - low) * per_length, 0.0), float(n))
-    i = min(np.int32(t), np.int32(n - 1))
-    return contact[i] + (t - i) * (contact[i + 1] - contact[i])
+def _cumulative(padded, before, per_length, d):
+    """H(d); `before` is the first edge of the bin that was added."""
+    t = (d - before) * per_length
+    i = min(max(np.int32(t), np.int32(0)), np.int32(padded.shape[1] - 1))
+    return padded[0, i] + (t - i) * padded[1, i]
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _guide(contact):
+    """The bin of evenly spaced values of H, from which one goes up to that of a value."""
+    n, guide = len(contact) - 1, np.empty(_N_GUIDE, dtype=np.int32)
+    i = 0
+    for g in range(_N_GUIDE):
+        while i < n - 1 and contact[i + 1] <= g / _N_GUIDE:
+            i += 1
+        guide[g] = i
+    return guide
 
 
 @njit(nogil=True, cache=True, inline="always", error_model="numpy")
@@ -125,30 +147,32 @@ def _around(x, y, z, cosine, n_axes, rng):
 
 
 @njit(nogil=True, cache=True, error_model="numpy", fastmath=ANY_ORDER)
-def _masses(r, radii, n_reach, contact, low, per_length, lows, masses):
+def _masses(r, radii, n_reach, padded, before, per_length, lows, masses):
     """H(r + r_j) - H(|r - r_j|) of those in reach; their sum."""
     total = 0.0
     for j in range(n_reach):
-        below = _cumulative(contact, low, per_length, abs(r - radii[j]))
-        mass = _cumulative(contact, low, per_length, r + radii[j]) - below
+        below = _cumulative(padded, before, per_length, abs(r - radii[j]))
+        mass = _cumulative(padded, before, per_length, r + radii[j]) - below
         lows[j], masses[j] = below, mass
         total += mass
     return total
 
 
 @njit(nogil=True, cache=True, error_model="numpy", fastmath=ANY_ORDER)
-def _touch(r, at, radii, n_reach, contact, low, per_length, lows, masses, total, n_axes, rng):
+def _touch(r, towards, radii, n_reach, contacts, guide, low, width, lows, masses, total, n_axes, rng):
     """A direction by contact."""
     u, j = uniform(rng) * total, 0
     while j < n_reach - 1 and u >= masses[j]:
         u -= masses[j]
         j += 1
     h = lows[j] + min(u, masses[j])
-    b = _bin_of(contact, h)
-    d = low + (b + min(1.0, (h - contact[b]) / max(contact[b + 1] - contact[b], 1e-300))) / per_length
+    b = guide[min(max(int(h * _N_GUIDE), 0), _N_GUIDE - 1)]
+    while b < len(contacts) - 2 and contacts[b + 1] <= h:
+        b += 1
+    d = low + width * (b + min(1.0, (h - contacts[b]) / max(contacts[b + 1] - contacts[b], 1e-300)))
     r_j = radii[j]
     cosine = min(1.0, max(-1.0, (r * r + r_j * r_j - d * d) / (2.0 * r * r_j)))
-    return _around(at[0, j] / r_j, at[1, j] / r_j, at[2, j] / r_j, cosine, n_axes, rng)
+    return _around(towards[0, j], towards[1, j], towards[2, j], cosine, n_axes, rng)
 
 
 @njit(nogil=True, cache=True, error_model="numpy", fastmath=ANY_ORDER)
@@ -225,7 +249,8 @@ def draw_trials(
     points, log_a, all_energies = np.empty((most, 3)), np.empty(most), np.empty(most)
     sums, log_means, at = np.empty(most), np.empty(n_rows), np.zeros((3, n_particles))
     radii, distances = np.empty(n_particles), np.empty(n_particles)
-    lows, masses = np.empty(n_particles), np.empty(n_particles)
+    lows, masses, towards = np.empty(n_particles), np.empty(n_particles), np.zeros((3, n_particles))
+    padded, guide = _padded(contacts), _guide(contacts)
     solid = 2.0 if n_axes == 1 else (2.0 * math.pi if n_axes == 2 else 4.0 * math.pi)
     across = (1.0 - UNIFORM_SHARE) / (2.0 * math.pi if n_axes == 3 else 2.0)
     for p in range(n_rows):
@@ -237,6 +262,8 @@ def draw_trials(
                 at[a, j] = placed[p, n_here - 1 - j, a]
                 square += at[a, j] * at[a, j]
             radii[j] = math.sqrt(square)
+            if j < n_here - 1:
+                towards[:, j] = at[:, j] / radii[j]
             n_reach += j < n_here - 1 and radii[j] + reach > previous[p]
         row = cumulative[p], log_density[p], edges[n_here - 1]
         x, y, z, r, given_one = 0.0, 0.0, 0.0, 0.0, -1
@@ -256,12 +283,24 @@ def draw_trials(
                 r = math.sqrt(x * x + y * y + z * z)
             else:
                 r = _radius(*row, previous[p], (m + uniform(rng)) / n)
-            total = _masses(r, radii, n_reach, contacts, low, per_width, lows, masses)
+            total = _masses(r, radii, n_reach, padded, low - 1.0 / per_width, per_width, lows, masses)
             touching = total > _LEAST_MASS and n_axes > 1
             if m != given_one:
                 if touching and uniform(rng) >= UNIFORM_SHARE:
                     x, y, z = _touch(
-                        r, at, radii, n_reach, contacts, low, per_width, lows, masses, total, n_axes, rng
+                        r,
+                        towards,
+                        radii,
+                        n_reach,
+                        contacts,
+                        guide,
+                        low,
+                        1.0 / per_width,
+                        lows,
+                        masses,
+                        total,
+                        n_axes,
+                        rng,
                     )
                 else:
                     x, y, z = _uniform_direction(n_axes, rng)

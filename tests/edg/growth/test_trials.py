@@ -132,6 +132,8 @@ def features(placed, points, n_placed):
         energies,
         ranges,
         maps,
+        np.zeros((6, N_FEATURES), dtype=np.float32),
+        np.ones((6, N_FEATURES), dtype=np.float32),
         out,
     )
     return out
