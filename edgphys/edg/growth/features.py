@@ -113,9 +113,7 @@ def _angles(near, n_near, far, n_far, row):
         factor *= 0.25
         for j in range(n_far):
             cosine = x * far[1, j] + y * far[2, j] + z * far[3, j]
-            _add_spline(
-                row[_N_COSINE : 2 * _N_COSINE], 0.5 + 0.5 * cosine, _N_COSINE, factor * far[0, j]
-            )
+            _add_spline(row[_N_COSINE : 2 * _N_COSINE], 0.5 + 0.5 * cosine, _N_COSINE, factor * far[0, j])
 
 
 @njit(nogil=True, cache=True, error_model="numpy", fastmath=ANY_ORDER)

@@ -244,7 +244,7 @@ def draw_trials(
     n_rows, n_picks, n_axes = picks.shape
     most, n_particles = n_trials.max(), placed.shape[1]
     contacts, low, per_width = contact
-    reach, least = low + (len(contacts) - 1) / per_width, law[2]
+    reach = low + (len(contacts) - 1) / per_width
     cumulative, log_density = radial
     points, log_a, all_energies = np.empty((most, 3)), np.empty(most), np.empty(most)
     sums, log_means, at = np.empty(most), np.empty(n_rows), np.zeros((3, n_particles))

@@ -65,19 +65,25 @@ def test_three_on_a_line_by_quadrature():
 
 @pytest.mark.statistical
 def test_a_wrong_density_of_trials_is_seen(monkeypatch):
-    """Directions drawn by contact and weighed as if they were uniform."""
-
-    def as_if_uniform(points, m, r, placed, p, radii, n_placed, law, per_length, *more):
-        distances = np.linalg.norm(placed[p, :n_placed] - points[m], axis=1)
-        energy = sum(trials._law(law, per_length, d) for d in distances)
-        return np.log(2.0 * np.pi) - energy, energy
-
+    """Directions drawn by contact and weighed as if contacts were the same everywhere."""
     edg = untrained("three in the plane")
     args = (800, 3, 1)
     exact = exact_log_z(edg.system)
     monkeypatch.setattr(laws_module, "draw_trials", trials.draw_trials.py_func)
     assert_z(*log_mean(edg, *args), exact, max_err=0.3)
-    monkeypatch.setattr(trials, "_log_a", as_if_uniform)
+    monkeypatch.setattr(trials, "_met", lambda *_: 0.5)
+    assert_off(*log_mean(edg, *args), exact, least=5.0, max_err=0.3)
+
+
+@pytest.mark.statistical
+def test_a_position_in_a_wrong_stratum_is_seen(monkeypatch):
+    """A given position that stands for the trial of another stratum of the radius than its own."""
+    edg = untrained("two in space", n_trials=3, n_picks=3)
+    args = (4000, 3, 4)
+    exact = exact_log_z(edg.system)
+    monkeypatch.setattr(laws_module, "draw_trials", trials.draw_trials.py_func)
+    assert_z(*log_mean(edg, *args), exact, max_err=0.3)
+    monkeypatch.setattr(trials, "_part_below", lambda *_: 0.5)
     assert_off(*log_mean(edg, *args), exact, least=5.0, max_err=0.3)
 
 
@@ -109,7 +115,7 @@ def test_any_choice_of_the_centre(monkeypatch):
     """Kappa > 0 for three particles; a density that takes the choice for uniform fails."""
     monkeypatch.setattr(centre, "_FEW", 0.5)
     edg = untrained("three in the plane")
-    exact, args = exact_log_z(edg.system), (8000, 3, 3)
+    exact, args = exact_log_z(edg.system), (20_000, 3, 3)
     assert_z(*log_mean(edg, *args), exact, max_err=0.15)
     monkeypatch.setattr(generative_model, "log_choice", lambda x: torch.full(x.shape[:2], -np.log(3.0)))
     assert_off(*log_mean(edg, *args), exact, least=5.0, max_err=0.15)

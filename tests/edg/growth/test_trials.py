@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import functools
 from itertools import pairwise
 
 import numpy as np
@@ -11,7 +12,7 @@ from helpers.stats import assert_off, assert_z
 from numpy.polynomial.legendre import leggauss
 
 from edgphys.edg.growth.features import N_FEATURES, fill_features
-from edgphys.edg.growth.trials import draw_trials
+from edgphys.edg.growth.trials import _part_below, _radius, draw_trials
 from edgphys.mcmc.random.xoshiro import new_state
 
 EDGES = np.concatenate([[0.0], np.geomspace(0.01, 2.0, 15)])
@@ -107,6 +108,62 @@ def test_the_mean_of_a_is_the_normaliser(n_axes, strength):
     assert_z(mean, err, exact, n_tests=5, max_err=0.02 * exact)
     if strength:
         assert_off(mean, err, by_quadrature(n_axes, 1.1), least=5.0, max_err=0.02 * exact)
+
+
+def test_parts_below_steps_are_those_steps_are_drawn_by():
+    heights = RADIAL[1].copy()
+    heights[4] = heights[3]  # an even piece
+    cumulative, log_density = radial_law(heights + 1e-9 * np.arange(len(heights)))
+    parts = np.concatenate([np.linspace(0.0, 0.999, 400), cumulative[:-1]])
+    steps = np.array([_radius(cumulative, log_density, EDGES, 0.7, u) - 0.7 for u in parts])
+    again = [_part_below(cumulative, log_density, EDGES, step) for step in steps]
+    np.testing.assert_allclose(again, parts, atol=1e-12)
+    assert steps.max() > EDGES[-1]
+    order = np.argsort(parts)
+    assert (np.diff(steps[order]) >= 0.0).all()
+
+
+@pytest.mark.statistical
+def test_trials_around_a_position_that_was_picked_are_as_those_it_was_picked_from():
+    """Weighed by the mean of a, trials drawn anew around a pick leave the law of all of them as it is."""
+    rows = 6000
+
+    def drawn(strength, given, seed, picks):
+        law, spacing = pair_law(strength)
+        energies = np.empty((rows, 5))
+        log_a = draw_trials(
+            np.repeat(PLACED[3][None], rows, 0),
+            np.full(rows, 3),
+            np.full(rows, np.linalg.norm(PLACED[3][-1])),
+            tuple(np.repeat(one[None], rows, 0) for one in RADIAL),
+            np.repeat(EDGES[None], 3, 0),
+            np.full(rows, 12),
+            (law, 1.0 / spacing, law.min()),
+            (CONTACT, 0.5, 1.0 / 0.3),
+            given,
+            new_state(np.random.SeedSequence(seed)),
+            picks,
+            energies,
+        )
+        return np.exp(log_a), energies
+
+    def check(found, values, exact):
+        found(float(values.mean()), float(values.std() / rows**0.5), exact, max_err=0.1)
+
+    picks, each = np.empty((rows, 5, 3)), np.arange(rows)
+    a, energies = drawn(1.0, False, 1, picks)
+    again = picks.copy()
+    again[:, 0] = picks[each, each % 5]
+    b, seen = drawn(1.0, True, 2, again)
+    np.testing.assert_allclose(seen[:, 0], energies[each, each % 5], rtol=1e-12)
+    np.testing.assert_array_equal(again[:, 0], picks[each, each % 5])
+    expect = functools.partial(assert_z, n_tests=3)
+    check(expect, a / b, 1.0)
+    for power in (1, 2):
+        change = a * ((seen**power).mean(1) - (energies**power).mean(1))
+        check(expect, change / (a * (energies**power).mean(1)).std(), 0.0)
+    wrong = again.copy()
+    check(functools.partial(assert_off, least=5.0), a / drawn(1.15, True, 2, wrong)[0], 1.0)
 
 
 def test_contacts_out_of_reach_are_uniform():
