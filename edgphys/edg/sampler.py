@@ -372,7 +372,7 @@ class EDG:
         """Optimiser steps that `fit` takes unless told.
 
         On lattices 600 up to 64 sites, growing with the square root; for "refinement" 1000 up to 256 sites,
-        growing with the fourth root, three times as many with an EDG root, 1.5 times with conditions; 1500
+        growing with the fourth root, three times as many with an EDG root, 1.5 times with conditions; 3000
         for "growth".
         """
         return self._recipe.default_steps(self.system, self._options)
