@@ -35,7 +35,7 @@ from torch import Tensor, nn
 from edgphys.edg.core.module import Module
 from edgphys.edg.growth.centre import log_choice
 from edgphys.edg.growth.features import N_FEATURES, fill_features
-from edgphys.edg.growth.radial_law import log_prob_of_steps, piecewise
+from edgphys.edg.growth.radial_law import log_prob_of_steps, piecewise, widened
 from edgphys.edg.growth.scales import N_STEPS, Scales, pair_table
 from edgphys.edg.growth.trials import draw_trials
 from edgphys.mcmc.random.xoshiro import new_state
@@ -47,6 +47,8 @@ __all__ = ["GrowthLaws"]
 _MOST_ROWS = 512
 # Rows of weights that the particles of a large cluster blend: neighbours have nearly the same law.
 _N_BLENDED = 10
+# Of the steps to the last particle: its law is exact, but where trials are rare, as far outside, weights are large.
+_EVEN_SHARE = 0.1
 # Size that invariants are given, over that of their scatter, and what is added for those that hardly scatter.
 _SIZES, _LEAST_SIZE = 2.0, 0.1
 
@@ -198,7 +200,12 @@ class GrowthLaws(Module):
         seen = torch.stack([x, x * x, torch.sqrt(x.clamp_min(0.0))], 1)
         h = nn.functional.silu(self.radial[0](seen) + self.radial_start[k])
         h = nn.functional.silu(self.radial[1](h))
-        return piecewise((self.radial[2](h) + self.radial_table[k]).double(), self.edges[k])
+        edges, last = self.edges[k], (k == self.n_grown - 1)[:, None]
+        learned = piecewise((self.radial[2](h) + self.radial_table[k]).double(), edges)
+        if not bool(last.any()):
+            return learned
+        share = torch.where(last, _EVEN_SHARE, 0.0).double()
+        return piecewise(widened(learned[1], edges, share), edges)
 
     def network(self, k: Tensor, features: Tensor, log_base: Tensor, exact: Tensor) -> Tensor:
         """v, float64, (n_rows, n_picks), from invariants and log of rho / r^{D-1}; of the last `exact`."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-__all__ = ["TAIL", "log_prob_of_steps", "piecewise"]
+__all__ = ["TAIL", "log_prob_of_steps", "piecewise", "widened"]
 
 # Range beyond the last edge, in units of that.
 TAIL = 0.25
@@ -35,6 +35,12 @@ def piecewise(heights: Tensor, edges: Tensor) -> tuple[Tensor, Tensor]:
     whole = masses.sum(1, keepdim=True) + beyond
     cumulative = torch.nn.functional.pad(torch.cumsum(masses / whole, 1), (1, 0))
     return cumulative, heights - torch.log(whole)
+
+
+def widened(log_density: Tensor, edges: Tensor, share: Tensor) -> Tensor:
+    """Heights of a mixture with the even law up to the last edge, of shares (n_rows, 1), up to a constant."""
+    even = torch.log(share) - torch.log(edges[:, -1:])
+    return torch.logaddexp(torch.log1p(-share) + log_density, even.expand_as(log_density))
 
 
 def log_prob_of_steps(edges: Tensor, log_density: Tensor, steps: Tensor) -> Tensor:
