@@ -47,7 +47,7 @@ __all__ = ["GrowthLaws"]
 _MOST_ROWS = 512
 # Rows of weights that the particles of a large cluster blend: neighbours have nearly the same law.
 _N_BLENDED = 10
-# Of the steps to the last particle: its law is exact, but where trials are rare, as far outside, weights are large.
+# Of the steps to the last particle: its law is exact, but weights are large where trials are rare, far out.
 _EVEN_SHARE = 0.1
 # Size that invariants are given, over that of their scatter, and what is added for those that hardly scatter.
 _SIZES, _LEAST_SIZE = 2.0, 0.1
