@@ -373,7 +373,7 @@ class EDG:
 
         On lattices 600 up to 64 sites, growing with the square root; for "refinement" 1000 up to 256 sites,
         growing with the fourth root, three times as many with an EDG root, 1.5 times with conditions; 3000
-        for "growth".
+        for "growth" up to 13 particles, growing with the square root.
         """
         return self._recipe.default_steps(self.system, self._options)
 

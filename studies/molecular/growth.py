@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: MIT
 """Clusters grown particle by particle at their own temperature: DW4, LJ13, LJ55, without annealing.
 
-    python -m studies.molecular.growth [--case NAME ...] [--seed 0 1 2] [--n-views 8] [--n-draws 1000]
+    python -m studies.molecular.growth [--case NAME ...] [--seed 0 1 2] [--n-draws N] [--n-many N]
     python -m studies.molecular.growth --table
     python -m studies.molecular.growth --compare
 
 Every line of ``growth.jsonl`` is one training, drawn from once: the K views of a draw are the first K of all,
-so that one set of draws gives all K. A case and seed that are there already are not run again. Averages are
-those of draws weighed from 8 sides. "energies" are evaluations of the energy of a whole cluster, or as many
+so that one set of draws gives all K. Draws are weighed from 8 sides, the first of them (all, or ``--n-many``)
+from 32. A case and seed that are there already are not run again. Averages are those of draws weighed from 8
+sides. "energies" are evaluations of the energy of a whole cluster, or as many
 pairs, chains of the training and trials included. "LJ55 once, annealed" is trained at a higher temperature.
 `--compare` sets log_z, averages and g(r) against the references of `growth_references`.
 """
@@ -35,7 +36,7 @@ from studies.common import hardware, pm, table, weighed_draws, z_score
 from studies.lattice_records.tables import describe, figures, measured, read_lines
 from studies.molecular.growth_references import EDGES, FILE
 
-VIEWS = (1, 8, 32)
+VIEWS, FEW, MANY = (1, 8, 32), 8, 32
 # Errors that costs are stated for.
 WANTED = {"log_z_err_8": 0.005, "energy_err": 0.02}
 RESULTS = Path(__file__).with_name("growth.jsonl")
@@ -61,6 +62,8 @@ class Case:
         Of a reference, with its error.
     options, fit : dict
     n_draws, batch_size : int
+    n_many : int, optional
+        Draws, the first ones, that are weighed from `MANY` sides; all.
     n_anneal : int
         Rungs from where it is trained.
     """
@@ -71,6 +74,7 @@ class Case:
     fit: dict[str, Any] = field(default_factory=dict)
     n_draws: int = 10_000
     batch_size: int = 500
+    n_many: int | None = None
     n_anneal: int = 0
 
 
@@ -78,7 +82,7 @@ CASES = {
     "DW4": Case(lambda: ep.DoubleWellParticles(), (29.667232, 0.0)),
     "LJ13 once": Case(lambda: ep.LennardJones(pair_count="once"), (39.240, 0.010)),
     "LJ13 twice": Case(lambda: ep.LennardJones(pair_count="twice"), (59.854, 0.018)),
-    "LJ55 once": Case(lambda: ep.LennardJones(55), (203.880, 0.086), n_draws=1000, batch_size=100),
+    "LJ55 once": Case(lambda: ep.LennardJones(55), (203.880, 0.086), batch_size=100, n_many=2000),
     "LJ55 once, annealed": Case(
         lambda: ep.LennardJones(55),
         (203.880, 0.086),
@@ -91,16 +95,18 @@ CASES = {
 
 
 def draw(
-    edg: ep.EDG, case: Case, n_draws: int, n_views: int, seed: int, spread: ViewSpread
-) -> tuple[Tensor, Tensor]:
-    """log w of single views, float64, (n_views, n_draws), and the positions."""
+    edg: ep.EDG, case: Case, n_draws: int, n_many: int, seed: int, spread: ViewSpread
+) -> tuple[Tensor, Tensor, Tensor]:
+    """log w of single views, float64, (FEW, n_draws) and (MANY, n_many), and the positions."""
     model = cast(AbstractEDGModel, edg.model)
     generator = torch.Generator(device=model.device).manual_seed(seed)
-    parts = [
-        weighed_draws(model, case.batch_size, n_views, generator, spread)
-        for _ in range(n_draws // case.batch_size)
-    ]
-    return torch.cat([log_w for log_w, _ in parts], 1), torch.cat([flat for _, flat in parts])
+    n, parts = case.batch_size, []
+    for begin in range(0, n_draws, n):
+        # The spread is that of as many views throughout.
+        all_sides = (MANY, spread) if begin < n_many else (FEW, ViewSpread())
+        parts.append(weighed_draws(model, n, all_sides[0], generator, all_sides[1]))
+    few, many = ([log_w[:k] for log_w, _ in parts if len(log_w) >= k] for k in (FEW, MANY))
+    return torch.cat(few, 1), torch.cat(many, 1), torch.cat([flat for _, flat in parts])
 
 
 def trained_with(edg: ep.EDG) -> int:
@@ -108,10 +114,10 @@ def trained_with(edg: ep.EDG) -> int:
     return edg._training["n_energy_calls"] + edg._training["n_gradient_calls"]
 
 
-def annealed(edg: ep.EDG, case: Case, n_draws: int, n_views: int, seed: int) -> tuple[Tensor, Tensor, int]:
-    """log w of draws weighed from all sides and then annealed, the positions, and energies."""
+def annealed(edg: ep.EDG, case: Case, n_draws: int, seed: int) -> tuple[Tensor, Tensor, int]:
+    """log w of draws weighed from 8 sides and then annealed, the positions, and energies."""
     samples = edg.sample(
-        n_draws, seed, n_views=n_views, n_anneal=case.n_anneal, keep=True, batch_size=case.batch_size
+        n_draws, seed, n_views=FEW, n_anneal=case.n_anneal, keep=True, batch_size=case.batch_size
     )
     n_energies = samples.attrs["n_energy_calls"] - trained_with(edg)
     positions = torch.from_numpy(samples["configurations"].to_numpy()).flatten(1)
@@ -136,21 +142,22 @@ def pair_density(positions: np.ndarray, w: np.ndarray, edges: np.ndarray) -> dic
     return {"density": [value for value, _ in found], "density_err": [err for _, err in found]}
 
 
-def run(name: str, seed: int, n_views: int, n_draws: int | None) -> dict[str, Any]:
+def run(name: str, seed: int, n_draws: int | None, n_many: int | None) -> dict[str, Any]:
     """One training and its draws."""
     case, n_draws = CASES[name], n_draws or CASES[name].n_draws
+    n_many = min(n_draws, n_many or case.n_many or n_draws)
     begin = time.process_time()
     edg = ep.EDG(case.system(), target="growth", **case.options).fit(seed, progress=False, **case.fit)
     middle, spread = time.process_time(), ViewSpread()
     told, system = edg._training, edg.system
     if case.n_anneal:
-        weights, positions, n_energies = annealed(edg, case, n_draws, n_views, 1000 + seed)
-        found = {n_views: weights}
+        weights, positions, n_energies = annealed(edg, case, n_draws, 1000 + seed)
+        found, n_many = {FEW: weights}, 0
     else:
-        log_w, positions = draw(edg, case, n_draws, n_views, 1000 + seed, spread)
-        n_energies = round(log_w.numel() * (1.0 + edg.model.laws.n_pairs / system.n_pairs))
-        found = {k: harmonic_mean(log_w[:k]) for k in VIEWS if k <= n_views}
-        weights = found[8]
+        few, many, positions = draw(edg, case, n_draws, n_many, 1000 + seed, spread)
+        n_energies = round(few.numel() * (1.0 + edg.model.laws.n_pairs / system.n_pairs))
+        found = {k: harmonic_mean(few[:k] if k <= FEW else many) for k in VIEWS}
+        weights = found[FEW]
     end = time.process_time()
     record = {
         "case": name,
@@ -158,6 +165,7 @@ def run(name: str, seed: int, n_views: int, n_draws: int | None) -> dict[str, An
         "training": told["training"],
         "n_steps": told["n_steps"],
         "batch_size": told["batch_size"],
+        "decoder_size": edg.options["decoder_size"],
         "n_trials": edg.options["n_trials"],
         "n_picks": edg.options["n_picks"],
         "n_anneal": case.n_anneal,
@@ -165,8 +173,8 @@ def run(name: str, seed: int, n_views: int, n_draws: int | None) -> dict[str, An
         "drawing_cpu_s": end - middle,
         "n_energy_calls_training": trained_with(edg),
         "n_energy_calls_drawing": n_energies,
-        "n_draws": len(positions),
-        "n_views": n_views,
+        "n_draws": n_draws,
+        "n_many": n_many,
         "peak_memory_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         "hardware": hardware(),
         **spread.attrs(),
@@ -183,7 +191,7 @@ def run(name: str, seed: int, n_views: int, n_draws: int | None) -> dict[str, An
 
 def cost_of(record: dict[str, Any], key: str, err: float) -> float:
     """Energies of the training, and of as many draws from 8 sides as bring an error down to `err`."""
-    n_energies = record["n_energy_calls_drawing"] * min(1.0, 8 / record["n_views"])
+    n_energies = record["n_energy_calls_drawing"] * min(1.0, FEW / record.get("n_views", FEW))
     return record["n_energy_calls_training"] + n_energies * (record[key] / err) ** 2
 
 
@@ -207,6 +215,7 @@ def rows_of(records: list[dict[str, Any]]) -> list[list[str]]:
                 str(n_steps),
                 str(len(found)),
                 str(found[0]["n_draws"]),
+                str(found[0].get("n_many", "")),
                 *ess,
                 ", ".join(pm(*one) for one in log_z),
                 ", ".join(f"{z_score(*one, *CASES[name].log_z):+.1f}" for one in log_z),
@@ -222,6 +231,7 @@ HEADER = (
     "steps",
     "seeds",
     "draws",
+    "K = 32",
     "ESS, K = 1",
     "8",
     "32",
@@ -280,8 +290,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--case", nargs="+", choices=list(CASES), default=list(CASES), help="default: all")
     parser.add_argument("--seed", nargs="+", type=int, default=[0, 1, 2], help="of the training")
-    parser.add_argument("--n-views", type=int, default=32, choices=VIEWS, help="from which draws are weighed")
     parser.add_argument("--n-draws", type=int, help="default: that of the case")
+    parser.add_argument("--n-many", type=int, help="draws weighed from 32 sides; default: that of the case")
     parser.add_argument("--table", action="store_true", help="of what is there")
     parser.add_argument("--compare", action="store_true", help="what is there with long chains")
     arguments = parser.parse_args()
@@ -290,7 +300,7 @@ def main() -> None:
         print(table(header, rows(read_lines(BEFORE) + read_lines(RESULTS))))
         return
     torch.set_num_threads(1)
-    run_all = functools.partial(run, n_views=arguments.n_views, n_draws=arguments.n_draws)
+    run_all = functools.partial(run, n_draws=arguments.n_draws, n_many=arguments.n_many)
     measured(RESULTS, arguments.case, arguments.seed, run_all)
 
 

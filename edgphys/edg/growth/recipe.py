@@ -121,7 +121,8 @@ class GrowthRecipe(AbstractRecipe):
         return GrowthModel(GrowthLaws(trained, **sizes, seed=seed), system, options.n_path_steps)
 
     def default_steps(self, system, options):
-        return 3000
+        # Smaller batches of larger clusters, which have more to learn.
+        return 100 * round(30 * max(1.0, (_cluster(system).n_particles / 13.0) ** 0.5))
 
     def default_batch_size(self, system, training):
         # All pairs of all trials of a step: about the same for clusters of all sizes.
