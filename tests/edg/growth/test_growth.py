@@ -261,3 +261,25 @@ def test_invariants_in_units_of_their_scatter():
     *_, seen = laws._pick(placed, k, radial, generator, given, 1.0)
     assert seen.mean((0, 1)).abs().max() < 0.15
     assert 0.1 < seen.std((0, 1)).max() < 1.0
+
+
+def test_steps_to_the_last_particle_reach_far_outside():
+    """A part of them is even, whatever the network has learned; the law of the others is the network's."""
+    edg = untrained("four in the plane")
+    laws = edg.model.laws
+    with torch.no_grad():
+        laws.radial_table[:] = -3.0 * torch.arange(laws.radial_table.shape[1])  # all but sure to be short
+        k = torch.arange(laws.n_grown)
+        cumulative, log_density = laws.radial_law(k, torch.ones(laws.n_grown, dtype=torch.float64))
+    far = 1.0 - cumulative[:, laws.edges.shape[1] // 2]
+    assert (far[:-1] < 1e-6).all() and far[-1] > 0.02
+    edges = laws.edges[-1]
+    even = laws_module._EVEN_SHARE / edges[-1]
+    middle = log_density[-1, edges > 0.3 * edges[-1]].exp()
+    assert ((middle > 0.8 * even) & (middle < 1.1 * even)).all()
+    assert log_density[-1, 0].exp() > 10.0 * even
+
+
+def test_default_steps_grow_with_large_clusters():
+    steps = [ep.EDG(ep.LennardJones(n), target="growth").default_steps() for n in (4, 13, 38, 55)]
+    assert steps == [3000, 3000, 5100, 6200]
