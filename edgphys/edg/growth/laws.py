@@ -209,11 +209,14 @@ class GrowthLaws(Module):
 
     def network(self, k: Tensor, features: Tensor, log_base: Tensor, exact: Tensor) -> Tensor:
         """v, float64, (n_rows, n_picks), from invariants and log of rho / r^{D-1}; of the last `exact`."""
-        start, direct = (self.blend[k] @ rows for rows in (self.hidden_start, self.direct))
-        h = nn.functional.silu(self.hidden[0](features) + start[:, None])
-        for layer in list(self.hidden)[1:-1]:
+        shares, (first, *more, last) = self.blend[k], self.hidden
+        # One product for the hidden units and all rows of the direct part, of which each particle blends its own.
+        width = first.out_features
+        both = nn.functional.linear(features, torch.cat([first.weight, self.direct]))
+        h = nn.functional.silu(both[..., :width] + (shares @ self.hidden_start + first.bias)[:, None])
+        for layer in more:
             h = nn.functional.silu(layer(h))
-        value = self.hidden[-1](h)[..., 0] + torch.einsum("pmf,pf->pm", features, direct)
+        value = last(h)[..., 0] + (both[..., width:] @ shares[..., None])[..., 0]
         value = value.double() + self.taken_back[k].double() * log_base
         return torch.where((k < self.n_grown - 1)[:, None], value, exact)
 
