@@ -82,7 +82,7 @@ CASES = {
     "DW4": Case(lambda: ep.DoubleWellParticles(), (29.667232, 0.0)),
     "LJ13 once": Case(lambda: ep.LennardJones(pair_count="once"), (39.240, 0.010)),
     "LJ13 twice": Case(lambda: ep.LennardJones(pair_count="twice"), (59.854, 0.018)),
-    "LJ55 once": Case(lambda: ep.LennardJones(55), (203.880, 0.086), batch_size=100, n_many=2000),
+    "LJ55 once": Case(lambda: ep.LennardJones(55), (203.880, 0.086), batch_size=100, n_many=1000),
     "LJ55 once, annealed": Case(
         lambda: ep.LennardJones(55),
         (203.880, 0.086),

@@ -25,8 +25,9 @@ Rosenbluth, Rosenbluth, J. Chem. Phys. 23, 356 (1955). Andrieu, Doucet, Holenste
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from itertools import pairwise
-from typing import final
+from typing import cast, final
 
 import numpy as np
 import torch
@@ -209,8 +210,8 @@ class GrowthLaws(Module):
 
     def network(self, k: Tensor, features: Tensor, log_base: Tensor, exact: Tensor) -> Tensor:
         """v, float64, (n_rows, n_picks), from invariants and log of rho / r^{D-1}; of the last `exact`."""
-        shares, (first, *more, last) = self.blend[k], self.hidden
-        # One product for the hidden units and all rows of the direct part, of which each particle blends its own.
+        shares, (first, *more, last) = self.blend[k], cast(Sequence[nn.Linear], self.hidden)
+        # One product for hidden units and all rows of the direct part, of which each particle blends its own.
         width = first.out_features
         both = nn.functional.linear(features, torch.cat([first.weight, self.direct]))
         h = nn.functional.silu(both[..., :width] + (shares @ self.hidden_start + first.bias)[:, None])
@@ -240,7 +241,7 @@ class GrowthLaws(Module):
         given : float64 tensor, shape (n_rows, n_axes), optional
             Its position, then the first pick.
         effort : float
-            Part of the trials, and its root of the picks.
+            Part of the trials, and the root of twice that of the picks, at most all.
 
         Returns
         -------
@@ -289,7 +290,9 @@ class GrowthLaws(Module):
         at, n_placed = placed.cpu().numpy(), (k + 1).cpu().numpy()
         previous = self._previous(placed, k).cpu().numpy()
         seed = int(torch.randint(2**62, (), generator=generator, device=generator.device))
-        picks = np.empty((len(k), max(2, round(math.sqrt(effort) * self.n_picks)), self.n_axes))
+        picks = np.empty(
+            (len(k), max(2, round(min(1.0, math.sqrt(2.0 * effort)) * self.n_picks)), self.n_axes)
+        )
         if given is not None:
             picks[:, 0] = given.cpu().numpy()
         energies = np.empty(picks.shape[:2])

@@ -59,7 +59,7 @@ class GrowthOptions(ModelOptions):
 
     decoder_size: tuple[int, int] = option((64, 2), "hidden units of the laws, and their layers")
     target: str = option("growth", "particles placed one after the other by learned laws")
-    n_trials: int = option(256, "trial positions of a particle, on average")
+    n_trials: int = option(512, "trial positions of a particle, on average")
     n_picks: int = option(32, "of the trials that the network sees")
     train_at: Mapping[str, float] | None = option(None, "parameters at which training sees the system")
 

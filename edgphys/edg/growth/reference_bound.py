@@ -20,7 +20,7 @@ from edgphys.edg.growth.generative_model import GrowthModel
 __all__ = ["EFFORT", "RadialBound", "ReferenceBound"]
 
 # Part of the trials that a draw has.
-EFFORT = 0.25
+EFFORT = 0.125
 
 
 class ReferenceBound:
