@@ -13,7 +13,10 @@ and uniform where nothing is in reach, or D = 1. With the energy e(t) of the tri
 
     a(t) = exp(-e(t)) / g(n),      picks: t_m chosen from all trials with probability a / sum a .
 
-The mean of a over the trials is the normaliser of exp(-e) rho(r) / r^{D-1}, without bias and noisy.
+The mean of a over the trials is the normaliser of exp(-e) rho(r) / r^{D-1}, without bias and noisy. Less so
+in strata: the radius of trial m of M lies in the m-th of M equally likely parts of rho, and pick l of L in
+the l-th of L equal parts of the sums of a. A given position is then the trial of the stratum its radius lies
+in, and a pick of the parts its own share of the sums overlaps.
 
 References
 ----------
