@@ -150,9 +150,11 @@ def _around(x, y, z, cosine, n_axes, rng):
 
 
 @njit(nogil=True, cache=True, error_model="numpy", fastmath=ANY_ORDER)
-def _masses(r, radii, n_reach, padded, before, per_length, lows, masses):
+def _masses(r, near, contact):
     """H(r + r_j) - H(|r - r_j|) of those in reach; their sum."""
-    total = 0.0
+    _, radii, lows, masses, n_reach = near
+    _, padded, _, low, per_length = contact
+    before, total = low - 1.0 / per_length, 0.0
     for j in range(n_reach):
         below = _cumulative(padded, before, per_length, abs(r - radii[j]))
         mass = _cumulative(padded, before, per_length, r + radii[j]) - below
@@ -162,17 +164,19 @@ def _masses(r, radii, n_reach, padded, before, per_length, lows, masses):
 
 
 @njit(nogil=True, cache=True, error_model="numpy", fastmath=ANY_ORDER)
-def _touch(r, towards, radii, n_reach, contacts, guide, low, width, lows, masses, total, n_axes, rng):
+def _touch(r, near, contact, total, n_axes, rng):
     """A direction by contact."""
+    towards, radii, lows, masses, n_reach = near
+    edges, _, guide, low, per_length = contact
     u, j = uniform(rng) * total, 0
     while j < n_reach - 1 and u >= masses[j]:
         u -= masses[j]
         j += 1
     h = lows[j] + min(u, masses[j])
     b = guide[min(max(int(h * _N_GUIDE), 0), _N_GUIDE - 1)]
-    while b < len(contacts) - 2 and contacts[b + 1] <= h:
+    while b < len(edges) - 2 and edges[b + 1] <= h:
         b += 1
-    d = low + width * (b + min(1.0, (h - contacts[b]) / max(contacts[b + 1] - contacts[b], 1e-300)))
+    d = low + (b + min(1.0, (h - edges[b]) / max(edges[b + 1] - edges[b], 1e-300))) / per_length
     r_j = radii[j]
     cosine = min(1.0, max(-1.0, (r * r + r_j * r_j - d * d) / (2.0 * r * r_j)))
     return _around(towards[0, j], towards[1, j], towards[2, j], cosine, n_axes, rng)
@@ -199,19 +203,50 @@ def _energy(x, y, z, at, n_placed, law, allowed, distances):
 
 
 @njit(nogil=True, cache=True, error_model="numpy", fastmath=ANY_ORDER)
-def _met(r, radii, n_reach, distances, contact, low, per_length, n_axes):
+def _met(r, near, distances, contact, n_axes):
     """sum_j h(d_j) r_j / d_j of those in reach, in a plane times |sin theta_j|."""
-    n_bins, met = np.int32(len(contact) - 1), 0.0
+    _, radii, _, _, n_reach = near
+    edges, _, _, low, per_length = contact
+    n_bins, met = np.int32(len(edges) - 1), 0.0
     for j in range(n_reach):
         d, r_j = distances[j], radii[j]
         t = (d - low) * per_length
         i = min(max(np.int32(t), np.int32(0)), n_bins - np.int32(1))
-        density = (contact[i + 1] - contact[i]) * r_j / d
+        density = (edges[i + 1] - edges[i]) * r_j / d
         if n_axes == 2:
             cosine = (r * r + r_j * r_j - d * d) / (2.0 * r * r_j)
             density *= math.sqrt(max(0.0, 1.0 - cosine * cosine))
         met += density if 0.0 <= t < n_bins else 0.0
     return met * per_length
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _coordinates(point):
+    """Three of them, the missing ones 0."""
+    n_axes = len(point)
+    return point[0], point[1] if n_axes > 1 else 0.0, point[2] if n_axes > 2 else 0.0
+
+
+@njit(nogil=True, cache=True, error_model="numpy", fastmath=ANY_ORDER)
+def _pick(points, all_energies, sums, given, rng, picks, energies):
+    """Picks, one in each part of the sums of a; that of a trial that is given, or -1, is the first."""
+    n, n_picks, own = len(sums), len(picks), -1
+    if given >= 0:
+        below = sums[given - 1] if given > 0 else 0.0
+        u = below + uniform(rng) * (sums[given] - below)
+        own = min(int(u / sums[-1] * n_picks), n_picks - 1)
+    chosen = 0
+    for m in range(n_picks):
+        if m == own:
+            energies[0] = all_energies[given]
+            continue
+        u = (m + uniform(rng)) / n_picks * sums[-1]
+        while chosen < n - 1 and sums[chosen] <= u:
+            chosen += 1
+        to = m + 1 if m < own else m
+        for a in range(picks.shape[1]):
+            picks[to, a] = points[chosen, a]
+        energies[to] = all_energies[chosen]
 
 
 @njit(nogil=True, cache=True, error_model="numpy", fastmath=ANY_ORDER)
@@ -244,76 +279,55 @@ def draw_trials(
     energies : float64 array, shape (n_rows, n_picks)
         e of the picks; overwritten.
     """
-    n_rows, n_picks, n_axes = picks.shape
+    n_rows, _, n_axes = picks.shape
     most, n_particles = n_trials.max(), placed.shape[1]
-    contacts, low, per_width = contact
-    reach = low + (len(contacts) - 1) / per_width
+    edges_of_contact, low, per_width = contact
+    contact_law = edges_of_contact, _padded(edges_of_contact), _guide(edges_of_contact), low, per_width
+    reach = low + (len(edges_of_contact) - 1) / per_width
     cumulative, log_density = radial
     points, log_a, all_energies = np.empty((most, 3)), np.empty(most), np.empty(most)
     sums, log_means, at = np.empty(most), np.empty(n_rows), np.zeros((3, n_particles))
     radii, distances = np.empty(n_particles), np.empty(n_particles)
     lows, masses, towards = np.empty(n_particles), np.empty(n_particles), np.zeros((3, n_particles))
-    padded, guide = _padded(contacts), _guide(contacts)
     solid = 2.0 if n_axes == 1 else (2.0 * math.pi if n_axes == 2 else 4.0 * math.pi)
     across = (1.0 - UNIFORM_SHARE) / (2.0 * math.pi if n_axes == 3 else 2.0)
     for p in range(n_rows):
         n, n_here, best, n_reach = n_trials[p], n_placed[p], -np.inf, 0
         # The outermost first: they are the likeliest to be in the way, and in reach of contacts.
         for j in range(n_here):
-            square = 0.0
-            for a in range(n_axes):
-                at[a, j] = placed[p, n_here - 1 - j, a]
-                square += at[a, j] * at[a, j]
-            radii[j] = math.sqrt(square)
+            x, y, z = _coordinates(placed[p, n_here - 1 - j])
+            at[0, j], at[1, j], at[2, j] = x, y, z
+            radii[j] = math.sqrt(x * x + y * y + z * z)
             if j < n_here - 1:
                 towards[:, j] = at[:, j] / radii[j]
-            n_reach += j < n_here - 1 and radii[j] + reach > previous[p]
+                n_reach += radii[j] + reach > previous[p]
+        near = towards, radii, lows, masses, n_reach
         row = cumulative[p], log_density[p], edges[n_here - 1]
-        x, y, z, r, given_one = 0.0, 0.0, 0.0, 0.0, -1
+        own = -1
         if given:
-            x = picks[p, 0, 0]
-            y = picks[p, 0, 1] if n_axes > 1 else 0.0
-            z = picks[p, 0, 2] if n_axes > 2 else 0.0
+            x, y, z = _coordinates(picks[p, 0])
             r = math.sqrt(x * x + y * y + z * z)
-            given_one = min(int(n * _part_below(*row, r - previous[p])), n - 1)
+            own = min(int(n * _part_below(*row, r - previous[p])), n - 1)
         for m in range(n):
-            if m == given_one:
-                x, y, z = picks[p, 0, 0], 0.0, 0.0
-                if n_axes > 1:
-                    y = picks[p, 0, 1]
-                if n_axes > 2:
-                    z = picks[p, 0, 2]
+            if m == own:
+                x, y, z = _coordinates(picks[p, 0])
                 r = math.sqrt(x * x + y * y + z * z)
             else:
                 r = _radius(*row, previous[p], (m + uniform(rng)) / n)
-            total = _masses(r, radii, n_reach, padded, low - 1.0 / per_width, per_width, lows, masses)
+            total = _masses(r, near, contact_law)
             touching = total > _LEAST_MASS and n_axes > 1
-            if m != given_one:
+            if m != own:
                 if touching and uniform(rng) >= UNIFORM_SHARE:
-                    x, y, z = _touch(
-                        r,
-                        towards,
-                        radii,
-                        n_reach,
-                        contacts,
-                        guide,
-                        low,
-                        1.0 / per_width,
-                        lows,
-                        masses,
-                        total,
-                        n_axes,
-                        rng,
-                    )
+                    x, y, z = _touch(r, near, contact_law, total, n_axes, rng)
                 else:
                     x, y, z = _uniform_direction(n_axes, rng)
                 x, y, z = r * x, r * y, r * z
             # The largest e that still gives a share of the sum.
-            allowed = math.log(solid / UNIFORM_SHARE) - best + _NEGLIGIBLE if m != given_one else np.inf
+            allowed = math.log(solid / UNIFORM_SHARE) - best + _NEGLIGIBLE if m != own else np.inf
             energy = _energy(x, y, z, at, n_here, law, allowed, distances)
             density = 1.0 / solid
             if touching and energy < np.inf:
-                met = _met(r, radii, n_reach, distances, contacts, low, per_width, n_axes)
+                met = _met(r, near, distances, contact_law, n_axes)
                 density = across * met * r / total + UNIFORM_SHARE / solid
             points[m, 0], points[m, 1], points[m, 2] = x, y, z
             log_a[m], all_energies[m] = -energy - math.log(density), energy
@@ -323,21 +337,5 @@ def draw_trials(
             running += math.exp(log_a[m] - best)
             sums[m] = running
         log_means[p] = best + math.log(running / n)
-        own = -1
-        if given:
-            below = sums[given_one - 1] if given_one > 0 else 0.0
-            u = below + uniform(rng) * (sums[given_one] - below)
-            own = min(int(u / running * n_picks), n_picks - 1)
-        chosen = 0
-        for m in range(n_picks):
-            if m == own:
-                energies[p, 0] = all_energies[given_one]
-                continue
-            u = (m + uniform(rng)) / n_picks * running
-            while chosen < n - 1 and sums[chosen] <= u:
-                chosen += 1
-            to = m + 1 if m < own else m
-            for a in range(n_axes):
-                picks[p, to, a] = points[chosen, a]
-            energies[p, to] = all_energies[chosen]
+        _pick(points, all_energies, sums[:n], own, rng, picks[p], energies[p])
     return log_means
