@@ -8,9 +8,9 @@ take 25 times as much CPU time with two threads on two busy CPUs, and a whole tr
 So the generator takes one thread unless told (``n_threads`` of `edgphys.EDG`), which also sums in one order
 everywhere: the number of threads changes the last digits and, through training, the samples.
 
-Whole chains, blocks of annealed draws and cells of a scan wait for nothing but their end: they take as many
-threads as this process may use CPUs, chains one where cells run side by side or on a cluster. Their number
-changes no result.
+Whole chains, blocks of annealed draws, trials of growing clusters and cells of a scan wait for nothing but
+their end: they take as many threads as this process may use CPUs, chains one where cells run side by side or
+on a cluster. Their number changes no result.
 """
 
 from __future__ import annotations

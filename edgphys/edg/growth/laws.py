@@ -26,6 +26,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from typing import cast, final
 
@@ -33,6 +34,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from edgphys._threads import cpu_count
 from edgphys.edg.core.module import Module
 from edgphys.edg.growth.centre import log_choice
 from edgphys.edg.growth.features import N_FEATURES, fill_features
@@ -46,6 +48,8 @@ __all__ = ["GrowthLaws"]
 
 # Rows of picks whose invariants are held at a time.
 _MOST_ROWS = 512
+# Rows of a task of a thread: always as many, so that the number of threads changes nothing.
+_ROWS_AT_ONCE = 64
 # Rows of weights that the particles of a large cluster blend: neighbours have nearly the same law.
 _N_BLENDED = 10
 # Of the steps to the last particle: its law is exact, but weights are large where trials are rare, far out.
@@ -287,36 +291,45 @@ class GrowthLaws(Module):
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Picks, their e, log A, and their invariants in units of their size."""
         law, contact, edges, ranges, maps = self._tables()
+        middle, scale = self.middle.cpu().numpy(), (1.0 / self.size).cpu().numpy()
         at, n_placed = placed.cpu().numpy(), (k + 1).cpu().numpy()
         previous = self._previous(placed, k).cpu().numpy()
-        seed = int(torch.randint(2**62, (), generator=generator, device=generator.device))
-        picks = np.empty(
-            (len(k), max(2, round(min(1.0, math.sqrt(2.0 * effort)) * self.n_picks)), self.n_axes)
-        )
+        cumulative, log_density = (one.detach().cpu().numpy() for one in radial)
+        n_trials = (effort * self.n_trials[k]).long().clamp_min(2).cpu().numpy()
+        n_picks = max(2, round(min(1.0, math.sqrt(2.0 * effort)) * self.n_picks))
+        picks = np.empty((len(k), n_picks, self.n_axes))
         if given is not None:
             picks[:, 0] = given.cpu().numpy()
-        energies = np.empty(picks.shape[:2])
-        log_a = draw_trials(
-            at,
-            n_placed,
-            previous,
-            (radial[0].detach().cpu().numpy(), radial[1].detach().cpu().numpy()),
-            edges,
-            (effort * self.n_trials[k]).long().clamp_min(2).cpu().numpy(),
-            law,
-            contact,
-            given is not None,
-            new_state(np.random.SeedSequence(seed)),
-            picks,
-            energies,
-        )
+        energies, log_a = np.empty(picks.shape[:2]), np.empty(len(k))
         features = np.empty((*energies.shape, N_FEATURES), dtype=np.float32)
-        middle, scale = self.middle.cpu().numpy(), (1.0 / self.size).cpu().numpy()
-        fill_features(at, n_placed, previous, picks, energies, ranges, maps, middle, scale, features)
-        points, energy, log_a, seen = (
+        seed = int(torch.randint(2**62, (), generator=generator, device=generator.device))
+
+        def fill(begin: int) -> None:
+            rows = slice(begin, begin + _ROWS_AT_ONCE)
+            log_a[rows] = draw_trials(
+                at[rows],
+                n_placed[rows],
+                previous[rows],
+                (cumulative[rows], log_density[rows]),
+                edges,
+                n_trials[rows],
+                law,
+                contact,
+                given is not None,
+                new_state(np.random.SeedSequence(seed, spawn_key=(begin,))),
+                picks[rows],
+                energies[rows],
+            )
+            of_picks = picks[rows], energies[rows], ranges, maps, middle, scale, features[rows]
+            fill_features(at[rows], n_placed[rows], previous[rows], *of_picks)
+
+        begins = range(0, len(k), _ROWS_AT_ONCE)
+        with ThreadPoolExecutor(max(1, min(cpu_count(), len(begins)))) as pool:
+            list(pool.map(fill, begins))
+        points, energy, log_means, seen = (
             torch.from_numpy(v).to(self.device) for v in (picks, energies, log_a, features)
         )
-        return points, energy, log_a, seen
+        return points, energy, log_means, seen
 
     def draw(self, n_samples: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Positions relative to the centre, in order, (n_samples, n_particles - 1, n_axes), and log q."""

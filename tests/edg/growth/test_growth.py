@@ -207,6 +207,18 @@ def test_many_clusters_are_seen_part_by_part(monkeypatch):
     assert model.log_terms(x, generator).requires_grad
 
 
+def test_the_number_of_threads_changes_nothing(monkeypatch):
+    model = untrained("three in the plane").model
+    drawn = []
+    for n_threads in (1, 3):
+        monkeypatch.setattr(laws_module, "cpu_count", lambda n=n_threads: n)
+        generator = torch.Generator().manual_seed(1)
+        draw = model.draw(300, generator)
+        drawn.append((draw.x, model.log_terms(draw.x, generator)))
+    for one, other in zip(*drawn, strict=True):
+        torch.testing.assert_close(one, other, rtol=0.0, atol=0.0)
+
+
 def test_all_particles_are_alike():
     """Every number is the centre's as often as every other, and directions are uniform."""
     edg = untrained("three in the plane")
