@@ -36,6 +36,8 @@ _LEAST_WIDTH = 1e-6
 _LEAST_SHARE = 1e-3
 # Rounds of population Monte Carlo, draws in each, and the effective share that is good enough.
 _N_ROUNDS, _N_DRAWS, _GOOD = 12, 6000, 0.9
+# Draws of each component at least: with a fifth of them many components fit the noise of their weights.
+_N_EACH, _WIDER = 300, 4.0
 _N_WALKERS, _N_WALK_STEPS = 512, 400
 
 
@@ -57,12 +59,19 @@ class GaussianMixture:
 
     def log_terms(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
         """log of weight times density of each component, shape (n_batch, n_components)."""
-        terms = np.empty((len(x), len(self.weights)))
+        return self.log_terms_of(self.squares(x))
+
+    def squares(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Squared distances from the means in units of the covariances, shape (n_batch, n_components)."""
+        found = np.empty((len(x), len(self.weights)))
         for c, (mean, factor) in enumerate(zip(self.means, self.factors, strict=True)):
-            scaled = np.linalg.solve(factor, (x - mean).T)
-            log_det = np.linalg.slogdet(factor)[1]
-            terms[:, c] = np.log(self.weights[c]) - 0.5 * (scaled**2).sum(0) - log_det
-        return terms - 0.5 * x.shape[1] * np.log(2 * np.pi)
+            found[:, c] = (np.linalg.solve(factor, (x - mean).T) ** 2).sum(0)
+        return found
+
+    def log_terms_of(self, squares: NDArray[np.float64], wider: float = 1.0) -> NDArray[np.float64]:
+        """`log_terms` from the squares, with covariances `wider` times as large."""
+        constant = np.log(self.weights) - np.linalg.slogdet(self.factors)[1]
+        return constant - 0.5 * squares / wider - 0.5 * self.means.shape[1] * np.log(2 * np.pi * wider)
 
     def draw(self, n: int, rng: np.random.Generator) -> NDArray[np.float64]:
         """Independent points, shape (n, n_dims)."""
@@ -193,9 +202,9 @@ def fit_mixture(
 ) -> GaussianMixture:
     """Mixture fitted by EM from centres spread over the rows (k-means++ seeding)."""
     scale = rows.std(0) + 1e-12
-    centres = [rows[rng.integers(len(rows))]]
+    centres, distance = [rows[rng.integers(len(rows))]], np.full(len(rows), np.inf)
     for _ in range(n_components - 1):
-        distance = np.min([(((rows - c) / scale) ** 2).sum(1) for c in centres], axis=0)
+        distance = np.minimum(distance, (((rows - centres[-1]) / scale) ** 2).sum(1))
         total = distance.sum()
         if not total > 0:
             break
@@ -209,10 +218,19 @@ def fit_mixture(
     return mixture
 
 
-def em_step(mixture: GaussianMixture, x: NDArray, weights: NDArray, keeping: bool = False) -> GaussianMixture:
-    """One EM step for weighted points; components that explain too few of them are dropped, or left alone."""
+def em_step(
+    mixture: GaussianMixture,
+    x: NDArray,
+    weights: NDArray,
+    keeping: bool = False,
+    terms: NDArray | None = None,
+) -> GaussianMixture:
+    """One EM step for weighted points; components that explain too few of them are dropped, or left alone.
+
+    `terms` are those of `GaussianMixture.log_terms` where they are known.
+    """
     n_dims = x.shape[1]
-    terms = mixture.log_terms(x)
+    terms = mixture.log_terms(x) if terms is None else terms
     shares = np.exp(terms - scipy.special.logsumexp(terms, axis=1, keepdims=True)) * weights[:, None]
     sizes = shares.sum(0)
     # A covariance needs more points than dimensions to stand on.
@@ -241,16 +259,18 @@ def _population(
     mixture: GaussianMixture, energy: Callable, rng: np.random.Generator, keeping: bool = False
 ) -> tuple[GaussianMixture, float]:
     """The mixture improved by weighted EM on its own draws, and the effective share of draws at the end."""
-    n = max(_N_DRAWS, 60 * len(mixture.weights))
+    n = max(_N_DRAWS, _N_EACH * len(mixture.weights))
     for k in range(_N_ROUNDS + 1):
-        wide = mixture.widened(4.0)
-        x = np.concatenate([mixture.draw(n - n // 10, rng), wide.draw(n // 10, rng)])
-        narrow, broad = (scipy.special.logsumexp(m.log_terms(x), axis=1) for m in (mixture, wide))
+        x = np.concatenate([mixture.draw(n - n // 10, rng), mixture.widened(_WIDER).draw(n // 10, rng)])
+        squares = mixture.squares(x)
+        terms = mixture.log_terms_of(squares)
+        narrow = scipy.special.logsumexp(terms, axis=1)
+        broad = scipy.special.logsumexp(mixture.log_terms_of(squares, _WIDER), axis=1)
         density = np.logaddexp(np.log(0.9) + narrow, np.log(0.1) + broad)
         log_w = np.nan_to_num(-energy(x) - density, nan=-np.inf)
         if k == _N_ROUNDS:
             break
-        mixture = em_step(mixture, x, _flattened(log_w, 0.1), keeping)
+        mixture = em_step(mixture, x, _flattened(log_w, 0.1), keeping, terms)
     return mixture, float(1 / (scipy.special.softmax(log_w) ** 2).sum() / n)
 
 

@@ -268,3 +268,28 @@ def test_drift_is_never_longer_than_the_noise():
     np.testing.assert_allclose(drift[0], [-0.03, -0.04])
     assert np.linalg.norm(drift[1]) == pytest.approx(math.sqrt(2 * 0.01 * 2))
     assert (drift[2] == 0.0).all()
+
+
+@pytest.mark.slow
+@pytest.mark.statistical
+def test_many_components_have_draws_enough(monkeypatch):
+    """Sixteen wells in four dimensions, saddles included; with a fifth of the draws components fit noise."""
+
+    wells = Potential(lambda x: (4.0 * (x**2 - 1.0) ** 2 + 0.5 * x).sum(1), n_dims=4)
+    one = scipy.integrate.quad(lambda x: math.exp(-4.0 * (x**2 - 1.0) ** 2 - 0.5 * x), -4.0, 4.0)[0]
+
+    def effective_share(seed):
+        target = ContinuousTarget(wells, None)
+        mixture = explore(target, 1, 256, np.random.default_rng(seed))
+        x = mixture.draw(100_000, np.random.default_rng(seed + 10))
+        terms = scipy.special.logsumexp(mixture.log_terms(x), axis=1)
+        w = np.exp(-target.energy(torch.from_numpy(x)).numpy() - terms) / one**4
+        return float(w.mean()), float(w.std() / len(w) ** 0.5), float(w.mean() ** 2 / (w**2).mean())
+
+    mean, err, share = effective_share(0)
+    assert_z(mean, err, 1.0, max_err=0.01)
+    assert share > 0.7
+    monkeypatch.setattr(module, "_N_EACH", 60)
+    mean, err, share = effective_share(0)
+    assert_off(mean, err, 1.0, least=5.0, max_err=0.01)
+    assert share < 0.55
