@@ -70,8 +70,9 @@ class GaussianMixture:
 
     def log_terms_of(self, squares: NDArray[np.float64], wider: float = 1.0) -> NDArray[np.float64]:
         """`log_terms` from the squares, with covariances `wider` times as large."""
-        constant = np.log(self.weights) - np.linalg.slogdet(self.factors)[1]
-        return constant - 0.5 * squares / wider - 0.5 * self.means.shape[1] * np.log(2 * np.pi * wider)
+        log_det = np.linalg.slogdet(self.factors * np.sqrt(wider))[1]
+        terms = np.log(self.weights) - 0.5 * (squares / wider) - log_det
+        return terms - 0.5 * self.means.shape[1] * np.log(2 * np.pi)
 
     def draw(self, n: int, rng: np.random.Generator) -> NDArray[np.float64]:
         """Independent points, shape (n, n_dims)."""
