@@ -40,28 +40,31 @@ def pair_law(strength):
     return np.minimum(strength * (0.3 / np.maximum(r, 1e-3) ** 3 - 1.0 / (1.0 + r)), 50.0), r[1]
 
 
-def mean_a(n_axes, strength, n_rows=400, n_trials=50, contact=CONTACT, seed=0):
-    """Mean over the rows of the mean of a, and its error."""
-    placed = np.repeat(PLACED[n_axes][None], n_rows, 0)
-    previous = np.full(n_rows, np.linalg.norm(PLACED[n_axes][-1]))
+def drawn(n_axes, strength, n_rows, n_trials, seed, picks, given=False, contact=CONTACT):
+    """The mean of a of every row, and energies of the picks."""
     law, spacing = pair_law(strength)
-    radial = tuple(np.repeat(one[None], n_rows, 0) for one in RADIAL)
-    picks, energies = np.empty((n_rows, 2, n_axes)), np.empty((n_rows, 2))
+    energies = np.empty(picks.shape[:2])
     log_a = draw_trials(
-        placed,
+        np.repeat(PLACED[n_axes][None], n_rows, 0),
         np.full(n_rows, 3),
-        previous,
-        radial,
+        np.full(n_rows, np.linalg.norm(PLACED[n_axes][-1])),
+        tuple(np.repeat(one[None], n_rows, 0) for one in RADIAL),
         np.repeat(EDGES[None], 3, 0),
         np.full(n_rows, n_trials),
         (law, 1.0 / spacing, law.min()),
         (contact, 0.5, 1.0 / 0.3),
-        False,
+        given,
         new_state(np.random.SeedSequence(seed)),
         picks,
         energies,
     )
-    a = np.exp(log_a)
+    return np.exp(log_a), energies
+
+
+def mean_a(n_axes, strength, n_rows=400, n_trials=50, contact=CONTACT, seed=0):
+    """Mean over the rows of the mean of a, and its error."""
+    picks = np.empty((n_rows, 2, n_axes))
+    a, _ = drawn(n_axes, strength, n_rows, n_trials, seed, picks, contact=contact)
     return a.mean(), a.std() / n_rows**0.5
 
 
@@ -128,33 +131,14 @@ def test_trials_around_a_position_that_was_picked_are_as_those_it_was_picked_fro
     """Weighed by the mean of a, trials drawn anew around a pick leave the law of all of them as it is."""
     rows = 6000
 
-    def drawn(strength, given, seed, picks):
-        law, spacing = pair_law(strength)
-        energies = np.empty((rows, 5))
-        log_a = draw_trials(
-            np.repeat(PLACED[3][None], rows, 0),
-            np.full(rows, 3),
-            np.full(rows, np.linalg.norm(PLACED[3][-1])),
-            tuple(np.repeat(one[None], rows, 0) for one in RADIAL),
-            np.repeat(EDGES[None], 3, 0),
-            np.full(rows, 12),
-            (law, 1.0 / spacing, law.min()),
-            (CONTACT, 0.5, 1.0 / 0.3),
-            given,
-            new_state(np.random.SeedSequence(seed)),
-            picks,
-            energies,
-        )
-        return np.exp(log_a), energies
-
     def check(found, values, exact):
         found(float(values.mean()), float(values.std() / rows**0.5), exact, max_err=0.1)
 
     picks, each = np.empty((rows, 5, 3)), np.arange(rows)
-    a, energies = drawn(1.0, False, 1, picks)
+    a, energies = drawn(3, 1.0, rows, 12, 1, picks)
     again = picks.copy()
     again[:, 0] = picks[each, each % 5]
-    b, seen = drawn(1.0, True, 2, again)
+    b, seen = drawn(3, 1.0, rows, 12, 2, again, given=True)
     np.testing.assert_allclose(seen[:, 0], energies[each, each % 5], rtol=1e-12)
     np.testing.assert_array_equal(again[:, 0], picks[each, each % 5])
     expect = functools.partial(assert_z, n_tests=3)
@@ -163,7 +147,9 @@ def test_trials_around_a_position_that_was_picked_are_as_those_it_was_picked_fro
         change = a * ((seen**power).mean(1) - (energies**power).mean(1))
         check(expect, change / (a * (energies**power).mean(1)).std(), 0.0)
     wrong = again.copy()
-    check(functools.partial(assert_off, least=5.0), a / drawn(1.15, True, 2, wrong)[0], 1.0)
+    check(
+        functools.partial(assert_off, least=5.0), a / drawn(3, 1.15, rows, 12, 2, wrong, given=True)[0], 1.0
+    )
 
 
 def test_contacts_out_of_reach_are_uniform():
