@@ -72,7 +72,7 @@ def can_sum(lattice: Lattice, bonds: NDArray[np.float64]) -> bool:
         return False
     along = _axes_alike(lattice, _oriented(lattice), bonds)
     n_momenta = math.prod(lattice.extent[axis] for axis in along)
-    n_sectors = 2 ** sum(lattice.pbc)
+    n_sectors = len(_sector_signs(lattice.pbc))
     return n_sectors * n_momenta * (2.0 * lattice.n_bonds / n_momenta) ** 3 <= _MOST_WORK
 
 

@@ -186,3 +186,12 @@ def test_what_the_systems_say():
     assert ep.Ising(torus, 1.0, coupling=np.ones(torus.n_bonds), field=fields).exact == ()
     by_kind = ep.Ising(lattices.build("square", (96, 96)), 2.0, coupling={"x": 1.0, "y": 0.5})
     assert by_kind.exact == energies
+
+
+def test_a_cylinder_counts_its_one_sector():
+    """A glass of 22 x 22 fits around one way or none, as it did not with two sectors, and not around both."""
+    fits = []
+    for pbc in (True, (True, False), False):
+        lattice = lattices.build("square", (22, 22), pbc=pbc)
+        fits.append(planar.can_sum(lattice, lattices.random_bonds(lattice, seed=0)))
+    assert fits == [False, True, True]
