@@ -40,8 +40,6 @@ VIEWS, FEW, MANY = (1, 8, 32), 8, 32
 # Errors that costs are stated for.
 WANTED = {"log_z_err_8": 0.005, "energy_err": 0.02}
 RESULTS = Path(__file__).with_name("growth.jsonl")
-# Of an earlier default: centres chosen uniformly, all trials in every step of the training.
-BEFORE = Path(__file__).with_name("growth_before.jsonl")
 COMPARED = (
     ("mbar", "log_z", "log_z_8", "log_z_err_8"),
     ("tempering", "energy", "energy", "energy_err"),
@@ -191,8 +189,7 @@ def run(name: str, seed: int, n_draws: int | None, n_many: int | None) -> dict[s
 
 def cost_of(record: dict[str, Any], key: str, err: float) -> float:
     """Energies of the training, and of as many draws from 8 sides as bring an error down to `err`."""
-    n_energies = record["n_energy_calls_drawing"] * min(1.0, FEW / record.get("n_views", FEW))
-    return record["n_energy_calls_training"] + n_energies * (record[key] / err) ** 2
+    return record["n_energy_calls_training"] + record["n_energy_calls_drawing"] * (record[key] / err) ** 2
 
 
 def rows_of(records: list[dict[str, Any]]) -> list[list[str]]:
@@ -215,7 +212,7 @@ def rows_of(records: list[dict[str, Any]]) -> list[list[str]]:
                 str(n_steps),
                 str(len(found)),
                 str(found[0]["n_draws"]),
-                str(found[0].get("n_many", "")),
+                str(found[0]["n_many"]),
                 *ess,
                 ", ".join(pm(*one) for one in log_z),
                 ", ".join(f"{z_score(*one, *CASES[name].log_z):+.1f}" for one in log_z),
@@ -297,7 +294,7 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.table or arguments.compare:
         header, rows = (HEADER, rows_of) if arguments.table else (AGAINST, compared)
-        print(table(header, rows(read_lines(BEFORE) + read_lines(RESULTS))))
+        print(table(header, rows(read_lines(RESULTS))))
         return
     torch.set_num_threads(1)
     run_all = functools.partial(run, n_draws=arguments.n_draws, n_many=arguments.n_many)
