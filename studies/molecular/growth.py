@@ -101,8 +101,8 @@ def draw(
     n, parts = case.batch_size, []
     for begin in range(0, n_draws, n):
         # The spread is that of as many views throughout.
-        all_sides = (MANY, spread) if begin < n_many else (FEW, ViewSpread())
-        parts.append(weighed_draws(model, n, all_sides[0], generator, all_sides[1]))
+        n_views, told = (MANY, spread) if begin < n_many else (FEW, ViewSpread())
+        parts.append(weighed_draws(model, n, n_views, generator, told))
     few, many = ([log_w[:k] for log_w, _ in parts if len(log_w) >= k] for k in (FEW, MANY))
     return torch.cat(few, 1), torch.cat(many, 1), torch.cat([flat for _, flat in parts])
 

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import time
 from pathlib import Path
 
@@ -23,7 +22,6 @@ import torch
 from torch import Tensor
 
 import edgphys as ep
-from edgphys.edg.growth.centre import log_choice
 from edgphys.systems.particles.base import AbstractParticleSystem
 from studies.common import hardware, pm, table
 from studies.molecular.growth import CASES
@@ -43,19 +41,12 @@ def log_terms(edg: ep.EDG, configurations: Tensor, seed: int) -> tuple[Tensor, T
     return x.unflatten(1, (-1, edg.system.n_axes)), terms
 
 
-def small_cluster(system: AbstractParticleSystem, m: int, seed: int) -> tuple[AbstractParticleSystem, float]:
-    """The same pair law between m + 1 particles, and its log Z."""
-    small = system.replace(n_particles=m + 1)
+def log_density_alone(system: AbstractParticleSystem, grown: Tensor, seed: int) -> Tensor:
+    """Of the particles around a centre, as if there were no others: the same pair law between them."""
+    small = system.replace(n_particles=grown.shape[1] + 1)
     edg = ep.EDG(small, target="growth").fit(seed, n_steps=500, progress=False)
-    return small, float(ep.estimate(edg.sample(10_000, seed, n_views=8, progress=False))["log_z"])
-
-
-def log_density(small: AbstractParticleSystem, log_z: float, grown: Tensor) -> Tensor:
-    """Of the m particles around the centre of a cluster of m + 1, in order."""
-    n = small.n_particles
-    positions = torch.nn.functional.pad(grown, (0, 0, 1, 0))
-    constant = math.lgamma(n + 1) - 0.5 * small.n_axes * math.log(n) - log_z
-    return constant + log_choice(positions)[:, 0] - small.reduced_energy(positions)
+    log_z = float(ep.estimate(edg.sample(10_000, seed, n_views=8, progress=False))["log_z"])
+    return -edg.model.target.energy(grown.flatten(1)) - log_z
 
 
 def mean_of(values: Tensor) -> tuple[float, float]:
@@ -80,7 +71,7 @@ def measure(name: str, n: int, seed: int) -> list[dict]:
     rows = []
     for m in SIZES:
         sums = [terms[..., :m].sum(2) for terms in found]
-        small, log_z = small_cluster(system, m, seed)
+        alone = log_density_alone(system, grown[:, :m], seed)
         by_laws = sums[0].mean(0)
         rows.append(
             {
@@ -89,7 +80,7 @@ def measure(name: str, n: int, seed: int) -> list[dict]:
                 "m": m,
                 "gain_of_training": mean_of(sums[1].mean(0) - by_laws),
                 "gain_of_training_all": mean_of((found[1] - found[0]).sum(2).mean(0)),
-                "gain_of_small_cluster": mean_of(log_density(small, log_z, grown[:, :m]) - by_laws),
+                "gain_of_small_cluster": mean_of(alone - by_laws),
                 "noise": float(sums[0].var(0).mean()),
                 "noise_all": float(found[0].sum(2).var(0).mean()),
                 "cpu_s": time.process_time() - begin,

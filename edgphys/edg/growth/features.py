@@ -22,6 +22,7 @@ import math
 import numpy as np
 from numba import njit
 
+from edgphys.edg.growth.trials import coordinates
 from edgphys.systems.particles.mean_free import ANY_ORDER
 
 __all__ = ["N_FEATURES", "fill_features"]
@@ -61,7 +62,7 @@ def _add_spline(row, t, n_basis, factor):
 def _add_context(i, at, ranges, maps, around, row):
     """Add placed particle i to c_j, s_j and S_j of those before it, and to invariants of all of them.
 
-    A row of `around` holds c, s (three axes), and xx, xy, xz, yy, yz, zz of S.
+    A column of `around` holds c, s (three axes), and xx, xy, xz, yy, yz, zz of S.
     """
     largest, first_shell = ranges[1], ranges[2]
     around[:, i] = 0.0
@@ -159,15 +160,13 @@ def fill_features(placed, n_placed, previous, points, energies, ranges, maps, mi
         if same == 0:
             shared[:] = 0.0
         for i in range(same, n_here):
-            for a in range(n_axes):
-                at[a, i] = placed[p, i, a]
-            radii[i] = math.sqrt(at[0, i] ** 2 + at[1, i] ** 2 + at[2, i] ** 2)
+            x, y, z = coordinates(placed[p, i])
+            at[0, i], at[1, i], at[2, i] = x, y, z
+            radii[i] = math.sqrt(x * x + y * y + z * z)
             _add_context(i, at, ranges, maps, around, shared)
         n_before = n_here
         for m in range(n_points):
-            px = points[p, m, 0]
-            py = points[p, m, 1] if n_axes > 1 else 0.0
-            pz = points[p, m, 2] if n_axes > 2 else 0.0
+            px, py, pz = coordinates(points[p, m])
             r = math.sqrt(px * px + py * py + pz * pz)
             row[:] = 0.0
             moments[:] = 0.0

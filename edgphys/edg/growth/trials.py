@@ -35,7 +35,7 @@ from edgphys.edg.growth.radial_law import TAIL
 from edgphys.mcmc.random.xoshiro import uniform
 from edgphys.systems.particles.mean_free import ANY_ORDER
 
-__all__ = ["UNIFORM_SHARE", "draw_trials"]
+__all__ = ["UNIFORM_SHARE", "coordinates", "draw_trials"]
 
 # Of directions that know of no contact: large enough that no weight of a trial is large.
 UNIFORM_SHARE = 0.2
@@ -221,7 +221,7 @@ def _met(r, near, distances, contact, n_axes):
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _coordinates(point):
+def coordinates(point):
     """Three of them, the missing ones 0."""
     n_axes = len(point)
     return point[0], point[1] if n_axes > 1 else 0.0, point[2] if n_axes > 2 else 0.0
@@ -290,12 +290,13 @@ def draw_trials(
     radii, distances = np.empty(n_particles), np.empty(n_particles)
     lows, masses, towards = np.empty(n_particles), np.empty(n_particles), np.zeros((3, n_particles))
     solid = 2.0 if n_axes == 1 else (2.0 * math.pi if n_axes == 2 else 4.0 * math.pi)
+    most_hope = math.log(solid / UNIFORM_SHARE) + _NEGLIGIBLE
     across = (1.0 - UNIFORM_SHARE) / (2.0 * math.pi if n_axes == 3 else 2.0)
     for p in range(n_rows):
         n, n_here, best, n_reach = n_trials[p], n_placed[p], -np.inf, 0
         # The outermost first: they are the likeliest to be in the way, and in reach of contacts.
         for j in range(n_here):
-            x, y, z = _coordinates(placed[p, n_here - 1 - j])
+            x, y, z = coordinates(placed[p, n_here - 1 - j])
             at[0, j], at[1, j], at[2, j] = x, y, z
             radii[j] = math.sqrt(x * x + y * y + z * z)
             if j < n_here - 1:
@@ -303,15 +304,15 @@ def draw_trials(
                 n_reach += radii[j] + reach > previous[p]
         near = towards, radii, lows, masses, n_reach
         row = cumulative[p], log_density[p], edges[n_here - 1]
-        own = -1
+        own, own_r = -1, 0.0
         if given:
-            x, y, z = _coordinates(picks[p, 0])
-            r = math.sqrt(x * x + y * y + z * z)
-            own = min(int(n * _part_below(*row, r - previous[p])), n - 1)
+            x, y, z = coordinates(picks[p, 0])
+            own_r = math.sqrt(x * x + y * y + z * z)
+            own = min(int(n * _part_below(*row, own_r - previous[p])), n - 1)
         for m in range(n):
             if m == own:
-                x, y, z = _coordinates(picks[p, 0])
-                r = math.sqrt(x * x + y * y + z * z)
+                x, y, z = coordinates(picks[p, 0])
+                r = own_r
             else:
                 r = _radius(*row, previous[p], (m + uniform(rng)) / n)
             total = _masses(r, near, contact_law)
@@ -323,7 +324,7 @@ def draw_trials(
                     x, y, z = _uniform_direction(n_axes, rng)
                 x, y, z = r * x, r * y, r * z
             # The largest e that still gives a share of the sum.
-            allowed = math.log(solid / UNIFORM_SHARE) - best + _NEGLIGIBLE if m != own else np.inf
+            allowed = most_hope - best if m != own else np.inf
             energy = _energy(x, y, z, at, n_here, law, allowed, distances)
             density = 1.0 / solid
             if touching and energy < np.inf:
